@@ -1,0 +1,2 @@
+//! The reference program.
+fn main() {}
