@@ -4,4 +4,12 @@
 //! out ([`emulator::Emulator`]). They are written from the published behaviour of both services and
 //! share no code with the adapters, so that a mistake in one cannot cancel a mistake in the other.
 
+// The JSON of a repository has more members than the default depth of macro expansion allows.
+#![recursion_limit = "512"]
+
 pub mod emulator;
+pub mod github;
+pub mod model;
+pub mod notion;
+pub mod server;
+pub mod store_suite;

@@ -22,13 +22,21 @@ impl EmulatorBounds {
     /// Bounds of the Notion emulator: minutes, immediate visibility.
     #[must_use]
     pub fn notion() -> Self {
-        Self { grain_seconds: 60, visibility_seconds: 0, late_commit_seconds: 0 }
+        Self {
+            grain_seconds: 60,
+            visibility_seconds: 0,
+            late_commit_seconds: 0,
+        }
     }
 
     /// Bounds of the GitHub emulator: seconds, immediate visibility.
     #[must_use]
     pub fn github() -> Self {
-        Self { grain_seconds: 1, visibility_seconds: 0, late_commit_seconds: 0 }
+        Self {
+            grain_seconds: 1,
+            visibility_seconds: 0,
+            late_commit_seconds: 0,
+        }
     }
 
     /// The grain as a duration.

@@ -44,7 +44,11 @@ pub struct RequestLog {
 
 impl Default for RequestLog {
     fn default() -> Self {
-        Self { entries: std::collections::VecDeque::new(), next: 0, capacity: 200_000 }
+        Self {
+            entries: std::collections::VecDeque::new(),
+            next: 0,
+            capacity: 200_000,
+        }
     }
 }
 
@@ -69,7 +73,9 @@ impl RequestLog {
 
     /// The entries from `mark` on.
     pub fn since(&self, mark: u64) -> impl Iterator<Item = &LogEntry> {
-        self.entries.iter().filter(move |entry| entry.sequence >= mark)
+        self.entries
+            .iter()
+            .filter(move |entry| entry.sequence >= mark)
     }
 
     /// Forgets everything. Sequence numbers go on.

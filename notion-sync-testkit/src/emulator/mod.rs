@@ -2,10 +2,12 @@
 
 mod bounds;
 mod fault;
+mod in_process;
 mod log;
 
 pub use bounds::EmulatorBounds;
 pub use fault::{Fault, FaultPlan, FaultRule};
+pub use in_process::InProcess;
 pub use log::{LogEntry, RequestLog};
 
 use std::time::Duration;
@@ -37,7 +39,10 @@ impl Reply {
     /// An answer without delay.
     #[must_use]
     pub fn now(response: Response) -> Self {
-        Self::Answer { response, delay: Duration::ZERO }
+        Self::Answer {
+            response,
+            delay: Duration::ZERO,
+        }
     }
 }
 

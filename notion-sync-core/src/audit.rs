@@ -1,0 +1,72 @@
+//! Who decided and wrote what, and why.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{MappingId, OpId, RecordId, Side, SyncRunId};
+
+/// One row of the audit. Append-only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The mapping.
+    pub mapping: MappingId,
+    /// The record.
+    pub record: RecordId,
+    /// The page's title at that time, for people.
+    pub title: String,
+    /// What happened.
+    pub event: AuditEvent,
+    /// The operation.
+    #[serde(default)]
+    pub op: Option<OpId>,
+    /// The run.
+    #[serde(default)]
+    pub run: Option<SyncRunId>,
+    /// The side written, where one was.
+    #[serde(default)]
+    pub side: Option<Side>,
+    /// Rows of the decision table behind it.
+    #[serde(default)]
+    pub rows: Vec<u8>,
+    /// One line for people.
+    pub summary: String,
+    /// Anything else by name: losers' values, commit, number.
+    #[serde(default)]
+    pub details: BTreeMap<String, String>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditEvent {
+    /// A write was planned.
+    Planned,
+    /// A write was applied.
+    Applied,
+    /// A write was given up because the world moved on.
+    Voided,
+    /// A write waits for a person.
+    Blocked,
+    /// A write was set aside.
+    Dead,
+    /// Both sides were found equal, or one was found moved without a difference.
+    Agreed,
+    /// A conflict was opened.
+    ConflictOpened,
+    /// A conflict was settled.
+    ConflictClosed,
+    /// A value lost under a wins policy, or was removed; it is kept here.
+    Loser,
+    /// A pair was made, adopted, detached or buried.
+    Mapping,
+    /// Registry and remotes contradict each other.
+    Drift,
+    /// A person decided.
+    Decision,
+    /// Something could not be read or used.
+    Problem,
+}

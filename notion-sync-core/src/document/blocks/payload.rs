@@ -1,0 +1,390 @@
+//! Block objects as Notion sends them.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::rich_text::read_rich_text;
+use super::stable::{Fields, push_object};
+use crate::document::model::{Block, BlockKind, Color, Icon, MediaKind, MediaSource, RichText};
+use crate::document::reference::{normal_id, stable_url};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::BlockId;
+
+/// A block with the parts of its envelope that are not content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockRead {
+    /// The block. Children are present only where the object itself held some.
+    pub block: Block,
+    /// Whether children have to be fetched. False for child pages and child databases: what they
+    /// hold is not part of this body.
+    pub fetch_children: bool,
+    /// Whether it is in the trash.
+    pub in_trash: bool,
+    /// When it was last edited, to the minute.
+    pub last_edited_time: Option<DateTime<Utc>>,
+}
+
+/// Reads one block object as the API returns it (from `RawValue::get` or any JSON text).
+///
+/// # Errors
+/// [`ErrorKind::Invalid`] when the text is not a JSON object or names no type (a partial block).
+pub fn read(json: &str) -> Result<Block> {
+    read_full(json).map(|read| read.block)
+}
+
+/// The same with what the envelope says.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_full(json: &str) -> Result<BlockRead> {
+    read_level(json, 0)
+}
+
+/// Most levels of children that are read from within one object; requests nest two, answers none.
+const INLINE_LEVELS: usize = 16;
+
+const ENVELOPE: [&str; 13] = [
+    "object",
+    "id",
+    "parent",
+    "created_time",
+    "last_edited_time",
+    "created_by",
+    "last_edited_by",
+    "has_children",
+    "in_trash",
+    "archived",
+    "is_archived",
+    "request_id",
+    "developer_survey",
+];
+
+fn read_level(json: &str, level: usize) -> Result<BlockRead> {
+    let invalid = || Error::new(ErrorKind::Invalid, "read block");
+    let fields: Fields<'_> =
+        serde_json::from_str(json.trim()).map_err(|error| invalid().caused_by(error))?;
+    let text = |name| fields.get(name).and_then(parse::<String>);
+    let flag = |name| fields.get(name).and_then(parse::<bool>) == Some(true);
+    let id = text("id").map(|id| normal_id(&id));
+    let Some(kind_name) = text("type") else {
+        return Err(invalid()
+            .with("block", id.unwrap_or_default())
+            .message("it names no type")
+            .remedy("fetch the block itself, this is only a reference to it"));
+    };
+    let payload = fields.get(&kind_name);
+    let known = payload.and_then(|raw| known_kind(&kind_name, raw, id.as_deref(), level));
+    let (kind, children) = known.unwrap_or_else(|| {
+        let mut raw = String::new();
+        let kept = fields
+            .0
+            .iter()
+            .filter(|(key, _)| !ENVELOPE.contains(&&**key))
+            .map(|(key, value)| (key.clone(), *value));
+        push_object(&mut raw, kept, 0);
+        (
+            BlockKind::Opaque {
+                kind: kind_name.clone(),
+                raw,
+            },
+            Vec::new(),
+        )
+    });
+    let own_page = matches!(
+        kind,
+        BlockKind::ChildPage { .. } | BlockKind::ChildDatabase { .. }
+    );
+    Ok(BlockRead {
+        fetch_children: flag("has_children") && !own_page,
+        in_trash: flag("in_trash") || flag("archived"),
+        last_edited_time: text("last_edited_time")
+            .and_then(|time| DateTime::parse_from_rfc3339(&time).ok())
+            .map(|time| time.with_timezone(&Utc)),
+        block: Block {
+            id: id.map(BlockId::from),
+            span: None,
+            kind,
+            children,
+        },
+    })
+}
+
+fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// The fields of every type we know. All optional: what one type lacks another has.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Payload<'a> {
+    #[serde(borrow)]
+    rich_text: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    caption: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    cells: Option<Vec<Vec<&'a RawValue>>>,
+    #[serde(borrow)]
+    children: Option<Vec<&'a RawValue>>,
+    color: Option<String>,
+    is_toggleable: Option<bool>,
+    checked: Option<bool>,
+    list_start_index: Option<u64>,
+    icon: Option<IconPart>,
+    language: Option<String>,
+    expression: Option<String>,
+    table_width: Option<usize>,
+    has_column_header: Option<bool>,
+    has_row_header: Option<bool>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    external: Option<UrlPart>,
+    file: Option<UrlPart>,
+    url: Option<String>,
+    title: Option<String>,
+    page_id: Option<String>,
+    width_ratio: Option<f64>,
+    synced_from: Option<SyncedPart>,
+}
+
+#[derive(Debug, Deserialize)]
+struct UrlPart {
+    url: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct SyncedPart {
+    block_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct IconPart {
+    emoji: Option<String>,
+    external: Option<UrlPart>,
+    file: Option<UrlPart>,
+    custom_emoji: Option<NamedPart>,
+    icon: Option<NamedPart>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NamedPart {
+    name: Option<String>,
+    id: Option<String>,
+}
+
+impl IconPart {
+    fn into_icon(self) -> Option<Icon> {
+        if let Some(emoji) = self.emoji {
+            return Some(Icon::Emoji(emoji));
+        }
+        if let Some(external) = self.external {
+            return Some(Icon::External(external.url));
+        }
+        if let Some(file) = self.file {
+            return Some(Icon::External(stable_url(&file.url)));
+        }
+        self.custom_emoji
+            .or(self.icon)
+            .and_then(|named| named.name.or(named.id))
+            .map(Icon::Named)
+    }
+}
+
+/// The kind of a known type with the children in the object; `None` where the type is not known or
+/// its fields are not what we know.
+fn known_kind(
+    name: &str,
+    raw: &RawValue,
+    id: Option<&str>,
+    level: usize,
+) -> Option<(BlockKind, Vec<Block>)> {
+    if !is_known(name) {
+        return None;
+    }
+    let payload: Payload<'_> = serde_json::from_str(raw.get()).ok()?;
+    let mut children = Vec::new();
+    if let Some(inside) = &payload.children {
+        if level >= INLINE_LEVELS {
+            return None;
+        }
+        for child in inside {
+            children.push(read_level(child.get(), level + 1).ok()?.block);
+        }
+    }
+    Some((payload.into_kind(name, id)?, children))
+}
+
+fn is_known(name: &str) -> bool {
+    matches!(
+        name,
+        "paragraph"
+            | "heading_1"
+            | "heading_2"
+            | "heading_3"
+            | "heading_4"
+            | "bulleted_list_item"
+            | "numbered_list_item"
+            | "to_do"
+            | "toggle"
+            | "quote"
+            | "callout"
+            | "code"
+            | "equation"
+            | "divider"
+            | "breadcrumb"
+            | "table_of_contents"
+            | "column_list"
+            | "column"
+            | "table"
+            | "table_row"
+            | "synced_block"
+            | "link_to_page"
+            | "image"
+            | "video"
+            | "audio"
+            | "pdf"
+            | "file"
+            | "embed"
+            | "bookmark"
+            | "child_page"
+            | "child_database"
+    )
+}
+
+fn runs(items: Option<Vec<&RawValue>>) -> Option<RichText> {
+    read_rich_text(&items.unwrap_or_default())
+}
+
+impl Payload<'_> {
+    fn into_kind(self, name: &str, id: Option<&str>) -> Option<BlockKind> {
+        let color = Color(self.color.unwrap_or_else(|| "default".to_owned()));
+        Some(match name {
+            "paragraph" => BlockKind::Paragraph {
+                text: runs(self.rich_text)?,
+                color,
+            },
+            "heading_1" | "heading_2" | "heading_3" | "heading_4" => BlockKind::Heading {
+                level: name.as_bytes()[8] - b'0',
+                text: runs(self.rich_text)?,
+                toggle: self.is_toggleable == Some(true),
+                color,
+            },
+            "bulleted_list_item" => BlockKind::BulletedItem {
+                text: runs(self.rich_text)?,
+                color,
+            },
+            "numbered_list_item" => BlockKind::NumberedItem {
+                text: runs(self.rich_text)?,
+                start: self.list_start_index,
+                color,
+            },
+            "to_do" => BlockKind::ToDo {
+                text: runs(self.rich_text)?,
+                checked: self.checked == Some(true),
+                color,
+            },
+            "toggle" => BlockKind::Toggle {
+                text: runs(self.rich_text)?,
+                color,
+            },
+            "quote" => BlockKind::Quote {
+                text: runs(self.rich_text)?,
+                color,
+            },
+            "callout" => BlockKind::Callout {
+                text: runs(self.rich_text)?,
+                icon: self.icon.and_then(IconPart::into_icon),
+                color,
+            },
+            "code" => BlockKind::Code {
+                // Formatting inside code is not kept by Markdown and rarely meant.
+                code: runs(self.rich_text)?.to_plain(),
+                language: self.language.unwrap_or_else(|| "plain text".to_owned()),
+                info: None,
+                caption: runs(self.caption)?,
+            },
+            "equation" => BlockKind::Equation {
+                expression: self.expression?,
+            },
+            "divider" => BlockKind::Divider,
+            "breadcrumb" => BlockKind::Breadcrumb,
+            "table_of_contents" => BlockKind::TableOfContents { color },
+            "column_list" => BlockKind::ColumnList,
+            "column" => BlockKind::Column {
+                ratio: self.width_ratio.and_then(thousandths),
+            },
+            "table" => BlockKind::Table {
+                width: self.table_width?,
+                header_row: self.has_column_header == Some(true),
+                header_column: self.has_row_header == Some(true),
+                alignment: Vec::new(),
+            },
+            "table_row" => BlockKind::TableRow {
+                cells: self
+                    .cells?
+                    .into_iter()
+                    .map(|cell| read_rich_text(&cell))
+                    .collect::<Option<_>>()?,
+            },
+            "synced_block" => BlockKind::Synced {
+                from: self.synced_from.map(|from| normal_id(&from.block_id)),
+            },
+            // A link to a database or comment has another field and is kept as it is.
+            "link_to_page" => BlockKind::LinkToPage {
+                page: normal_id(&self.page_id?),
+            },
+            "image" | "video" | "audio" | "pdf" | "file" => BlockKind::Media {
+                media: media_kind(name)?,
+                source: match (self.kind.as_deref(), self.external, self.file) {
+                    (Some("external") | None, Some(external), _) => {
+                        MediaSource::External(external.url)
+                    }
+                    (Some("file") | None, _, Some(file)) => {
+                        MediaSource::Hosted(stable_url(&file.url))
+                    }
+                    _ => return None,
+                },
+                caption: runs(self.caption)?,
+            },
+            "embed" => BlockKind::Embed {
+                url: self.url?,
+                caption: runs(self.caption)?,
+            },
+            "bookmark" => BlockKind::Bookmark {
+                url: self.url?,
+                caption: runs(self.caption)?,
+            },
+            "child_page" => BlockKind::ChildPage {
+                page: id?.to_owned(),
+                title: self.title.unwrap_or_default(),
+            },
+            "child_database" => BlockKind::ChildDatabase {
+                database: id?.to_owned(),
+                title: self.title.unwrap_or_default(),
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// A share between 0 and 1 in thousandths.
+fn thousandths(ratio: f64) -> Option<u32> {
+    let scaled = (ratio * 1000.0).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked"
+    )]
+    ((0.0..=1_000_000.0).contains(&scaled)).then_some(scaled as u32)
+}
+
+fn media_kind(name: &str) -> Option<MediaKind> {
+    Some(match name {
+        "image" => MediaKind::Image,
+        "video" => MediaKind::Video,
+        "audio" => MediaKind::Audio,
+        "pdf" => MediaKind::Pdf,
+        "file" => MediaKind::File,
+        _ => return None,
+    })
+}

@@ -1,0 +1,130 @@
+//! From a page to a file.
+
+use super::encoding::{Carried, decode_runs, deep_level, is_marked, joined, read_code};
+use super::link::{LinkContext, Target};
+use super::shape::shaped;
+use super::{Converted, Reason, Report};
+use crate::document::model::{
+    Block, BlockKind, Document, Inline, InlineKind, MediaSource, RichText,
+};
+
+/// Turns a body as the page says it into the one that belongs into the repository.
+///
+/// Keeps ids. Carriers whose marker was damaged on the page are what they look like: code.
+#[must_use]
+pub fn from_notion(document: &Document, context: &LinkContext) -> Converted {
+    let mut report = Report::default();
+    let mut document = shaped(document, &mut report);
+    let mut inward = Inward {
+        context,
+        report,
+        place: Vec::new(),
+    };
+    inward.blocks(&mut document.blocks);
+    inward.report.entries.sort_by(|a, b| a.place.cmp(&b.place));
+    Converted {
+        document,
+        report: inward.report,
+    }
+}
+
+struct Inward<'c> {
+    context: &'c LinkContext,
+    report: Report,
+    place: Vec<usize>,
+}
+
+impl Inward<'_> {
+    fn blocks(&mut self, blocks: &mut [Block]) {
+        for (at, block) in blocks.iter_mut().enumerate() {
+            self.place.push(at);
+            self.block(&mut block.kind);
+            self.blocks(&mut block.children);
+            self.place.pop();
+        }
+    }
+
+    /// The link as the file says it; reported where the page would get another spelling of it.
+    fn link(&mut self, url: &str, target: Target) -> String {
+        let link = self.context.inward(url, target);
+        if link != url && self.context.outward(&link, target).as_deref() != Some(url) {
+            self.report.add(&self.place, Reason::Link);
+        }
+        link
+    }
+
+    fn block(&mut self, kind: &mut BlockKind) {
+        if let BlockKind::Code {
+            code,
+            language,
+            caption,
+            ..
+        } = kind
+        {
+            match read_code(language, code, !caption.canonical().is_empty()) {
+                Carried::Kind(carried) => *kind = carried,
+                Carried::Literal(literal) => {
+                    *code = literal;
+                    self.text(caption);
+                }
+                Carried::Nothing => self.text(caption),
+            }
+            return;
+        }
+        if let BlockKind::Heading { level, text, .. } = kind {
+            if *level == 4
+                && let Some(deep) = deep_level(text)
+            {
+                *level = deep;
+                let mut runs = joined(text);
+                runs.remove(0);
+                *text = RichText(runs);
+            }
+            self.text(text);
+            return;
+        }
+        if let Some(text) = kind.text_mut() {
+            self.text(text);
+        }
+        match kind {
+            BlockKind::TableRow { cells } => {
+                for cell in cells {
+                    self.text(cell);
+                }
+            }
+            BlockKind::Media {
+                source, caption, ..
+            } => {
+                if let MediaSource::External(url) = source {
+                    *url = self.link(url, Target::Bytes);
+                }
+                self.text(caption);
+            }
+            BlockKind::Bookmark { url, caption } | BlockKind::Embed { url, caption } => {
+                *url = self.link(url, Target::Bytes);
+                self.text(caption);
+            }
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, text: &mut RichText) {
+        // Joined first: Notion splits long runs, and a carrier can be longer than one.
+        let mut out: Vec<Inline> = Vec::with_capacity(text.0.len());
+        for mut run in joined(text) {
+            if is_marked(&run.annotations)
+                && run.link.is_none()
+                && let InlineKind::Text(source) = &run.kind
+                && let Some(runs) = decode_runs(source, &run.annotations)
+            {
+                out.extend(runs);
+                continue;
+            }
+            if let (Some(link), InlineKind::Text(_)) = (&run.link, &run.kind) {
+                run.link = Some(self.link(link, Target::Page));
+            }
+            out.push(run);
+        }
+        *text = RichText(out);
+    }
+}

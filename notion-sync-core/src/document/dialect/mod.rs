@@ -1,0 +1,132 @@
+//! Between what a file says and what a page can hold.
+//!
+//! [`to_notion`] turns a body as the repository says it into one that Notion can store,
+//! [`from_notion`] turns it back. For every body `d` that a file can hold,
+//! `from_notion(to_notion(d))` says the same as `d`; for a body `n` that was made in Notion,
+//! `to_notion(from_notion(n))` says the same as [`normal`]`(n)`, apart from links whose URL has a
+//! shorter spelling. What cannot be kept is listed in the [`Report`].
+//!
+//! | In the file | On the page |
+//! | --- | --- |
+//! | source Markdown without a block ([`BlockKind::Verbatim`]) | code in `markdown`, first line `<!-- notion-sync:verbatim -->` |
+//! | a leaf block that Notion refuses (an image at `data:…`) | code in `markdown`, first line `<!-- notion-sync:block -->`, then the block as JSON |
+//! | code that reads like one of these carriers | the same with the line `<!-- notion-sync:literal -->` in front |
+//! | an expression of more than 1,000 characters | code in `latex`, first line `% notion-sync:equation` (and `% notion-sync:literal` likewise) |
+//! | inline source without a form ([`InlineKind::Verbatim`]): HTML tags, footnote references, images | grey code with exactly that text |
+//! | a run that Notion refuses (a link of more than 2,000 characters, a link on an equation) | grey code: `<!-- notion-sync:run {…} -->`, the run as JSON |
+//! | a heading of level 5 or 6 | a heading of level 4 that starts with grey code `#####` or `######` |
+//! | a relative link or image source | an absolute URL below the repository's pages or raw files; a link to a file that has a page: the page |
+//! | a link that Notion refuses (`ftp:`, an empty one), or an absolute one into the repository | a URL with `notion-sync-link=` in its query, which says the original |
+//!
+//! People can edit all of these in Notion. Text that somebody there formats as grey code and that
+//! looks like HTML, a footnote reference or an image becomes source Markdown in the file: that is
+//! how such source is written from Notion.
+
+mod encoding;
+mod inward;
+mod link;
+mod outward;
+mod shape;
+
+pub use inward::from_notion;
+pub use link::LinkContext;
+pub use outward::to_notion;
+pub use shape::{named, normal};
+
+use std::fmt;
+
+use super::model::Document;
+
+#[cfg(doc)]
+use super::model::{BlockKind, InlineKind};
+
+/// A converted body with what could not be kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Converted {
+    /// The body.
+    pub document: Document,
+    /// What it does not say any more.
+    pub report: Report,
+}
+
+/// What a conversion could not keep, in document order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// One entry for each place.
+    pub entries: Vec<Approximation>,
+}
+
+impl Report {
+    /// Whether something is too large for Notion, so that the page must not be written.
+    #[must_use]
+    pub fn too_large(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.reason == Reason::TooLarge)
+    }
+
+    fn add(&mut self, place: &[usize], reason: Reason) {
+        self.entries.push(Approximation {
+            place: place.to_vec(),
+            reason,
+        });
+    }
+}
+
+/// One thing that a conversion could not keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approximation {
+    /// The block, as indices from the outermost list inwards, in the shape of
+    /// [`normal`].
+    pub place: Vec<usize>,
+    /// What happened.
+    pub reason: Reason,
+}
+
+/// Why something could not be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reason {
+    /// More than 200,000 characters in one block: Notion cannot hold it and the page must not be
+    /// written.
+    TooLarge,
+    /// More than 100 runs of different looks in one block: Notion cannot hold the formatting of all.
+    Runs,
+    /// A code language without a name in Notion: the page says `plain text`, the word stays in the
+    /// file only.
+    Language,
+    /// Alignment of table columns stays in the file only.
+    Alignment,
+    /// The start of a numbered list stays in the file only.
+    ListStart,
+    /// A table was made rectangular, or got its missing row.
+    Table,
+    /// The first paragraph inside an item, quote or callout without text became its text.
+    FirstParagraph,
+    /// A column list was made one that Notion accepts.
+    Columns,
+    /// A heading that does not fold cannot hold blocks: they follow it.
+    Heading,
+    /// A link was respelled.
+    Link,
+    /// A colour without a name in Notion was left out.
+    Color,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "more than 200,000 characters in one block, Notion cannot hold it",
+            Self::Runs => "more than 100 runs in one block, Notion loses formatting of the last",
+            Self::Language => "the code language is unknown to Notion and stays in the file only",
+            Self::Alignment => "alignment of columns stays in the file only",
+            Self::ListStart => "the start of the list stays in the file only",
+            Self::Table => "the table was made rectangular",
+            Self::FirstParagraph => "the first paragraph inside became the block's text",
+            Self::Columns => "the columns were arranged as Notion accepts them",
+            Self::Heading => "blocks inside a heading follow it now",
+            Self::Link => "a link has another spelling now",
+            Self::Color => "the colour is unknown to Notion and was left out",
+        })
+    }
+}

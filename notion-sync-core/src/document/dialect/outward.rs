@@ -1,0 +1,312 @@
+//! From a file to a page.
+
+use super::encoding::{
+    EQUATION, VERBATIM, block_code, decode_runs, deep_level, encode_run, is_marked, is_source,
+    is_too_large, joined, mark, marked_code, shield_code,
+};
+use super::link::{LinkContext, Target};
+use super::shape::shaped;
+use super::{Converted, Reason, Report};
+use crate::document::blocks::as_held;
+use crate::document::limits::{
+    ARRAY_ITEMS, BLOCK_UNITS, EQUATION_UNITS, TEXT_UNITS, code_language, is_color, units,
+};
+use crate::document::model::{
+    Alignment, Annotations, Block, BlockKind, Color, Document, Inline, InlineKind, MediaSource,
+    RichText,
+};
+
+/// Turns a body as the repository says it into one that Notion can hold.
+///
+/// Keeps ids and drops spans. See the module's table for the forms, and the report for what is lost.
+#[must_use]
+pub fn to_notion(document: &Document, context: &LinkContext) -> Converted {
+    let mut report = Report::default();
+    let mut document = shaped(document, &mut report);
+    let mut outward = Outward {
+        context,
+        report,
+        place: Vec::new(),
+    };
+    outward.blocks(&mut document.blocks);
+    outward.report.entries.sort_by(|a, b| a.place.cmp(&b.place));
+    Converted {
+        document,
+        report: outward.report,
+    }
+}
+
+struct Outward<'c> {
+    context: &'c LinkContext,
+    report: Report,
+    place: Vec<usize>,
+}
+
+impl Outward<'_> {
+    fn note(&mut self, reason: Reason) {
+        self.report.add(&self.place, reason);
+    }
+
+    fn blocks(&mut self, blocks: &mut [Block]) {
+        for (at, block) in blocks.iter_mut().enumerate() {
+            self.place.push(at);
+            block.span = None;
+            self.block(block);
+            self.blocks(&mut block.children);
+            self.place.pop();
+        }
+    }
+
+    fn block(&mut self, block: &mut Block) {
+        if let Some(replaced) = self.carrier(&block.kind) {
+            block.kind = replaced;
+            return;
+        }
+        if let BlockKind::Heading { level, text, .. } = &mut block.kind {
+            let deep = usize::from(*level);
+            self.text(text);
+            if deep == 4 && deep_level(text).is_some() {
+                // Literal, so it must not be read as a level.
+                let mut runs = joined(text);
+                runs[0] = encode_run(&runs[0]);
+                *text = RichText(runs);
+            }
+            if deep > 4 {
+                *level = 4;
+                let mut annotations = Annotations::default();
+                mark(&mut annotations);
+                let marker = Inline {
+                    annotations,
+                    ..Inline::text("#".repeat(deep.min(6)))
+                };
+                let rest = std::mem::take(&mut text.0);
+                text.0.push(marker);
+                if !rest.is_empty() {
+                    text.0.push(Inline::text(" "));
+                    text.0.extend(rest);
+                }
+            }
+            return;
+        }
+        if let Some(text) = block.kind.text_mut() {
+            self.text(text);
+        }
+        match &mut block.kind {
+            BlockKind::Code {
+                code,
+                language,
+                info,
+                caption,
+            } => {
+                match code_language(language) {
+                    Some(known) => {
+                        let said = info.as_deref().map(first_word).unwrap_or_default();
+                        if known == "plain text" && code_language(said).is_none() {
+                            self.report.add(&self.place, Reason::Language);
+                        }
+                        if known != language {
+                            *language = known.to_owned();
+                        }
+                    }
+                    None => {
+                        self.report.add(&self.place, Reason::Language);
+                        *language = "plain text".to_owned();
+                    }
+                }
+                shield_code(language, code, !caption.canonical().is_empty());
+                if is_too_large(code) {
+                    self.report.add(&self.place, Reason::TooLarge);
+                }
+                self.text(caption);
+            }
+            BlockKind::NumberedItem {
+                start: Some(start), ..
+            } if *start != 1 => self.note(Reason::ListStart),
+            BlockKind::Table { alignment, .. }
+                if alignment.iter().any(|said| *said != Alignment::None) =>
+            {
+                self.note(Reason::Alignment);
+            }
+            BlockKind::TableRow { cells } => {
+                for cell in cells {
+                    self.text(cell);
+                }
+            }
+            BlockKind::Media {
+                source, caption, ..
+            } => {
+                // Never `None` here: what no URL can say is carried as a block.
+                if let MediaSource::External(url) = source
+                    && let Some(absolute) = self.context.outward(url, Target::Bytes)
+                {
+                    *url = absolute;
+                }
+                self.text(caption);
+            }
+            BlockKind::Bookmark { url, caption } | BlockKind::Embed { url, caption } => {
+                if let Some(absolute) = self.context.outward(url, Target::Bytes) {
+                    *url = absolute;
+                }
+                self.text(caption);
+            }
+            _ => {}
+        }
+        if let Some(color) = color_mut(&mut block.kind)
+            && !color.is_default()
+            && !is_color(&color.0)
+        {
+            *color = Color::default();
+            self.note(Reason::Color);
+        }
+    }
+
+    /// The code block that carries a block which Notion does not have.
+    fn carrier(&mut self, kind: &BlockKind) -> Option<BlockKind> {
+        let carrier = match kind {
+            BlockKind::Verbatim { markdown } => marked_code("markdown", VERBATIM, markdown),
+            BlockKind::Equation { expression } if units(expression) > EQUATION_UNITS => {
+                marked_code("latex", EQUATION, expression)
+            }
+            BlockKind::Media {
+                source: MediaSource::External(url),
+                ..
+            }
+            | BlockKind::Bookmark { url, .. }
+            | BlockKind::Embed { url, .. }
+                if self.context.outward(url, Target::Bytes).is_none() =>
+            {
+                block_code(kind)?
+            }
+            _ => return None,
+        };
+        if let BlockKind::Code { code, .. } = &carrier
+            && is_too_large(code)
+        {
+            self.note(Reason::TooLarge);
+        }
+        Some(carrier)
+    }
+
+    fn text(&mut self, text: &mut RichText) {
+        let runs = joined(text);
+        let mut out: Vec<Inline> = runs.iter().map(|run| self.run(run.clone())).collect();
+        // Grey code that stays what it is must not be joined with a carrier beside it.
+        for at in 0..out.len() {
+            let touches = |other: Option<usize>| {
+                other.is_some_and(|other| {
+                    is_carrier(&runs, &out, other)
+                        && out[other].annotations == out[at].annotations
+                        && out[other].link == out[at].link
+                })
+            };
+            let next = (at + 1 < out.len()).then_some(at + 1);
+            if is_marked(&out[at].annotations)
+                && !is_carrier(&runs, &out, at)
+                && (touches(at.checked_sub(1)) || touches(next))
+            {
+                out[at] = encode_run(&runs[at]);
+            }
+        }
+        *text = RichText(out);
+        let mut total = 0;
+        let mut objects = 0;
+        for run in &joined(text) {
+            let length = match &run.kind {
+                InlineKind::Text(text)
+                | InlineKind::Equation(text)
+                | InlineKind::Verbatim(text) => units(text),
+                InlineKind::Mention(_) => 0,
+            };
+            total += length;
+            objects += length.div_ceil(TEXT_UNITS).max(1);
+        }
+        if total > BLOCK_UNITS {
+            self.note(Reason::TooLarge);
+        } else if objects > ARRAY_ITEMS {
+            self.note(Reason::Runs);
+            if let Some(held) = as_held(text) {
+                *text = held;
+            }
+        }
+    }
+
+    fn run(&mut self, mut run: Inline) -> Inline {
+        let color = &run.annotations.color;
+        if !color.is_default() && !is_color(&color.0) {
+            return encode_run(&run);
+        }
+        match &run.kind {
+            InlineKind::Verbatim(source) => {
+                let carried = is_source(source)
+                    && !looks_like_run(source)
+                    && !source.contains('\r')
+                    && !run.annotations.code
+                    && color.is_default()
+                    && run.link.is_none();
+                if !carried {
+                    return encode_run(&run);
+                }
+                run.kind = InlineKind::Text(source.clone());
+                mark(&mut run.annotations);
+                run
+            }
+            InlineKind::Text(text) => {
+                if is_marked(&run.annotations)
+                    && run.link.is_none()
+                    && decode_runs(text, &run.annotations).is_some()
+                {
+                    return encode_run(&run);
+                }
+                if let Some(link) = &run.link {
+                    match self.context.outward(link, Target::Page) {
+                        Some(url) => run.link = Some(url),
+                        None => return encode_run(&run),
+                    }
+                }
+                run
+            }
+            InlineKind::Equation(expression) => {
+                let long = units(expression) > EQUATION_UNITS;
+                if long || run.link.is_some() || run.annotations.code {
+                    return encode_run(&run);
+                }
+                run
+            }
+            InlineKind::Mention(_) => {
+                if run.link.is_some() || run.annotations.code {
+                    return encode_run(&run);
+                }
+                run
+            }
+        }
+    }
+}
+
+/// Whether the run at `at` became grey code in `out`.
+fn is_carrier(runs: &[Inline], out: &[Inline], at: usize) -> bool {
+    (is_marked(&out[at].annotations) && out[at].kind != runs[at].kind)
+        || matches!(runs[at].kind, InlineKind::Verbatim(_))
+}
+
+fn looks_like_run(source: &str) -> bool {
+    source.contains("<!-- notion-sync:")
+}
+
+fn first_word(info: &str) -> &str {
+    info.split([' ', '\t', ',', '{']).next().unwrap_or_default()
+}
+
+fn color_mut(kind: &mut BlockKind) -> Option<&mut Color> {
+    match kind {
+        BlockKind::Paragraph { color, .. }
+        | BlockKind::Heading { color, .. }
+        | BlockKind::BulletedItem { color, .. }
+        | BlockKind::NumberedItem { color, .. }
+        | BlockKind::ToDo { color, .. }
+        | BlockKind::Toggle { color, .. }
+        | BlockKind::Quote { color, .. }
+        | BlockKind::Callout { color, .. }
+        | BlockKind::TableOfContents { color } => Some(color),
+        _ => None,
+    }
+}

@@ -1,0 +1,427 @@
+//! Inline events to rich text, with the source of every piece.
+
+use std::ops::Range;
+
+use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
+
+use super::autolink;
+use super::html::{self, InlineTag};
+use super::lines::{self, Container};
+use super::node::{Own, Piece, rich_text};
+use crate::document::{Annotations, Inline, InlineKind, RichText, Span};
+
+/// How deep inline HTML that we understand may nest; deeper stays source text.
+const HTML_DEPTH: usize = 16;
+
+/// Collects the inline content of one block.
+#[derive(Debug, Default)]
+pub(crate) struct InlineBuilder {
+    pieces: Vec<Option<Piece>>,
+    bold: usize,
+    italic: usize,
+    strike: usize,
+    links: Vec<Link>,
+    open_html: Vec<OpenTag>,
+    image: Option<Box<Image>>,
+    /// The images of the block, by piece.
+    images: Vec<(usize, String, RichText)>,
+    first: Option<usize>,
+    end: usize,
+}
+
+#[derive(Debug)]
+struct Link {
+    url: String,
+    bare: bool,
+    start: usize,
+    pieces: usize,
+}
+
+#[derive(Debug)]
+struct OpenTag {
+    name: String,
+    piece: usize,
+    tag: Option<InlineTag>,
+}
+
+#[derive(Debug)]
+struct Image {
+    url: String,
+    depth: usize,
+    alt: InlineBuilder,
+}
+
+/// What a finished builder holds.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) own: Own,
+    pub(crate) text: RichText,
+    /// The only thing in the block, where it is an image.
+    pub(crate) image: Option<(String, RichText)>,
+    /// The image that the block starts with.
+    pub(crate) first_image: Option<(String, RichText)>,
+    /// The only thing in the block, where it is a displayed equation.
+    pub(crate) display_math: Option<String>,
+}
+
+impl InlineBuilder {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.image.is_none()
+    }
+
+    fn annotations(&self) -> Annotations {
+        Annotations {
+            bold: self.bold > 0,
+            italic: self.italic > 0,
+            strikethrough: self.strike > 0,
+            ..Annotations::default()
+        }
+    }
+
+    fn push(&mut self, kind: InlineKind, annotations: Annotations, range: &Range<usize>) {
+        self.pieces.push(Some(Piece {
+            source: Span {
+                start: range.start,
+                end: range.end,
+            },
+            inline: Inline {
+                kind,
+                annotations,
+                link: self.links.last().map(|link| link.url.clone()),
+            },
+        }));
+    }
+
+    fn push_text(&mut self, text: &str, range: &Range<usize>) {
+        self.push(InlineKind::Text(text.to_owned()), self.annotations(), range);
+    }
+
+    /// Takes one event. Events that are not inline are ignored.
+    pub(crate) fn event(
+        &mut self,
+        source: &str,
+        containers: &[Container],
+        event: Event<'_>,
+        range: Range<usize>,
+    ) {
+        let range = collapsed(source, &event, range);
+        self.first = Some(
+            self.first
+                .map_or(range.start, |first| first.min(range.start)),
+        );
+        self.end = self.end.max(range.end);
+        if let Some(image) = &mut self.image {
+            match &event {
+                Event::Start(Tag::Image { .. }) => image.depth += 1,
+                Event::End(TagEnd::Image) if image.depth == 0 => {
+                    if let Some(image) = self.image.take() {
+                        let alt = image.alt.finish(source).text;
+                        self.images.push((self.pieces.len(), image.url, alt));
+                        let text = lines::unprefixed(source, range.clone(), containers);
+                        self.push(InlineKind::Verbatim(text), self.annotations(), &range);
+                    }
+                    return;
+                }
+                Event::End(TagEnd::Image) => image.depth -= 1,
+                _ => image.alt.event(source, containers, event, range),
+            }
+            return;
+        }
+        match event {
+            Event::Text(text) => self.text(source, &text, range),
+            Event::Code(text) => {
+                let annotations = Annotations {
+                    code: true,
+                    ..self.annotations()
+                };
+                self.push(InlineKind::Text(text.into_string()), annotations, &range);
+            }
+            Event::InlineMath(math) => self.math(source, &math, range),
+            Event::DisplayMath(_) | Event::FootnoteReference(_) => {
+                let text = lines::unprefixed(source, range.clone(), containers);
+                self.push(InlineKind::Verbatim(text), self.annotations(), &range);
+            }
+            Event::InlineHtml(html) => self.html(&html, &range),
+            Event::SoftBreak => {
+                let after_break = matches!(
+                    self.pieces.last(),
+                    Some(Some(Piece { inline: Inline { kind: InlineKind::Text(text), .. }, .. }))
+                        if text == "\n"
+                );
+                if !after_break {
+                    self.push_text(" ", &range);
+                }
+            }
+            Event::HardBreak => self.push_text("\n", &range),
+            Event::Start(tag) => self.start(tag, &range),
+            Event::End(end) => self.end_tag(source, containers, end, &range),
+            _ => {}
+        }
+    }
+
+    fn text(&mut self, source: &str, text: &CowStr<'_>, mut range: Range<usize>) {
+        // The backslash of an escape belongs to the character behind it.
+        let before = range.start.checked_sub(1);
+        if let Some(before) = before
+            && source.as_bytes()[before] == b'\\'
+            && self
+                .pieces
+                .last()
+                .and_then(Option::as_ref)
+                .is_none_or(|piece| piece.source.end <= before)
+            && text.starts_with(|c: char| c.is_ascii_punctuation())
+            && source[range.clone()].starts_with(|c: char| c.is_ascii_punctuation())
+        {
+            range.start = before;
+        }
+        self.push_text(text, &range);
+    }
+
+    fn math(&mut self, source: &str, math: &str, range: Range<usize>) {
+        // As on GitHub, a dollar sign inside a word is a dollar sign.
+        let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        if word(source[..range.start].chars().next_back())
+            || word(source[range.end..].chars().next())
+        {
+            let text = source[range.clone()].to_owned();
+            if !text.contains(['\n', '\r']) {
+                self.push_text(&text, &range);
+                return;
+            }
+        }
+        let math = math.replace("\r\n", "\n").replace('\r', "\n");
+        let math = match math.strip_prefix('`').and_then(|m| m.strip_suffix('`')) {
+            Some(inner) if !inner.is_empty() => inner.to_owned(),
+            _ => math,
+        };
+        self.push(InlineKind::Equation(math), self.annotations(), &range);
+    }
+
+    fn start(&mut self, tag: Tag<'_>, range: &Range<usize>) {
+        match tag {
+            Tag::Emphasis => self.italic += 1,
+            Tag::Strong => self.bold += 1,
+            Tag::Strikethrough => self.strike += 1,
+            Tag::Link {
+                link_type,
+                dest_url,
+                ..
+            } => {
+                let url = if link_type == LinkType::Email && !dest_url.starts_with("mailto:") {
+                    format!("mailto:{dest_url}")
+                } else {
+                    dest_url.into_string()
+                };
+                self.links.push(Link {
+                    url,
+                    bare: matches!(link_type, LinkType::Autolink | LinkType::Email),
+                    start: range.start,
+                    pieces: self.pieces.len(),
+                });
+            }
+            Tag::Image { dest_url, .. } => {
+                self.image = Some(Box::new(Image {
+                    url: dest_url.into_string(),
+                    depth: 0,
+                    alt: Self::default(),
+                }));
+            }
+            _ => {}
+        }
+    }
+
+    fn end_tag(
+        &mut self,
+        source: &str,
+        containers: &[Container],
+        end: TagEnd,
+        range: &Range<usize>,
+    ) {
+        match end {
+            TagEnd::Emphasis => self.italic = self.italic.saturating_sub(1),
+            TagEnd::Strong => self.bold = self.bold.saturating_sub(1),
+            TagEnd::Strikethrough => self.strike = self.strike.saturating_sub(1),
+            TagEnd::Link => {
+                let Some(link) = self.links.pop() else { return };
+                if link.pieces == self.pieces.len() && !link.bare {
+                    // A link without text shows nothing, but it is somebody's source.
+                    let text = lines::unprefixed(source, link.start..range.end, containers);
+                    self.push(InlineKind::Verbatim(text), self.annotations(), range);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn html(&mut self, source: &str, range: &Range<usize>) {
+        let source = source.replace("\r\n", "\n").replace('\r', "\n");
+        let Some((name, closing, tag)) = html::inline_tag(&source) else {
+            self.push(InlineKind::Verbatim(source), self.annotations(), range);
+            return;
+        };
+        if tag == Some(InlineTag::Break) {
+            self.push_text("\n", range);
+            return;
+        }
+        if !closing {
+            if self.open_html.len() < HTML_DEPTH {
+                self.open_html.push(OpenTag {
+                    name,
+                    piece: self.pieces.len(),
+                    tag,
+                });
+            }
+            self.push(InlineKind::Verbatim(source), self.annotations(), range);
+            return;
+        }
+        let matching = self.open_html.last().is_some_and(|open| open.name == name);
+        let Some(open) = matching.then(|| self.open_html.pop()).flatten() else {
+            self.push(InlineKind::Verbatim(source), self.annotations(), range);
+            return;
+        };
+        match open.tag {
+            None => self.push(InlineKind::Verbatim(source), self.annotations(), range),
+            Some(InlineTag::Inline(inline)) => {
+                let start = self.pieces[open.piece]
+                    .as_ref()
+                    .map_or(range.start, |piece| piece.source.start);
+                self.pieces.truncate(open.piece);
+                self.images.retain(|(at, _, _)| *at < open.piece);
+                self.pieces.push(Some(Piece {
+                    source: Span {
+                        start,
+                        end: range.end,
+                    },
+                    inline,
+                }));
+            }
+            Some(tag) => {
+                self.pieces[open.piece] = None;
+                for piece in self.pieces[open.piece..].iter_mut().flatten() {
+                    tag.apply(&mut piece.inline.annotations);
+                }
+            }
+        }
+    }
+
+    /// Ends the block.
+    pub(crate) fn finish(self, source: &str) -> Finished {
+        let alone = self.pieces.len() == 1;
+        let first_image = match (self.pieces.first(), self.images.into_iter().next()) {
+            (Some(Some(piece)), Some((0, url, alt)))
+                if piece.inline.link.is_none() && piece.inline.annotations.is_plain() =>
+            {
+                Some((url, alt))
+            }
+            _ => None,
+        };
+        let image = if alone { first_image.clone() } else { None };
+        let display_math = match &self.pieces[..] {
+            [
+                Some(Piece {
+                    inline:
+                        Inline {
+                            kind: InlineKind::Verbatim(text),
+                            annotations,
+                            link: None,
+                        },
+                    ..
+                }),
+            ] if alone && image.is_none() && annotations.is_plain() => text
+                .strip_prefix("$$")
+                .and_then(|text| text.strip_suffix("$$"))
+                .map(|text| text.trim().to_owned()),
+            _ => None,
+        };
+        let pieces = link_bare(source, self.pieces.into_iter().flatten().collect());
+        let span = self.first.map(|start| Span {
+            // An escape at the start: its backslash is before the range of its event.
+            start: pieces
+                .first()
+                .map_or(start, |piece| piece.source.start.min(start)),
+            end: self.end,
+        });
+        Finished {
+            text: rich_text(&pieces),
+            own: Own { span, pieces },
+            image,
+            first_image,
+            display_math,
+        }
+    }
+}
+
+/// The parser leaves the `[]` of a collapsed reference out of its range.
+fn collapsed(source: &str, event: &Event<'_>, mut range: Range<usize>) -> Range<usize> {
+    let reference = matches!(event, Event::End(TagEnd::Link | TagEnd::Image));
+    if reference
+        && source[..range.end].ends_with(']')
+        && source[range.start..].starts_with(['[', '!'])
+        && source[range.end..].starts_with("[]")
+    {
+        range.end += 2;
+    }
+    range
+}
+
+/// Joins neighbouring text that stands in the source as it is, and finds bare links in it.
+fn link_bare(source: &str, pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut joined: Vec<(Piece, bool)> = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        let exact = is_exact(source, &piece);
+        if let Some((last, true)) = joined.last_mut()
+            && exact
+            && last.source.end == piece.source.start
+            && last.inline.annotations == piece.inline.annotations
+            && last.inline.link == piece.inline.link
+            && let InlineKind::Text(text) = &piece.inline.kind
+            && let InlineKind::Text(before) = &mut last.inline.kind
+        {
+            before.push_str(text);
+            last.source.end = piece.source.end;
+            continue;
+        }
+        joined.push((piece, exact));
+    }
+    let mut out = Vec::with_capacity(joined.len());
+    for (piece, exact) in joined {
+        if piece.inline.link.is_some() || piece.inline.annotations.code || !exact {
+            out.push(piece);
+            continue;
+        }
+        let InlineKind::Text(text) = &piece.inline.kind else {
+            out.push(piece);
+            continue;
+        };
+        let before = source[..piece.source.start].chars().next_back();
+        let mut done = 0;
+        let mut part = |range: Range<usize>, link: Option<String>| {
+            if !range.is_empty() {
+                out.push(Piece {
+                    source: Span {
+                        start: piece.source.start + range.start,
+                        end: piece.source.start + range.end,
+                    },
+                    inline: Inline {
+                        kind: InlineKind::Text(text[range].to_owned()),
+                        annotations: piece.inline.annotations.clone(),
+                        link,
+                    },
+                });
+            }
+        };
+        for found in autolink::scan(text, before) {
+            part(done..found.range.start, None);
+            done = found.range.end;
+            part(found.range, Some(found.url));
+        }
+        part(done..text.len(), None);
+    }
+    out
+}
+
+/// Whether the text of a piece stands in the source as it is.
+pub(crate) fn is_exact(source: &str, piece: &Piece) -> bool {
+    matches!(&piece.inline.kind, InlineKind::Text(text)
+        if source.get(piece.source.start..piece.source.end) == Some(text.as_str()))
+}

@@ -1,0 +1,539 @@
+//! Rich text to inline Markdown.
+
+use super::{html, marker};
+use crate::document::{Annotations, Inline, InlineKind, Mention, RichText};
+
+/// Where inline Markdown stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A paragraph: lines can break.
+    Paragraph,
+    /// A heading or the text of an image: one line.
+    Line,
+    /// A cell of a table: one line, `|` ends it.
+    Cell,
+}
+
+/// How careful the writer is. Each step is tried when what the step before wrote did not read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Care {
+    /// The Markdown people write.
+    Plain,
+    /// Tags instead of `*` and `~~`.
+    Tags,
+    /// Every sign escaped, everything but text as data.
+    Explicit,
+    /// The whole block as data.
+    Data,
+}
+
+impl Care {
+    pub(crate) fn next(self) -> Self {
+        match self {
+            Self::Plain => Self::Tags,
+            Self::Tags => Self::Explicit,
+            Self::Explicit | Self::Data => Self::Data,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Format {
+    Link(String),
+    Color(String),
+    Underline,
+    Bold,
+    Italic,
+    Strike,
+}
+
+/// How far ahead the writer looks for the end of a format.
+const AHEAD: usize = 64;
+
+/// Writes rich text.
+pub(crate) fn write(text: &RichText, place: Place, care: Care) -> String {
+    let mut out = write_runs(&text.canonical().0, place, care, (true, true), false);
+    if place == Place::Line && out.ends_with('#') {
+        out.pop();
+        out.push_str("\\#");
+    }
+    out
+}
+
+/// Writes a part of a text: whether it starts and ends a line is given, and whether it stands in
+/// the text of a link.
+pub(crate) fn fragment(text: &[Inline], place: Place, edges: (bool, bool), linked: bool) -> String {
+    write_runs(text, place, Care::Plain, edges, linked)
+}
+
+fn write_runs(
+    runs: &[Inline],
+    place: Place,
+    care: Care,
+    (starts, ends): (bool, bool),
+    linked: bool,
+) -> String {
+    let dollars = runs
+        .iter()
+        .map(|run| match &run.kind {
+            InlineKind::Text(text) => text.matches('$').count(),
+            InlineKind::Equation(_) => 2,
+            _ => 0,
+        })
+        .sum::<usize>();
+    let mut writer = InlineWriter {
+        out: String::new(),
+        open: Vec::new(),
+        place,
+        care,
+        dollars: dollars > 1,
+        brackets: linked || runs.iter().any(|run| run.link.is_some()),
+        starts,
+        ends,
+    };
+    for (at, run) in runs.iter().enumerate() {
+        writer.run(runs, at, run);
+    }
+    while let Some((_, end)) = writer.open.pop() {
+        writer.out.push_str(&end);
+    }
+    writer.out
+}
+
+struct InlineWriter {
+    out: String,
+    open: Vec<(Format, String)>,
+    place: Place,
+    care: Care,
+    dollars: bool,
+    brackets: bool,
+    /// Whether the text starts and ends a line.
+    starts: bool,
+    ends: bool,
+}
+
+fn formats(run: &Inline) -> Vec<Format> {
+    let a = &run.annotations;
+    let mut out = Vec::new();
+    if let Some(link) = &run.link {
+        out.push(Format::Link(link.clone()));
+    }
+    if !a.color.is_default() {
+        out.push(Format::Color(a.color.0.clone()));
+    }
+    for (set, format) in [
+        (a.underline, Format::Underline),
+        (a.bold, Format::Bold),
+        (a.italic, Format::Italic),
+        (a.strikethrough, Format::Strike),
+    ] {
+        if set {
+            out.push(format);
+        }
+    }
+    out
+}
+
+fn has(run: &Inline, format: &Format) -> bool {
+    let a = &run.annotations;
+    match format {
+        Format::Link(url) => run.link.as_ref() == Some(url),
+        Format::Color(color) => a.color.0 == *color,
+        Format::Underline => a.underline,
+        Format::Bold => a.bold,
+        Format::Italic => a.italic,
+        Format::Strike => a.strikethrough,
+    }
+}
+
+/// Whether a run is written as data, formatting and link included.
+fn is_data(run: &Inline, care: Care) -> bool {
+    match &run.kind {
+        InlineKind::Mention(_) => true,
+        InlineKind::Text(_) => false,
+        InlineKind::Equation(tex) => {
+            care >= Care::Explicit
+                || run.annotations.code
+                || tex.is_empty()
+                || tex.contains(['\n', '`'])
+        }
+        InlineKind::Verbatim(_) => care >= Care::Explicit || run.annotations.code,
+    }
+}
+
+fn edge(run: Option<&Inline>, last: bool) -> Option<char> {
+    let run = run?;
+    match &run.kind {
+        InlineKind::Text(text) if !run.annotations.code => {
+            if last {
+                text.chars().next_back()
+            } else {
+                text.chars().next()
+            }
+        }
+        _ => Some('.'),
+    }
+}
+
+fn is_white(c: Option<char>) -> bool {
+    c.is_none_or(|c| c.is_whitespace() || c.is_control())
+}
+
+fn is_sign(c: Option<char>) -> bool {
+    c.is_some_and(|c| !c.is_alphanumeric() && !c.is_whitespace())
+}
+
+impl InlineWriter {
+    fn run(&mut self, runs: &[Inline], at: usize, run: &Inline) {
+        let wanted = if is_data(run, self.care) {
+            Vec::new()
+        } else {
+            formats(run)
+        };
+        let keep = self
+            .open
+            .iter()
+            .take_while(|(format, _)| wanted.contains(format))
+            .count();
+        while self.open.len() > keep {
+            if let Some((_, end)) = self.open.pop() {
+                self.out.push_str(&end);
+            }
+        }
+        if is_data(run, self.care) {
+            self.out.push_str(&explicit(run));
+            return;
+        }
+        let mut missing: Vec<(usize, Format)> = wanted
+            .into_iter()
+            .filter(|format| !self.open.iter().any(|(open, _)| open == format))
+            .map(|format| {
+                let extent = runs[at..]
+                    .iter()
+                    .take(AHEAD)
+                    .take_while(|run| has(run, &format) && !is_data(run, self.care))
+                    .count();
+                (extent, format)
+            })
+            .collect();
+        missing.sort_by_key(|(extent, _)| std::cmp::Reverse(*extent));
+        if let [(1, Format::Link(url))] = &missing[..]
+            && let Some(autolink) = self.autolink(run, url)
+        {
+            self.out.push_str(&autolink);
+            return;
+        }
+        for (extent, format) in missing {
+            self.begin(runs, at, extent, format);
+        }
+        match &run.kind {
+            InlineKind::Text(text) if run.annotations.code => self.code(text),
+            InlineKind::Text(text) => self.text(text, self.ends && at + 1 == runs.len()),
+            InlineKind::Equation(tex) => {
+                let word = |run: Option<&Inline>, last: bool| {
+                    edge(run, last).is_some_and(char::is_alphanumeric)
+                };
+                let plain = tex.trim() == tex.as_str()
+                    && !tex.contains(['$', '`'])
+                    && !tex.ends_with('\\')
+                    && !word(at.checked_sub(1).and_then(|at| runs.get(at)), true)
+                    && !word(runs.get(at + 1), false);
+                if plain || !tex.contains('$') {
+                    let escaped = if self.place == Place::Cell {
+                        tex.replace('|', "\\|")
+                    } else {
+                        tex.clone()
+                    };
+                    // The form with backticks is for what does not stand between dollar signs.
+                    let quote = if plain { "" } else { "`" };
+                    self.out.push_str(&format!("${quote}{escaped}{quote}$"));
+                } else {
+                    self.out.push_str(&explicit(run));
+                }
+            }
+            InlineKind::Verbatim(source) => self.out.push_str(source),
+            InlineKind::Mention(_) => {}
+        }
+    }
+
+    fn begin(&mut self, runs: &[Inline], at: usize, extent: usize, format: Format) {
+        let before = edge(at.checked_sub(1).and_then(|at| runs.get(at)), true);
+        let first = edge(runs.get(at), false);
+        let last = edge(runs.get(at + extent - 1), true);
+        let after = edge(runs.get(at + extent), false);
+        let fits = self.care == Care::Plain
+            && !is_white(first)
+            && !is_white(last)
+            && (!is_sign(first) || is_white(before) || is_sign(before))
+            && (!is_sign(last) || is_white(after) || is_sign(after));
+        let (start, end) = match &format {
+            Format::Link(url) => ("[".to_owned(), format!("]({})", self.url(url))),
+            Format::Color(color) => (
+                format!("<span color=\"{}\">", html::escape(color)),
+                "</span>".to_owned(),
+            ),
+            Format::Underline => ("<u>".to_owned(), "</u>".to_owned()),
+            Format::Bold if fits => ("**".to_owned(), "**".to_owned()),
+            Format::Italic if fits => ("*".to_owned(), "*".to_owned()),
+            Format::Strike if fits => ("~~".to_owned(), "~~".to_owned()),
+            Format::Bold => ("<strong>".to_owned(), "</strong>".to_owned()),
+            Format::Italic => ("<em>".to_owned(), "</em>".to_owned()),
+            Format::Strike => ("<del>".to_owned(), "</del>".to_owned()),
+        };
+        self.out.push_str(&start);
+        self.open.push((format, end));
+    }
+
+    fn url(&self, url: &str) -> String {
+        let url = destination(url);
+        if self.place == Place::Cell {
+            url.replace('|', "\\|")
+        } else {
+            url
+        }
+    }
+
+    /// `<https://…>` where text and target are the same.
+    fn autolink(&self, run: &Inline, url: &str) -> Option<String> {
+        let InlineKind::Text(text) = &run.kind else {
+            return None;
+        };
+        let scheme = text.find(':').map(|end| &text[..end]).unwrap_or_default();
+        let absolute = text == url
+            && scheme.len() > 1
+            && scheme.len() < 30
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric());
+        let mail = url.strip_prefix("mailto:") == Some(text.as_str())
+            && text.bytes().filter(|b| *b == b'@').count() == 1
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'@' | b'-'));
+        let safe = !text.chars().any(|c| {
+            c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '|' | '\\' | '&')
+        });
+        ((absolute || mail) && safe && !run.annotations.code && self.care < Care::Explicit)
+            .then(|| format!("<{text}>"))
+    }
+
+    fn code(&mut self, text: &str) {
+        if text.contains('\n')
+            || text.contains('\\') && self.place == Place::Cell
+            || self.care >= Care::Tags && text.contains('`')
+            || self.care >= Care::Explicit
+        {
+            self.out.push_str("<code>");
+            self.text(text, false);
+            self.out.push_str("</code>");
+            return;
+        }
+        let longest = text
+            .split(|c| c != '`')
+            .map(str::len)
+            .max()
+            .unwrap_or_default();
+        let fence = "`".repeat(longest + 1);
+        let blank = text.chars().all(|c| c == ' ');
+        let pad = if text.starts_with('`')
+            || text.ends_with('`')
+            || (text.starts_with(' ') && text.ends_with(' ') && !blank)
+        {
+            " "
+        } else {
+            ""
+        };
+        let text = if self.place == Place::Cell {
+            text.replace('|', "\\|")
+        } else {
+            text.to_owned()
+        };
+        self.out
+            .push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
+    }
+
+    fn text(&mut self, text: &str, last: bool) {
+        let chars: Vec<char> = text.chars().collect();
+        for (at, &c) in chars.iter().enumerate() {
+            let before = at.checked_sub(1).map(|at| chars[at]);
+            let next = chars.get(at + 1).copied();
+            self.char(c, before, next, &chars[at..], last);
+        }
+    }
+
+    fn char(
+        &mut self,
+        c: char,
+        before: Option<char>,
+        next: Option<char>,
+        rest: &[char],
+        last: bool,
+    ) {
+        let line_start = (self.starts && self.out.is_empty()) || self.out.ends_with('\n');
+        match c {
+            '\n' => {
+                let plain = self.place == Place::Paragraph
+                    && !line_start
+                    && next.map_or(!last, |next| next != '\n')
+                    && before.is_some_and(|before| before != '\n');
+                self.out.push_str(if plain { "\\\n" } else { "<br>" });
+            }
+            ' ' | '\t'
+                if line_start
+                    || before == Some('\n')
+                    || next == Some('\n')
+                    || (next.is_none() && last) =>
+            {
+                self.out.push_str(&format!("&#{};", u32::from(c)));
+            }
+            c if self.care >= Care::Explicit
+                && c != ' '
+                && (c.is_whitespace() || c.is_control()) =>
+            {
+                self.out.push_str(&format!("&#{};", u32::from(c)));
+            }
+            c if self.needs_escape(c, before, next, rest, line_start) => {
+                self.out.push('\\');
+                self.out.push(c);
+            }
+            c => self.out.push(c),
+        }
+    }
+
+    fn needs_escape(
+        &self,
+        c: char,
+        before: Option<char>,
+        next: Option<char>,
+        rest: &[char],
+        line_start: bool,
+    ) -> bool {
+        if !c.is_ascii_punctuation() {
+            return false;
+        }
+        if self.care >= Care::Explicit {
+            return true;
+        }
+        let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        match c {
+            '\\' | '`' | '*' | '~' | '[' => true,
+            ']' => self.brackets,
+            '_' => !(word(before) && word(next)),
+            '$' => self.dollars,
+            '<' => next.is_none_or(|c| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?')),
+            '&' => next.is_none_or(|c| c.is_ascii_alphanumeric() || c == '#'),
+            '|' => self.place == Place::Cell || line_start,
+            '#' | '>' | '-' | '+' | '=' => line_start,
+            ':' => line_start || (word(before) && next == Some('/') && rest.get(2) == Some(&'/')),
+            '@' => word(next) || next.is_none(),
+            '.' | ')' => self.after_number() || (c == '.' && self.after_www()),
+            _ => false,
+        }
+    }
+
+    /// Whether the line so far is a number, which a dot would make a list.
+    fn after_number(&self) -> bool {
+        let line = self.out.rsplit('\n').next().unwrap_or_default();
+        !line.is_empty() && line.len() < 10 && line.bytes().all(|b| b.is_ascii_digit())
+    }
+
+    fn after_www(&self) -> bool {
+        let tail = self
+            .out
+            .len()
+            .checked_sub(3)
+            .and_then(|at| self.out.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case("www"))
+    }
+}
+
+/// A link's target: between angle brackets where it has to be.
+pub(crate) fn destination(url: &str) -> String {
+    let plain = !url.is_empty()
+        && !url.starts_with('<')
+        && url
+            .chars()
+            .all(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '(' | ')'));
+    let mut out = String::with_capacity(url.len() + 2);
+    for (at, c) in url.char_indices() {
+        match c {
+            '\n' | '\r' => out.push_str(&format!("&#{};", u32::from(c))),
+            '\\' => out.push_str("\\\\"),
+            '&' if url[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '#')
+                && url[at + 1..].chars().take(33).any(|c| c == ';') =>
+            {
+                out.push_str("&amp;");
+            }
+            '<' | '>' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    if plain { out } else { format!("<{out}>") }
+}
+
+/// A run as data in a `<span>`, with something for people between its tags.
+pub(crate) fn explicit(run: &Inline) -> String {
+    let mut run = run.clone();
+    let shown = match &run.kind {
+        InlineKind::Text(text) | InlineKind::Equation(text) | InlineKind::Verbatim(text) => {
+            text.clone()
+        }
+        InlineKind::Mention(mention) => shown(mention),
+    };
+    if run.annotations.is_plain() {
+        run.annotations = Annotations::default();
+    }
+    let shown: String = shown
+        .chars()
+        .map(|c| {
+            if c.is_whitespace() || c.is_control() {
+                ' '
+            } else {
+                c
+            }
+        })
+        .map(|c| {
+            if c.is_ascii_punctuation() {
+                format!("\\{c}")
+            } else {
+                c.to_string()
+            }
+        })
+        .collect();
+    format!(
+        "<span data-notion-sync='{}'>{}</span>",
+        marker::json(&run),
+        shown.trim()
+    )
+}
+
+fn shown(mention: &Mention) -> String {
+    match mention {
+        Mention::User(_) => "@user".to_owned(),
+        Mention::Page(_) => "@page".to_owned(),
+        Mention::Database(_) => "@database".to_owned(),
+        Mention::Date { start, end, .. } => match end {
+            Some(end) => format!("@{start} to {end}"),
+            None => format!("@{start}"),
+        },
+        Mention::Emoji(name) => format!(":{name}:"),
+        Mention::Other(_) => "@mention".to_owned(),
+    }
+}
+
+/// The same for HTML, where a backslash escapes nothing.
+pub(crate) fn explicit_html(run: &Inline) -> String {
+    let shown = match &run.kind {
+        InlineKind::Text(text) | InlineKind::Equation(text) | InlineKind::Verbatim(text) => {
+            text.clone()
+        }
+        InlineKind::Mention(mention) => shown(mention),
+    };
+    format!(
+        "<span data-notion-sync='{}'>{}</span>",
+        marker::json(run),
+        html::escape_text(&shown)
+    )
+}

@@ -1,0 +1,177 @@
+//! Blocks of Notion without Markdown of their own: a visible link with a comment behind it.
+
+use serde_json::{Map, Value, json};
+
+use super::inline::Finished;
+use super::marker::{self, Marker};
+use crate::document::{BlockKind, InlineKind, MediaKind, MediaSource, RichText};
+
+/// The kinds that stand as a visible line with a comment behind it.
+pub(crate) const KINDS: [&str; 6] = [
+    "bookmark",
+    "embed",
+    "media",
+    "child_page",
+    "child_database",
+    "link_to_page",
+];
+
+/// Reads such a line. What is visible counts where people can edit it: target and caption.
+pub(crate) fn read(marker: &Marker, line: &Finished) -> Option<BlockKind> {
+    let text = line.text.canonical();
+    let visible = match &line.first_image {
+        Some((url, alt)) => Some((url.clone(), alt.canonical())),
+        None => target(&text),
+    };
+    let mut fields = Map::new();
+    match marker.kind.as_str() {
+        "bookmark" | "embed" => {
+            let (url, caption) = visible?;
+            fields.insert("url".to_owned(), Value::String(url));
+            fields.insert("caption".to_owned(), serde_json::to_value(caption).ok()?);
+        }
+        "media" => {
+            let (url, caption) = visible?;
+            let source = if marker.flag("hosted") {
+                MediaSource::Hosted(url)
+            } else {
+                MediaSource::External(url)
+            };
+            let media: MediaKind =
+                serde_json::from_value(marker.data.get("media").cloned()?).ok()?;
+            return Some(BlockKind::Media {
+                media,
+                source,
+                caption,
+            });
+        }
+        "child_page" | "child_database" => {
+            fields.insert("title".to_owned(), Value::String(text.to_plain()));
+        }
+        _ => {}
+    }
+    fields.extend(marker.data.clone());
+    Marker {
+        kind: marker.kind.clone(),
+        data: fields,
+        closing: false,
+    }
+    .block_kind()
+}
+
+/// Target and caption of a line that is one link. The address as its own text is no caption.
+fn target(text: &RichText) -> Option<(String, RichText)> {
+    let url = text.0.first()?.link.clone()?;
+    let mut caption = text.clone();
+    for inline in &mut caption.0 {
+        if inline.link.as_deref() != Some(url.as_str()) {
+            return None;
+        }
+        inline.link = None;
+    }
+    let caption = caption.canonical();
+    if caption.0.len() == 1
+        && caption.0[0].annotations.is_plain()
+        && matches!(&caption.0[0].kind, InlineKind::Text(text) if *text == url)
+    {
+        return Some((url, RichText::default()));
+    }
+    Some((url, caption))
+}
+
+/// The address of a page or database for people.
+fn page_url(id: &str) -> String {
+    let id: String = id.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("https://www.notion.so/{id}")
+}
+
+/// Writes such a line; `None` for other kinds and what the line cannot say.
+pub(crate) fn write(kind: &BlockKind, inline: impl Fn(&RichText) -> String) -> Option<String> {
+    let linked = |url: &str, caption: &RichText| {
+        let mut text = caption.canonical();
+        if text.is_empty() {
+            text = RichText::plain(url);
+        }
+        for run in &mut text.0 {
+            run.link = Some(url.to_owned());
+        }
+        inline(&text)
+    };
+    Some(match kind {
+        BlockKind::Bookmark { url, caption } => {
+            format!(
+                "{} {}",
+                linked(url, caption),
+                marker::open("bookmark", &Value::Null)
+            )
+        }
+        BlockKind::Embed { url, caption } => {
+            format!(
+                "{} {}",
+                linked(url, caption),
+                marker::open("embed", &Value::Null)
+            )
+        }
+        BlockKind::Media {
+            media,
+            source,
+            caption,
+        } => {
+            let (url, hosted) = match source {
+                MediaSource::External(url) => (url, false),
+                MediaSource::Hosted(url) => (url, true),
+            };
+            let shown = if *media == MediaKind::Image {
+                image(url, &inline(&caption.canonical()))
+            } else {
+                linked(url, caption)
+            };
+            if *media == MediaKind::Image && !hosted {
+                return Some(shown);
+            }
+            let mut data = json!({ "media": media });
+            if hosted {
+                data["hosted"] = Value::Bool(true);
+            }
+            format!("{shown} {}", marker::open("media", &data))
+        }
+        BlockKind::ChildPage { page, title } => {
+            let title = if title.trim().is_empty() {
+                "Page"
+            } else {
+                title
+            };
+            format!(
+                "{} {}",
+                linked(&page_url(page), &RichText::plain(one_line(title))),
+                marker::open("child_page", &json!({ "page": page }))
+            )
+        }
+        BlockKind::ChildDatabase { database, title } => {
+            let title = if title.trim().is_empty() {
+                "Database"
+            } else {
+                title
+            };
+            format!(
+                "{} {}",
+                linked(&page_url(database), &RichText::plain(one_line(title))),
+                marker::open("child_database", &json!({ "database": database }))
+            )
+        }
+        BlockKind::LinkToPage { page } => format!(
+            "{} {}",
+            linked(&page_url(page), &RichText::plain("Page")),
+            marker::open("link_to_page", &json!({ "page": page }))
+        ),
+        _ => return None,
+    })
+}
+
+fn one_line(title: &str) -> String {
+    title.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn image(url: &str, alt: &str) -> String {
+    format!("![{alt}]({})", super::inline_writer::destination(url))
+}

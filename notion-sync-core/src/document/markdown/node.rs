@@ -1,0 +1,141 @@
+//! Blocks together with how they stand in the source.
+
+use crate::document::{Block, BlockKind, Document, Inline, InlineKind, RichText, Span};
+
+/// A block and its place in the source.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) kind: BlockKind,
+    /// From the first byte of its marker or content (behind indentation) to the end of its last
+    /// line, without the line end.
+    pub(crate) span: Span,
+    /// Where its own text stands.
+    pub(crate) own: Option<Own>,
+    pub(crate) children: Vec<Self>,
+    /// Where its own part ends and its children start.
+    pub(crate) head_end: usize,
+    /// Columns between where its siblings' content starts and its own start.
+    pub(crate) indent: usize,
+    /// Levels of blocks from here down, this one included.
+    pub(crate) height: usize,
+    /// What a line of its children starts with, behind what a line of its siblings starts with.
+    pub(crate) inner: String,
+    pub(crate) form: Form,
+}
+
+/// How a block is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// In a way that says everything there is to say.
+    Plain,
+    /// `#` heading, or underlined heading.
+    Heading { underlined: bool },
+    /// A list item: its marker (`-`, `1.`), the white space behind it, and the box of a task.
+    Item {
+        marker: String,
+        gap: usize,
+        task: Option<Span>,
+    },
+    /// A quote or an alert.
+    Quote,
+    /// Code between fences.
+    Fence,
+    /// Indented code, with the indentation of its first line.
+    Indented { lead: String },
+    /// Something between two HTML blocks: `<details>` or a pair of comments.
+    Wrapped,
+    /// From a comment, or text with a comment.
+    Dialect,
+    /// A table, with the end of its delimiter row.
+    Table { delimiter_end: usize },
+    /// A row with the spans of its cells.
+    Row { cells: Vec<Span> },
+}
+
+/// Own text of a block in the source.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Own {
+    pub(crate) span: Option<Span>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// A piece of inline content and the bytes it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    pub(crate) source: Span,
+    pub(crate) inline: Inline,
+}
+
+impl Node {
+    pub(crate) fn leaf(kind: BlockKind, span: Span) -> Self {
+        Self {
+            kind,
+            span,
+            own: None,
+            children: Vec::new(),
+            head_end: span.end,
+            indent: 0,
+            height: 1,
+            inner: String::new(),
+            form: Form::Plain,
+        }
+    }
+
+    /// With children; the height follows.
+    pub(crate) fn with_children(mut self, children: Vec<Self>) -> Self {
+        self.height = 1 + children.iter().map(|child| child.height).max().unwrap_or(0);
+        self.children = children;
+        self
+    }
+
+    /// A block that came whole out of a comment.
+    pub(crate) fn from_block(block: Block, span: Span) -> Self {
+        let children = block
+            .children
+            .into_iter()
+            .map(|child| Self::from_block(child, span))
+            .collect();
+        let mut node = Self::leaf(block.kind, span).with_children(children);
+        node.form = Form::Dialect;
+        node
+    }
+
+    /// Number of blocks from here down.
+    pub(crate) fn count(&self) -> usize {
+        1 + self.children.iter().map(Self::count).sum::<usize>()
+    }
+
+    /// The block. Depth was limited when the node was made.
+    pub(crate) fn to_block(&self) -> Block {
+        Block {
+            id: None,
+            span: Some(self.span),
+            kind: self.kind.clone(),
+            children: self.children.iter().map(Self::to_block).collect(),
+        }
+    }
+}
+
+/// The document of a list of nodes.
+pub(crate) fn document(nodes: &[Node]) -> Document {
+    Document {
+        blocks: nodes.iter().map(Node::to_block).collect(),
+    }
+}
+
+/// Joins pieces to rich text.
+pub(crate) fn rich_text(pieces: &[Piece]) -> RichText {
+    let mut out: Vec<Inline> = Vec::new();
+    for piece in pieces {
+        if let (Some(last), InlineKind::Text(text)) = (out.last_mut(), &piece.inline.kind)
+            && last.annotations == piece.inline.annotations
+            && last.link == piece.inline.link
+            && let InlineKind::Text(before) = &mut last.kind
+        {
+            before.push_str(text);
+            continue;
+        }
+        out.push(piece.inline.clone());
+    }
+    RichText(out)
+}

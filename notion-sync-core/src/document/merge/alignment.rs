@@ -1,0 +1,402 @@
+//! Which block of one list is which block of another.
+//!
+//! Equal blocks are matched first (a common subsequence of their hashes). In the stretches between
+//! them, blocks that were edited are matched with their old selves by what words they share, in
+//! order, with a dynamic program that looks only at a band around the diagonal.
+
+use std::collections::BTreeSet;
+use std::mem::discriminant;
+
+use crate::document::model::{Block, BlockKind, InlineKind, RichText};
+use crate::hash::ContentHash;
+
+use super::sequence;
+
+/// Words kept of one block: the smallest hashes, so that two blocks keep the same ones.
+const SKETCH: usize = 64;
+/// Words looked at in one block and its children.
+const SKETCH_WORDS: usize = 2_000;
+/// Levels of children that count for similarity.
+const SKETCH_DEPTH: usize = 12;
+/// Stretches with at most this many cells are compared completely.
+const FULL_CELLS: usize = 40_000;
+/// Half the width of the band in longer stretches, at least.
+const BAND: usize = 48;
+/// Similarity from which two blocks of one kind are the same block, in thousandths.
+const SAME_KIND: u32 = 200;
+/// Similarity from which two blocks of different kinds are.
+const OTHER_KIND: u32 = 600;
+
+/// How eagerly blocks that share no words are taken for the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Zeal {
+    /// The lists are known to say the same: any two blocks of one kind may be a pair.
+    Agreed,
+    /// One list came from the other by editing: only where a stretch kept its length.
+    Edited,
+}
+
+/// Blocks with their hashes.
+#[derive(Debug, Clone)]
+pub(crate) struct Hashed<'a> {
+    /// The blocks.
+    pub(crate) blocks: Vec<&'a Block>,
+    /// The canonical hash of each.
+    pub(crate) hashes: Vec<ContentHash>,
+}
+
+impl<'a> Hashed<'a> {
+    /// Hashes each of the blocks.
+    pub(crate) fn of(blocks: impl IntoIterator<Item = &'a Block>) -> Self {
+        let blocks: Vec<&Block> = blocks.into_iter().collect();
+        let hashes = blocks.iter().map(|block| block.hash()).collect();
+        Self { blocks, hashes }
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+}
+
+/// The number of blocks before the empty paragraphs at the end, which mean nothing.
+pub(crate) fn trimmed_len(blocks: &[Block]) -> usize {
+    let blank = blocks.iter().rev().take_while(|block| block.is_blank());
+    blocks.len() - blank.count()
+}
+
+/// Pairs `(index in old, index in new)` of blocks that are the same block, edited or not; both
+/// ascending.
+pub(crate) fn align(old: &Hashed<'_>, new: &Hashed<'_>, zeal: Zeal) -> Vec<(usize, usize)> {
+    let anchors = sequence::matches(&old.hashes, &new.hashes);
+    fill(old, new, &anchors, zeal)
+}
+
+/// Adds to `anchors` (ascending pairs) the pairs of edited blocks between them.
+pub(crate) fn fill(
+    old: &Hashed<'_>,
+    new: &Hashed<'_>,
+    anchors: &[(usize, usize)],
+    zeal: Zeal,
+) -> Vec<(usize, usize)> {
+    let mut out = anchors.to_vec();
+    for (old_gap, new_gap) in sequence::gaps(anchors, old.len(), new.len()) {
+        if old_gap.is_empty() || new_gap.is_empty() {
+            continue;
+        }
+        let weak = match zeal {
+            Zeal::Agreed => true,
+            Zeal::Edited => old_gap.len() == new_gap.len(),
+        };
+        let rows: Vec<Sketch> = old_gap.clone().map(|at| Sketch::of(old, at)).collect();
+        let columns: Vec<Sketch> = new_gap.clone().map(|at| Sketch::of(new, at)).collect();
+        for (row, column) in best_pairs(&rows, &columns, weak) {
+            out.push((old_gap.start + row, new_gap.start + column));
+        }
+    }
+    out.sort_unstable();
+    out
+}
+
+/// What is compared of a block.
+struct Sketch<'a> {
+    kind: &'a BlockKind,
+    hash: ContentHash,
+    words: Vec<u64>,
+}
+
+impl<'a> Sketch<'a> {
+    fn of(list: &Hashed<'a>, at: usize) -> Self {
+        let block = list.blocks[at];
+        let mut words = BTreeSet::new();
+        let mut budget = SKETCH_WORDS;
+        collect_words(block, SKETCH_DEPTH, &mut budget, &mut words);
+        Self {
+            kind: &block.kind,
+            hash: list.hashes[at],
+            words: words.into_iter().take(SKETCH).collect(),
+        }
+    }
+
+    /// What pairing the two is worth; 0 means that they are not the same block.
+    fn score(&self, other: &Self, weak: bool) -> u32 {
+        if self.hash == other.hash {
+            return 4_000;
+        }
+        let similar = similarity(&self.words, &other.words);
+        if discriminant(self.kind) == discriminant(other.kind) {
+            if similar >= SAME_KIND {
+                similar + 50
+            } else {
+                u32::from(weak)
+            }
+        } else if similar >= OTHER_KIND {
+            similar - 100
+        } else {
+            0
+        }
+    }
+}
+
+/// Whether most words of `block` stand in `by`; never for a block without words.
+pub(crate) fn covers(by: &[Block], block: &Block) -> bool {
+    let words = |blocks: &[Block]| {
+        let mut words = BTreeSet::new();
+        let mut budget = SKETCH_WORDS;
+        for block in blocks {
+            collect_words(block, SKETCH_DEPTH, &mut budget, &mut words);
+        }
+        words
+    };
+    let own = words(std::slice::from_ref(block));
+    !own.is_empty() && own.intersection(&words(by)).count() * 2 >= own.len()
+}
+
+/// Whether two blocks are of one kind and share words.
+pub(crate) fn resembles(one: &Block, other: &Block) -> bool {
+    let (list, kinds) = (Hashed::of([one, other]), [&one.kind, &other.kind]);
+    let (one, other) = (Sketch::of(&list, 0), Sketch::of(&list, 1));
+    discriminant(kinds[0]) == discriminant(kinds[1])
+        && !one.words.is_empty()
+        && !other.words.is_empty()
+        && similarity(&one.words, &other.words) >= SAME_KIND
+}
+
+/// Dice's coefficient of two sorted sets, in thousandths.
+fn similarity(a: &[u64], b: &[u64]) -> u32 {
+    if a.is_empty() && b.is_empty() {
+        return 500;
+    }
+    let (mut i, mut j, mut common) = (0, 0, 0_usize);
+    while i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                common += 1;
+                i += 1;
+                j += 1;
+            }
+        }
+    }
+    u32::try_from(2_000 * common / (a.len() + b.len())).unwrap_or(1_000)
+}
+
+fn collect_words(block: &Block, depth: usize, budget: &mut usize, out: &mut BTreeSet<u64>) {
+    match &block.kind {
+        BlockKind::Code { code, .. } => add_words(code, budget, out),
+        BlockKind::Equation { expression } => add_words(expression, budget, out),
+        BlockKind::TableRow { cells } => {
+            for cell in cells {
+                add_text(cell, budget, out);
+            }
+        }
+        BlockKind::Media {
+            source, caption, ..
+        } => {
+            let (super::super::MediaSource::External(url) | super::super::MediaSource::Hosted(url)) =
+                source;
+            add_words(url, budget, out);
+            add_text(caption, budget, out);
+        }
+        BlockKind::Bookmark { url, caption } | BlockKind::Embed { url, caption } => {
+            add_words(url, budget, out);
+            add_text(caption, budget, out);
+        }
+        BlockKind::ChildPage { page: id, .. }
+        | BlockKind::LinkToPage { page: id }
+        | BlockKind::ChildDatabase { database: id, .. }
+        | BlockKind::Synced { from: Some(id) } => add_words(id, budget, out),
+        BlockKind::Verbatim { markdown } => add_words(markdown, budget, out),
+        BlockKind::Opaque { kind, raw } => {
+            add_words(kind, budget, out);
+            add_words(raw, budget, out);
+        }
+        other => {
+            if let Some(text) = other.text() {
+                add_text(text, budget, out);
+            }
+        }
+    }
+    if depth == 0 {
+        return;
+    }
+    for child in &block.children {
+        if *budget == 0 {
+            return;
+        }
+        collect_words(child, depth - 1, budget, out);
+    }
+}
+
+fn add_text(text: &RichText, budget: &mut usize, out: &mut BTreeSet<u64>) {
+    for inline in &text.0 {
+        match &inline.kind {
+            InlineKind::Text(text) | InlineKind::Equation(text) | InlineKind::Verbatim(text) => {
+                add_words(text, budget, out);
+            }
+            InlineKind::Mention(mention) => add_words(&format!("{mention:?}"), budget, out),
+        }
+    }
+}
+
+fn add_words(text: &str, budget: &mut usize, out: &mut BTreeSet<u64>) {
+    for word in text.split(|c: char| !c.is_alphanumeric()) {
+        if word.is_empty() {
+            continue;
+        }
+        if *budget == 0 {
+            return;
+        }
+        *budget -= 1;
+        out.insert(word_hash(word));
+    }
+}
+
+/// FNV-1a with a final mix: the same on every machine and in every run.
+fn word_hash(word: &str) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in word.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    hash ^= hash >> 32;
+    hash.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+const SKIP_OLD: u8 = 0;
+const SKIP_NEW: u8 = 1;
+const PAIR: u8 = 2;
+
+/// The order-keeping pairing with the highest total score.
+fn best_pairs(rows: &[Sketch<'_>], columns: &[Sketch<'_>], weak: bool) -> Vec<(usize, usize)> {
+    let (m, k) = (rows.len(), columns.len());
+    let half = if m.saturating_mul(k) <= FULL_CELLS {
+        m.max(k)
+    } else {
+        BAND.max(2 * k / m + 1)
+    };
+    let band = |row: usize| {
+        let centre = row * k / m;
+        centre.saturating_sub(half)..=(centre + half).min(k)
+    };
+    // `steps[row]` says, for each column of the row's band, how the best way got there.
+    let mut steps: Vec<Vec<u8>> = Vec::with_capacity(m + 1);
+    let mut above: Vec<u32> = Vec::new();
+    for row in 0..=m {
+        let range = band(row);
+        let above_start = if row == 0 { 0 } else { *band(row - 1).start() };
+        let reached = |scores: &[u32], column: usize| {
+            column
+                .checked_sub(above_start)
+                .and_then(|at| scores.get(at).copied())
+        };
+        let mut scores: Vec<u32> = Vec::with_capacity(range.end() - range.start() + 1);
+        let mut step = Vec::with_capacity(scores.capacity());
+        for column in range {
+            let mut best = (0, SKIP_NEW);
+            if let Some(&left) = scores.last() {
+                best = (left, SKIP_NEW);
+            }
+            if row > 0 {
+                if let Some(up) = reached(&above, column)
+                    && (up > best.0 || scores.is_empty())
+                {
+                    best = (up, SKIP_OLD);
+                }
+                if column > 0
+                    && let Some(corner) = reached(&above, column - 1)
+                {
+                    let gain = rows[row - 1].score(&columns[column - 1], weak);
+                    // `>=`: of equally good pairings the one that pairs later elements of both
+                    // lists is kept here, and walking back from the end keeps it stable.
+                    if gain > 0 && corner + gain >= best.0 {
+                        best = (corner + gain, PAIR);
+                    }
+                }
+            }
+            scores.push(best.0);
+            step.push(best.1);
+        }
+        steps.push(step);
+        above = scores;
+    }
+    let mut out = Vec::new();
+    let (mut row, mut column) = (m, k);
+    while row > 0 && column > 0 {
+        let step = column
+            .checked_sub(*band(row).start())
+            .and_then(|at| steps[row].get(at).copied());
+        match step {
+            Some(PAIR) => {
+                out.push((row - 1, column - 1));
+                row -= 1;
+                column -= 1;
+            }
+            Some(SKIP_NEW) => column -= 1,
+            _ => row -= 1,
+        }
+    }
+    out.reverse();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hashed, Zeal, align};
+    use crate::document::model::Block;
+
+    fn aligned(old: &[&str], new: &[&str], zeal: Zeal) -> Vec<(usize, usize)> {
+        let blocks = |texts: &[&str]| -> Vec<Block> {
+            texts.iter().copied().map(Block::paragraph).collect()
+        };
+        let (old, new) = (blocks(old), blocks(new));
+        align(&Hashed::of(&old), &Hashed::of(&new), zeal)
+    }
+
+    #[test]
+    fn an_edited_block_is_its_old_self() {
+        let old = ["intro", "red apples grow here", "outro"];
+        type Case = (&'static [&'static str], &'static [(usize, usize)]);
+        let cases: [Case; 5] = [
+            (
+                &["intro", "red apples grow there", "outro"],
+                &[(0, 0), (1, 1), (2, 2)],
+            ),
+            (
+                &["intro", "new", "red apples grow there", "outro"],
+                &[(0, 0), (1, 2), (2, 3)],
+            ),
+            (
+                &["intro", "red apples grow there", "new", "outro"],
+                &[(0, 0), (1, 1), (2, 3)],
+            ),
+            // One for one, it is an edit whatever it says; two for one, it is not.
+            (
+                &["intro", "something else", "outro"],
+                &[(0, 0), (1, 1), (2, 2)],
+            ),
+            (&["intro", "something", "else", "outro"], &[(0, 0), (2, 3)]),
+        ];
+        for (new, expected) in cases {
+            assert_eq!(aligned(&old, new, Zeal::Edited), expected, "{new:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_body_rewritten_by_replacing_a_word_is_aligned() {
+        let old: Vec<String> = (0..1_500)
+            .map(|n| format!("item {n} costs one dollar"))
+            .collect();
+        let mut new: Vec<String> = old
+            .iter()
+            .map(|text| text.replace("dollar", "euro"))
+            .collect();
+        new.insert(700, "an extra paragraph".to_owned());
+        let old: Vec<&str> = old.iter().map(String::as_str).collect();
+        let new: Vec<&str> = new.iter().map(String::as_str).collect();
+        let found = aligned(&old, &new, Zeal::Edited);
+        let right = |&&(a, b): &&(usize, usize)| b == a + usize::from(a >= 700);
+        let right = found.iter().filter(right).count();
+        assert_eq!((found.len(), right), (1_500, 1_500));
+    }
+}

@@ -1,0 +1,214 @@
+//! What both sides held when they last agreed.
+
+use serde::{Deserialize, Serialize};
+
+use super::alignment::{Hashed, Zeal, align, covers, trimmed_len};
+use crate::document::model::{Block, Document};
+use crate::hash::ContentHash;
+
+/// A stretch of a body as each side holds it, agreed to say the same.
+///
+/// Usually one block on each side, equal. They differ where a service stores something else than
+/// it was sent, or cannot say everything. An empty run means that this side has no form for what
+/// the other holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasePair {
+    /// Canonical blocks in Notion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notion: Vec<Block>,
+    /// Canonical blocks in the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub github: Vec<Block>,
+}
+
+/// A body as both sides held it when they last agreed, cut into pairs of runs.
+///
+/// Blocks are canonical: no ids, no spans. A body that was never agreed has no base; that is
+/// `Option<BodyBase>` for whoever keeps it, not an empty one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BodyBase {
+    /// The pairs in order. Concatenating one side's runs gives that side's body.
+    pub pairs: Vec<BasePair>,
+    /// What the sides showed in the regions that were not settled when this base was made, in
+    /// order. Nothing in it is agreed: it serves to recognise those blocks, so that an open
+    /// conflict is not taken for something else among blocks that look alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
+}
+
+/// What the sides showed in a region that was held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The index of the pair; of the pair before which something was inserted, or the number of
+    /// pairs, where `inserted`.
+    pub at: usize,
+    /// Whether the region is an insertion.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inserted: bool,
+    /// Notion's blocks, canonical.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notion: Vec<Block>,
+    /// The file's blocks, canonical.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub github: Vec<Block>,
+}
+
+impl BodyBase {
+    /// The base of two bodies that are agreed to say the same.
+    ///
+    /// Equal blocks are paired one to one, then blocks of one kind by similarity and position; what
+    /// is left between them becomes one pair of runs, or, where the other side has nothing, belongs
+    /// to a neighbour that says it in another form, or is a pair by itself.
+    #[must_use]
+    pub fn agree(notion: &Document, github: &Document) -> Self {
+        Self::agree_blocks(&notion.blocks, &github.blocks)
+    }
+
+    pub(crate) fn agree_blocks(notion: &[Block], github: &[Block]) -> Self {
+        let notion = Hashed::of(&notion[..trimmed_len(notion)]);
+        let github = Hashed::of(&github[..trimmed_len(github)]);
+        let aligned = align(&notion, &github, Zeal::Agreed);
+        let (mut n_at, mut g_at) = (0, 0);
+        let mut pairs: Vec<BasePair> = Vec::with_capacity(aligned.len());
+        // Whether the pair before is of two different forms, so that its bounds are uncertain.
+        let mut before_differs = false;
+        let ends = std::iter::once((notion.len(), github.len()));
+        for (n, g) in aligned.into_iter().chain(ends) {
+            let mut own = BasePair::default();
+            let mut differs = false;
+            if let (Some(one), Some(other)) = (notion.blocks.get(n), github.blocks.get(g)) {
+                own = BasePair::one(one, other);
+                differs = own.notion != own.github;
+            }
+            let mut n_run = canonical(&notion.blocks[n_at..n]);
+            let mut g_run = canonical(&github.blocks[g_at..g]);
+            if n_run.is_empty() || g_run.is_empty() {
+                // What one side says in one block the other may say in several.
+                if before_differs && let Some(last) = pairs.last_mut() {
+                    let absorbed = n_run.iter().take_while(|b| covers(&last.github, b)).count();
+                    last.notion.extend(n_run.drain(..absorbed));
+                    let absorbed = g_run.iter().take_while(|b| covers(&last.notion, b)).count();
+                    last.github.extend(g_run.drain(..absorbed));
+                }
+                if differs {
+                    let covered = |run: &[Block], by: &[Block]| {
+                        run.len() - run.iter().rev().take_while(|b| covers(by, b)).count()
+                    };
+                    let kept = covered(&n_run, &own.github);
+                    own.notion.splice(..0, n_run.drain(kept..));
+                    let kept = covered(&g_run, &own.notion);
+                    own.github.splice(..0, g_run.drain(kept..));
+                }
+                pairs.extend(n_run.into_iter().map(|block| BasePair {
+                    notion: vec![block],
+                    github: Vec::new(),
+                }));
+                pairs.extend(g_run.into_iter().map(|block| BasePair {
+                    notion: Vec::new(),
+                    github: vec![block],
+                }));
+            } else {
+                pairs.push(BasePair {
+                    notion: n_run,
+                    github: g_run,
+                });
+            }
+            if own != BasePair::default() {
+                pairs.push(own);
+            }
+            before_differs = differs;
+            (n_at, g_at) = (n + 1, g + 1);
+        }
+        Self {
+            pairs,
+            held: Vec::new(),
+        }
+    }
+
+    /// The body Notion held.
+    #[must_use]
+    pub fn notion(&self) -> Document {
+        Document {
+            blocks: self.pairs.iter().flat_map(|p| p.notion.clone()).collect(),
+        }
+    }
+
+    /// The body the file held.
+    #[must_use]
+    pub fn github(&self) -> Document {
+        Document {
+            blocks: self.pairs.iter().flat_map(|p| p.github.clone()).collect(),
+        }
+    }
+
+    /// The hash of the body Notion held, as [`Document::hash`] gives it.
+    #[must_use]
+    pub fn notion_hash(&self) -> ContentHash {
+        self.notion().hash()
+    }
+
+    /// The hash of the body the file held, as [`Document::hash`] gives it.
+    #[must_use]
+    pub fn github_hash(&self) -> ContentHash {
+        self.github().hash()
+    }
+
+    /// Without empty paragraphs at the end of either side, and without pairs of nothing. What
+    /// stands before a region that was held stays as it is.
+    pub(crate) fn trim(mut self) -> Self {
+        // What was held stands in the bodies, so nothing before it is at their end.
+        let end = |held: &Held| held.at + usize::from(!held.inserted);
+        let fixed = self.held.last().map_or(0, end);
+        let fixed = fixed.min(self.pairs.len());
+        let tail = &mut self.pairs[fixed..];
+        trim_side(tail, |pair| &mut pair.notion);
+        trim_side(tail, |pair| &mut pair.github);
+        let stays = |(at, pair): (usize, &BasePair)| {
+            at < fixed || !(pair.notion.is_empty() && pair.github.is_empty())
+        };
+        let stay: Vec<bool> = self.pairs.iter().enumerate().map(stays).collect();
+        let mut flags = stay.iter();
+        self.pairs.retain(|_| flags.next() == Some(&true));
+        for held in &mut self.held {
+            held.at = stay.iter().take(held.at).filter(|stays| **stays).count();
+        }
+        self
+    }
+}
+
+fn trim_side(pairs: &mut [BasePair], run: impl Fn(&mut BasePair) -> &mut Vec<Block>) {
+    for pair in pairs.iter_mut().rev() {
+        let run = run(pair);
+        run.truncate(trimmed_len(run));
+        if !run.is_empty() {
+            return;
+        }
+    }
+}
+
+fn canonical(blocks: &[&Block]) -> Vec<Block> {
+    blocks.iter().map(|block| block.canonical()).collect()
+}
+
+impl BasePair {
+    /// A pair of single blocks.
+    pub(crate) fn one(notion: &Block, github: &Block) -> Self {
+        Self {
+            notion: vec![notion.canonical()],
+            github: vec![github.canonical()],
+        }
+    }
+
+    /// The two blocks of a pair of single blocks.
+    pub(crate) fn singles(&self) -> Option<(&Block, &Block)> {
+        match (self.notion.as_slice(), self.github.as_slice()) {
+            ([notion], [github]) => Some((notion, github)),
+            _ => None,
+        }
+    }
+
+    /// What names the pair.
+    pub(crate) fn hash(&self) -> ContentHash {
+        ContentHash::of("nsync/base-pair/v1", self)
+    }
+}

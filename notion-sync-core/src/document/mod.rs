@@ -1,0 +1,26 @@
+//! The body of a page or file as a tree of blocks, and everything done to it.
+//!
+//! [`Document`] is the one model between three codecs: Notion's blocks as JSON ([`blocks`]),
+//! Notion's enhanced Markdown ([`notion_markdown`]) and the Markdown people keep in a repository
+//! ([`markdown`]). [`merge`] compares and merges trees, [`patch`] carries an edited tree into an
+//! existing file without touching the lines of any other block.
+
+pub mod blocks;
+mod canon;
+pub mod dialect;
+pub mod edit;
+pub mod front_matter;
+pub mod limits;
+pub mod markdown;
+pub mod merge;
+pub mod model;
+pub mod notion_markdown;
+pub mod patch;
+mod reference;
+pub mod text_merge;
+mod validation;
+
+pub use model::{
+    Alignment, Annotations, Block, BlockKind, Color, Document, Icon, Inline, InlineKind, MediaKind,
+    MediaSource, Mention, RichText, Span,
+};

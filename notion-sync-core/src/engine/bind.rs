@@ -1,0 +1,223 @@
+//! A mapping bound to the schemas of both sides: which property is which field.
+
+use std::collections::BTreeMap;
+
+use super::{Binding, Engine};
+use crate::document::dialect::LinkContext;
+use crate::error::Result;
+use crate::id::{FieldId, MappingId};
+use crate::mapping::field::FieldLens;
+use crate::mapping::{FieldKind, FieldMap, MappingKind, People, Resolver};
+use crate::reconcile::UnitField;
+use crate::record::{Life, Record};
+use crate::remote::Schema;
+use crate::state::MappingState;
+
+/// A mapping with everything a decision needs of the world around it.
+#[derive(Debug)]
+pub struct Bound {
+    /// Fields, title first, with Notion's property ids.
+    pub fields: Vec<FieldMap>,
+    /// Fields that cannot be decided, and why.
+    pub blocked: BTreeMap<FieldId, String>,
+    /// Who is who.
+    pub people: People,
+    /// Pages and paths.
+    pub resolver: Resolver,
+    /// Links between files and pages.
+    pub(crate) links: LinkContext,
+    /// Schema of Notion.
+    pub notion: Schema,
+    /// Schema of GitHub.
+    pub github: Schema,
+    fresh: bool,
+}
+
+/// Settings that a mapping is bound with.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How old a schema may be before it is read again, in minutes.
+    pub schema_minutes: i64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { schema_minutes: 60 }
+    }
+}
+
+impl Engine {
+    /// Reads the schemas if they are due, and resolves names of properties to ids once.
+    pub(crate) async fn bind(&self, binding: &Binding, state: &MappingState) -> Result<Bound> {
+        let age = chrono::Duration::minutes(Settings::default().schema_minutes);
+        let fresh = state.schema_at.is_none_or(|at| at + age <= self.now());
+        let (notion, github) = if fresh {
+            (
+                binding.notion.schema().await?,
+                binding.github.schema().await?,
+            )
+        } else {
+            (state.notion_schema.clone(), state.github_schema.clone())
+        };
+        let mut fields = vec![FieldMap {
+            id: FieldId::from("title"),
+            notion: "title".to_owned(),
+            github: "title".to_owned(),
+            kind: FieldKind::Text,
+            direction: crate::mapping::Direction::Both,
+        }];
+        let mut blocked = BTreeMap::new();
+        for field in &binding.mapping.fields {
+            let mut field = field.clone();
+            match resolve(&field, state.properties.get(field.id.as_str()), &notion) {
+                Ok(id) => field.notion = id,
+                Err(why) => {
+                    blocked.insert(field.id.clone(), why);
+                }
+            }
+            fields.push(field);
+        }
+        let resolver = self
+            .resolver(&binding.mapping.id, &fields, binding.mapping.kind)
+            .await?;
+        Ok(Bound {
+            links: super::text::all_links(binding, &resolver),
+            fields,
+            blocked,
+            people: binding.people.clone(),
+            resolver,
+            notion,
+            github,
+            fresh,
+        })
+    }
+
+    async fn resolver(
+        &self,
+        mapping: &MappingId,
+        _fields: &[FieldMap],
+        kind: MappingKind,
+    ) -> Result<Resolver> {
+        let mut resolver = Resolver::default();
+        if kind == MappingKind::Documents {
+            for record in self.state().records(mapping).await? {
+                if let (Some(page), Some(path)) = (&record.notion, live_path(&record)) {
+                    resolver.add(page.id.clone(), path);
+                }
+            }
+        }
+        Ok(resolver)
+    }
+}
+
+fn live_path(record: &Record) -> Option<String> {
+    if record.life == Life::Tombstone {
+        None
+    } else {
+        record.path.clone()
+    }
+}
+
+/// The id of a field's property: the one that was found before, or the one of that name or id.
+fn resolve(field: &FieldMap, known: Option<&String>, schema: &Schema) -> Result<String, String> {
+    let id = match known {
+        Some(id) => id.clone(),
+        None => schema
+            .fields
+            .iter()
+            .find(|(key, property)| **key == field.notion || property.name == field.notion)
+            .map(|(key, _)| key.clone())
+            .ok_or_else(|| {
+                format!(
+                    "property {:?} of field {} is not in the data source: correct the \
+                     configuration or add the property",
+                    field.notion, field.id
+                )
+            })?,
+    };
+    let Some(property) = schema.fields.get(&id) else {
+        return Err(format!(
+            "the property of field {} was deleted from the data source: restore it, or remove the \
+             field from the configuration",
+            field.id
+        ));
+    };
+    let fits: &[&str] = match field.kind {
+        FieldKind::Text => return Ok(id),
+        FieldKind::Number => &["number", "formula", "rollup", "unique_id"],
+        FieldKind::Checkbox => &["checkbox", "formula"],
+        FieldKind::Date => &["date", "created_time", "last_edited_time", "formula"],
+        FieldKind::Select => &["select", "status", "formula"],
+        FieldKind::Set => &["multi_select"],
+        FieldKind::People => &["people", "created_by", "last_edited_by"],
+        FieldKind::Relation => &["relation"],
+        FieldKind::Class { .. } => &["status", "select", "checkbox"],
+    };
+    if fits.contains(&property.kind.as_str()) {
+        Ok(id)
+    } else {
+        Err(format!(
+            "the property of field {} is now of type {}, expected {}: change it back or correct \
+             the configuration",
+            field.id,
+            property.kind,
+            fits.join(" or ")
+        ))
+    }
+}
+
+impl Bound {
+    /// Keeps what was resolved.
+    pub(crate) fn remember(&self, state: &mut MappingState, now: chrono::DateTime<chrono::Utc>) {
+        if !self.fresh {
+            return;
+        }
+        for field in &self.fields {
+            if !self.blocked.contains_key(&field.id)
+                && self.notion.fields.contains_key(&field.notion)
+            {
+                state
+                    .properties
+                    .insert(field.id.as_str().to_owned(), field.notion.clone());
+            }
+        }
+        state.notion_schema = self.notion.clone();
+        state.github_schema = self.github.clone();
+        state.schema_at = Some(now);
+    }
+
+    /// The fields with what translates them.
+    #[must_use]
+    pub fn units(&self) -> BTreeMap<FieldId, UnitField<'_>> {
+        self.fields
+            .iter()
+            .map(|field| {
+                let lens = FieldLens {
+                    field,
+                    people: &self.people,
+                    resolver: &self.resolver,
+                };
+                (
+                    field.id.clone(),
+                    UnitField {
+                        lens: Box::new(lens),
+                        direction: field.direction,
+                        blocked: self.blocked.get(&field.id).cloned(),
+                    },
+                )
+            })
+            .collect()
+    }
+
+    /// The native key of a field on Notion or GitHub.
+    #[must_use]
+    pub fn native(&self, id: &FieldId, side: crate::id::Side) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|field| field.id == *id)
+            .map(|field| match side {
+                crate::id::Side::Notion => field.notion.as_str(),
+                crate::id::Side::Github => field.github.as_str(),
+            })
+    }
+}

@@ -1,0 +1,217 @@
+//! What the page shows of the sync: fields that belong to the engine.
+//!
+//! They are outside every hash and written only together with a unit, or once after an outcome
+//! changed, never because they are out of date: otherwise page and file would chase each other.
+
+use std::collections::BTreeMap;
+
+use super::bind::Bound;
+use super::outcome::bare;
+use super::render::Draft;
+use super::survey::Prepared;
+use super::{Binding, Engine};
+use crate::error::Result;
+use crate::hash::ContentHash;
+use crate::id::Side;
+use crate::mapping::MappingKind;
+use crate::operation::{Operation, Settlement};
+use crate::record::{Life, ProposalState, Record};
+use crate::remote::Action;
+use crate::state::{Batch, RecordState, Stored};
+
+impl Engine {
+    /// Fields of the engine as the page should show them, of those it has.
+    pub(super) fn page_bookkeeping(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &Prepared,
+        will_succeed: bool,
+    ) -> BTreeMap<String, String> {
+        let mut record = prepared.state.record.clone();
+        if will_succeed {
+            record.problem = None;
+            record.life = Life::Live;
+        }
+        if let Some(view) = &prepared.github {
+            record.path = view.place.clone().or(record.path);
+            record.urls.1 = view.url.clone().or(record.urls.1);
+            for key in SHOWN_ON_PAGE {
+                if let Some(value) = view.bookkeeping.get(key) {
+                    record.outcome.insert(key.to_owned(), value.clone());
+                }
+            }
+        }
+        self.desired_bookkeeping(binding, bound, &record)
+    }
+
+    fn desired_bookkeeping(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        record: &Record,
+    ) -> BTreeMap<String, String> {
+        let (status, message) = status(record);
+        let mut out: BTreeMap<String, String> = BTreeMap::new();
+        let mut put = |key: &str, value: Option<String>| {
+            if let Some(value) = value
+                && bound.notion.bookkeeping.contains(key)
+            {
+                out.insert(key.to_owned(), value);
+            }
+        };
+        if binding.mapping.kind == MappingKind::Documents {
+            put("path", record.path.clone());
+            put("commit", record.outcome.get("commit").cloned());
+        } else {
+            put("repository", record.outcome.get("repository").cloned());
+            put("number", record.outcome.get("number").cloned());
+        }
+        put("url", record.urls.1.clone());
+        put("status", Some(status.to_owned()));
+        put("message", Some(message));
+        put(
+            "synced_at",
+            Some(
+                self.now()
+                    .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            ),
+        );
+        out
+    }
+
+    /// Plans to write the engine's fields to the page, if they say something else than they should
+    /// and no other write to the page is planned that takes them along.
+    pub(super) async fn bookkeep(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        state: &mut RecordState,
+        operations: &[Operation],
+        open: &[Stored<Operation>],
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let takes_along = operations.iter().any(|op| {
+            op.side == Side::Notion
+                && matches!(op.write.action, Action::Update(_) | Action::Create(_))
+        });
+        let waits = operations.iter().any(|op| {
+            op.side == Side::Github && !matches!(op.write.action, Action::Comment { .. })
+        }) || open.iter().any(|op| op.value.state.is_unresolved());
+        if takes_along || waits {
+            return Ok(());
+        }
+        self.plan_bookkeeping(binding, bound, state, open, batch)
+            .await
+    }
+
+    pub(super) async fn bookkeep_now(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        state: &mut RecordState,
+        op: &Operation,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        if op.side != Side::Github || matches!(op.write.action, Action::Comment { .. }) {
+            return Ok(());
+        }
+        self.plan_bookkeeping(binding, bound, state, &[], batch)
+            .await
+    }
+
+    pub(super) async fn plan_bookkeeping(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        state: &mut RecordState,
+        open: &[Stored<Operation>],
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let record = &state.record;
+        let Some(object) = record.notion.clone() else {
+            return Ok(());
+        };
+        if matches!(
+            record.life,
+            Life::Tombstone | Life::Deleting | Life::Detached
+        ) || record.copy
+        {
+            return Ok(());
+        }
+        let desired = self.desired_bookkeeping(binding, bound, record);
+        let differs = desired.iter().any(|(key, value)| {
+            key != "synced_at" && record.bookkept.get(key).map_or("", String::as_str) != value
+        });
+        if !differs {
+            return Ok(());
+        }
+        let stable: BTreeMap<&String, &String> = desired
+            .iter()
+            .filter(|(key, _)| *key != "synced_at")
+            .collect();
+        let wanted = ContentHash::of("nsync/bookkeep/v1", &stable);
+        let before = ContentHash::of("nsync/bookkeep/v1", &record.bookkept);
+        let draft = Draft {
+            side: Side::Notion,
+            name: "bookkeep",
+            action: Action::Bookkeep {
+                object,
+                fields: desired,
+            },
+            settlement: Settlement::default(),
+            label: "show the state of the sync on the page".to_owned(),
+            rows: Vec::new(),
+            content: Some((before, wanted)),
+            epoch: record.base_epoch,
+        };
+        let prepared = bare(state);
+        if let Some(mut op) = self
+            .operation(binding, &prepared, draft, None, open)
+            .await?
+        {
+            if open.iter().any(|known| known.value.id == op.id) {
+                return Ok(());
+            }
+            op.sequence = state.record.next_sequence;
+            state.record.next_sequence += 1;
+            batch.operation(&op, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// What the page shows of its counterpart, besides path and address.
+pub(super) const SHOWN_ON_PAGE: [&str; 3] = ["commit", "number", "repository"];
+
+pub(super) fn keep_bookkept(record: &mut Record, fields: &BTreeMap<String, String>) {
+    for (key, value) in fields {
+        if value.is_empty() {
+            record.bookkept.insert(key.clone(), String::new());
+        } else {
+            record.bookkept.insert(key.clone(), value.clone());
+        }
+    }
+}
+
+/// The state of the sync in one word, and a message.
+fn status(record: &Record) -> (&'static str, String) {
+    if let Some(problem) = &record.problem {
+        return ("Error", problem.message.chars().take(500).collect());
+    }
+    if let Some(proposal) = &record.proposal
+        && matches!(proposal.state, ProposalState::Open | ProposalState::Planned)
+    {
+        let url = proposal.url.clone().unwrap_or_default();
+        return (
+            "Pending",
+            format!("proposed in a pull request {url}")
+                .trim_end()
+                .to_owned(),
+        );
+    }
+    if record.life == Life::Provisioning {
+        return ("Pending", "waits for its counterpart".to_owned());
+    }
+    ("Success", String::new())
+}

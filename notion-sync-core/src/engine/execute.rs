@@ -1,0 +1,423 @@
+//! Sends operations: intent first, then the request, then the outcome.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::bind::Bound;
+use super::report::{Incident, MappingReport};
+use super::{Binding, Engine};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::id::{OpId, RecordId, Side};
+use crate::operation::{Attempt, MAX_ATTEMPTS, OpState, Operation, backoff, group_id};
+use crate::remote::{Trace, Write, WriteKind};
+use crate::state::{Batch, Stored};
+
+/// Changes per transaction while intents are written, with room for one large operation.
+const INTENT_CHANGES: usize = 60;
+
+/// Most operations sent in one group.
+const GROUP: usize = 200;
+
+impl Engine {
+    /// Operations that were being sent when the process ended have an unknown outcome.
+    pub(super) async fn recover(
+        &self,
+        binding: &Binding,
+        report: &mut MappingReport,
+    ) -> Result<()> {
+        for stored in self.state().open_operations(&binding.mapping.id).await? {
+            if stored.value.state != OpState::Sending {
+                continue;
+            }
+            let mut op = stored.value.clone();
+            op.lost += 1;
+            op.state = OpState::Unknown;
+            op.not_before = Some(self.quiet_until(&op));
+            if op.lost > self.bounds.poison_after {
+                op.state = OpState::Dead;
+                op.error =
+                    Some("the process ended while this was being sent, again and again".to_owned());
+                report.dead += 1;
+            }
+            self.save_operation(&op, &stored, Some("unknown")).await?;
+        }
+        Ok(())
+    }
+
+    /// When the outcome of an operation can be looked for.
+    fn quiet_until(&self, op: &Operation) -> DateTime<Utc> {
+        let intent = op.intent_at.unwrap_or(op.created_at);
+        match op.kind {
+            // Sending again is harmless, and so is looking at once.
+            WriteKind::StrongCas | WriteKind::NamedCreate => intent,
+            WriteKind::Set | WriteKind::WeakCas | WriteKind::Append => {
+                intent + self.bounds.quiet_after_set()
+            }
+            WriteKind::UnnamedCreate => intent + self.bounds.quiet_after_create(),
+        }
+    }
+
+    /// Sends what can be sent until nothing can or the budget is used up.
+    pub(super) async fn execute(
+        &self,
+        binding: &Binding,
+        mut budget: usize,
+        report: &mut MappingReport,
+    ) -> Result<()> {
+        loop {
+            let open = self.state().open_operations(&binding.mapping.id).await?;
+            if open.is_empty() {
+                return Ok(());
+            }
+            // Read once for many outcomes: it holds every page of the mapping.
+            let mapping_state = self.state().mapping(&binding.mapping.id).await?.value;
+            let bound = match self.bind(binding, &mapping_state).await {
+                Ok(bound) => bound,
+                Err(error) if error.kind() == ErrorKind::Store => return Err(error),
+                Err(error) => {
+                    report.fail(&error);
+                    return Ok(());
+                }
+            };
+            let resolved = self.resolve(binding, &bound, &open, report).await?;
+            let open = if resolved {
+                self.state().open_operations(&binding.mapping.id).await?
+            } else {
+                open
+            };
+            let groups = self.runnable(binding, open).await?;
+            if groups.is_empty() && !resolved {
+                return Ok(());
+            }
+            for group in groups {
+                if budget < group.len() && budget == 0 {
+                    return Ok(());
+                }
+                budget = budget.saturating_sub(group.len());
+                self.send(binding, &bound, group, report).await?;
+            }
+        }
+    }
+
+    /// The heads of all queues that may be sent now, in groups.
+    async fn runnable(
+        &self,
+        binding: &Binding,
+        open: Vec<Stored<Operation>>,
+    ) -> Result<Vec<Vec<Stored<Operation>>>> {
+        let now = self.now();
+        let mut heads: BTreeMap<RecordId, Stored<Operation>> = BTreeMap::new();
+        let mut blocked: BTreeMap<RecordId, bool> = BTreeMap::new();
+        for op in open {
+            let record = op.value.record.clone();
+            if op.value.state.is_unresolved() {
+                blocked.insert(record, true);
+            } else if heads
+                .get(&record)
+                .is_none_or(|head| op.value.sequence < head.value.sequence)
+            {
+                heads.insert(record, op);
+            }
+        }
+        let mut alone = Vec::new();
+        let mut groups: BTreeMap<(Side, String), Vec<Stored<Operation>>> = BTreeMap::new();
+        for (record, head) in heads {
+            if blocked.contains_key(&record) || head.value.not_before.is_some_and(|at| at > now) {
+                continue;
+            }
+            if let Some(after) = &head.value.after {
+                match self.state().operation(after).await? {
+                    Some(before) if before.value.state == OpState::Done => {}
+                    Some(before) if before.value.state.is_final() => {
+                        let mut op = head.value.clone();
+                        op.state = OpState::Void;
+                        op.error =
+                            Some("an operation it depends on was not carried out".to_owned());
+                        self.save_operation(&op, &head, None).await?;
+                        continue;
+                    }
+                    Some(_) => continue,
+                    None => {}
+                }
+            }
+            match binding
+                .remote(head.value.side)
+                .group(&head.value.write.action)
+            {
+                Some(key) => groups.entry((head.value.side, key)).or_default().push(head),
+                None => alone.push(vec![head]),
+            }
+        }
+        let mut out: Vec<Vec<Stored<Operation>>> = Vec::new();
+        for members in groups.into_values() {
+            let mut members = members.into_iter().peekable();
+            while members.peek().is_some() {
+                out.push(members.by_ref().take(GROUP).collect());
+            }
+        }
+        out.extend(alone);
+        Ok(out)
+    }
+
+    /// T5, the request, T6.
+    async fn send(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        group: Vec<Stored<Operation>>,
+        report: &mut MappingReport,
+    ) -> Result<()> {
+        let now = self.now();
+        let members: Vec<OpId> = group.iter().map(|op| op.value.id.clone()).collect();
+        let group_name = group_id(&members);
+        let side = match group.first() {
+            Some(first) => first.value.side,
+            None => return Ok(()),
+        };
+        let mut batch = Batch::default();
+        let mut sent: Vec<Operation> = Vec::new();
+        for stored in &group {
+            let mut op = stored.value.clone();
+            op.state = OpState::Sending;
+            op.attempts += 1;
+            op.intent_at = Some(now);
+            op.not_before = None;
+            op.group.clone_from(&members);
+            op.write.group = group_name.clone();
+            let mut one = Batch::default();
+            one.operation(&op, Some(stored))?;
+            one.attempt(&Attempt {
+                op: op.id.clone(),
+                number: op.attempts,
+                group: group_name.clone(),
+                started_at: now,
+                ended_at: None,
+                outcome: None,
+                error: None,
+            })?;
+            if !batch.is_empty() && batch.len() + one.len() > INTENT_CHANGES {
+                self.state().commit(std::mem::take(&mut batch)).await?;
+            }
+            batch.absorb(one);
+            sent.push(op);
+        }
+        self.state().commit(batch).await?;
+
+        let writes: Vec<Write> = sent.iter().map(|op| op.write.clone()).collect();
+        let answers = binding.remote(side).write(&writes).await;
+        let mut answers = answers.into_iter();
+        for op in &sent {
+            let answer = answers.next().unwrap_or_else(|| {
+                Err(Error::new(ErrorKind::Unavailable, "send a write")
+                    .message("the adapter gave no answer"))
+            });
+            match answer {
+                Ok(ack) => self.applied(binding, bound, op, ack, false, report).await?,
+                Err(error) => self.failed(binding, op, &error, report).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Records that a write was not applied, or that nobody knows.
+    async fn failed(
+        &self,
+        binding: &Binding,
+        op: &Operation,
+        error: &Error,
+        report: &mut MappingReport,
+    ) -> Result<()> {
+        let Some(stored) = self.state().operation(&op.id).await? else {
+            return Ok(());
+        };
+        let mut next = stored.value.clone();
+        next.error = Some(error.to_string());
+        let later = |delay: Duration| Some(self.now() + delay);
+        let outcome = match error.kind() {
+            ErrorKind::RateLimited => {
+                // The service asked to wait: that is not a failed attempt.
+                next.attempts = next.attempts.saturating_sub(1);
+                next.state = OpState::Retry;
+                "retry"
+            }
+            ErrorKind::NotApplied => {
+                next.state = OpState::Retry;
+                "retry"
+            }
+            ErrorKind::Unavailable => {
+                next.state = OpState::Unknown;
+                "unknown"
+            }
+            ErrorKind::Stale | ErrorKind::NotFound | ErrorKind::Gone => {
+                next.state = OpState::Void;
+                "void"
+            }
+            ErrorKind::Unauthorized
+            | ErrorKind::Forbidden
+            | ErrorKind::Blocked
+            | ErrorKind::AlreadyExists
+            | ErrorKind::Configuration => {
+                next.state = OpState::Blocked;
+                next.not_before = later(Duration::seconds(i64::from(self.bounds.hold)));
+                "blocked"
+            }
+            _ => {
+                next.state = OpState::Dead;
+                "fatal"
+            }
+        };
+        match (next.state, error.retry()) {
+            // A service that does not answer is not asked again at once, harmless as it may be.
+            (OpState::Unknown, _) => {
+                let pause = self.now() + backoff(next.attempts, self.jitter.next());
+                next.not_before = Some(self.quiet_until(&next).max(pause));
+            }
+            (OpState::Retry, Retry::NotBefore(at)) => next.not_before = Some(at),
+            (OpState::Retry, _) => {
+                next.not_before = later(backoff(next.attempts, self.jitter.next()));
+            }
+            _ => {}
+        }
+        if next.state == OpState::Retry && next.attempts >= MAX_ATTEMPTS {
+            next.state = OpState::Dead;
+        }
+        if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) {
+            report.refused = true;
+        }
+        if next.state == OpState::Dead {
+            report.dead += 1;
+        }
+        if matches!(next.state, OpState::Dead | OpState::Blocked) {
+            report.incidents.push(Incident {
+                subject: self.subject(&op.record).await?,
+                message: format!("{}: {error}", op.label),
+                drift: false,
+            });
+        }
+        if matches!(
+            next.state,
+            OpState::Retry | OpState::Unknown | OpState::Void
+        ) {
+            report.retry = true;
+        }
+        self.save_operation(&next, &stored, Some(outcome)).await?;
+        self.after_failure(binding, &next, error).await
+    }
+
+    /// Looks for the outcome of writes whose quiet period is over.
+    async fn resolve(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        open: &[Stored<Operation>],
+        report: &mut MappingReport,
+    ) -> Result<bool> {
+        let now = self.now();
+        let mut groups: BTreeMap<OpId, Vec<&Stored<Operation>>> = BTreeMap::new();
+        for op in open {
+            if op.value.state == OpState::Unknown && op.value.not_before.is_none_or(|at| at <= now)
+            {
+                groups
+                    .entry(op.value.write.group.clone())
+                    .or_default()
+                    .push(op);
+            }
+        }
+        let mut any = false;
+        for members in groups.into_values() {
+            let side = members[0].value.side;
+            let sent_at = members
+                .iter()
+                .filter_map(|op| op.value.intent_at)
+                .min()
+                .unwrap_or(now);
+            let writes: Vec<Write> = members.iter().map(|op| op.value.write.clone()).collect();
+            let traces = match binding.remote(side).trace(&writes, sent_at).await {
+                Ok(traces) => traces,
+                Err(error) => {
+                    for op in &members {
+                        let mut next = op.value.clone();
+                        next.error = Some(error.to_string());
+                        next.not_before = Some(match error.retry() {
+                            Retry::NotBefore(at) => at,
+                            _ => now + backoff(next.attempts.max(1), self.jitter.next()),
+                        });
+                        self.save_operation(&next, op, None).await?;
+                    }
+                    report.retry = true;
+                    continue;
+                }
+            };
+            any = true;
+            for (op, trace) in members.iter().zip(traces) {
+                match trace {
+                    Trace::Applied(ack) => {
+                        self.applied(binding, bound, &op.value, ack, true, report)
+                            .await?;
+                    }
+                    Trace::NotApplied => {
+                        let mut next = op.value.clone();
+                        next.state = OpState::Planned;
+                        next.not_before = None;
+                        if next.attempts >= MAX_ATTEMPTS {
+                            next.state = OpState::Dead;
+                            report.dead += 1;
+                        }
+                        self.save_operation(&next, op, Some("not applied")).await?;
+                        if next.state == OpState::Dead {
+                            let error = Error::new(ErrorKind::Unavailable, "send a write")
+                                .message("no answer, again and again");
+                            report.incidents.push(Incident {
+                                subject: self.subject(&next.record).await?,
+                                message: format!("{}: {error}", next.label),
+                                drift: false,
+                            });
+                            self.after_failure(binding, &next, &error).await?;
+                        }
+                    }
+                    Trace::Unclear => {
+                        let mut next = op.value.clone();
+                        next.state = OpState::Void;
+                        next.error = Some(
+                            "nobody can tell whether it was applied: both sides are compared without \
+                             a base"
+                                .to_owned(),
+                        );
+                        self.save_operation(&next, op, Some("void")).await?;
+                        self.forget_base(&next).await?;
+                    }
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Saves an operation, and completes its last attempt with an outcome.
+    pub(super) async fn save_operation(
+        &self,
+        op: &Operation,
+        stored: &Stored<Operation>,
+        outcome: Option<&str>,
+    ) -> Result<()> {
+        let mut batch = Batch::default();
+        batch.operation(op, Some(stored))?;
+        if let Some(outcome) = outcome {
+            batch.attempt(&self.ended(op, outcome))?;
+        }
+        self.state().commit(batch).await
+    }
+
+    /// The last attempt of an operation, ended now.
+    pub(super) fn ended(&self, op: &Operation, outcome: &str) -> Attempt {
+        Attempt {
+            op: op.id.clone(),
+            number: op.attempts,
+            group: op.write.group.clone(),
+            started_at: op.intent_at.unwrap_or(op.created_at),
+            ended_at: Some(self.now()),
+            outcome: Some(outcome.to_owned()),
+            error: op.error.clone(),
+        }
+    }
+}

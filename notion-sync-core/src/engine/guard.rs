@@ -1,0 +1,52 @@
+//! The guard against mass changes: before any write of a run.
+
+use super::decide::RunPlan;
+use super::{Binding, Engine};
+use crate::error::Result;
+use crate::record::Life;
+use crate::state::MappingState;
+
+impl Engine {
+    /// Why a plan must not be carried out without an approval, if it must not.
+    pub(super) async fn guarded(
+        &self,
+        binding: &Binding,
+        state: &MappingState,
+        plan: &RunPlan,
+        _full: bool,
+    ) -> Result<Option<String>> {
+        let suspicious = plan.emptied.is_some()
+            || plan.removals > self.guard.removals
+            || plan.edits > self.guard.edits;
+        if !suspicious || state.approved == Some(plan.hash) {
+            return Ok(None);
+        }
+        let live = self
+            .state()
+            .records(&binding.mapping.id)
+            .await?
+            .iter()
+            .filter(|record| matches!(record.life, Life::Live | Life::Deleting))
+            .count();
+        let allowed = |floor: usize, percent: usize| floor.max(live * percent / 100);
+        let removals = allowed(self.guard.removals, self.guard.removal_percent);
+        let edits = allowed(self.guard.edits, self.guard.edit_percent);
+        let why = if let Some(side) = plan.emptied {
+            format!("{side} lists nothing, but {live} pairs are known")
+        } else if plan.removals > removals {
+            format!(
+                "{} removals, {removals} are allowed for {live} pairs",
+                plan.removals
+            )
+        } else if plan.edits > edits {
+            format!("{} edits, {edits} are allowed for {live} pairs", plan.edits)
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(format!(
+            "mapping {}: {why}; look at `notion-sync plan`, then `notion-sync apply --approve {}`",
+            binding.mapping.id,
+            plan.hash.short(12)
+        )))
+    }
+}

@@ -1,0 +1,461 @@
+//! The engine: observes, decides, persists, executes. Owns no thread and never sleeps.
+//!
+//! A host calls [`Engine::tick`] and comes back at the moment the answer names: a cron job until it
+//! is idle, a daemon for ever, a function once. Start-up is recovery: there is no shutdown that
+//! correctness depends on.
+
+mod bind;
+mod bookkeeping;
+mod decide;
+mod execute;
+mod guard;
+mod identity;
+mod manual;
+mod outcome;
+mod pairing;
+mod proposal;
+mod render;
+mod report;
+mod survey;
+mod text;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+
+pub use bind::{Bound, Settings};
+pub use decide::{PlannedRecord, RunPlan};
+pub use report::{Applied, Incident, MappingReport, Tick};
+
+use crate::bounds::Bounds;
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::ChangeEvent;
+use crate::id::{MappingId, RecordId, Side};
+use crate::mapping::{Guard, Mapping, People};
+use crate::operation::{OpState, Operation};
+use crate::remote::Remote;
+use crate::state::{Batch, RecordState, SaveBody, State, Stored};
+use crate::store::Store;
+
+/// One mapping with the two places it keeps the same.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// What is mapped, and how.
+    pub mapping: Mapping,
+    /// The pages.
+    pub notion: Arc<dyn Remote>,
+    /// The files or issues.
+    pub github: Arc<dyn Remote>,
+    /// Who is who.
+    pub people: People,
+}
+
+impl Binding {
+    /// The place on one side.
+    #[must_use]
+    pub fn remote(&self, side: Side) -> &Arc<dyn Remote> {
+        match side {
+            Side::Notion => &self.notion,
+            Side::Github => &self.github,
+        }
+    }
+}
+
+/// Source of jitter for backoff, in thousandths from 0 to 1000. Injected, so that runs repeat.
+pub trait Jitter: fmt::Debug + Send + Sync {
+    /// The next value.
+    fn next(&self) -> u32;
+}
+
+/// Always the same jitter.
+#[derive(Debug, Clone, Copy)]
+pub struct FixedJitter(pub u32);
+
+impl Jitter for FixedJitter {
+    fn next(&self) -> u32 {
+        self.0
+    }
+}
+
+/// How often the engine looks by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// Between polls. Default 60 s.
+    pub poll: Duration,
+    /// Between full listings. Default 24 h.
+    pub sweep: Duration,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            poll: Duration::seconds(60),
+            sweep: Duration::hours(24),
+        }
+    }
+}
+
+/// What a tick may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Look even if no poll is due.
+    pub poll_now: bool,
+    /// List everything, not only what changed.
+    pub full: bool,
+    /// How many operations may be sent.
+    pub operations: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            poll_now: false,
+            full: false,
+            operations: usize::MAX,
+        }
+    }
+}
+
+/// Keeps any number of mappings the same.
+#[derive(Debug)]
+pub struct Engine {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    jitter: Arc<dyn Jitter>,
+    bounds: Bounds,
+    guard: Guard,
+    schedule: Schedule,
+    bindings: BTreeMap<MappingId, Binding>,
+}
+
+impl Engine {
+    /// An engine without mappings, with default bounds, guard and schedule.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            clock,
+            jitter: Arc::new(FixedJitter(500)),
+            bounds: Bounds::default(),
+            guard: Guard::default(),
+            schedule: Schedule::default(),
+            bindings: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a mapping.
+    #[must_use]
+    pub fn with_mapping(mut self, binding: Binding) -> Self {
+        self.bindings.insert(binding.mapping.id.clone(), binding);
+        self
+    }
+
+    /// Sets the bounds of time.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.bounds = bounds;
+        self
+    }
+
+    /// Sets the guard against mass changes.
+    #[must_use]
+    pub fn with_guard(mut self, guard: Guard) -> Self {
+        self.guard = guard;
+        self
+    }
+
+    /// Sets how often the engine looks by itself.
+    #[must_use]
+    pub fn with_schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// Sets the source of jitter.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: Arc<dyn Jitter>) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The mappings.
+    pub fn bindings(&self) -> impl Iterator<Item = &Binding> {
+        self.bindings.values()
+    }
+
+    /// Takes a hint. It is durable when this returns; nothing is fetched.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails: then the sender must try again.
+    pub async fn ingest(&self, event: ChangeEvent) -> Result<()> {
+        let mut batch = Batch::default();
+        batch.inbox(&event)?;
+        self.state().commit(batch).await
+    }
+
+    /// Does what is due, and says when to come back.
+    ///
+    /// # Errors
+    ///
+    /// Only when the store fails or an invariant does not hold. What goes wrong with a remote or a
+    /// record is in the answer, and everything else went on.
+    pub async fn tick(&self, budget: Budget) -> Result<Tick> {
+        let mut tick = Tick::default();
+        for binding in self.bindings.values() {
+            let report = self.run_mapping(binding, budget).await?;
+            tick.add(report);
+        }
+        Ok(tick)
+    }
+
+    /// What [`tick`](Self::tick) would do now. Writes nothing, neither remotely nor to the store.
+    ///
+    /// # Errors
+    ///
+    /// When the store or a remote fails.
+    pub async fn plan(&self, full: bool) -> Result<Vec<RunPlan>> {
+        let mut out = Vec::new();
+        for binding in self.bindings.values() {
+            let stored = self.state().mapping(&binding.mapping.id).await?;
+            let bound = self.bind(binding, &stored.value).await?;
+            let survey = self.survey(binding, &bound, full).await?;
+            out.push(self.decide(binding, &bound, survey).await?);
+        }
+        Ok(out)
+    }
+
+    /// Approves a plan that the guard stopped, by its hash, if the plan is still the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Stale`](ErrorKind::Stale) when there is no such plan any more.
+    pub async fn approve(&self, hash: &str) -> Result<()> {
+        for id in self.bindings.keys() {
+            let stored = self.state().mapping(id).await?;
+            if stored
+                .value
+                .guarded
+                .is_some_and(|guarded| guarded.to_string().starts_with(hash))
+            {
+                let mut next = stored.value.clone();
+                next.approved = next.guarded;
+                let mut batch = Batch::default();
+                batch.mapping(id, &next, &stored)?;
+                return self.state().commit(batch).await;
+            }
+        }
+        Err(Error::new(ErrorKind::Stale, "approve a plan")
+            .with("hash", hash)
+            .message("no run waits for this approval")
+            .remedy("run `notion-sync plan` and approve the hash it prints"))
+    }
+
+    pub(crate) fn state(&self) -> State<'_> {
+        State::new(&*self.store)
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    async fn run_mapping(&self, binding: &Binding, budget: Budget) -> Result<MappingReport> {
+        let id = &binding.mapping.id;
+        let mut report = MappingReport::new(id.clone());
+        self.recover(binding, &mut report).await?;
+
+        let stored = self.state().mapping(id).await?;
+        let poll_due = budget.poll_now
+            || budget.full
+            || stored
+                .value
+                .polled_at
+                .is_none_or(|at| at + self.schedule.poll <= self.now());
+        let looks_due = !self.state().due(id, self.now()).await?.is_empty();
+        let full = budget.full
+            || stored
+                .value
+                .swept_at
+                .is_some_and(|at| at + self.schedule.sweep <= self.now());
+        if poll_due || looks_due || !self.state().inbox().await?.is_empty() {
+            match self.observe_and_plan(binding, full, &mut report).await {
+                Ok(()) => {}
+                Err(error)
+                    if error.kind() == ErrorKind::Store || error.kind() == ErrorKind::Internal =>
+                {
+                    return Err(error);
+                }
+                Err(error) => report.fail(&error),
+            }
+        }
+        match self.execute(binding, budget.operations, &mut report).await {
+            Ok(()) => {}
+            // Somebody else moved a record or an operation on: what was sent is looked up later.
+            Err(error) if error.kind() == ErrorKind::Stale => report.retry = true,
+            Err(error) => return Err(error),
+        }
+        self.finish(binding, &mut report).await?;
+        Ok(report)
+    }
+
+    async fn observe_and_plan(
+        &self,
+        binding: &Binding,
+        full: bool,
+        report: &mut MappingReport,
+    ) -> Result<()> {
+        let id = &binding.mapping.id;
+        let stored = self.state().mapping(id).await?;
+        let bound = self.bind(binding, &stored.value).await?;
+        for why in bound.blocked.values() {
+            report.incidents.push(Incident {
+                subject: format!("mapping {id}"),
+                message: why.clone(),
+                drift: false,
+            });
+        }
+        let mut survey = self.survey(binding, &bound, full).await?;
+        report.observed = survey.prepared.len();
+        let cursors = survey.cursors.clone();
+        let complete = survey.complete;
+        let hints = if survey.waits.is_none() {
+            survey.hints.clone()
+        } else {
+            Vec::new()
+        };
+        let deferred = std::mem::take(&mut survey.deferred);
+        if let Some((until, why)) = survey.waits.take() {
+            report.wait(until, why);
+        }
+        let plan = self.decide(binding, &bound, survey).await?;
+        if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
+            let mut next = stored.value.clone();
+            next.guarded = Some(plan.hash);
+            next.polled_at = Some(self.now());
+            let mut batch = Batch::default();
+            batch.mapping(id, &next, &stored)?;
+            self.state().commit(batch).await?;
+            report.guard = Some(stop);
+            return Ok(());
+        }
+        self.persist(binding, &bound, plan, report).await?;
+        self.defer(deferred).await?;
+
+        // Only now that everything listed is durable may the cursors move.
+        let stored = self.state().mapping(id).await?;
+        let mut next = stored.value.clone();
+        next.polled_at = Some(self.now());
+        next.guarded = None;
+        next.approved = None;
+        bound.remember(&mut next, self.now());
+        if complete {
+            next.notion_cursor = cursors.0.or(next.notion_cursor);
+            next.github_cursor = cursors.1.or(next.github_cursor);
+            if full || next.swept_at.is_none() {
+                next.swept_at = Some(self.now());
+            }
+        }
+        let mut batch = Batch::default();
+        batch.mapping(id, &next, &stored)?;
+        self.state().commit(batch).await?;
+        for hints in hints.chunks(50) {
+            let mut batch = Batch::default();
+            for hint in hints {
+                batch.seen(hint)?;
+            }
+            self.state().commit(batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at records later.
+    async fn defer(&self, deferred: Vec<(RecordState, DateTime<Utc>)>) -> Result<()> {
+        for (mut state, at) in deferred {
+            state.record.look_at = Some(at);
+            let mut batch = Batch::default();
+            batch.record(&state, SaveBody::No)?;
+            match self.state().commit(batch).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Stale => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// When each record's queue goes on. What waits for a person is not waited for.
+    fn operations_due(&self, open: &[Stored<Operation>]) -> Vec<DateTime<Utc>> {
+        let mut heads: BTreeMap<&RecordId, &Operation> = BTreeMap::new();
+        for op in open.iter().map(|stored| &stored.value) {
+            let head = heads.entry(&op.record).or_insert(op);
+            // An unresolved operation holds up everything else of its record.
+            let first = (!op.state.is_unresolved(), op.sequence);
+            if first < (!head.state.is_unresolved(), head.sequence) {
+                *head = op;
+            }
+        }
+        heads
+            .into_values()
+            .filter(|op| op.state != OpState::Blocked)
+            .map(|op| op.not_before.unwrap_or_else(|| self.now()))
+            .collect()
+    }
+
+    async fn finish(&self, binding: &Binding, report: &mut MappingReport) -> Result<()> {
+        let id = &binding.mapping.id;
+        let stored = self.state().mapping(id).await?;
+        let mut due: Vec<DateTime<Utc>> = stored
+            .value
+            .polled_at
+            .map(|at| at + self.schedule.poll)
+            .into_iter()
+            .collect();
+        let open = self.state().open_operations(id).await?;
+        report.blocked = open
+            .iter()
+            .filter(|op| op.value.state == OpState::Blocked)
+            .count();
+        report.open_operations = open.len();
+        report.conflicts = self.state().with_conflict(id).await?.len();
+        let mut work: Vec<DateTime<Utc>> = self.state().next_look(id).await?.into_iter().collect();
+        if !report.errors.is_empty() || report.guard.is_some() {
+            // What could not be looked at now is not looked at again at once.
+            let later = self.now() + self.schedule.poll;
+            due = vec![later];
+            for at in &mut work {
+                *at = (*at).max(later);
+            }
+        }
+        work.extend(self.operations_due(&open));
+        due.extend(work.iter().copied());
+        // While a remote asks to wait, nothing is due that would only ask it again.
+        let after_wait = |at: Option<DateTime<Utc>>| match (at, report.waits_until) {
+            (Some(at), Some(wait)) => Some(at.max(wait)),
+            (at, wait) => at.or(wait),
+        };
+        report.settle_due = after_wait(work.into_iter().min());
+        report.next_due = after_wait(due.into_iter().min());
+        let error = report.errors.first().cloned();
+        let success = error.is_none();
+        if stored.value.last_error != error || (success && stored.value.last_success.is_none()) {
+            let mut next = stored.value.clone();
+            next.last_error = error;
+            if success {
+                next.last_success = Some(self.now());
+            }
+            let mut batch = Batch::default();
+            batch.mapping(id, &next, &stored)?;
+            self.state().commit(batch).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,514 @@
+//! Outcomes: what a write changes in the record, in one transaction.
+
+use std::collections::BTreeMap;
+
+use super::bind::Bound;
+use super::bookkeeping::{SHOWN_ON_PAGE, keep_bookkept};
+use super::proposal::{diff_comment, opens_conflict, refresh_pause, tells_by_comment};
+use super::render::Draft;
+use super::report::{Applied, MappingReport};
+use super::survey::Prepared;
+use super::text;
+use super::{Binding, Engine};
+use crate::audit::{AuditEvent, AuditRow};
+use crate::document::merge::BodyBase;
+use crate::error::{Error, Result};
+use crate::hash::ContentHash;
+use crate::id::{RecordId, RemoteRef, Side};
+use crate::mapping::MappingKind;
+use crate::operation::{OpState, Operation, Settlement};
+use crate::reconcile::table::Identity;
+use crate::reconcile::{REMOVED, unit_hash};
+use crate::record::{Base, Life, Problem, ProposalState, Record, Seen, UnitId};
+use crate::remote::{Ack, Action, ProposalKind};
+use crate::snapshot::{Field, Snapshot};
+use crate::state::{Batch, RecordState, SaveBody};
+
+impl Engine {
+    /// T6: records that a write was applied. What a trace found is an observation and never base.
+    pub(super) async fn applied(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        op: &Operation,
+        ack: Ack,
+        traced: bool,
+        report: &mut MappingReport,
+    ) -> Result<()> {
+        let Some(stored) = self.state().operation(&op.id).await? else {
+            return Ok(());
+        };
+        let Some(mut state) = self.state().record(&op.record).await? else {
+            return Ok(());
+        };
+        let body = self.settle(binding, bound, op, &ack, traced, &mut state);
+
+        let mut done = stored.value.clone();
+        done.state = OpState::Done;
+        done.error = None;
+        let mut batch = Batch::default();
+        batch.operation(&done, Some(&stored))?;
+        batch.attempt(&self.ended(&done, if traced { "found applied" } else { "applied" }))?;
+        let row = self.audit_row(
+            &state.record,
+            op,
+            AuditEvent::Applied,
+            &op.label,
+            &ack.notes,
+        );
+        self.follow_up(binding, &mut state, op, &mut batch).await?;
+        self.bookkeep_now(binding, bound, &mut state, op, &mut batch)
+            .await?;
+        batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
+        batch.audit(&[row])?;
+        self.state().commit(batch).await?;
+        report.applied.push(Applied {
+            op: op.id.clone(),
+            side: op.side,
+            summary: format!("{}: {}", state.record.title, op.label),
+        });
+        Ok(())
+    }
+
+    fn audit_row(
+        &self,
+        record: &Record,
+        op: &Operation,
+        event: AuditEvent,
+        summary: &str,
+        details: &BTreeMap<String, String>,
+    ) -> AuditRow {
+        AuditRow {
+            at: self.now(),
+            mapping: record.mapping.clone(),
+            record: record.id.clone(),
+            title: record.title.clone(),
+            event,
+            op: Some(op.id.clone()),
+            run: Some(op.write.run.clone()),
+            side: Some(op.side),
+            rows: op.rows.clone(),
+            summary: summary.to_owned(),
+            details: details.clone(),
+        }
+    }
+
+    /// Moves the base, mapping and life of a record by an outcome.
+    fn settle(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        op: &Operation,
+        ack: &Ack,
+        traced: bool,
+        state: &mut RecordState,
+    ) -> bool {
+        let side = op.side;
+        let settlement = &op.settlement;
+        let returned = ack.snapshot.as_ref().filter(|_| !traced);
+        let path = settlement.path.clone().or(state.record.path.clone());
+        let view = returned.map(|snapshot| {
+            text::view(
+                binding,
+                bound,
+                &self.bounds,
+                side,
+                snapshot,
+                path.as_deref(),
+            )
+        });
+        let is_content = !settlement.proposal
+            && (settlement.creates
+                || !settlement.fields.is_empty()
+                || settlement.body.is_some()
+                || settlement.path.is_some());
+        let record = &mut state.record;
+
+        if settlement.creates
+            && let Some(snapshot) = &ack.snapshot
+        {
+            record.set_object(side, Some(snapshot.object.clone()));
+        }
+        if is_content {
+            let base = record.base.get_or_insert_with(Base::default);
+            let mut retired: Vec<ContentHash> = Vec::new();
+            for (id, agreed) in &settlement.fields {
+                let mut agreed = agreed.clone();
+                if let Some(Field::Value(value)) =
+                    view.as_ref().and_then(|view| view.fields.get(id))
+                    && !settlement.partial.contains(id)
+                {
+                    agreed.set(side, value.clone());
+                }
+                if let Some(before) = base.fields.insert(id.clone(), agreed) {
+                    retired.push(unit_hash(&UnitId::Field(id.clone()), before.on(side)));
+                }
+            }
+            if let Some(path) = &settlement.path {
+                base.path = Some(path.clone());
+            }
+            if let Some(snapshot) = &ack.snapshot {
+                base.advance(side, &snapshot.revision);
+                if side == Side::Github
+                    && binding.mapping.kind == MappingKind::Documents
+                    && let Some(place) = &snapshot.place
+                {
+                    base.path = Some(place.clone());
+                }
+            }
+            if let Some((source, revision)) = &settlement.source {
+                base.advance(*source, revision);
+            }
+            record.base_epoch += 1;
+            for hash in retired {
+                record.retire(side, hash);
+            }
+        }
+        let mut moved_body = false;
+        if let Some(settled) = settlement.body.as_ref().filter(|_| is_content) {
+            let mut settled = settled.clone();
+            // Where the other side is still to be written, base holds less than what was sent, and
+            // the answer shows edits that are not agreed yet.
+            let whole = settlement.sent.is_none_or(|sent| {
+                sent == match side {
+                    Side::Notion => settled.notion_hash(),
+                    Side::Github => settled.github_hash(),
+                }
+            });
+            let read = view.as_ref().and_then(|view| view.document());
+            if let (Some(read), true) = (read, record.conflicts.is_empty() && whole) {
+                // What the service stored is what this side agreed to, whatever was sent.
+                let other = match side {
+                    Side::Notion => settled.github(),
+                    Side::Github => settled.notion(),
+                };
+                let stored_differs = match side {
+                    Side::Notion => read.hash() != settled.notion_hash(),
+                    Side::Github => read.hash() != settled.github_hash(),
+                };
+                if stored_differs {
+                    settled = match side {
+                        Side::Notion => BodyBase::agree(read, &other),
+                        Side::Github => BodyBase::agree(&other, read),
+                    };
+                }
+            }
+            if let Some(before) = &state.body {
+                let hash = match side {
+                    Side::Notion => before.notion_hash(),
+                    Side::Github => before.github_hash(),
+                };
+                state.record.retire(side, hash);
+            }
+            state.body = Some(settled);
+            moved_body = true;
+        }
+        if side == Side::Notion && settlement.body.is_some() {
+            state.record.own_body = ack.snapshot.as_ref().map(|snapshot| snapshot.revision.at);
+        }
+        let record = &mut state.record;
+        if let Some(life) = settlement.life {
+            record.life = life;
+        }
+        if let Action::Remove { .. } = &op.write.action {
+            record.outcome.insert(REMOVED.to_owned(), side.to_string());
+        } else if record.life != Life::Deleting {
+            record.outcome.remove(REMOVED);
+        }
+        if let Some(snapshot) = &ack.snapshot {
+            self.remember(binding, record, op, snapshot, traced);
+        }
+        let shown = ack
+            .snapshot
+            .as_ref()
+            .filter(|_| side == Side::Github)
+            .map(|s| &s.bookkeeping);
+        for (key, value) in ack.notes.iter().chain(shown.into_iter().flatten()) {
+            if SHOWN_ON_PAGE.contains(&key.as_str()) {
+                record.outcome.insert(key.clone(), value.clone());
+            }
+        }
+        match &op.write.action {
+            Action::Propose(propose) => {
+                if let Some(proposal) = &mut record.proposal
+                    && proposal.branch == propose.branch
+                {
+                    proposal.pull = ack
+                        .snapshot
+                        .as_ref()
+                        .map(|snapshot| snapshot.object.clone());
+                    proposal.url = ack
+                        .snapshot
+                        .as_ref()
+                        .and_then(|snapshot| snapshot.url.clone());
+                    proposal.head = ack.notes.get("head").cloned();
+                    proposal.published.clone_from(&settlement.published);
+                    proposal.value = op.desired;
+                    if proposal.state == ProposalState::Planned {
+                        proposal.state = ProposalState::Open;
+                    }
+                }
+            }
+            Action::Create(create) => keep_bookkept(record, &create.bookkeeping),
+            Action::Update(update) => keep_bookkept(record, &update.bookkeeping),
+            Action::Bookkeep { fields, .. } => {
+                keep_bookkept(record, fields);
+                if fields.values().all(String::is_empty) {
+                    record.copy = false;
+                    record.bookkept.clear();
+                    record.look_at = Some(self.now());
+                }
+            }
+            _ => {}
+        }
+        moved_body
+    }
+
+    /// What an answer says about the written object.
+    fn remember(
+        &self,
+        binding: &Binding,
+        record: &mut Record,
+        op: &Operation,
+        snapshot: &Snapshot,
+        traced: bool,
+    ) {
+        if matches!(
+            op.write.action,
+            Action::Propose(_) | Action::Comment { .. } | Action::Withdraw { .. }
+        ) {
+            return;
+        }
+        match op.side {
+            Side::Notion => record.urls.0 = snapshot.url.clone().or(record.urls.0.take()),
+            Side::Github => {
+                record.urls.1 = snapshot.url.clone().or(record.urls.1.take());
+                if let Some(place) = &snapshot.place
+                    && binding.mapping.kind == MappingKind::Documents
+                {
+                    record.path = Some(place.clone());
+                }
+            }
+        }
+        let exact = snapshot.revision.grain_seconds == 0 && !traced;
+        let hash = ContentHash::of_bytes("nsync/own", op.id.as_str().as_bytes());
+        // Exact revisions need no second look; a bucket may still take up somebody's edit.
+        record.set_seen(
+            op.side,
+            Some(Seen {
+                revision: snapshot.revision.clone(),
+                hash,
+                settled: exact,
+                at: snapshot.observed_at,
+            }),
+        );
+        if !exact {
+            let grain = chrono::Duration::seconds(i64::from(snapshot.revision.grain_seconds));
+            let due = (snapshot.revision.at + grain + self.bounds.settle()).max(self.now());
+            record.look_at = Some(record.look_at.map_or(due, |at| at.min(due)));
+        }
+    }
+
+    /// Operations that an outcome calls for.
+    async fn follow_up(
+        &self,
+        binding: &Binding,
+        state: &mut RecordState,
+        op: &Operation,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let Action::Propose(propose) = &op.write.action else {
+            return Ok(());
+        };
+        if propose.kind != ProposalKind::Conflict {
+            return Ok(());
+        }
+        let Some(pull) = state
+            .record
+            .proposal
+            .as_ref()
+            .and_then(|proposal| proposal.pull.clone())
+        else {
+            return Ok(());
+        };
+        let text = diff_comment(&state.record);
+        self.comment(binding, state, pull, text, op.desired, batch)
+            .await
+    }
+
+    /// Plans a comment; the same text on the same object is planned once.
+    pub(super) async fn comment(
+        &self,
+        binding: &Binding,
+        state: &mut RecordState,
+        object: RemoteRef,
+        text: String,
+        about: ContentHash,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let draft = Draft {
+            side: Side::Github,
+            name: "comment",
+            content: Some((
+                ContentHash::of_bytes("nsync/object", object.to_string().as_bytes()),
+                about,
+            )),
+            action: Action::Comment { object, text },
+            settlement: Settlement::default(),
+            label: "comment with both versions".to_owned(),
+            rows: vec![12],
+            epoch: state.record.conflict_epoch,
+        };
+        let prepared = bare(state);
+        if let Some(mut op) = self.operation(binding, &prepared, draft, None, &[]).await? {
+            op.sequence = state.record.next_sequence;
+            state.record.next_sequence += 1;
+            batch.operation(&op, None)?;
+        }
+        Ok(())
+    }
+
+    /// After a write failed: the record is looked at again, and says what is wrong.
+    pub(super) async fn after_failure(
+        &self,
+        binding: &Binding,
+        op: &Operation,
+        error: &Error,
+    ) -> Result<()> {
+        if op.state == OpState::Retry || op.state == OpState::Unknown {
+            return Ok(());
+        }
+        let Some(mut state) = self.state().record(&op.record).await? else {
+            return Ok(());
+        };
+        let mut audit = Vec::new();
+        let mut batch = Batch::default();
+        match op.state {
+            OpState::Void => {
+                let mut pause = chrono::Duration::zero();
+                if let (Action::Propose(propose), Some(known)) =
+                    (&op.write.action, &state.record.proposal)
+                    && known.branch == propose.branch
+                {
+                    if known.state == ProposalState::Planned {
+                        // It was never opened; it is planned again from a fresher look.
+                        state.record.proposal = None;
+                    } else {
+                        // Somebody else's commit is on the branch: it is not rewritten.
+                        pause = refresh_pause();
+                    }
+                }
+                state.record.look_at = Some(self.now() + pause);
+                audit.push(self.audit_row(
+                    &state.record,
+                    op,
+                    AuditEvent::Voided,
+                    &format!("{}: {error}", op.label),
+                    &BTreeMap::new(),
+                ));
+            }
+            OpState::Blocked | OpState::Dead => {
+                let message = format!("{}: {error}", op.label);
+                let known = state
+                    .record
+                    .problem
+                    .as_ref()
+                    .is_some_and(|p| p.message == message);
+                if known {
+                    return Ok(());
+                }
+                let event = if op.state == OpState::Dead {
+                    AuditEvent::Dead
+                } else {
+                    AuditEvent::Blocked
+                };
+                audit.push(self.audit_row(&state.record, op, event, &message, &BTreeMap::new()));
+                state.record.problem = Some(Problem {
+                    message,
+                    drift: false,
+                    since: self.now(),
+                });
+                let is_bookkeeping = matches!(op.write.action, Action::Bookkeep { .. });
+                if !is_bookkeeping && op.state == OpState::Dead {
+                    let mapping_state = self.state().mapping(&binding.mapping.id).await?.value;
+                    let bound = self.bind(binding, &mapping_state).await?;
+                    self.plan_bookkeeping(binding, &bound, &mut state, &[], &mut batch)
+                        .await?;
+                }
+            }
+            _ => {}
+        }
+        batch.record(&state, SaveBody::No)?;
+        batch.audit(&audit)?;
+        self.state().commit(batch).await
+    }
+
+    /// An outcome that cannot be known: the units are compared without a base (row 42), so that
+    /// neither a lost write nor a person's revert is overwritten.
+    pub(super) async fn forget_base(&self, op: &Operation) -> Result<()> {
+        let Some(mut state) = self.state().record(&op.record).await? else {
+            return Ok(());
+        };
+        if op.settlement.proposal {
+            return Ok(());
+        }
+        if let Some(base) = &mut state.record.base {
+            for id in op.settlement.fields.keys() {
+                base.fields.remove(id);
+            }
+        }
+        let body = op.settlement.body.is_some();
+        if body {
+            state.body = None;
+        }
+        state.record.base_epoch += 1;
+        state.record.look_at = Some(self.now());
+        let mut batch = Batch::default();
+        batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
+        self.state().commit(batch).await
+    }
+
+    /// What people call a record.
+    pub(super) async fn subject(&self, id: &RecordId) -> Result<String> {
+        let record = self.state().record(id).await?;
+        Ok(record
+            .map(|state| state.record.title)
+            .filter(|title| !title.is_empty())
+            .unwrap_or_else(|| id.to_string()))
+    }
+
+    /// A conflict of a task is told by a comment: a pull request says nothing about a label.
+    pub(super) async fn tell_conflict(
+        &self,
+        binding: &Binding,
+        plan: &crate::reconcile::Plan,
+        state: &mut RecordState,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        if !tells_by_comment(binding) || !opens_conflict(plan) {
+            return Ok(());
+        }
+        let Some(issue) = state.record.github.clone() else {
+            return Ok(());
+        };
+        let mut text = diff_comment(&state.record);
+        text.push_str(
+            "Make both sides equal, or run `notion-sync conflicts resolve --take notion|github`.\n",
+        );
+        let about = ContentHash::of_bytes("nsync/conflict/v1", text.as_bytes());
+        self.comment(binding, state, issue, text, about, batch)
+            .await
+    }
+}
+
+/// A record without views, for operations that need none.
+pub(super) fn bare(state: &RecordState) -> Prepared {
+    Prepared {
+        state: state.clone(),
+        notion: None,
+        github: None,
+        identity: Identity::Clean,
+        proposal: None,
+        news: false,
+    }
+}

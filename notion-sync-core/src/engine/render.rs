@@ -1,0 +1,607 @@
+//! From steps to operations: what exactly is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::bind::Bound;
+use super::survey::Prepared;
+use super::text::{self, Stamp};
+use super::{Binding, Engine};
+use crate::document::Document;
+use crate::document::merge::BodyBase;
+use crate::error::{Error, ErrorKind, Result};
+use crate::hash::ContentHash;
+use crate::id::{FieldId, OpId, Side};
+use crate::mapping::view::Source;
+use crate::mapping::{MappingKind, View};
+use crate::operation::{OpKey, OpState, Operation, Settlement, sync_run_id};
+use crate::reconcile::table::Row;
+use crate::reconcile::{Hold, Plan, Step, UnitField, WriteStep, page_hash, write_hash};
+use crate::record::{Agreed, Life, UnitId};
+use crate::remote::{
+    Action, ContentChange, Create, FieldChange, NewContent, ProposalKind, Update, Write,
+};
+use crate::snapshot::Field;
+use crate::state::Stored;
+use crate::value::Value;
+
+/// An operation before it has an id.
+pub(super) struct Draft {
+    pub(super) side: Side,
+    pub(super) name: &'static str,
+    pub(super) action: Action,
+    pub(super) settlement: Settlement,
+    pub(super) label: String,
+    pub(super) rows: Vec<u8>,
+    /// What is expected and wanted; `None` for creates.
+    pub(super) content: Option<(ContentHash, ContentHash)>,
+    pub(super) epoch: u64,
+}
+
+impl Engine {
+    /// Turns the steps of a plan into operations, in order. A step that cannot be rendered becomes
+    /// a hold with the reason.
+    pub(super) async fn operations(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &Prepared,
+        mut plan: Plan,
+        taken: &mut BTreeSet<String>,
+        open: &[Stored<Operation>],
+    ) -> Result<(Plan, Vec<Operation>)> {
+        let mut out: Vec<Operation> = Vec::new();
+        for step in plan.steps.clone() {
+            let drafts = match self.draft(binding, bound, prepared, &plan, &step, taken) {
+                Ok(drafts) => drafts,
+                Err(error) => {
+                    plan.holds.push(Hold {
+                        unit: UnitId::Record,
+                        row: Row(49),
+                        reason: error.to_string(),
+                    });
+                    continue;
+                }
+            };
+            for draft in drafts {
+                let after = out.last().map(|op: &Operation| op.id.clone());
+                let label = draft.label.clone();
+                match self
+                    .operation(binding, prepared, draft, after, open)
+                    .await?
+                {
+                    Some(op) => out.push(op),
+                    None => plan.holds.push(Hold {
+                        unit: UnitId::Record,
+                        row: Row(58),
+                        reason: format!(
+                            "{label}: the same was set aside: see `notion-sync dead-letter`"
+                        ),
+                    }),
+                }
+            }
+        }
+        Ok((plan, out))
+    }
+
+    /// Gives a draft its deterministic id. `None` when the same was set aside before.
+    pub(super) async fn operation(
+        &self,
+        binding: &Binding,
+        prepared: &Prepared,
+        draft: Draft,
+        after: Option<OpId>,
+        open: &[Stored<Operation>],
+    ) -> Result<Option<Operation>> {
+        let record = &prepared.state.record;
+        let remote = binding.remote(draft.side);
+        let target = record.object(draft.side).cloned();
+        let mut generation = 0;
+        let id = loop {
+            let id = OpKey {
+                record: &record.id,
+                action: draft.name,
+                side: draft.side,
+                target: target.as_ref(),
+                epoch: draft.epoch,
+                content: draft.content,
+                generation,
+            }
+            .id();
+            if let Some(known) = open.iter().find(|op| op.value.id == id) {
+                return Ok(Some(known.value.clone()));
+            }
+            match self.state().operation(&id).await? {
+                None => break id,
+                Some(known) if known.value.state == OpState::Dead => return Ok(None),
+                // Voided or done before, and asked for again from a fresher look.
+                Some(_) => generation += 1,
+            }
+        };
+        let observed = prepared.notion.as_ref().or(prepared.github.as_ref());
+        let page = record.notion.as_ref().map(|page| page.id.clone());
+        let source = match draft.side {
+            Side::Notion => prepared.github.as_ref(),
+            Side::Github => prepared.notion.as_ref(),
+        };
+        let run = sync_run_id(
+            page.as_deref().unwrap_or(record.id.as_str()),
+            observed.map(|view| view.revision.at),
+            &id,
+        );
+        let mut settlement = draft.settlement;
+        settlement.source = source.map(|view| (draft.side.other(), view.revision.clone()));
+        Ok(Some(Operation {
+            write: Write {
+                op: id.clone(),
+                group: id.clone(),
+                run,
+                record: record.id.clone(),
+                page,
+                editor: source.and_then(|view| view.actor.clone()),
+                revision: source.map(|view| view.revision.token.clone()),
+                action: draft.action.clone(),
+            },
+            kind: remote.kind(&draft.action),
+            id,
+            record: record.id.clone(),
+            mapping: record.mapping.clone(),
+            side: draft.side,
+            label: draft.label,
+            rows: draft.rows,
+            sequence: 0,
+            after,
+            state: OpState::Planned,
+            settlement,
+            desired: draft
+                .content
+                .map_or_else(|| ContentHash::of_bytes("nsync/none", b""), |(_, d)| d),
+            attempts: 0,
+            lost: 0,
+            not_before: None,
+            intent_at: None,
+            group: Vec::new(),
+            error: None,
+            created_at: self.now(),
+        }))
+    }
+
+    fn draft(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &Prepared,
+        plan: &Plan,
+        step: &Step,
+        taken: &mut BTreeSet<String>,
+    ) -> Result<Vec<Draft>> {
+        let record = &prepared.state.record;
+        let rows: Vec<u8> = plan.rows.iter().map(|(_, row)| row.0).collect();
+        Ok(match step {
+            Step::Write(write) => vec![self.draft_write(binding, bound, prepared, write)?],
+            Step::Create(Side::Notion) => {
+                vec![self.draft_page(binding, bound, prepared, rows)?]
+            }
+            Step::Create(Side::Github) => vec![self.draft_issue(bound, prepared, rows)?],
+            Step::Remove(side) => {
+                let Some(object) = record.object(*side) else {
+                    return Ok(Vec::new());
+                };
+                let view = prepared.view(*side);
+                let expected = view.map_or_else(String::new, |view| view.revision.token.clone());
+                let what = match (side, binding.mapping.kind) {
+                    (Side::Notion, _) => "move the page to the trash",
+                    (Side::Github, MappingKind::Documents) => "delete the file",
+                    (Side::Github, MappingKind::Tasks) => "close the issue",
+                };
+                vec![Draft {
+                    side: *side,
+                    name: "remove",
+                    action: Action::Remove {
+                        object: object.clone(),
+                        expected,
+                    },
+                    settlement: Settlement {
+                        life: Some(Life::Deleting),
+                        ..Settlement::default()
+                    },
+                    label: what.to_owned(),
+                    rows,
+                    content: Some(hashes(view, "removed")),
+                    epoch: record.base_epoch,
+                }]
+            }
+            Step::Restore(side) => vec![self.draft_restore(binding, bound, prepared, *side, rows)?],
+            Step::Unmark(side) => {
+                let Some(view) = prepared.view(*side) else {
+                    return Ok(Vec::new());
+                };
+                let fields: BTreeMap<String, String> = view
+                    .bookkeeping
+                    .keys()
+                    .map(|key| (key.clone(), String::new()))
+                    .collect();
+                vec![Draft {
+                    side: *side,
+                    name: "unmark",
+                    action: Action::Bookkeep {
+                        object: view.object.clone(),
+                        fields,
+                    },
+                    settlement: Settlement::default(),
+                    label: "clear the marks that were copied from another page".to_owned(),
+                    rows,
+                    content: Some(hashes(Some(view), "unmarked")),
+                    epoch: record.base_epoch,
+                }]
+            }
+            Step::Adopt => Vec::new(),
+            Step::Propose(kind, write) => self.draft_proposal(
+                binding,
+                bound,
+                prepared,
+                plan,
+                *kind,
+                write.as_deref(),
+                taken,
+            )?,
+            Step::Withdraw(reason) => self.draft_withdraw(prepared, reason, rows),
+        })
+    }
+
+    fn draft_write(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &Prepared,
+        write: &WriteStep,
+    ) -> Result<Draft> {
+        let record = &prepared.state.record;
+        let missing =
+            || Error::new(ErrorKind::Internal, "plan a write").message("the object was not read");
+        let view = prepared.view(write.side).ok_or_else(missing)?;
+        let mut update = Update {
+            object: view.object.clone(),
+            fields: BTreeMap::new(),
+            content: None,
+            place: None,
+            bookkeeping: BTreeMap::new(),
+        };
+        match (write.side, binding.mapping.kind) {
+            (Side::Github, MappingKind::Documents) => {
+                let source = view.source.as_ref().ok_or_else(missing)?;
+                let desired = desired_file(binding, bound, prepared, source, write)?;
+                update.content = Some(ContentChange::Text {
+                    expected: view.revision.token.clone(),
+                    desired,
+                });
+            }
+            _ => {
+                update.fields = native_fields(bound, write.side, &write.fields);
+                if let Some((_, desired)) = &write.body {
+                    update.content = Some(match write.side {
+                        Side::Notion => {
+                            let native = view.native.clone().ok_or_else(missing)?;
+                            let path = record.path.as_deref();
+                            let desired = text::to_notion(bound, path, desired, Some(&native));
+                            ContentChange::Blocks {
+                                expected: native,
+                                desired,
+                            }
+                        }
+                        Side::Github => {
+                            let source = view.source.as_ref().ok_or_else(missing)?;
+                            ContentChange::Text {
+                                expected: source.text.clone(),
+                                desired: text::edit_issue(source, desired)?,
+                            }
+                        }
+                    });
+                }
+                if write.side == Side::Notion {
+                    update.bookkeeping = self.page_bookkeeping(binding, bound, prepared, true);
+                }
+            }
+        }
+        let units: Vec<String> = write
+            .fields
+            .keys()
+            .map(ToString::to_string)
+            .chain(write.body.as_ref().map(|_| "body".to_owned()))
+            .collect();
+        Ok(Draft {
+            side: write.side,
+            name: "update",
+            action: Action::Update(update),
+            settlement: Settlement {
+                fields: write.settles.fields.clone(),
+                body: write.settles.body.clone(),
+                path: write.settles.path.clone(),
+                partial: write.settles.partial.clone(),
+                sent: write.body.as_ref().map(|(_, desired)| desired.hash()),
+                ..Settlement::default()
+            },
+            label: format!("write {} to {}", units.join(", "), write.side),
+            rows: write.rows.iter().map(|row| row.0).collect(),
+            content: Some((page_hash(view), write_hash(write))),
+            epoch: record.base_epoch,
+        })
+    }
+
+    /// A page for a file or issue.
+    fn draft_page(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &Prepared,
+        rows: Vec<u8>,
+    ) -> Result<Draft> {
+        let record = &prepared.state.record;
+        let view = prepared.github.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "plan a page").message("the other side was not read")
+        })?;
+        let title = text::title_of(view);
+        let mut fields: BTreeMap<FieldId, Value> = inject_all(bound, Side::Notion, view);
+        fields.insert(text::title_field(), Value::text(title));
+        let empty = Document::default();
+        let body = view.document().unwrap_or(&empty);
+        let native = text::to_notion(bound, view.place.as_deref(), body, None);
+        let held = text::from_notion(bound, view.place.as_deref(), &native);
+        let mut bookkeeping = self.page_bookkeeping(binding, bound, prepared, true);
+        bookkeeping.retain(|key, _| bound.notion.bookkeeping.contains(key));
+        let place = view.place.clone().unwrap_or_default();
+        Ok(Draft {
+            side: Side::Notion,
+            name: "create",
+            action: Action::Create(Create {
+                fields: by_native_key(bound, Side::Notion, &fields),
+                content: NewContent::Blocks(native),
+                place: None,
+                counterpart: view.url.clone(),
+                counterpart_url: view.url.clone(),
+                bookkeeping,
+            }),
+            settlement: Settlement {
+                fields: agreed_all(bound, &fields, view, Side::Github),
+                // What Notion will hold is what can be said there, not what the file says.
+                body: view.document().map(|body| BodyBase::agree(&held, body)),
+                path: view.place.clone(),
+                creates: true,
+                life: Some(Life::Live),
+                ..Settlement::default()
+            },
+            label: format!("create a page for {place}"),
+            rows,
+            content: None,
+            epoch: record.create_epoch,
+        })
+    }
+
+    /// An issue for a page.
+    fn draft_issue(&self, bound: &Bound, prepared: &Prepared, rows: Vec<u8>) -> Result<Draft> {
+        let record = &prepared.state.record;
+        let view = prepared.notion.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "plan an issue").message("the page was not read")
+        })?;
+        let fields = inject_all(bound, Side::Github, view);
+        let empty = Document::default();
+        let body = view.document().unwrap_or(&empty);
+        let text =
+            crate::document::markdown::write(body, &crate::document::markdown::Style::default());
+        let place = view
+            .bookkeeping
+            .get("repository")
+            .filter(|repository| !repository.is_empty())
+            .cloned();
+        Ok(Draft {
+            side: Side::Github,
+            name: "create",
+            action: Action::Create(Create {
+                fields: by_native_key(bound, Side::Github, &fields),
+                content: NewContent::Text(text),
+                place,
+                counterpart: Some(view.object.id.clone()),
+                counterpart_url: view.url.clone(),
+                bookkeeping: BTreeMap::new(),
+            }),
+            settlement: Settlement {
+                fields: agreed_all(bound, &fields, view, Side::Notion),
+                body: Some(BodyBase::agree(body, body)),
+                path: None,
+                creates: true,
+                life: Some(Life::Live),
+                ..Settlement::default()
+            },
+            label: format!("create an issue {:?}", text::title_of(view)),
+            rows,
+            content: None,
+            epoch: record.create_epoch,
+        })
+    }
+
+    fn draft_restore(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &Prepared,
+        side: Side,
+        rows: Vec<u8>,
+    ) -> Result<Draft> {
+        let record = &prepared.state.record;
+        let lost =
+            || Error::new(ErrorKind::Internal, "plan a restore").message("the object is unknown");
+        let object = record.object(side).cloned().ok_or_else(lost)?;
+        if side == Side::Github && binding.mapping.kind == MappingKind::Documents {
+            // A deleted file is written again where it was.
+            let view = prepared.notion.as_ref().ok_or_else(lost)?;
+            let fields = inject_all(bound, Side::Github, view);
+            let empty = Document::default();
+            let body = view.document().unwrap_or(&empty);
+            let stamp = Stamp {
+                page: Some(view.object.id.clone()),
+                revision: Some(view.revision.token.clone()),
+            };
+            let text =
+                text::new_file(binding, bound, &text::title_of(view), &fields, body, &stamp)?;
+            return Ok(Draft {
+                side,
+                name: "create",
+                action: Action::Create(Create {
+                    fields: BTreeMap::new(),
+                    content: NewContent::Text(text),
+                    place: record.path.clone(),
+                    counterpart: Some(view.object.id.clone()),
+                    counterpart_url: view.url.clone(),
+                    bookkeeping: BTreeMap::new(),
+                }),
+                settlement: Settlement {
+                    fields: agreed_all(bound, &fields, view, Side::Notion),
+                    body: Some(BodyBase::agree(body, body)),
+                    path: record.path.clone(),
+                    creates: true,
+                    life: Some(Life::Live),
+                    ..Settlement::default()
+                },
+                label: "write the deleted file again".to_owned(),
+                rows,
+                content: None,
+                epoch: record.create_epoch + record.base_epoch,
+            });
+        }
+        let label = match side {
+            Side::Notion => "restore the page",
+            Side::Github => "reopen the issue",
+        };
+        Ok(Draft {
+            side,
+            name: "restore",
+            action: Action::Restore { object },
+            settlement: Settlement {
+                life: Some(Life::Live),
+                ..Settlement::default()
+            },
+            label: label.to_owned(),
+            rows,
+            content: Some(hashes(prepared.view(side.other()), "restored")),
+            epoch: record.base_epoch,
+        })
+    }
+}
+
+/// A file with a write carried into it.
+pub(super) fn desired_file(
+    binding: &Binding,
+    bound: &Bound,
+    prepared: &Prepared,
+    source: &Source,
+    write: &WriteStep,
+) -> Result<String> {
+    let values: BTreeMap<FieldId, Value> = write
+        .fields
+        .iter()
+        .map(|(id, change)| (id.clone(), change.desired.clone()))
+        .collect();
+    let stamp = Stamp {
+        page: prepared
+            .state
+            .record
+            .notion
+            .as_ref()
+            .map(|page| page.id.clone()),
+        revision: prepared
+            .notion
+            .as_ref()
+            .map(|view| view.revision.token.clone()),
+    };
+    let body = write.body.as_ref().map(|(_, desired)| desired);
+    text::edit_file(binding, bound, source, &values, body, &stamp)
+}
+
+pub(super) fn hashes(view: Option<&View>, wanted: &str) -> (ContentHash, ContentHash) {
+    let seen = view.map_or_else(|| ContentHash::of_bytes("nsync/none", b""), page_hash);
+    (
+        seen,
+        ContentHash::of_bytes("nsync/wanted", wanted.as_bytes()),
+    )
+}
+
+fn native_fields(
+    bound: &Bound,
+    side: Side,
+    fields: &BTreeMap<FieldId, FieldChange>,
+) -> BTreeMap<String, FieldChange> {
+    fields
+        .iter()
+        .filter_map(|(id, change)| Some((bound.native(id, side)?.to_owned(), change.clone())))
+        .collect()
+}
+
+fn by_native_key(
+    bound: &Bound,
+    side: Side,
+    fields: &BTreeMap<FieldId, Value>,
+) -> BTreeMap<String, Value> {
+    fields
+        .iter()
+        .filter_map(|(id, value)| Some((bound.native(id, side)?.to_owned(), value.clone())))
+        .collect()
+}
+
+/// The values one side should hold to say what the other side says. Fields that cannot be said are
+/// left out: they are compared, and reported, once both objects exist.
+pub(super) fn inject_all(bound: &Bound, to: Side, from: &View) -> BTreeMap<FieldId, Value> {
+    let mut out = BTreeMap::new();
+    for (id, unit) in bound.units() {
+        if unit.blocked.is_some() {
+            continue;
+        }
+        if let Some(Field::Value(value)) = from.fields.get(&id) {
+            let said = unit.lens.project(to.other(), value);
+            if let Ok(value) = unit.lens.inject(to, &said, &Value::Null)
+                && !(value.is_empty() && id != text::title_field())
+            {
+                out.insert(id, value);
+            }
+        }
+    }
+    out
+}
+
+/// What is agreed once `sent` was written to the side opposite of `from`. A value that the other
+/// side cannot say is not: it is compared, and reported, once both objects exist.
+pub(super) fn agreed_all(
+    bound: &Bound,
+    sent: &BTreeMap<FieldId, Value>,
+    from: &View,
+    side: Side,
+) -> BTreeMap<FieldId, Agreed> {
+    let units = bound.units();
+    from.fields
+        .iter()
+        .filter_map(|(id, field)| {
+            let Field::Value(value) = field else {
+                return None;
+            };
+            let unsaid = |unit: &UnitField<'_>| {
+                let said = unit.lens.project(side, value);
+                unit.lens.inject(side.other(), &said, &Value::Null).is_err()
+            };
+            if !value.is_empty() && !sent.contains_key(id) && units.get(id).is_some_and(unsaid) {
+                return None;
+            }
+            let mut agreed = Agreed::default();
+            agreed.set(side, value.clone());
+            agreed.set(side.other(), sent.get(id).cloned().unwrap_or_default());
+            Some((id.clone(), agreed))
+        })
+        .collect()
+}
+
+/// The kind of proposal in a label.
+pub(super) fn proposal_word(kind: ProposalKind) -> &'static str {
+    match kind {
+        ProposalKind::Create => "create",
+        ProposalKind::Edit => "edit",
+        ProposalKind::Delete => "delete",
+        ProposalKind::Conflict => "conflict",
+    }
+}

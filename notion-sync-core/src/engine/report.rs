@@ -1,0 +1,153 @@
+//! What a tick did.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Retry};
+use crate::id::{MappingId, OpId, Side};
+
+/// What a tick did and when the next one is due.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// By mapping.
+    pub mappings: Vec<MappingReport>,
+    /// When to come back at the latest, polls included.
+    pub next_due: Option<DateTime<Utc>>,
+    /// When work that is under way goes on (settling pages, quiet periods, retries); `None` when
+    /// nothing is under way.
+    pub settle_due: Option<DateTime<Utc>>,
+}
+
+/// What was done for one mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingReport {
+    /// The mapping.
+    pub mapping: MappingId,
+    /// How many records were looked at.
+    pub observed: usize,
+    /// How many operations were planned.
+    pub planned: usize,
+    /// What was written.
+    pub applied: Vec<Applied>,
+    /// What a person has to look at.
+    pub incidents: Vec<Incident>,
+    /// How many records have open conflicts.
+    pub conflicts: usize,
+    /// How many operations are not final.
+    pub open_operations: usize,
+    /// How many of them wait for a person.
+    pub blocked: usize,
+    /// How many operations were set aside in this tick.
+    pub dead: usize,
+    /// Why the guard stopped the run, with the hash to approve.
+    pub guard: Option<String>,
+    /// Errors that stopped part of the run.
+    pub errors: Vec<String>,
+    /// Whether credentials or permissions were refused.
+    pub refused: bool,
+    /// Whether waiting helps.
+    pub retry: bool,
+    /// Until when a remote asked to wait.
+    pub waits_until: Option<DateTime<Utc>>,
+    /// When to come back.
+    pub next_due: Option<DateTime<Utc>>,
+    /// When work that is under way goes on.
+    pub settle_due: Option<DateTime<Utc>>,
+}
+
+/// A write that was applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// The operation.
+    pub op: OpId,
+    /// The side written.
+    pub side: Side,
+    /// One line for people.
+    pub summary: String,
+}
+
+/// Something a person has to look at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Incident {
+    /// Which record, for people.
+    pub subject: String,
+    /// What, and what to do.
+    pub message: String,
+    /// Whether registry and remotes contradict each other.
+    pub drift: bool,
+}
+
+impl Tick {
+    pub(super) fn add(&mut self, report: MappingReport) {
+        let earlier = |a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.next_due = earlier(self.next_due, report.next_due);
+        self.settle_due = earlier(self.settle_due, report.settle_due);
+        self.mappings.push(report);
+    }
+
+    /// How many writes were applied.
+    #[must_use]
+    pub fn writes(&self) -> usize {
+        self.mappings
+            .iter()
+            .map(|report| report.applied.len())
+            .sum()
+    }
+
+    /// Every error, by mapping.
+    pub fn errors(&self) -> impl Iterator<Item = &str> {
+        self.mappings
+            .iter()
+            .flat_map(|report| report.errors.iter().map(String::as_str))
+    }
+}
+
+impl MappingReport {
+    pub(super) fn new(mapping: MappingId) -> Self {
+        Self {
+            mapping,
+            observed: 0,
+            planned: 0,
+            applied: Vec::new(),
+            incidents: Vec::new(),
+            conflicts: 0,
+            open_operations: 0,
+            blocked: 0,
+            dead: 0,
+            guard: None,
+            errors: Vec::new(),
+            refused: false,
+            retry: false,
+            waits_until: None,
+            next_due: None,
+            settle_due: None,
+        }
+    }
+
+    /// A remote asked to wait: not an error, the work goes on later.
+    pub(super) fn wait(&mut self, until: DateTime<Utc>, why: String) {
+        self.retry = true;
+        self.waits_until = self.waits_until.max(Some(until));
+        tracing::info!(mapping = %self.mapping, %until, why, "waits");
+    }
+
+    pub(super) fn fail(&mut self, error: &Error) {
+        if let Retry::NotBefore(until) = error.retry() {
+            return self.wait(until, error.to_string());
+        }
+        match error.kind() {
+            ErrorKind::Unauthorized | ErrorKind::Forbidden => self.refused = true,
+            ErrorKind::Unavailable
+            | ErrorKind::RateLimited
+            | ErrorKind::NotApplied
+            | ErrorKind::Stale => {
+                self.retry = true;
+            }
+            _ => {}
+        }
+        self.errors.push(error.to_string());
+    }
+}

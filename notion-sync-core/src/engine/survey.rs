@@ -1,0 +1,563 @@
+//! Looks at both sides of a mapping and pairs what belongs together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt as _};
+
+use super::bind::Bound;
+use super::identity;
+use super::text;
+use super::{Binding, Engine};
+use crate::error::{Result, Retry};
+use crate::event::ChangeEvent;
+use crate::id::{RecordId, RemoteRef, Side};
+use crate::mapping::View;
+use crate::operation::backoff;
+use crate::reconcile::table::Identity;
+use crate::record::{Life, ProposalState, Record};
+use crate::remote::{Cursor, ListRequest, Listing};
+use crate::snapshot::{Content, Presence, Proof, Revision, Snapshot};
+use crate::state::{RecordState, Stored};
+
+/// How many objects are read at once.
+const READERS: usize = 4;
+
+/// What was seen.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// Records that have to be decided about.
+    pub(crate) prepared: Vec<Prepared>,
+    /// Where the listings ended.
+    pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
+    /// Whether both listings were complete.
+    pub(crate) complete: bool,
+    /// Hints that are answered by this survey.
+    pub(crate) hints: Vec<Stored<ChangeEvent>>,
+    /// Whether a side that should hold something listed nothing.
+    pub(crate) emptied: Option<Side>,
+    /// Records that could not be read now, and when to try again.
+    pub(crate) deferred: Vec<(RecordState, DateTime<Utc>)>,
+    /// Until when a remote asked to wait, with what it said.
+    pub(crate) waits: Option<(DateTime<Utc>, String)>,
+}
+
+/// A record with what was just seen of it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) state: RecordState,
+    pub(crate) notion: Option<View>,
+    pub(crate) github: Option<View>,
+    pub(crate) identity: Identity,
+    /// A proposal's state as just read.
+    pub(crate) proposal: Option<ProposalState>,
+    /// Whether the record was changed before it was decided about, and must be saved.
+    pub(crate) news: bool,
+}
+
+impl Prepared {
+    /// What was seen of one side.
+    pub(crate) fn view(&self, side: Side) -> Option<&View> {
+        match side {
+            Side::Notion => self.notion.as_ref(),
+            Side::Github => self.github.as_ref(),
+        }
+    }
+}
+
+impl Engine {
+    /// Lists both sides, finds what may have changed, reads it.
+    pub(crate) async fn survey(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        full: bool,
+    ) -> Result<Survey> {
+        let id = &binding.mapping.id;
+        let stored = self.state().mapping(id).await?.value;
+        let request = |cursor: &Option<Cursor>| ListRequest {
+            cursor: cursor.clone(),
+            full: full || cursor.is_none(),
+        };
+        let notion = binding.notion.list(request(&stored.notion_cursor)).await?;
+        let github = binding.github.list(request(&stored.github_cursor)).await?;
+        let full_notion = full || stored.notion_cursor.is_none();
+        let full_github = full || stored.github_cursor.is_none();
+
+        let mut looking = Looking::default();
+        looking.take(Side::Notion, &notion);
+        looking.take(Side::Github, &github);
+
+        // Records that are due by themselves: unsettled reads, holds, open proposals, hints.
+        let now = self.now();
+        let mut due: BTreeSet<RecordId> = self.state().due(id, now).await?.into_iter().collect();
+        let mut proposals: BTreeMap<RecordId, ProposalState> = BTreeMap::new();
+        for owner in self.state().with_proposal(id).await? {
+            let Some(state) = self.state().record(&owner).await? else {
+                continue;
+            };
+            if let Some(known) = &state.record.proposal
+                && known.state == ProposalState::Open
+                && let Some(pull) = &known.pull
+                && let Some(now) = self.proposal_state(binding, pull, known).await?
+            {
+                proposals.insert(owner.clone(), now);
+                due.insert(owner);
+            }
+        }
+        let hints = self.state().inbox().await?;
+        let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
+        let hint_owners = self.state().owners(&hinted).await?;
+        due.extend(hint_owners.values().cloned());
+
+        let objects: Vec<RemoteRef> = looking.objects();
+        let owners = self.state().owners(&objects).await?;
+        let mut records: BTreeMap<RecordId, RecordState> = BTreeMap::new();
+        let mut new: Vec<(Side, RemoteRef)> = Vec::new();
+        for (side, object) in looking.pairs() {
+            match owners.get(&object) {
+                Some(owner) => {
+                    if let Some(state) = self.known(&mut records, owner).await?
+                        && state.record.mapping == *id
+                        && (looking.moved(side, state, now, self.bounds.settle())
+                            || looking.gone.contains_key(&object))
+                    {
+                        due.insert(owner.clone());
+                    }
+                }
+                None => new.push((side, object)),
+            }
+        }
+        if full_notion || full_github {
+            for record in self.state().records(id).await? {
+                if record.life == Life::Tombstone || record.life == Life::Detached {
+                    continue;
+                }
+                let unseen = |side: Side, object: Option<&RemoteRef>| {
+                    object.is_some_and(|object| !looking.lists(side, object))
+                };
+                if (full_notion && unseen(Side::Notion, record.notion.as_ref()))
+                    || (full_github && unseen(Side::Github, record.github.as_ref()))
+                {
+                    due.insert(record.id.clone());
+                }
+            }
+        }
+
+        let mut jobs: Vec<RecordState> = Vec::new();
+        for owner in &due {
+            if let Some(state) = self.known(&mut records, owner).await?
+                && state.record.mapping == *id
+            {
+                jobs.push(state.clone());
+            }
+        }
+        // A hint about another mapping's record is answered by that mapping.
+        let mut answered = Vec::with_capacity(hints.len());
+        for hint in hints {
+            let elsewhere = match hint_owners.get(&hint.value.object) {
+                Some(owner) => self.known(&mut records, owner).await?.is_some_and(|state| {
+                    state.record.mapping != *id && self.bindings.contains_key(&state.record.mapping)
+                }),
+                None => false,
+            };
+            if !elsewhere {
+                answered.push(hint);
+            }
+        }
+        let looking = &looking;
+        let reads: Vec<(RecordState, Result<Prepared>)> = stream::iter(jobs)
+            .map(|state| {
+                let proposal = proposals.get(&state.record.id).copied();
+                async move {
+                    let read = self
+                        .prepare(binding, bound, looking, state.clone(), proposal)
+                        .await;
+                    (state, read)
+                }
+            })
+            .buffered(READERS)
+            .collect()
+            .await;
+        // What a remote does not answer now is looked at later; the rest goes on. Otherwise a run
+        // that needs more requests than a remote allows at once would never get anywhere.
+        let mut prepared: Vec<Prepared> = Vec::new();
+        let mut deferred: Vec<(RecordState, DateTime<Utc>)> = Vec::new();
+        let mut waits: Option<(DateTime<Utc>, String)> = None;
+        for (state, read) in reads {
+            match read {
+                Ok(ready) => prepared.push(ready),
+                Err(error) => {
+                    let at = self.wait_for(error, &mut waits)?;
+                    let mut state = state;
+                    looking.keep_proofs(&mut state);
+                    deferred.push((state, at));
+                }
+            }
+        }
+        let mut unread = false;
+        let mut fresh = Vec::new();
+        for (side, read) in self.read_new(binding, bound, looking, &new).await {
+            match read {
+                Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
+                Ok(_) => {}
+                Err(error) => {
+                    self.wait_for(error, &mut waits)?;
+                    unread = true;
+                }
+            }
+        }
+        self.pair(binding, bound, &mut prepared, fresh, &mut records)
+            .await?;
+        prepared.sort_by(|a, b| a.state.record.id.cmp(&b.state.record.id));
+
+        // A side that lists nothing although something lives there is not believed, unless each of
+        // the missing objects was looked at and says itself that it is gone.
+        let unexplained = |side: Side| {
+            prepared.iter().any(|p| {
+                p.state.record.life == Life::Live
+                    && p.state.record.object(side).is_some()
+                    && !matches!(
+                        p.view(side).map(|view| &view.presence),
+                        Some(Presence::Gone(_) | Presence::MovedOut(_))
+                    )
+            })
+        };
+        let empty = |listed_all: bool, listing: &Listing| {
+            listed_all && listing.complete && listing.items.is_empty()
+        };
+        let emptied = if empty(full_notion, &notion) && unexplained(Side::Notion) {
+            Some(Side::Notion)
+        } else if empty(full_github, &github) && unexplained(Side::Github) {
+            Some(Side::Github)
+        } else {
+            None
+        };
+        Ok(Survey {
+            prepared,
+            // New objects are known only from the listing: it must show them again.
+            complete: notion.complete && github.complete && !unread,
+            cursors: (Some(notion.cursor), Some(github.cursor)),
+            hints: answered,
+            emptied,
+            deferred,
+            waits,
+        })
+    }
+
+    /// When a read that failed can be tried again.
+    ///
+    /// # Errors
+    ///
+    /// The error itself where waiting does not help.
+    fn wait_for(
+        &self,
+        error: crate::Error,
+        waits: &mut Option<(DateTime<Utc>, String)>,
+    ) -> Result<DateTime<Utc>> {
+        let at = match error.retry() {
+            Retry::Never => return Err(error),
+            Retry::Backoff => self.now() + backoff(3, self.jitter.next()),
+            Retry::NotBefore(at) => at,
+        };
+        if waits.as_ref().is_none_or(|(known, _)| *known < at) {
+            *waits = Some((at, error.to_string()));
+        }
+        Ok(at)
+    }
+
+    async fn known<'r>(
+        &self,
+        records: &'r mut BTreeMap<RecordId, RecordState>,
+        id: &RecordId,
+    ) -> Result<Option<&'r RecordState>> {
+        if !records.contains_key(id) {
+            match self.state().record(id).await? {
+                Some(state) => {
+                    records.insert(id.clone(), state);
+                }
+                None => return Ok(None),
+            }
+        }
+        Ok(records.get(id))
+    }
+
+    /// Reads both sides of a record.
+    async fn prepare(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        looking: &Looking,
+        mut state: RecordState,
+        proposal: Option<ProposalState>,
+    ) -> Result<Prepared> {
+        // A file that was renamed or moved keeps its record.
+        if let Some(object) = &state.record.github
+            && let Some(moved) = looking.renamed.get(object)
+        {
+            state.record.github = Some(moved.clone());
+        }
+        let path = state.record.path.clone();
+        // A pull request that was merged after the listing changed the file after it: the file is
+        // read again, or the old text would pass for what people decided.
+        let nothing = Looking::default();
+        // That it is gone for good is proven by the listing alone: a read only finds nothing.
+        let proven =
+            (state.record.github.as_ref()).is_some_and(|object| looking.gone.contains_key(object));
+        let listed = if proposal.is_some() && !proven {
+            &nothing
+        } else {
+            looking
+        };
+        let mut github = self
+            .look(
+                binding,
+                bound,
+                listed,
+                Side::Github,
+                &state,
+                path.as_deref(),
+            )
+            .await?;
+        if let Some(view) = &mut github {
+            remember_absence(&mut state.record, looking, view);
+        }
+        let path = github.as_ref().and_then(|view| view.place.clone()).or(path);
+        let notion = self
+            .look(
+                binding,
+                bound,
+                looking,
+                Side::Notion,
+                &state,
+                path.as_deref(),
+            )
+            .await?;
+        let identity = identity::of_pair(&state.record, notion.as_ref(), github.as_ref());
+        Ok(Prepared {
+            state,
+            notion,
+            github,
+            identity,
+            proposal,
+            news: false,
+        })
+    }
+
+    async fn look(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        looking: &Looking,
+        side: Side,
+        state: &RecordState,
+        path: Option<&str>,
+    ) -> Result<Option<View>> {
+        let Some(object) = state.record.object(side) else {
+            return Ok(None);
+        };
+        let mut snapshot = match looking.gone.get(object) {
+            Some(proof) if !looking.lists(side, object) => self.gone(object, *proof),
+            _ => match looking.ready(side, object) {
+                Some(snapshot) => snapshot.clone(),
+                None => binding.remote(side).read(object, true).await?,
+            },
+        };
+        if snapshot.presence == Presence::Missing
+            && let Some(proof) = state.record.proof(side)
+        {
+            snapshot.presence = Presence::Gone(proof);
+        }
+        Ok(Some(text::view(
+            binding,
+            bound,
+            &self.bounds,
+            side,
+            &snapshot,
+            path,
+        )))
+    }
+
+    fn gone(&self, object: &RemoteRef, proof: Proof) -> Snapshot {
+        Snapshot {
+            object: object.clone(),
+            previous: None,
+            presence: Presence::Gone(proof),
+            revision: Revision {
+                at: self.now(),
+                grain_seconds: 0,
+                token: String::new(),
+            },
+            observed_at: self.now(),
+            fields: BTreeMap::new(),
+            content: Content::NotRead,
+            place: None,
+            marker: crate::snapshot::Marker::default(),
+            url: None,
+            actor: None,
+            bookkeeping: BTreeMap::new(),
+        }
+    }
+
+    /// Reads objects that no record owns.
+    async fn read_new(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        looking: &Looking,
+        new: &[(Side, RemoteRef)],
+    ) -> Vec<(Side, Result<View>)> {
+        stream::iter(new.iter().cloned())
+            .map(|(side, object)| async move {
+                let snapshot = match looking.ready(side, &object) {
+                    Some(snapshot) => Ok(snapshot.clone()),
+                    None => binding.remote(side).read(&object, true).await,
+                };
+                let view = snapshot.map(|snapshot| {
+                    let path = snapshot.place.clone().filter(|_| side == Side::Github);
+                    text::view(
+                        binding,
+                        bound,
+                        &self.bounds,
+                        side,
+                        &snapshot,
+                        path.as_deref(),
+                    )
+                });
+                (side, view)
+            })
+            .buffered(READERS)
+            .collect()
+            .await
+    }
+}
+
+/// Keeps the proof that an object on GitHub is gone. It stands in one listing alone; whoever reads
+/// the object afterwards only fails to find it.
+fn remember_absence(record: &mut Record, looking: &Looking, view: &mut View) {
+    let listed = looking
+        .gone
+        .get(&view.object)
+        .filter(|_| !looking.lists(Side::Github, &view.object));
+    match &view.presence {
+        Presence::Present | Presence::MovedOut(_) => record.gone = None,
+        Presence::Gone(proof) => record.gone = Some((view.object.clone(), *proof)),
+        Presence::Missing => {
+            if let Some(proof) = listed {
+                record.gone = Some((view.object.clone(), *proof));
+            }
+            if let Some((object, proof)) = &record.gone
+                && *object == view.object
+            {
+                view.presence = Presence::Gone(*proof);
+            }
+        }
+        Presence::Unread(_) => {}
+    }
+}
+
+/// Two listings, by object.
+#[derive(Debug, Default)]
+struct Looking {
+    items: BTreeMap<(Side, RemoteRef), Snapshot>,
+    gone: BTreeMap<RemoteRef, Proof>,
+    renamed: BTreeMap<RemoteRef, RemoteRef>,
+}
+
+impl Looking {
+    fn take(&mut self, side: Side, listing: &Listing) {
+        for item in &listing.items {
+            if let Some(previous) = &item.previous {
+                self.renamed.insert(previous.clone(), item.object.clone());
+            }
+            self.items.insert((side, item.object.clone()), item.clone());
+        }
+        self.gone.extend(listing.gone.iter().cloned());
+    }
+
+    fn objects(&self) -> Vec<RemoteRef> {
+        let mut out: Vec<RemoteRef> = self
+            .items
+            .keys()
+            .map(|(_, object)| object.clone())
+            .collect();
+        out.extend(self.gone.keys().cloned());
+        out.extend(self.renamed.keys().cloned());
+        out.sort();
+        out.dedup();
+        out
+    }
+
+    /// Objects with the side they are on. An object that was renamed is looked at through its old
+    /// name, under which the registry knows it.
+    fn pairs(&self) -> Vec<(Side, RemoteRef)> {
+        let mut out: Vec<(Side, RemoteRef)> = Vec::new();
+        for ((side, object), snapshot) in &self.items {
+            match &snapshot.previous {
+                Some(previous) => out.push((*side, previous.clone())),
+                None => out.push((*side, object.clone())),
+            }
+        }
+        for object in self.gone.keys() {
+            let side = if object.system == "notion" {
+                Side::Notion
+            } else {
+                Side::Github
+            };
+            if !self.renamed.contains_key(object) {
+                out.push((side, object.clone()));
+            }
+        }
+        out
+    }
+
+    fn lists(&self, side: Side, object: &RemoteRef) -> bool {
+        self.items.contains_key(&(side, object.clone()))
+    }
+
+    /// Remembers in a record that a listing named its objects as gone.
+    fn keep_proofs(&self, state: &mut RecordState) {
+        for side in Side::BOTH {
+            if let Some(object) = state.record.object(side)
+                && let Some(proof) = self.gone.get(object)
+            {
+                state.record.proofs.insert(side, *proof);
+            }
+        }
+    }
+
+    /// A snapshot that needs no further read.
+    fn ready(&self, side: Side, object: &RemoteRef) -> Option<&Snapshot> {
+        let object = self.renamed.get(object).unwrap_or(object);
+        self.items
+            .get(&(side, object.clone()))
+            .filter(|snapshot| snapshot.content != Content::NotRead)
+    }
+
+    /// Whether an object may have changed since it was last seen.
+    fn moved(
+        &self,
+        side: Side,
+        state: &RecordState,
+        now: chrono::DateTime<chrono::Utc>,
+        slack: chrono::Duration,
+    ) -> bool {
+        let Some(object) = state.record.object(side) else {
+            return true;
+        };
+        if self.renamed.contains_key(object) {
+            return true;
+        }
+        let Some(item) = self.items.get(&(side, object.clone())) else {
+            return true;
+        };
+        let Some(seen) = state.record.seen(side) else {
+            return true;
+        };
+        if seen.revision.token != item.revision.token {
+            return true;
+        }
+        // The same revision is looked at once more after it can no longer take up an edit.
+        !seen.settled && item.revision.is_settled(now, slack)
+    }
+}

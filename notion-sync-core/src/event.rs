@@ -1,0 +1,83 @@
+//! The one schema of events: something may have changed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::id::{MappingId, RemoteRef, Side};
+use crate::value::Value;
+
+/// The version of [`ChangeEvent`] that this crate writes.
+pub const EVENT_VERSION: u32 = 1;
+
+/// Something may have changed. A hint: what really changed is decided from what a read returns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeEvent {
+    /// Version of this schema; readers accept fields they do not know.
+    #[serde(default = "current")]
+    pub version: u32,
+    /// Id of the delivery, where there is one: an event that arrives twice is taken once.
+    pub id: String,
+    /// The side it comes from.
+    pub side: Side,
+    /// The mapping it concerns, where that is known.
+    #[serde(default)]
+    pub mapping: Option<MappingId>,
+    /// How it was detected.
+    pub detected: Detected,
+    /// When it was detected.
+    pub detected_at: DateTime<Utc>,
+    /// The page or object.
+    pub object: RemoteRef,
+    /// The revision that was observed, as the remote says it.
+    #[serde(default)]
+    pub revision: Option<String>,
+    /// Who changed it, as far as the remote says. Never used to suppress anything.
+    #[serde(default)]
+    pub actors: Vec<String>,
+    /// What changed, by native key, with the value before where it is known.
+    #[serde(default)]
+    pub changed: BTreeMap<String, Change>,
+}
+
+/// How a change was detected.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Detected {
+    /// A webhook said so.
+    Webhook,
+    /// A poll found it.
+    Poll,
+    /// A sweep found it.
+    Sweep,
+    /// A person or another program asked to look.
+    Request,
+}
+
+/// One changed property.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// The value before, where it is known.
+    #[serde(default)]
+    pub before: Option<Value>,
+    /// The value after, where it is known.
+    #[serde(default)]
+    pub after: Option<Value>,
+}
+
+fn current() -> u32 {
+    EVENT_VERSION
+}
+
+impl ChangeEvent {
+    /// The JSON Schema of this type.
+    #[must_use]
+    pub fn json_schema() -> String {
+        let schema = schemars::schema_for!(Self);
+        serde_json::to_string_pretty(&schema).unwrap_or_default()
+    }
+}

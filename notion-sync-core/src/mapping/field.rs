@@ -1,0 +1,537 @@
+//! Fields: how a value on one side relates to the value on the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{FieldId, Side};
+use crate::value::Value;
+
+/// Translates values of one field between the two sides.
+///
+/// # Contract
+///
+/// * [`project`](Self::project) is total: every value a side can hold has a projection.
+/// * Two values are the same across sides when they project to the same value.
+/// * `project(inject(c, current)) = c` for every `c` that inject accepts, and
+///   `inject(project(v), v) = v`: writing back what was just read changes nothing.
+/// * Elements of sets that have no counterpart stay where they are: inject keeps them.
+pub trait Lens: fmt::Debug + Send + Sync {
+    /// What the value says, independent of the side.
+    fn project(&self, side: Side, value: &Value) -> Value;
+
+    /// The value `side` shall hold to say `canonical`, given what it holds now.
+    ///
+    /// # Errors
+    ///
+    /// When `side` has no value that says it.
+    fn inject(&self, side: Side, canonical: &Value, current: &Value) -> Result<Value, LensError>;
+
+    /// Whether values merge element by element.
+    fn is_set(&self) -> bool;
+}
+
+/// A value that one side cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{side} has no value for {value:?} in field {field}: {reason}")]
+pub struct LensError {
+    /// The field.
+    pub field: FieldId,
+    /// The side.
+    pub side: Side,
+    /// What should be said there.
+    pub value: Value,
+    /// Why it cannot.
+    pub reason: String,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FieldKind {
+    /// Text, a URL, an e-mail address, a telephone number.
+    Text,
+    /// A number.
+    Number,
+    /// A checkbox.
+    Checkbox,
+    /// A date, an instant, or a range of either.
+    Date,
+    /// One of several options.
+    Select,
+    /// Labels, tags.
+    Set,
+    /// People, related by the user map. Unmapped people stay where they are.
+    People,
+    /// Pages, related to paths of files or numbers of issues by the registry.
+    Relation,
+    /// A status on Notion and a class of it on GitHub (`open`, `closed`): many options say the same.
+    Class {
+        /// Class of each option on Notion.
+        classes: BTreeMap<String, String>,
+        /// The option that is written for a class when the present one says something else.
+        preferred: BTreeMap<String, String>,
+    },
+}
+
+/// Which way values flow.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    Both,
+    /// From Notion to GitHub only; edits on GitHub are put back.
+    ToGithub,
+    /// From GitHub to Notion only.
+    ToNotion,
+}
+
+/// One field of a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldMap {
+    /// Its name between the sides.
+    pub id: FieldId,
+    /// Id of the property on Notion (a name only until the schema was read once).
+    pub notion: String,
+    /// Front matter key, or attribute of the issue.
+    pub github: String,
+    /// What it holds.
+    pub kind: FieldKind,
+    /// Which way it flows.
+    #[serde(default)]
+    pub direction: Direction,
+}
+
+/// Who is who: Notion user ids and GitHub logins. One to one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct People {
+    by_notion: BTreeMap<String, String>,
+    by_login: BTreeMap<String, String>,
+}
+
+impl People {
+    /// Adds a person. A login or user that is known already keeps its first partner.
+    pub fn add(&mut self, notion_user: impl Into<String>, login: impl Into<String>) {
+        let (user, login) = (notion_user.into(), login.into().to_lowercase());
+        if !self.by_notion.contains_key(&user) && !self.by_login.contains_key(&login) {
+            self.by_notion.insert(user.clone(), login.clone());
+            self.by_login.insert(login, user);
+        }
+    }
+
+    /// The login of a Notion user.
+    #[must_use]
+    pub fn login(&self, notion_user: &str) -> Option<&str> {
+        self.by_notion.get(notion_user).map(String::as_str)
+    }
+
+    /// The Notion user behind a login.
+    #[must_use]
+    pub fn notion_user(&self, login: &str) -> Option<&str> {
+        self.by_login.get(&login.to_lowercase()).map(String::as_str)
+    }
+}
+
+/// Which page is which file or issue, for relations and links. One to one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resolver {
+    by_page: BTreeMap<String, String>,
+    by_path: BTreeMap<String, String>,
+}
+
+impl Resolver {
+    /// Adds a pair.
+    pub fn add(&mut self, page: impl Into<String>, path: impl Into<String>) {
+        let (page, path) = (page.into(), path.into());
+        self.by_path.insert(path.clone(), page.clone());
+        self.by_page.insert(page, path);
+    }
+
+    /// The path of a page.
+    #[must_use]
+    pub fn path(&self, page: &str) -> Option<&str> {
+        self.by_page.get(page).map(String::as_str)
+    }
+
+    /// The page of a path.
+    #[must_use]
+    pub fn page(&self, path: &str) -> Option<&str> {
+        self.by_path.get(path).map(String::as_str)
+    }
+
+    /// All pairs, by page.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.by_page
+            .iter()
+            .map(|(page, path)| (page.as_str(), path.as_str()))
+    }
+}
+
+/// A field with everything it needs to translate values.
+#[derive(Debug, Clone)]
+pub struct FieldLens<'a> {
+    /// The field.
+    pub field: &'a FieldMap,
+    /// The user map.
+    pub people: &'a People,
+    /// Pages and paths.
+    pub resolver: &'a Resolver,
+}
+
+impl FieldLens<'_> {
+    fn refuse(&self, side: Side, value: &Value, reason: &str) -> LensError {
+        LensError {
+            field: self.field.id.clone(),
+            side,
+            value: value.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// The partner of an element on the canonical side: logins for people, page ids for relations.
+    fn element(&self, side: Side, element: &str) -> Option<String> {
+        match (&self.field.kind, side) {
+            (FieldKind::People, Side::Notion) => self.people.login(element).map(str::to_owned),
+            (FieldKind::People, Side::Github) => self
+                .people
+                .notion_user(element)
+                .map(|_| element.to_lowercase()),
+            (FieldKind::Relation, Side::Notion) => {
+                self.resolver.path(element).map(|_| element.to_owned())
+            }
+            (FieldKind::Relation, Side::Github) => self.resolver.page(element).map(str::to_owned),
+            _ => Some(element.to_owned()),
+        }
+    }
+
+    fn element_back(&self, side: Side, element: &str) -> Option<String> {
+        match (&self.field.kind, side) {
+            (FieldKind::People, Side::Notion) => {
+                self.people.notion_user(element).map(str::to_owned)
+            }
+            (FieldKind::Relation, Side::Github) => self.resolver.path(element).map(str::to_owned),
+            _ => Some(element.to_owned()),
+        }
+    }
+}
+
+impl Lens for FieldLens<'_> {
+    fn project(&self, side: Side, value: &Value) -> Value {
+        match &self.field.kind {
+            FieldKind::Text | FieldKind::Select => match value {
+                Value::Text(text) | Value::Number(text) => Value::text(text.clone()),
+                Value::Bool(bit) => Value::Text(bit.to_string()),
+                Value::Set(set) => Value::text(set.iter().cloned().collect::<Vec<_>>().join(", ")),
+                Value::Null => Value::Null,
+            },
+            FieldKind::Number => value.as_text().map_or(Value::Null, canonical_number),
+            FieldKind::Checkbox => match value {
+                Value::Bool(bit) => Value::Bool(*bit),
+                Value::Text(text) => Value::Bool(text == "true"),
+                _ => Value::Bool(false),
+            },
+            FieldKind::Date => value.as_text().map_or(Value::Null, canonical_date),
+            FieldKind::Set | FieldKind::People | FieldKind::Relation => Value::Set(
+                value
+                    .elements()
+                    .iter()
+                    .filter_map(|element| self.element(side, element))
+                    .collect(),
+            ),
+            FieldKind::Class { classes, .. } => match (side, value.as_text()) {
+                (Side::Notion, Some(option)) => classes
+                    .get(option)
+                    .map_or(Value::Null, |class| Value::Text(class.clone())),
+                (Side::Github, Some(class)) => Value::Text(class.to_owned()),
+                (_, None) => Value::Null,
+            },
+        }
+    }
+
+    fn inject(&self, side: Side, canonical: &Value, current: &Value) -> Result<Value, LensError> {
+        if self.project(side, current) == *canonical {
+            return Ok(current.clone());
+        }
+        match &self.field.kind {
+            // An option without a class says nothing that a class could say.
+            FieldKind::Class { .. } if side == Side::Github && canonical.is_empty() => {
+                Err(self.refuse(side, canonical, "the option has no class"))
+            }
+            FieldKind::Class { preferred, .. } if side == Side::Notion => {
+                let class = canonical.as_text().unwrap_or_default();
+                preferred
+                    .get(class)
+                    .map(|option| Value::Text(option.clone()))
+                    .ok_or_else(|| {
+                        self.refuse(side, canonical, "no option is configured for this class")
+                    })
+            }
+            FieldKind::Set | FieldKind::People | FieldKind::Relation => {
+                let mut set: BTreeSet<String> = current
+                    .elements()
+                    .into_iter()
+                    .filter(|element| match self.element(side, element) {
+                        None => true, // Not ours to remove: it has no counterpart.
+                        Some(known) => canonical.elements().contains(&known),
+                    })
+                    .collect();
+                let present: BTreeSet<String> = set
+                    .iter()
+                    .filter_map(|element| self.element(side, element))
+                    .collect();
+                for element in canonical.elements() {
+                    if present.contains(&element) {
+                        continue;
+                    }
+                    match self.element_back(side, &element) {
+                        Some(native) => {
+                            set.insert(native);
+                        }
+                        None => {
+                            return Err(self.refuse(
+                                side,
+                                canonical,
+                                "an element has no counterpart",
+                            ));
+                        }
+                    }
+                }
+                Ok(Value::Set(set))
+            }
+            _ => Ok(canonical.clone()),
+        }
+    }
+
+    fn is_set(&self) -> bool {
+        matches!(
+            self.field.kind,
+            FieldKind::Set | FieldKind::People | FieldKind::Relation
+        )
+    }
+}
+
+/// The shortest spelling of a decimal number; text that is none stays as it is.
+fn canonical_number(text: &str) -> Value {
+    let text = text.trim();
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(_) => {
+            // Exponents are rare; the float's shortest spelling is good enough and total.
+            return match text.parse::<f64>() {
+                Ok(number) if number.is_finite() => canonical_number_plain(&format!("{number}")),
+                _ => Value::text(text),
+            };
+        }
+        None => (text, ()),
+    };
+    let () = exponent;
+    canonical_number_plain(mantissa)
+}
+
+fn canonical_number_plain(text: &str) -> Value {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let numeric = !(whole.is_empty() && fraction.is_empty())
+        && whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|byte| byte.is_ascii_digit());
+    if !numeric {
+        return Value::text(text);
+    }
+    let whole = whole.trim_start_matches('0');
+    let fraction = fraction.trim_end_matches('0');
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let sign = if whole == "0" && fraction.is_empty() {
+        ""
+    } else {
+        sign
+    };
+    if fraction.is_empty() {
+        Value::Number(format!("{sign}{whole}"))
+    } else {
+        Value::Number(format!("{sign}{whole}.{fraction}"))
+    }
+}
+
+/// Instants in UTC with the precision they need; dates and unknown text stay as they are.
+fn canonical_date(text: &str) -> Value {
+    let one = |part: &str| -> String {
+        match chrono::DateTime::parse_from_rfc3339(part.trim()) {
+            Ok(instant) => instant
+                .with_timezone(&chrono::Utc)
+                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
+            Err(_) => part.trim().to_owned(),
+        }
+    };
+    match text.split_once('/') {
+        Some((start, end)) => Value::text(format!("{}/{}", one(start), one(end))),
+        None => Value::text(one(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lens_of(kind: FieldKind) -> (FieldMap, People, Resolver) {
+        let mut people = People::default();
+        people.add("user-ada", "ada");
+        people.add("user-bob", "Bob");
+        let mut resolver = Resolver::default();
+        resolver.add("page-1", "docs/one.md");
+        let field = FieldMap {
+            id: "f".into(),
+            notion: "p".into(),
+            github: "k".into(),
+            kind,
+            direction: Direction::Both,
+        };
+        (field, people, resolver)
+    }
+
+    fn status() -> FieldKind {
+        FieldKind::Class {
+            classes: [
+                ("To do", "open"),
+                ("Doing", "open"),
+                ("Done", "closed"),
+                ("Shipped", "closed"),
+            ]
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .into(),
+            preferred: [("open", "To do"), ("closed", "Done")]
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .into(),
+        }
+    }
+
+    #[test]
+    fn put_get_and_get_put_hold_for_every_kind() {
+        let text = |s: &str| Value::Text(s.to_owned());
+        let table = [
+            (FieldKind::Text, vec![Value::Null, text("a"), text("b c")]),
+            (
+                FieldKind::Number,
+                vec![
+                    Value::Null,
+                    Value::Number("1".into()),
+                    Value::Number("-2.5".into()),
+                ],
+            ),
+            (
+                FieldKind::Checkbox,
+                vec![Value::Bool(true), Value::Bool(false)],
+            ),
+            (
+                FieldKind::Date,
+                vec![
+                    Value::Null,
+                    text("2026-09-15"),
+                    text("2026-09-15/2026-09-16"),
+                ],
+            ),
+            (FieldKind::Select, vec![Value::Null, text("High")]),
+            (
+                FieldKind::Set,
+                vec![
+                    Value::set(["a"]),
+                    Value::set(["a", "b"]),
+                    Value::set::<&str>([]),
+                ],
+            ),
+            (
+                status(),
+                vec![text("To do"), text("Doing"), text("Done"), text("Shipped")],
+            ),
+        ];
+        for (kind, values) in table {
+            let (field, people, resolver) = lens_of(kind);
+            let lens = FieldLens {
+                field: &field,
+                people: &people,
+                resolver: &resolver,
+            };
+            for side in Side::BOTH {
+                if matches!(field.kind, FieldKind::Class { .. }) && side == Side::Github {
+                    continue;
+                }
+                for value in &values {
+                    let seen = lens.project(side, value);
+                    assert_eq!(
+                        lens.inject(side, &seen, value).unwrap(),
+                        *value,
+                        "get-put {field:?}"
+                    );
+                    for other in &values {
+                        let canonical = lens.project(side, other);
+                        let put = lens.inject(side, &canonical, value).unwrap();
+                        assert_eq!(lens.project(side, &put), canonical, "put-get {field:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_move_inside_a_class_says_the_same() {
+        let (field, people, resolver) = lens_of(status());
+        let lens = FieldLens {
+            field: &field,
+            people: &people,
+            resolver: &resolver,
+        };
+        let done = lens.project(Side::Notion, &Value::Text("Done".into()));
+        let shipped = lens.project(Side::Notion, &Value::Text("Shipped".into()));
+        assert_eq!(done, shipped);
+        let kept = lens
+            .inject(Side::Notion, &done, &Value::Text("Shipped".into()))
+            .unwrap();
+        assert_eq!(kept, Value::Text("Shipped".into()));
+    }
+
+    #[test]
+    fn unmapped_people_stay_where_they_are() {
+        let (field, people, resolver) = lens_of(FieldKind::People);
+        let lens = FieldLens {
+            field: &field,
+            people: &people,
+            resolver: &resolver,
+        };
+        let current = Value::set(["user-ada", "user-guest"]);
+        assert_eq!(lens.project(Side::Notion, &current), Value::set(["ada"]));
+        let put = lens
+            .inject(Side::Notion, &Value::set(["bob"]), &current)
+            .unwrap();
+        assert_eq!(put, Value::set(["user-bob", "user-guest"]));
+    }
+
+    #[test]
+    fn numbers_and_dates_have_one_spelling() {
+        for (given, want) in [
+            ("1.0", "1"),
+            ("007", "7"),
+            ("-0", "0"),
+            ("0.50", "0.5"),
+            ("1e3", "1000"),
+            ("+2", "2"),
+        ] {
+            assert_eq!(
+                canonical_number(given),
+                Value::Number(want.into()),
+                "{given}"
+            );
+        }
+        assert_eq!(canonical_number("abc"), Value::Text("abc".into()));
+        assert_eq!(
+            canonical_date("2026-09-15T09:00:00.000+02:00"),
+            Value::Text("2026-09-15T07:00:00Z".into())
+        );
+    }
+}

@@ -1,0 +1,470 @@
+//! Decides one field.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::{Hold, Loser, Park, Plan, WriteStep};
+use super::table::{EditProposal, Fit, Parked, Row, UnitSituation, UnitState, unit_row};
+use super::{AgreedNow, Case, UnitField, unit_hash};
+use crate::id::{FieldId, Side};
+use crate::mapping::{Direction, Policy, View};
+use crate::record::{Agreed, Conflict, ProposalState, UnitId};
+use crate::remote::{FieldChange, ProposalKind};
+use crate::value::Value;
+
+/// A field is there on both sides or it is not a unit.
+pub(super) fn decide(
+    case: &Case<'_>,
+    id: &FieldId,
+    unit: &UnitField<'_>,
+    notion: &View,
+    github: &View,
+    plan: &mut Plan,
+    writes: &mut BTreeMap<Side, WriteStep>,
+) {
+    let name = UnitId::Field(id.clone());
+    fn read<'v>(view: &'v View, id: &FieldId) -> Result<Option<Value>, &'v str> {
+        view.field(id).map(|value| value.cloned())
+    }
+    let (n, g) = match (read(notion, id), read(github, id)) {
+        (Ok(Some(n)), Ok(Some(g))) => (n, g),
+        (Ok(None), _) | (_, Ok(None)) => return,
+        (Err(why), _) | (_, Err(why)) => {
+            let why = unit.blocked.clone().unwrap_or_else(|| why.to_owned());
+            plan.rows.push((name.clone(), Row(47)));
+            plan.holds.push(Hold {
+                unit: name,
+                row: Row(47),
+                reason: why,
+            });
+            return;
+        }
+    };
+    if let Some(why) = &unit.blocked {
+        plan.rows.push((name.clone(), Row(47)));
+        plan.holds.push(Hold {
+            unit: name,
+            row: Row(47),
+            reason: why.clone(),
+        });
+        return;
+    }
+    let lens = &*unit.lens;
+    let agreed = case
+        .record
+        .base
+        .as_ref()
+        .and_then(|base| base.fields.get(id));
+    let (said_n, said_g) = (
+        lens.project(Side::Notion, &n),
+        lens.project(Side::Github, &g),
+    );
+
+    if lens.is_set() {
+        return set(id, unit, (&n, &g), (&said_n, &said_g), agreed, plan, writes);
+    }
+
+    let state = |side: Side, value: &Value| match agreed {
+        Some(agreed) if agreed.on(side) == value => UnitState::Same,
+        _ => UnitState::Edited,
+    };
+    let (mut n_state, mut g_state) = (state(Side::Notion, &n), state(Side::Github, &g));
+    let mut policy = case.mapping.policy;
+    let equal = said_n == said_g;
+    // A field that flows one way: whatever was changed on the other side is put back. Where both
+    // sides are as agreed nothing is: a service may store something else than it was sent.
+    let moved = n_state == UnitState::Edited || g_state == UnitState::Edited;
+    match unit.direction {
+        Direction::Both => {}
+        Direction::ToGithub => {
+            policy = Policy::NotionWins;
+            if !equal && moved {
+                n_state = UnitState::Edited;
+            }
+        }
+        Direction::ToNotion => {
+            policy = Policy::GithubWins;
+            if !equal && moved {
+                g_state = UnitState::Edited;
+            }
+        }
+    }
+    let one_way = unit.direction != Direction::Both;
+    let conflict = case.record.conflicts.get(&name);
+    let hashes = (unit_hash(&name, &n), unit_hash(&name, &g));
+    let parked = parked(case, conflict, hashes, equal, (n_state, g_state), &name);
+    let target = match (n_state, g_state) {
+        (UnitState::Edited, UnitState::Same) => Side::Github,
+        (UnitState::Same, UnitState::Edited) => Side::Notion,
+        _ if policy == Policy::GithubWins => Side::Notion,
+        _ => Side::Github,
+    };
+    let (canonical, current) = match target {
+        Side::Github => (&said_n, &g),
+        Side::Notion => (&said_g, &n),
+    };
+    let injected = lens.inject(target, canonical, current);
+    // A person who decides between both versions writes neither of them here.
+    let nobody = (n_state, g_state) == (UnitState::Edited, UnitState::Edited)
+        && policy == Policy::ManualReview;
+    let fit = if injected.is_ok() || nobody {
+        Fit::Fine
+    } else {
+        Fit::OptionMissing
+    };
+    let dead = case
+        .record
+        .dead
+        .is_some_and(|dead| dead == dead_hash(target, id, canonical));
+    let row = unit_row(&UnitSituation {
+        notion: n_state,
+        github: g_state,
+        equal,
+        base: agreed.is_some() || one_way,
+        mergeable: false,
+        parked,
+        proposal: EditProposal::None,
+        dead,
+        fit,
+        policy,
+    });
+    if row != Row(7) {
+        plan.rows.push((name.clone(), row));
+    }
+    let both = Agreed {
+        notion: n.clone(),
+        github: g.clone(),
+    };
+    match row.0 {
+        7 => {}
+        10 => {
+            plan.agreed.fields.insert(id.clone(), both);
+        }
+        16 if equal => {
+            plan.closes.push(name);
+            plan.agreed.fields.insert(id.clone(), both);
+        }
+        // Both sides are as agreed again, in forms that say different things.
+        16 if (n_state, g_state) == (UnitState::Same, UnitState::Same) => plan.closes.push(name),
+        // One side is back at base: the other side's value goes over, as in 08 and 09.
+        16 => {
+            plan.closes.push(name);
+            let target = if g_state == UnitState::Same {
+                Side::Github
+            } else {
+                Side::Notion
+            };
+            let (canonical, current) = match target {
+                Side::Github => (&said_n, &g),
+                Side::Notion => (&said_g, &n),
+            };
+            if let Ok(desired) = lens.inject(target, canonical, current) {
+                write(writes, target, id, current, desired, &both, row);
+            }
+        }
+        42 if equal => {
+            plan.agreed.fields.insert(id.clone(), both);
+        }
+        // The merged value goes to the page, which still holds what the pull request showed.
+        17 => match lens.inject(Side::Notion, &said_g, &n) {
+            Ok(desired) => {
+                plan.closes.push(name);
+                write(writes, Side::Notion, id, &n, desired, &both, row);
+            }
+            Err(error) => plan.holds.push(Hold {
+                unit: name,
+                row: Row(48),
+                reason: error.to_string(),
+            }),
+        },
+        42 | 12 | 15 => {
+            let base = agreed
+                .map(|agreed| unit_hash(&name, &agreed.notion))
+                .filter(|_| cancels(case, &name));
+            plan.parks.push(Park {
+                unit: name,
+                row,
+                notion: (hashes.0, show(&n)),
+                github: (hashes.1, show(&g)),
+                base,
+            });
+        }
+        8 | 9 | 13 | 14 | 53 => {
+            if let Ok(desired) = injected {
+                if matches!(row.0, 13 | 14) || one_way {
+                    let (hash, text) = match target {
+                        Side::Github => (hashes.1, show(&g)),
+                        Side::Notion => (hashes.0, show(&n)),
+                    };
+                    plan.losers.push(Loser {
+                        unit: name,
+                        side: target,
+                        text,
+                        hash,
+                    });
+                }
+                write(writes, target, id, current, desired, &both, row);
+            }
+        }
+        48 | 49 => {
+            let reason = injected
+                .err()
+                .map_or_else(String::new, |error| error.to_string());
+            plan.holds.push(Hold {
+                unit: name,
+                row,
+                reason,
+            });
+        }
+        56 | 54 => plan.holds.push(Hold {
+            unit: name,
+            row,
+            reason: "waits for a decision".to_owned(),
+        }),
+        58 => plan.holds.push(Hold {
+            unit: name,
+            row,
+            reason: "the same write was set aside: see `notion-sync status`".to_owned(),
+        }),
+        _ => {}
+    }
+}
+
+/// The hash a dead operation leaves behind, so that the same is not planned for ever.
+#[must_use]
+pub(crate) fn dead_hash(side: Side, id: &FieldId, canonical: &Value) -> crate::hash::ContentHash {
+    crate::hash::ContentHash::of("nsync/dead/v1", &(side, id, canonical))
+}
+
+/// How a parked unit stands.
+pub(super) fn parked(
+    case: &Case<'_>,
+    conflict: Option<&Conflict>,
+    now: (crate::hash::ContentHash, crate::hash::ContentHash),
+    equal: bool,
+    states: (UnitState, UnitState),
+    unit: &UnitId,
+) -> Parked {
+    let Some(conflict) = conflict else {
+        return Parked::No;
+    };
+    let proposal = case
+        .record
+        .proposal
+        .as_ref()
+        .filter(|proposal| proposal.kind == ProposalKind::Conflict);
+    if equal {
+        return Parked::Equal;
+    }
+    let merged = merged(case, unit);
+    if merged.is_some_and(|(notion, _)| *notion == now.0) {
+        return Parked::Merged;
+    }
+    // A page that moved on after the pull request was published is another conflict, with what was
+    // merged; neither of the two goes back to the base that was there before.
+    if merged.is_none()
+        && conflict.base.is_some()
+        && (states.0 == UnitState::Same || states.1 == UnitState::Same)
+    {
+        return Parked::Cancelled;
+    }
+    if (conflict.notion, conflict.github) != now {
+        return Parked::Moved;
+    }
+    match proposal.map(|proposal| proposal.state) {
+        Some(ProposalState::Refused) => Parked::Refused,
+        _ => Parked::Still,
+    }
+}
+
+/// What the merged pull request of a conflict published of a unit.
+fn merged<'r>(
+    case: &'r Case<'_>,
+    unit: &UnitId,
+) -> Option<&'r (crate::hash::ContentHash, crate::hash::ContentHash)> {
+    let proposal = case.record.proposal.as_ref()?;
+    let counts = proposal.kind == ProposalKind::Conflict && proposal.state == ProposalState::Merged;
+    counts.then(|| proposal.published.get(unit)).flatten()
+}
+
+/// Whether a conflict over a unit closes when one side goes back to base: not where a resolution
+/// was merged in between, and never again after that.
+pub(super) fn cancels(case: &Case<'_>, unit: &UnitId) -> bool {
+    let known = case.record.conflicts.get(unit);
+    merged(case, unit).is_none() && known.is_none_or(|known| known.base.is_some())
+}
+
+/// What was done to `before` to get `after`, done to `to`.
+fn follow(
+    to: &BTreeSet<String>,
+    before: &BTreeSet<String>,
+    after: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    to.iter()
+        .filter(|element| after.contains(*element) || !before.contains(*element))
+        .chain(after.difference(before))
+        .cloned()
+        .collect()
+}
+
+/// Sets merge element by element: what was added and removed on one side is added and removed on
+/// the other. Each side is compared with its own base, so a side that spells an element in its own
+/// way is not edited for ever.
+#[allow(clippy::too_many_arguments)]
+fn set(
+    id: &FieldId,
+    unit: &UnitField<'_>,
+    native: (&Value, &Value),
+    said: (&Value, &Value),
+    agreed: Option<&Agreed>,
+    plan: &mut Plan,
+    writes: &mut BTreeMap<Side, WriteStep>,
+) {
+    let lens = &*unit.lens;
+    let name = UnitId::Field(id.clone());
+    let (n, g) = (said.0.elements(), said.1.elements());
+    let base = agreed.map(|agreed| {
+        (
+            lens.project(Side::Notion, &agreed.notion).elements(),
+            lens.project(Side::Github, &agreed.github).elements(),
+        )
+    });
+    let still = base
+        .as_ref()
+        .is_some_and(|(base_n, base_g)| *base_n == n && *base_g == g);
+    // Without a base nothing is known to have been removed.
+    let (base_n, base_g) = base.unwrap_or_default();
+    let (want_n, want_g) = match unit.direction {
+        _ if still => (n.clone(), g.clone()),
+        Direction::ToGithub => (n.clone(), n.clone()),
+        Direction::ToNotion => (g.clone(), g.clone()),
+        Direction::Both => (follow(&n, &base_g, &g), follow(&g, &base_n, &n)),
+    };
+    let mut settled = Agreed {
+        notion: native.0.clone(),
+        github: native.1.clone(),
+    };
+    let sides = [
+        (Side::Github, native.1, &g, want_g),
+        (Side::Notion, native.0, &n, want_n),
+    ];
+    let mut pending: Vec<(Side, Value)> = Vec::new();
+    for (side, value, says, wants) in sides {
+        if *says == wants {
+            continue;
+        }
+        match lens.inject(side, &Value::Set(wants), value) {
+            Ok(desired) => {
+                settled.set(side, desired.clone());
+                pending.push((side, desired));
+            }
+            Err(error) => {
+                plan.rows.push((name.clone(), Row(48)));
+                plan.holds.push(Hold {
+                    unit: name,
+                    row: Row(48),
+                    reason: error.to_string(),
+                });
+                return;
+            }
+        }
+    }
+    if pending.is_empty() {
+        if agreed.is_none_or(|agreed| agreed.notion != *native.0 || agreed.github != *native.1) {
+            plan.rows.push((name, Row(10)));
+            plan.agreed.fields.insert(id.clone(), settled);
+        }
+        return;
+    }
+    // After the first of two writes GitHub has what Notion did, and what was done on GitHub is
+    // still to come: that is an edit of GitHub alone.
+    let halfway = (pending.len() == 2).then(|| {
+        let said = Value::Set(follow(&base_g, &base_n, &n));
+        let before = agreed.map_or(Value::Null, |agreed| agreed.github.clone());
+        lens.inject(Side::Github, &said, &before)
+            .ok()
+            .map(|github| Agreed {
+                notion: native.0.clone(),
+                github,
+            })
+    });
+    for (side, desired) in pending {
+        let row = if side == Side::Github { Row(8) } else { Row(9) };
+        plan.rows.push((name.clone(), row));
+        let (current, moved) = match side {
+            Side::Github => (native.1, g != base_g),
+            Side::Notion => (native.0, n != base_n),
+        };
+        if moved && unit.direction != Direction::Both {
+            plan.losers.push(Loser {
+                unit: name.clone(),
+                side,
+                text: show(current),
+                hash: unit_hash(&name, current),
+            });
+        }
+        let entry = step(writes, side, row);
+        entry.fields.insert(
+            id.clone(),
+            FieldChange {
+                expected: current.clone(),
+                desired,
+            },
+        );
+        match (&halfway, side) {
+            (Some(Some(halfway)), Side::Github) => {
+                entry.settles.fields.insert(id.clone(), halfway.clone());
+                entry.settles.partial.insert(id.clone());
+            }
+            (Some(None), Side::Github) => {}
+            _ => {
+                entry.settles.fields.insert(id.clone(), settled.clone());
+            }
+        }
+    }
+}
+
+fn write(
+    writes: &mut BTreeMap<Side, WriteStep>,
+    target: Side,
+    id: &FieldId,
+    expected: &Value,
+    desired: Value,
+    now: &Agreed,
+    row: Row,
+) {
+    let mut settled = now.clone();
+    settled.set(target, desired.clone());
+    let step = step(writes, target, row);
+    step.fields.insert(
+        id.clone(),
+        FieldChange {
+            expected: expected.clone(),
+            desired,
+        },
+    );
+    step.settles.fields.insert(id.clone(), settled);
+}
+
+pub(super) fn step(writes: &mut BTreeMap<Side, WriteStep>, side: Side, row: Row) -> &mut WriteStep {
+    let step = writes.entry(side).or_insert_with(|| WriteStep {
+        side,
+        fields: BTreeMap::new(),
+        body: None,
+        settles: AgreedNow::default(),
+        rows: Vec::new(),
+    });
+    if !step.rows.contains(&row) {
+        step.rows.push(row);
+    }
+    step
+}
+
+/// A value as people read it.
+pub(super) fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "(empty)".to_owned(),
+        Value::Bool(bit) => bit.to_string(),
+        Value::Number(text) | Value::Text(text) => text.clone(),
+        Value::Set(set) => set.iter().cloned().collect::<Vec<_>>().join(", "),
+    }
+}

@@ -1,0 +1,138 @@
+//! Deletions: rows 18, 19 and 55.
+
+use super::plan::{Hold, Loser, Plan, Step};
+use super::table::{LifeProposal, RecordSituation, Row, SideState};
+use super::{Case, body, field, is_closed, proposal_open, unit_hash};
+use crate::id::Side;
+use crate::mapping::MappingKind;
+use crate::record::{Life, UnitId};
+use crate::remote::ProposalKind;
+
+pub(super) fn remove(case: &Case<'_>, s: &RecordSituation, side: Side, plan: &mut Plan) {
+    let state = match side {
+        Side::Notion => s.notion,
+        Side::Github => s.github,
+    };
+    if state == SideState::Edited {
+        drop_edits(case, side, plan);
+    }
+    remove_again(case, side, plan);
+}
+
+fn remove_again(case: &Case<'_>, side: Side, plan: &mut Plan) {
+    let by_proposal = side == Side::Github
+        && case.mapping.kind == MappingKind::Documents
+        && case.mapping.delete_by_proposal;
+    plan.steps.push(if by_proposal {
+        Step::Propose(ProposalKind::Delete, None)
+    } else {
+        Step::Remove(side)
+    });
+}
+
+/// The edits of a side that goes although it was edited: they are kept in the audit.
+fn drop_edits(case: &Case<'_>, side: Side, plan: &mut Plan) {
+    let Some(view) = case.view(side) else { return };
+    let base = case.record.base.as_ref();
+    for id in case.fields.keys() {
+        let agreed = base.and_then(|base| base.fields.get(id));
+        if let Ok(Some(value)) = view.field(id)
+            && agreed.is_none_or(|agreed| agreed.on(side) != value)
+        {
+            let unit = UnitId::Field(id.clone());
+            plan.losers.push(Loser {
+                hash: unit_hash(&unit, value),
+                unit,
+                side,
+                text: field::show(value),
+            });
+        }
+    }
+    if let Some(document) = view.document() {
+        let hash = document.hash();
+        let agreed = case.body_base.map(|base| match side {
+            Side::Notion => base.notion_hash(),
+            Side::Github => base.github_hash(),
+        });
+        if agreed != Some(hash) {
+            plan.losers.push(Loser {
+                unit: UnitId::Body,
+                side,
+                text: body::text(&document.blocks),
+                hash,
+            });
+        }
+    }
+}
+
+/// What of a record says that its object was removed by us and the answer said so. Under this name
+/// in [`Record::outcome`], with the side as value, while the record is being deleted.
+pub(crate) const REMOVED: &str = "removed";
+
+/// Row 55: one side is gone and the removal of the other is under way.
+pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
+    use SideState::{Absent, Edited, Gone, New, Same};
+    let row = Row(55);
+    let there = |state| matches!(state, Same | Edited | New);
+    let wait = |plan: &mut Plan, reason: &str| {
+        plan.holds.push(Hold {
+            unit: UnitId::Record,
+            row,
+            reason: reason.to_owned(),
+        });
+    };
+    let (side, state) = match (s.notion, s.github) {
+        (Gone | Absent, Gone | Absent) => {
+            plan.life = Some(Life::Tombstone);
+            return;
+        }
+        // The deleted page was brought back while the deletion was only proposed.
+        (n, g) if there(n) && there(g) => {
+            if proposal_open(case.record, ProposalKind::Delete) {
+                plan.steps
+                    .push(Step::Withdraw("the page was restored".to_owned()));
+            }
+            plan.life = Some(Life::Live);
+            return;
+        }
+        (Gone, g) if there(g) => (Side::Github, g),
+        (n, Gone) if there(n) => (Side::Notion, n),
+        _ => return wait(plan, "waits until the removal is seen"),
+    };
+    if side == Side::Github {
+        match s.proposal {
+            LifeProposal::Refused => return plan.steps.push(Step::Restore(Side::Notion)),
+            LifeProposal::Open if state == Edited => {
+                plan.steps.push(Step::Withdraw(
+                    "the file was edited after the page was deleted".to_owned(),
+                ));
+                plan.steps.push(Step::Restore(Side::Notion));
+                plan.life = Some(Life::Live);
+                return;
+            }
+            LifeProposal::Open => return wait(plan, "the deletion is proposed in a pull request"),
+            LifeProposal::Merged => return wait(plan, "waits until the removal is seen"),
+            LifeProposal::None => {}
+        }
+        // An issue that was closed is gone in the sense of this row: its removal is a state.
+        if case.mapping.kind == MappingKind::Tasks && is_closed(case.github) {
+            plan.life = Some(Life::Tombstone);
+            return;
+        }
+    }
+    let removed = case
+        .record
+        .outcome
+        .get(REMOVED)
+        .is_some_and(|removed| *removed == side.to_string());
+    let settled = case.view(side).is_some_and(|view| view.settled);
+    match (removed, state) {
+        // It was removed, and somebody brought it back: the other side follows.
+        (true, _) if settled => plan.steps.push(Step::Restore(side.other())),
+        (true, _) => wait(plan, "waits until the removal is seen"),
+        // It was edited before it was removed: that is a deletion against an edit.
+        (false, Edited) => plan.life = Some(Life::Live),
+        // The same operation, if it is on its way; another one, if it was void.
+        (false, _) => remove_again(case, side, plan),
+    }
+}

@@ -1,0 +1,560 @@
+//! Decides what to do about one record. Pure, total, deterministic.
+//!
+//! [`reconcile`] takes everything it may look at in one [`Case`] and answers with a [`Plan`]. It
+//! reads no clock, does no I/O and iterates in stable order: the same case gives the same plan,
+//! byte for byte. The rows it applies are those of [`table`].
+
+mod body;
+mod field;
+mod life;
+pub mod plan;
+pub mod table;
+
+use std::collections::BTreeMap;
+
+pub(crate) use life::REMOVED;
+use life::{deleting, remove};
+pub use plan::{AgreedNow, Alert, Hold, Loser, Park, Plan, Step, WriteStep};
+use table::{Identity, LifeProposal, RecordSituation, RecordVerdict, Row, SideState, record_row};
+
+use crate::document::merge::BodyBase;
+use crate::hash::ContentHash;
+use crate::id::{FieldId, Side};
+use crate::mapping::view::BodyView;
+use crate::mapping::{Direction, Lens, Mapping, MappingKind, Policy, View};
+use crate::record::{Life, ProposalState, Record, UnitId};
+use crate::remote::ProposalKind;
+use crate::snapshot::{Field, Presence};
+use crate::value::Value;
+
+/// Everything a decision may look at.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The mapping: policy and switches.
+    pub mapping: &'a Mapping,
+    /// The record.
+    pub record: &'a Record,
+    /// The body's base.
+    pub body_base: Option<&'a BodyBase>,
+    /// Notion, as it was just read. `None` where there is no object.
+    pub notion: Option<&'a View>,
+    /// GitHub, as it was just read.
+    pub github: Option<&'a View>,
+    /// Fields, each with what translates it.
+    pub fields: &'a BTreeMap<FieldId, UnitField<'a>>,
+    /// What registry and markers say.
+    pub identity: Identity,
+    /// Whether an operation of the record was sent and its outcome is not known.
+    pub unresolved: bool,
+}
+
+/// A field to decide about.
+#[derive(Debug)]
+pub struct UnitField<'a> {
+    /// Translates its values.
+    pub lens: Box<dyn Lens + 'a>,
+    /// Which way it flows.
+    pub direction: Direction,
+    /// Why it cannot be decided at all (property deleted or retyped).
+    pub blocked: Option<String>,
+}
+
+impl<'a> Case<'a> {
+    fn view(&self, side: Side) -> Option<&'a View> {
+        match side {
+            Side::Notion => self.notion,
+            Side::Github => self.github,
+        }
+    }
+}
+
+/// Decides about one record.
+#[must_use]
+pub fn reconcile(case: &Case<'_>) -> Plan {
+    let notion = classify(case, Side::Notion);
+    let github = classify(case, Side::Github);
+    let situation = RecordSituation {
+        kind: case.mapping.kind,
+        life: case.record.life,
+        notion,
+        github,
+        identity: case.identity,
+        unresolved: case.unresolved,
+        parked: !case.record.conflicts.is_empty(),
+        proposal: life_proposal(case.record),
+        policy: case.mapping.policy,
+        delete_beats_edit: case.mapping.delete_beats_edit,
+    };
+    match record_row(&situation) {
+        RecordVerdict::Units => units(case),
+        RecordVerdict::Row(row) => whole(case, &situation, row),
+    }
+}
+
+/// How a side stands as a whole.
+fn classify(case: &Case<'_>, side: Side) -> SideState {
+    let record = case.record;
+    let Some(view) = case.view(side) else {
+        // The registry knows an object that was not looked at: nothing may be decided about it.
+        return if record.object(side).is_some() && record.life != Life::Tombstone {
+            SideState::Unread
+        } else {
+            SideState::Absent
+        };
+    };
+    match &view.presence {
+        Presence::Gone(_) => return SideState::Gone,
+        Presence::Missing => return SideState::Missing,
+        Presence::MovedOut(_) => return SideState::MovedOut,
+        Presence::Unread(_) => return SideState::Unread,
+        Presence::Present => {}
+    }
+    if record.life == Life::Tombstone {
+        // The removal of an issue is a state, and it is still there in that state.
+        return if case.mapping.kind == MappingKind::Tasks
+            && side == Side::Github
+            && is_closed(Some(view))
+        {
+            SideState::Gone
+        } else {
+            SideState::Back
+        };
+    }
+    if matches!(view.body, BodyView::Unusable(_)) {
+        return SideState::Unread;
+    }
+    if record.object(side) != Some(&view.object) || record.life == Life::Provisioning {
+        return SideState::New;
+    }
+    let Some(base) = &record.base else {
+        return SideState::Edited;
+    };
+    if let Some(agreed_at) = base.revision(side)
+        && view.revision.grain_seconds > 0
+        && view.revision.at < agreed_at.at
+    {
+        return SideState::Old;
+    }
+    let edited = edited_units(case, side, view);
+    if edited.is_empty() {
+        return SideState::Same;
+    }
+    if !view.settled {
+        let own_bucket = base
+            .revision(side)
+            .is_some_and(|agreed| agreed.grain_seconds > 0 && agreed.at == view.revision.at);
+        let retired = edited
+            .iter()
+            .any(|hash| record.retired(side).contains(hash));
+        if own_bucket || retired {
+            return SideState::Blur;
+        }
+    }
+    SideState::Edited
+}
+
+/// Hashes of the units of one side that differ from the base.
+fn edited_units(case: &Case<'_>, side: Side, view: &View) -> Vec<ContentHash> {
+    let mut out = Vec::new();
+    for id in case.fields.keys() {
+        let agreed = case
+            .record
+            .base
+            .as_ref()
+            .and_then(|base| base.fields.get(id));
+        if let (Ok(Some(value)), Some(agreed)) = (view.field(id), agreed)
+            && value != agreed.on(side)
+        {
+            out.push(unit_hash(&UnitId::Field(id.clone()), value));
+        }
+    }
+    if let Some(document) = view.document() {
+        let hash = document.hash();
+        let agreed = case.body_base.map(|base| match side {
+            Side::Notion => base.notion_hash(),
+            Side::Github => base.github_hash(),
+        });
+        // A body that was never agreed, or whose base was given up, may say anything.
+        if agreed != Some(hash) {
+            out.push(hash);
+        }
+    }
+    if side == Side::Github
+        && let (Some(base), Some(place)) = (&case.record.base, &view.place)
+        && base.path.as_ref().is_some_and(|path| path != place)
+    {
+        out.push(unit_hash(&UnitId::Path, &Value::text(place.clone())));
+    }
+    out
+}
+
+/// The hash of a field's value, as kept for retired values and conflicts.
+#[must_use]
+pub fn unit_hash(unit: &UnitId, value: &Value) -> ContentHash {
+    ContentHash::of("nsync/unit/v1", &(unit, value))
+}
+
+fn life_proposal(record: &Record) -> LifeProposal {
+    match &record.proposal {
+        Some(proposal) if matches!(proposal.kind, ProposalKind::Create | ProposalKind::Delete) => {
+            match proposal.state {
+                ProposalState::Planned | ProposalState::Open => LifeProposal::Open,
+                ProposalState::Merged => LifeProposal::Merged,
+                ProposalState::Refused => LifeProposal::Refused,
+            }
+        }
+        _ => LifeProposal::None,
+    }
+}
+
+fn proposal_open(record: &Record, kind: ProposalKind) -> bool {
+    record.proposal.as_ref().is_some_and(|proposal| {
+        proposal.kind == kind
+            && matches!(proposal.state, ProposalState::Planned | ProposalState::Open)
+    })
+}
+
+/// Carries out a row that concerns the record as a whole.
+fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
+    let mut plan = Plan {
+        rows: vec![(UnitId::Record, row)],
+        ..Plan::default()
+    };
+    let mut hold = |reason: String| {
+        plan.holds.push(Hold {
+            unit: UnitId::Record,
+            row,
+            reason,
+        });
+    };
+    let alert = |message: &str, drift: bool| Alert {
+        row,
+        message: message.to_owned(),
+        drift,
+    };
+    match row.0 {
+        1 => plan.steps.push(Step::Create(Side::Github)),
+        2 => plan.steps.push(Step::Create(Side::Notion)),
+        52 => page_without_file(case, &mut plan),
+        3 | 43 => plan.steps.push(Step::Adopt),
+        5 => {
+            plan.steps.push(Step::Adopt);
+        }
+        4 => {
+            if case.mapping.adopt_by_key {
+                plan.steps.push(Step::Adopt);
+            } else {
+                plan.alerts.push(alert(
+                    "a page and an object on GitHub have the same title or path and no marks: join \
+                     them with `notion-sync link`, or set `adopt_by_key = true`",
+                    false,
+                ));
+                hold("waits for `notion-sync link`".to_owned());
+            }
+        }
+        6 => {
+            plan.alerts.push(alert(
+                "an object is claimed by two records: see `notion-sync check`, then break one pair \
+                 with `notion-sync link --remove`",
+                true,
+            ));
+            hold("claimed twice".to_owned());
+        }
+        44 => {
+            plan.alerts.push(alert(
+                "registry and marks on the objects name different counterparts: see `notion-sync \
+                 check`",
+                true,
+            ));
+            hold("marks contradict the registry".to_owned());
+        }
+        50 => {
+            plan.alerts.push(alert(
+                "written by a newer version of notion-sync: update this one",
+                false,
+            ));
+            hold("a newer version wrote the mark".to_owned());
+        }
+        33 => {
+            plan.alerts.push(alert(
+                "another file carries the same page id: remove `notion_page_id` from the copy, and \
+                 it becomes a page of its own",
+                false,
+            ));
+            hold("copy of a mapped file".to_owned());
+        }
+        34 => plan.steps.push(Step::Unmark(Side::Notion)),
+        40 => hold("an earlier write has an unknown outcome".to_owned()),
+        37 => hold("an older version was read".to_owned()),
+        38 => hold("edited within the minute of the last write: waits until it settles".to_owned()),
+        24 => {
+            hold("not found; deleted or no longer shared: nothing is done without proof".to_owned())
+        }
+        25 => {
+            let why = Side::BOTH.iter().find_map(|&side| match case.view(side) {
+                Some(View {
+                    presence: Presence::Unread(why),
+                    ..
+                })
+                | Some(View {
+                    body: BodyView::Unusable(why),
+                    ..
+                }) => Some(format!("{side}: {why}")),
+                _ => None,
+            });
+            let why = why.unwrap_or_else(|| "not read".to_owned());
+            plan.alerts.push(alert(&why, false));
+            hold(why);
+        }
+        18 => remove(case, s, Side::Github, &mut plan),
+        19 => remove(case, s, Side::Notion, &mut plan),
+        20 | 22 if case.mapping.policy == Policy::ManualReview => {
+            plan.alerts.push(alert(
+                "deleted on one side and edited on the other: restore the one or delete the other",
+                false,
+            ));
+            hold("deleted here, edited there".to_owned());
+        }
+        21 => plan.steps.push(Step::Restore(Side::Notion)),
+        22 => plan.steps.push(Step::Restore(Side::Github)),
+        57 => {
+            plan.alerts.push(alert(
+                "deleted on one side while a conflict is open: restore it, or delete the other side",
+                false,
+            ));
+            hold("deleted with an open conflict".to_owned());
+        }
+        23 => {
+            if case.record.life != Life::Tombstone {
+                plan.life = Some(Life::Tombstone);
+            }
+            if case
+                .record
+                .proposal
+                .as_ref()
+                .is_some_and(|p| p.state == ProposalState::Open)
+            {
+                plan.steps
+                    .push(Step::Withdraw("both sides are gone".to_owned()));
+            }
+        }
+        26 | 27 => {
+            let back = if s.notion == SideState::Back {
+                Side::Notion
+            } else {
+                Side::Github
+            };
+            match case.view(back.other()).map(|view| &view.presence) {
+                Some(Presence::Present) => plan.life = Some(Life::Live),
+                _ => plan.steps.push(Step::Restore(back.other())),
+            }
+        }
+        35 | 36 => {
+            if case.record.life != Life::Detached {
+                plan.life = Some(Life::Detached);
+                plan.alerts.push(alert(
+                    "moved out of the mapping's scope: no longer synchronised",
+                    false,
+                ));
+            }
+        }
+        54 => {
+            // A value that nobody refused yet is proposed again.
+            let news = case.notion.filter(|view| view.settled).is_some_and(|view| {
+                !case.record.refused.is_empty() && !case.record.refused.contains(&page_hash(view))
+            });
+            if news && case.mapping.kind == MappingKind::Documents {
+                plan.steps.push(Step::Propose(ProposalKind::Create, None));
+            } else {
+                hold(
+                    "the proposal was closed without merging: a new edit or `retry` proposes again"
+                        .to_owned(),
+                );
+            }
+        }
+        55 => deleting(case, s, &mut plan),
+        _ => hold("nothing to do".to_owned()),
+    }
+    plan
+}
+
+/// Row 52: the file of a page is proposed first, so that a person decides where it goes.
+fn page_without_file(case: &Case<'_>, plan: &mut Plan) {
+    let Some(view) = case.notion else { return };
+    match &case.record.proposal {
+        None => plan.steps.push(Step::Propose(ProposalKind::Create, None)),
+        Some(proposal) => {
+            let value = page_hash(view);
+            if proposal.state == ProposalState::Open && proposal.value != value && view.settled {
+                plan.steps.push(Step::Propose(ProposalKind::Create, None));
+            } else {
+                plan.holds.push(Hold {
+                    unit: UnitId::Record,
+                    row: Row(52),
+                    reason: "its file is proposed in a pull request".to_owned(),
+                });
+            }
+        }
+    }
+}
+
+/// The hash over all that a page says.
+#[must_use]
+pub fn page_hash(view: &View) -> ContentHash {
+    let fields: Vec<_> = view
+        .fields
+        .iter()
+        .map(|(id, field)| match field {
+            Field::Value(value) => (id, value.clone()),
+            Field::Unread(_) => (id, Value::Null),
+        })
+        .collect();
+    let body = view.document().map(crate::document::Document::hash);
+    ContentHash::of("nsync/page/v1", &(fields, body))
+}
+
+fn is_closed(view: Option<&View>) -> bool {
+    view.is_some_and(|view| {
+        view.fields.iter().any(|(id, field)| {
+            id.as_str() == "state"
+                && matches!(field, Field::Value(Value::Text(state)) if state == "closed")
+        })
+    })
+}
+
+/// Decides each unit of a live record and composes the writes.
+fn units(case: &Case<'_>) -> Plan {
+    let (Some(notion), Some(github)) = (case.notion, case.github) else {
+        return Plan::default();
+    };
+    let mut plan = Plan::default();
+    let mut writes: BTreeMap<Side, WriteStep> = BTreeMap::new();
+    for (id, unit) in case.fields {
+        field::decide(case, id, unit, notion, github, &mut plan, &mut writes);
+    }
+    body::decide(case, notion, github, &mut plan, &mut writes);
+    place(case, github, &mut plan);
+    by_proposal(case, &mut plan, &mut writes);
+    // GitHub first: its writes are conditional, so a plan that is out of date fails there before
+    // anything was overwritten on the side without conditions.
+    for side in [Side::Github, Side::Notion] {
+        if let Some(write) = writes.remove(&side) {
+            plan.steps.push(Step::Write(write));
+        }
+    }
+    propose_conflict(case, &mut plan);
+    plan
+}
+
+/// Rows 29 and 31: where the file is.
+fn place(case: &Case<'_>, github: &View, plan: &mut Plan) {
+    if case.mapping.kind != MappingKind::Documents {
+        return;
+    }
+    let agreed = case
+        .record
+        .base
+        .as_ref()
+        .and_then(|base| base.path.as_ref());
+    if let Some(place) = &github.place
+        && agreed != Some(place)
+    {
+        plan.rows.push((UnitId::Path, Row(29)));
+        plan.agreed.path = Some(place.clone());
+    }
+}
+
+/// Row 53: where edits are delivered as pull requests, a write to GitHub becomes a proposal and
+/// base stays until it is merged.
+fn by_proposal(case: &Case<'_>, plan: &mut Plan, writes: &mut BTreeMap<Side, WriteStep>) {
+    if case.mapping.kind != MappingKind::Documents
+        || case.mapping.deliver != crate::mapping::Deliver::PullRequest
+    {
+        return;
+    }
+    let Some(write) = writes.remove(&Side::Github) else {
+        if proposal_open(case.record, ProposalKind::Edit) {
+            plan.steps
+                .push(Step::Withdraw("nothing is left to propose".to_owned()));
+        }
+        return;
+    };
+    let value = write_hash(&write);
+    let known = case
+        .record
+        .proposal
+        .as_ref()
+        .filter(|proposal| proposal.kind == ProposalKind::Edit);
+    if case.record.refused.contains(&value) {
+        plan.holds.push(Hold {
+            unit: UnitId::Record,
+            row: Row(54),
+            reason: "this edit was proposed and refused".to_owned(),
+        });
+    } else if known.is_some_and(|p| {
+        p.value == value && matches!(p.state, ProposalState::Planned | ProposalState::Open)
+    }) {
+        plan.holds.push(Hold {
+            unit: UnitId::Record,
+            row: Row(53),
+            reason: "proposed in a pull request".to_owned(),
+        });
+    } else {
+        plan.rows.push((UnitId::Record, Row(53)));
+        plan.steps
+            .push(Step::Propose(ProposalKind::Edit, Some(Box::new(write))));
+    }
+}
+
+/// The hash of what a write wants.
+#[must_use]
+pub fn write_hash(write: &WriteStep) -> ContentHash {
+    let fields: Vec<_> = write
+        .fields
+        .iter()
+        .map(|(id, change)| (id, &change.desired))
+        .collect();
+    let body = write.body.as_ref().map(|(_, desired)| desired.hash());
+    ContentHash::of("nsync/write/v1", &(fields, body))
+}
+
+/// Opens or refreshes the pull request of a conflict, closes it when everything is settled.
+fn propose_conflict(case: &Case<'_>, plan: &mut Plan) {
+    if case.mapping.kind != MappingKind::Documents {
+        return;
+    }
+    let open = proposal_open(case.record, ProposalKind::Conflict);
+    let left = case
+        .record
+        .conflicts
+        .keys()
+        .filter(|unit| !plan.closes.contains(unit))
+        .count()
+        + plan
+            .parks
+            .iter()
+            .filter(|park| !case.record.conflicts.contains_key(&park.unit))
+            .count();
+    let behind = open && left > 0 && is_behind(case.record, plan);
+    if !plan.parks.is_empty() || behind {
+        plan.steps.push(Step::Propose(ProposalKind::Conflict, None));
+    } else if open && left == 0 {
+        plan.steps
+            .push(Step::Withdraw("both sides agree now".to_owned()));
+    }
+}
+
+/// Whether the open pull request of a conflict publishes other versions than the sides hold.
+#[must_use]
+pub fn is_behind(record: &Record, plan: &Plan) -> bool {
+    let Some(proposal) = &record.proposal else {
+        return false;
+    };
+    record
+        .conflicts
+        .iter()
+        .filter(|(unit, _)| !plan.closes.contains(unit))
+        .any(|(unit, conflict)| {
+            proposal.published.get(unit) != Some(&(conflict.notion, conflict.github))
+        })
+}

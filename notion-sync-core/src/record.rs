@@ -1,0 +1,446 @@
+//! What is remembered of a pair: the last agreed version, the last seen one, what is open.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::document::merge::Anchor;
+use crate::hash::ContentHash;
+use crate::id::{FieldId, MappingId, RecordId, RemoteRef, Side};
+use crate::mapping::Policy;
+use crate::remote::ProposalKind;
+use crate::snapshot::{Proof, Revision};
+use crate::value::Value;
+
+/// How many retired values are kept per side (K).
+pub const RETIRED: usize = 16;
+
+/// A part of a record that is decided on its own.
+///
+/// In JSON, also as a key of a map: `field:<id>`, `block:<anchor>`, `body`, `path`, `record`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnitId {
+    /// A field, title and state included.
+    Field(FieldId),
+    /// A region of the body, by its anchor in the base.
+    Block(String),
+    /// The whole body, where it has no base yet or cannot be read.
+    Body,
+    /// The path of a file.
+    Path,
+    /// The record as a whole.
+    Record,
+}
+
+impl std::fmt::Display for UnitId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Field(field) => write!(f, "{field}"),
+            Self::Block(anchor) => write!(f, "block {anchor}"),
+            Self::Body => f.write_str("body"),
+            Self::Path => f.write_str("path"),
+            Self::Record => f.write_str("whole record"),
+        }
+    }
+}
+
+impl UnitId {
+    /// The unit of a body region.
+    #[must_use]
+    pub fn block(anchor: &Anchor) -> Self {
+        Self::Block(anchor.to_string())
+    }
+}
+
+impl Serialize for UnitId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Field(field) => serializer.collect_str(&format_args!("field:{field}")),
+            Self::Block(anchor) => serializer.collect_str(&format_args!("block:{anchor}")),
+            Self::Body => serializer.serialize_str("body"),
+            Self::Path => serializer.serialize_str("path"),
+            Self::Record => serializer.serialize_str("record"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for UnitId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(match text.split_once(':') {
+            Some(("field", field)) => Self::Field(FieldId::from(field)),
+            Some(("block", anchor)) => Self::Block(anchor.to_owned()),
+            _ => match text.as_str() {
+                "body" => Self::Body,
+                "path" => Self::Path,
+                "record" => Self::Record,
+                _ => return Err(serde::de::Error::custom(format!("unknown unit {text:?}"))),
+            },
+        })
+    }
+}
+
+/// Where a record is in its life.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Life {
+    /// The counterpart is being created or proposed.
+    Provisioning,
+    /// Both objects exist.
+    Live,
+    /// One is gone, the removal of the other is under way.
+    Deleting,
+    /// No longer synchronised; nothing is deleted.
+    Detached,
+    /// Both are gone. Kept as long as the mapping.
+    Tombstone,
+}
+
+/// What both sides held when they last agreed on a field. Each in its own terms: a service may
+/// store something else than it was sent, and many values of one side may say the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// On Notion.
+    pub notion: Value,
+    /// On GitHub.
+    pub github: Value,
+}
+
+impl Agreed {
+    /// The value of one side.
+    #[must_use]
+    pub fn on(&self, side: Side) -> &Value {
+        match side {
+            Side::Notion => &self.notion,
+            Side::Github => &self.github,
+        }
+    }
+
+    /// Replaces the value of one side.
+    pub fn set(&mut self, side: Side, value: Value) {
+        match side {
+            Side::Notion => self.notion = value,
+            Side::Github => self.github = value,
+        }
+    }
+}
+
+/// The last agreed version. The body's base is stored beside the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Base {
+    /// Fields.
+    pub fields: BTreeMap<FieldId, Agreed>,
+    /// Revision of the page this was agreed at.
+    pub notion: Option<Revision>,
+    /// Revision of the GitHub object this was agreed at.
+    pub github: Option<Revision>,
+    /// Path both sides agreed on (documents).
+    pub path: Option<String>,
+}
+
+impl Base {
+    /// The revision of one side.
+    #[must_use]
+    pub fn revision(&self, side: Side) -> Option<&Revision> {
+        match side {
+            Side::Notion => self.notion.as_ref(),
+            Side::Github => self.github.as_ref(),
+        }
+    }
+
+    /// Moves the revision of one side forward, never back.
+    pub fn advance(&mut self, side: Side, revision: &Revision) {
+        let slot = match side {
+            Side::Notion => &mut self.notion,
+            Side::Github => &mut self.github,
+        };
+        if slot.as_ref().is_none_or(|known| known.at <= revision.at) {
+            *slot = Some(revision.clone());
+        }
+    }
+}
+
+/// What was last seen on one side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Its revision.
+    pub revision: Revision,
+    /// Hash over everything that was read, content included.
+    pub hash: ContentHash,
+    /// Whether no later edit can carry the same revision.
+    pub settled: bool,
+    /// When it was read.
+    pub at: DateTime<Utc>,
+}
+
+/// An open conflict: both sides changed one unit differently.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Hash of Notion's version.
+    pub notion: ContentHash,
+    /// Hash of GitHub's version.
+    pub github: ContentHash,
+    /// Hash of the base; `None` where there was none: such a conflict never cancels.
+    pub base: Option<ContentHash>,
+    /// Notion's version as people read it.
+    pub notion_text: String,
+    /// GitHub's version as people read it.
+    pub github_text: String,
+    /// The policy it was opened under.
+    pub policy: Policy,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// An open or refused proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Why it was opened.
+    pub kind: ProposalKind,
+    /// Its branch.
+    pub branch: String,
+    /// The pull request, once it exists.
+    pub pull: Option<RemoteRef>,
+    /// Address for people.
+    pub url: Option<String>,
+    /// Head of the branch as we left it.
+    pub head: Option<String>,
+    /// What it publishes, per unit: hashes of Notion's and GitHub's version.
+    pub published: BTreeMap<UnitId, (ContentHash, ContentHash)>,
+    /// Path of the file it concerns.
+    pub path: Option<String>,
+    /// How it stands.
+    pub state: ProposalState,
+    /// Hash of what it proposes, so that the same is never proposed again after a refusal.
+    pub value: ContentHash,
+    /// When it was last refreshed.
+    pub refreshed_at: DateTime<Utc>,
+}
+
+/// How a proposal stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProposalState {
+    /// Planned; the pull request does not exist yet.
+    Planned,
+    /// Open.
+    Open,
+    /// Merged.
+    Merged,
+    /// Closed without merging.
+    Refused,
+}
+
+/// Something a person has to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong and what to do.
+    pub message: String,
+    /// Whether it contradicts the registry (drift).
+    pub drift: bool,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// One pair that is kept the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Ours, never reused.
+    pub id: RecordId,
+    /// Its mapping.
+    pub mapping: MappingId,
+    /// The page.
+    pub notion: Option<RemoteRef>,
+    /// The primary object on GitHub.
+    pub github: Option<RemoteRef>,
+    /// Other objects by role, for example `conflict-pull`.
+    #[serde(default)]
+    pub links: BTreeMap<String, RemoteRef>,
+    /// Where it is in its life.
+    pub life: Life,
+    /// The last agreed version; absent until there was one.
+    pub base: Option<Base>,
+    /// Last seen on Notion.
+    pub seen_notion: Option<Seen>,
+    /// Last seen on GitHub.
+    pub seen_github: Option<Seen>,
+    /// Open conflicts.
+    #[serde(default)]
+    pub conflicts: BTreeMap<UnitId, Conflict>,
+    /// The open or refused proposal.
+    #[serde(default)]
+    pub proposal: Option<Proposal>,
+    /// Hashes of values that were proposed and refused.
+    #[serde(default)]
+    pub refused: Vec<ContentHash>,
+    /// Hashes of values retired on Notion, newest last.
+    #[serde(default)]
+    pub retired_notion: VecDeque<ContentHash>,
+    /// Hashes of values retired on GitHub, newest last.
+    #[serde(default)]
+    pub retired_github: VecDeque<ContentHash>,
+    /// How often base moved.
+    pub base_epoch: u64,
+    /// How often a conflict was opened.
+    pub conflict_epoch: u64,
+    /// How often a counterpart had to be created.
+    pub create_epoch: u64,
+    /// What a person has to look at.
+    pub problem: Option<Problem>,
+    /// When it must be looked at again at the latest.
+    pub look_at: Option<DateTime<Utc>>,
+    /// Since when a unit is held, for the alert.
+    pub held_since: Option<DateTime<Utc>>,
+    /// The page's title, for people.
+    pub title: String,
+    /// Path of the file or `owner/name#number`, for people and for relations.
+    pub path: Option<String>,
+    /// Addresses for people: page, GitHub object.
+    #[serde(default)]
+    pub urls: (Option<String>, Option<String>),
+    /// Bookkeeping as last written to the page.
+    #[serde(default)]
+    pub bookkept: BTreeMap<String, String>,
+    /// What the last writes made, for the page: `path`, `commit`, `url`, `number`, `repository`.
+    #[serde(default)]
+    pub outcome: BTreeMap<String, String>,
+    /// Whether the two objects only share a path or title and wait to be joined by hand.
+    #[serde(default)]
+    pub same_key: bool,
+    /// Whether this is a copy that carries the marks of another record's object.
+    #[serde(default)]
+    pub copy: bool,
+    /// Why an object that is not there any more is believed to be gone: a listing names it once.
+    #[serde(default)]
+    pub proofs: BTreeMap<Side, Proof>,
+    /// Revision of the page right after our own last write of its body, until a settled read showed
+    /// what the service made of it.
+    #[serde(default)]
+    pub own_body: Option<DateTime<Utc>>,
+    /// The object on GitHub that a listing proved to be gone, until it is there again. Only the
+    /// listing that passes the removal has the proof; later reads just do not find the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<(RemoteRef, Proof)>,
+    /// Position of the next operation in the record's queue.
+    #[serde(default)]
+    pub next_sequence: u64,
+    /// An operation that was set aside for this record, with the hash of what it wanted to write:
+    /// the same is not planned again.
+    #[serde(default)]
+    pub dead: Option<ContentHash>,
+}
+
+impl Record {
+    /// A record that knows nothing yet.
+    #[must_use]
+    pub fn new(id: RecordId, mapping: MappingId) -> Self {
+        Self {
+            id,
+            mapping,
+            notion: None,
+            github: None,
+            links: BTreeMap::new(),
+            life: Life::Provisioning,
+            base: None,
+            seen_notion: None,
+            seen_github: None,
+            conflicts: BTreeMap::new(),
+            proposal: None,
+            refused: Vec::new(),
+            retired_notion: VecDeque::new(),
+            retired_github: VecDeque::new(),
+            base_epoch: 0,
+            conflict_epoch: 0,
+            create_epoch: 0,
+            problem: None,
+            look_at: None,
+            held_since: None,
+            title: String::new(),
+            path: None,
+            urls: (None, None),
+            bookkept: BTreeMap::new(),
+            outcome: BTreeMap::new(),
+            same_key: false,
+            copy: false,
+            proofs: BTreeMap::new(),
+            own_body: None,
+            gone: None,
+            next_sequence: 0,
+            dead: None,
+        }
+    }
+
+    /// The object on one side.
+    #[must_use]
+    pub fn object(&self, side: Side) -> Option<&RemoteRef> {
+        match side {
+            Side::Notion => self.notion.as_ref(),
+            Side::Github => self.github.as_ref(),
+        }
+    }
+
+    /// Sets the object on one side.
+    pub fn set_object(&mut self, side: Side, object: Option<RemoteRef>) {
+        match side {
+            Side::Notion => self.notion = object,
+            Side::Github => self.github = object,
+        }
+    }
+
+    /// What was last seen on one side.
+    #[must_use]
+    pub fn seen(&self, side: Side) -> Option<&Seen> {
+        match side {
+            Side::Notion => self.seen_notion.as_ref(),
+            Side::Github => self.seen_github.as_ref(),
+        }
+    }
+
+    /// Remembers what was seen on one side.
+    pub fn set_seen(&mut self, side: Side, seen: Option<Seen>) {
+        match side {
+            Side::Notion => self.seen_notion = seen,
+            Side::Github => self.seen_github = seen,
+        }
+    }
+
+    /// Why the object on one side may be believed to be gone when it is not found.
+    #[must_use]
+    pub fn proof(&self, side: Side) -> Option<Proof> {
+        // A deletion that people merged is as good as a commit that shows it.
+        let merged = side == Side::Github
+            && self.life == Life::Deleting
+            && self.proposal.as_ref().is_some_and(|proposal| {
+                proposal.kind == ProposalKind::Delete && proposal.state == ProposalState::Merged
+            });
+        self.proofs
+            .get(&side)
+            .copied()
+            .or(merged.then_some(Proof::AbsentInDescendant))
+    }
+
+    /// Remembers a value that the engine retired on one side.
+    pub fn retire(&mut self, side: Side, hash: ContentHash) {
+        let list = match side {
+            Side::Notion => &mut self.retired_notion,
+            Side::Github => &mut self.retired_github,
+        };
+        list.retain(|known| *known != hash);
+        list.push_back(hash);
+        while list.len() > RETIRED {
+            list.pop_front();
+        }
+    }
+
+    /// The values retired on one side.
+    #[must_use]
+    pub fn retired(&self, side: Side) -> &VecDeque<ContentHash> {
+        match side {
+            Side::Notion => &self.retired_notion,
+            Side::Github => &self.retired_github,
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! What the engine asks of a side.
+//!
+//! [`Remote`] is one place on one side: the pages of a data source, the files under a folder of a
+//! branch, the issues of a repository. An adapter implements it; the engine knows nothing else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::document::Document;
+use crate::error::Result;
+use crate::id::{OpId, RecordId, RemoteRef, Side, SyncRunId};
+use crate::snapshot::{Proof, Snapshot};
+use crate::value::Value;
+
+/// One place on one side.
+///
+/// # Contract
+///
+/// * Nothing here sleeps or retries. An error says whether and when another try can help.
+/// * Reading never changes anything.
+/// * An object that is not there is a snapshot with that [`Presence`](crate::snapshot::Presence),
+///   not an error.
+/// * A write reports what the answer to that very write showed, never what a later read shows.
+/// * A write that may have been applied although it failed is
+///   [`Unavailable`](crate::ErrorKind::Unavailable); one that surely was not is
+///   [`NotApplied`](crate::ErrorKind::NotApplied) or
+///   [`RateLimited`](crate::ErrorKind::RateLimited); one whose precondition failed is
+///   [`Stale`](crate::ErrorKind::Stale).
+#[async_trait]
+pub trait Remote: fmt::Debug + Send + Sync {
+    /// Which side this is.
+    fn side(&self) -> Side;
+
+    /// What this remote can do.
+    fn abilities(&self) -> Abilities;
+
+    /// Describes the fields, by native key.
+    async fn schema(&self) -> Result<Schema>;
+
+    /// Lists objects: those that may have changed since a cursor, or all.
+    async fn list(&self, request: ListRequest) -> Result<Listing>;
+
+    /// Reads one object, with its content if `content` is set.
+    ///
+    /// A read that is put together from several calls is bracketed by two looks at the revision;
+    /// if they differ the presence is [`Unread`](crate::snapshot::Presence::Unread).
+    async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot>;
+
+    /// Writes that give the same key here may be sent as one group (files of one branch).
+    fn group(&self, action: &Action) -> Option<String>;
+
+    /// How a write behaves when its outcome is unknown.
+    fn kind(&self, action: &Action) -> WriteKind;
+
+    /// Sends writes. All of one call have the same group, or there is only one. Answers in order.
+    async fn write(&self, batch: &[Write]) -> Vec<Result<Ack>>;
+
+    /// Looks for what a write with unknown outcome did. `batch` is what was sent together.
+    ///
+    /// Looks in the places named for its kind in the contract of the service, never in a search
+    /// index, and reads every page down to the moment the write was sent.
+    async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>>;
+}
+
+/// What a remote can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abilities {
+    /// Whether a change can be proposed for review instead of being made.
+    pub proposals: bool,
+    /// Whether an object has a path that people can change.
+    pub paths: bool,
+    /// Whether removal is a state of the object that people can also set (closing an issue): then
+    /// an object in that state is still there.
+    pub removal_is_state: bool,
+}
+
+/// The fields of a remote.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    /// By native key.
+    pub fields: BTreeMap<String, FieldSchema>,
+    /// Names of the engine's own fields that this remote can hold (`path`, `commit`, `status`,
+    /// `message`, `synced_at`, `repository`, `number`, `url`). Others are never written.
+    #[serde(default)]
+    pub bookkeeping: std::collections::BTreeSet<String>,
+}
+
+/// One field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldSchema {
+    /// Its name for people. Names change; keys do not.
+    pub name: String,
+    /// Its type in the remote's own word (`rich_text`, `status`, `labels` …).
+    pub kind: String,
+    /// The options, where it has a fixed list, with the group they belong to if there are groups.
+    #[serde(default)]
+    pub options: Vec<(String, Option<String>)>,
+}
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListRequest {
+    /// Where the last complete listing ended; `None` lists from the beginning.
+    pub cursor: Option<Cursor>,
+    /// Every object rather than the changed ones. Only a full listing says anything about absence.
+    pub full: bool,
+}
+
+/// Where a listing ended. Opaque to the engine; kept only after everything listed is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub String);
+
+/// A listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Objects, content mostly not read. May name objects that did not change.
+    pub items: Vec<Snapshot>,
+    /// Objects that are gone, with proof.
+    pub gone: Vec<(RemoteRef, Proof)>,
+    /// Where to go on next time.
+    pub cursor: Cursor,
+    /// Whether everything asked for is in it. An incomplete listing proves no absence and moves no
+    /// cursor.
+    pub complete: bool,
+}
+
+/// A change to make on a remote, as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Makes a new object.
+    Create(Create),
+    /// Changes an object.
+    Update(Update),
+    /// Removes an object softly: trash a page, delete a file, close an issue.
+    Remove {
+        /// Which.
+        object: RemoteRef,
+        /// What is there now, so that an edit in between stops the removal: blob SHA, revision.
+        expected: String,
+    },
+    /// Brings a removed object back: restore a page, reopen an issue.
+    Restore {
+        /// Which.
+        object: RemoteRef,
+    },
+    /// Opens or refreshes a proposal (a pull request) under a name that carries its identity.
+    Propose(Propose),
+    /// Closes a proposal without merging it, and says why.
+    Withdraw {
+        /// The proposal.
+        proposal: RemoteRef,
+        /// A comment for people.
+        reason: String,
+    },
+    /// Adds a comment.
+    Comment {
+        /// To what.
+        object: RemoteRef,
+        /// Its text. The marker is added by the adapter.
+        text: String,
+    },
+    /// Writes fields that belong to the engine.
+    Bookkeep {
+        /// On what.
+        object: RemoteRef,
+        /// By name; an empty value clears.
+        fields: BTreeMap<String, String>,
+    },
+}
+
+/// A new object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Create {
+    /// Fields under native keys.
+    pub fields: BTreeMap<String, Value>,
+    /// Its content.
+    pub content: NewContent,
+    /// Where: path of a file, `owner/name` of a repository. `None` where there is only one place.
+    pub place: Option<String>,
+    /// What it shall say about its counterpart: page id on GitHub, URL on a page.
+    pub counterpart: Option<String>,
+    /// A link for people to the counterpart.
+    pub counterpart_url: Option<String>,
+    /// Fields that belong to the engine.
+    #[serde(default)]
+    pub bookkeeping: BTreeMap<String, String>,
+}
+
+/// Content of a new object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NewContent {
+    /// None.
+    Empty,
+    /// Blocks in Notion's terms.
+    Blocks(Document),
+    /// Text.
+    Text(String),
+}
+
+/// A change of an object: only what it names is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// Which.
+    pub object: RemoteRef,
+    /// Fields to write, with what is expected to be there now.
+    #[serde(default)]
+    pub fields: BTreeMap<String, FieldChange>,
+    /// Content to write.
+    #[serde(default)]
+    pub content: Option<ContentChange>,
+    /// New path, where it moves.
+    #[serde(default)]
+    pub place: Option<String>,
+    /// Fields that belong to the engine, written along.
+    #[serde(default)]
+    pub bookkeeping: BTreeMap<String, String>,
+}
+
+/// A field before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// What must be there. For sets only the touched elements count.
+    pub expected: Value,
+    /// What shall be there. For sets: the whole set that results; the adapter writes the difference
+    /// to `expected` where the remote can add and remove elements.
+    pub desired: Value,
+}
+
+/// Content before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentChange {
+    /// Blocks in Notion's terms; blocks that stay carry their id in both if it was known.
+    Blocks {
+        /// What must be there.
+        expected: Document,
+        /// What shall be there.
+        desired: Document,
+    },
+    /// Text.
+    Text {
+        /// What must be there: the blob SHA of a file, or the text of an issue's body.
+        expected: String,
+        /// What shall be there.
+        desired: String,
+    },
+}
+
+/// A proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Propose {
+    /// Why it is opened.
+    pub kind: ProposalKind,
+    /// Branch, `nsync/…`: one for each (record, kind, epoch), so that a repeat finds the first.
+    pub branch: String,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub body: String,
+    /// Files on the branch: path and text, or `None` to delete.
+    pub files: Vec<(String, Option<String>)>,
+    /// Whether it is opened as a draft.
+    pub draft: bool,
+    /// People and teams (`org/team`) asked to review.
+    pub reviewers: Vec<String>,
+    /// The branch's head as we left it, when it is refreshed; a head that is not ours is never
+    /// rewritten.
+    pub head: Option<String>,
+    /// The page it belongs to, for the trailers of its commit.
+    pub page: Option<String>,
+}
+
+/// Why a proposal is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProposalKind {
+    /// A page without a file.
+    Create,
+    /// An edit, where edits are delivered as pull requests.
+    Edit,
+    /// A deletion.
+    Delete,
+    /// Two versions that a person must decide between.
+    Conflict,
+}
+
+/// A write as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    /// The operation.
+    pub op: OpId,
+    /// The group it is sent in: the operation's own id where it is sent alone.
+    pub group: OpId,
+    /// The run it belongs to.
+    pub run: SyncRunId,
+    /// The record.
+    pub record: RecordId,
+    /// The page, for trailers and markers.
+    pub page: Option<String>,
+    /// Who edited, for trailers.
+    pub editor: Option<String>,
+    /// The revision that is written, for trailers.
+    pub revision: Option<String>,
+    /// What to do.
+    pub action: Action,
+}
+
+/// The five kinds of write; each has its own rule after an unknown outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteKind {
+    /// Sets a state; the same request twice gives the same state.
+    Set,
+    /// Compare and swap on a token that is used once.
+    StrongCas,
+    /// Compare and swap on a hash of content, which comes back when a person reverts.
+    WeakCas,
+    /// Creates under a name that carries the identity.
+    NamedCreate,
+    /// Creates without a name.
+    UnnamedCreate,
+    /// Appends to a list.
+    Append,
+}
+
+/// The answer to a write that succeeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The object written or created, as the answer showed it. Content is
+    /// [`NotRead`](crate::snapshot::Content::NotRead) where the answer did not show it.
+    pub snapshot: Option<Snapshot>,
+    /// What was made on the way and must be remembered, for example `commit` or `head`.
+    #[serde(default)]
+    pub notes: BTreeMap<String, String>,
+}
+
+/// What was found of a write with unknown outcome.
+// Traces are rare and short-lived: a box would cost every adapter more than it saves.
+#[allow(clippy::large_enum_variant)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trace {
+    /// It was applied. The snapshot, if any, is an observation: it may hold later edits.
+    Applied(Ack),
+    /// It was not applied, as far as the remote can tell now.
+    NotApplied,
+    /// Nothing proves either.
+    Unclear,
+}

@@ -1,0 +1,307 @@
+//! Changes that are committed together.
+
+use super::value::{self, Stored, put};
+use super::{MappingState, RecordState, base_key, claim_key, claims, index, stamp};
+use crate::audit::AuditRow;
+use crate::error::Result;
+use crate::event::ChangeEvent;
+use crate::hash::ContentHash;
+use crate::id::MappingId;
+use crate::operation::{Attempt, Operation};
+use crate::record::ProposalState;
+use crate::store::{Change, Expect, IndexEntry, Table};
+
+/// Changes that are committed together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub(super) changes: Vec<Change>,
+}
+
+impl Batch {
+    /// How many changes it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Whether it holds no change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Takes over the changes of another batch.
+    pub fn absorb(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+    }
+
+    /// Saves a record, its base where `body` says so, and its claims. The state is as stored
+    /// afterwards only if the commit succeeds; load it again before the next change.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written.
+    pub fn record(&mut self, state: &RecordState, body: SaveBody) -> Result<&mut Self> {
+        let record = &state.record;
+        let expect = state
+            .stored
+            .map_or(Expect::Absent, |(version, _)| Expect::Version(version));
+        let mapping = record.mapping.as_str().to_owned();
+        let mut indexes = vec![IndexEntry {
+            name: index::RECORD_BY_MAPPING,
+            key: mapping.clone(),
+            sort: record.id.as_str().to_owned(),
+        }];
+        if let Some(at) = record.look_at {
+            indexes.push(IndexEntry {
+                name: index::RECORD_LOOK,
+                key: mapping.clone(),
+                sort: stamp(at),
+            });
+        }
+        let open = record.proposal.as_ref().is_some_and(|proposal| {
+            matches!(proposal.state, ProposalState::Open | ProposalState::Planned)
+        });
+        if open {
+            indexes.push(IndexEntry {
+                name: index::RECORD_PROPOSAL,
+                key: mapping.clone(),
+                sort: record.id.as_str().to_owned(),
+            });
+        }
+        if !record.conflicts.is_empty() {
+            indexes.push(IndexEntry {
+                name: index::RECORD_CONFLICT,
+                key: mapping,
+                sort: record.id.as_str().to_owned(),
+            });
+        }
+        let chunks = state.stored.map_or(0, |(_, chunks)| chunks);
+        put(
+            &mut self.changes,
+            Table::Record,
+            record.id.as_str(),
+            expect,
+            indexes,
+            record,
+            chunks,
+        )?;
+        if body == SaveBody::Yes {
+            let key = base_key(&record.id);
+            let (expect, chunks) = match state.base_chunks {
+                Some((version, chunks)) => (Expect::Version(version), chunks),
+                None => (Expect::Absent, 0),
+            };
+            match &state.body {
+                Some(base) => {
+                    put(
+                        &mut self.changes,
+                        Table::Content,
+                        &key,
+                        expect,
+                        Vec::new(),
+                        base,
+                        chunks,
+                    )?;
+                }
+                None if state.base_chunks.is_some() => {
+                    value::delete(&mut self.changes, Table::Content, &key, chunks);
+                }
+                None => {}
+            }
+        }
+        // An object belongs to at most one record, also while two runs race.
+        let wanted = claims(record);
+        for object in &wanted {
+            if !state.claims.contains(object) {
+                put(
+                    &mut self.changes,
+                    Table::Claim,
+                    &claim_key(object),
+                    Expect::Absent,
+                    Vec::new(),
+                    &record.id,
+                    0,
+                )?;
+            }
+        }
+        for object in &state.claims {
+            if !wanted.contains(object) {
+                value::delete(&mut self.changes, Table::Claim, &claim_key(object), 0);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Saves an operation. `stored` is what was loaded; `None` for a new one.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written.
+    pub fn operation(
+        &mut self,
+        op: &Operation,
+        stored: Option<&Stored<Operation>>,
+    ) -> Result<&mut Self> {
+        let (expect, chunks) = match stored {
+            Some(stored) => (Expect::Version(stored.version), stored.chunks),
+            None => (Expect::Absent, 0),
+        };
+        let sort = format!("{}:{:08}", op.record, op.sequence);
+        let mut indexes = vec![IndexEntry {
+            name: index::OP_BY_RECORD,
+            key: op.record.as_str().to_owned(),
+            sort: format!("{:08}", op.sequence),
+        }];
+        if !op.state.is_final() {
+            indexes.push(IndexEntry {
+                name: index::OP_OPEN,
+                key: op.mapping.as_str().to_owned(),
+                sort,
+            });
+        }
+        put(
+            &mut self.changes,
+            Table::Operation,
+            op.id.as_str(),
+            expect,
+            indexes,
+            op,
+            chunks,
+        )?;
+        Ok(self)
+    }
+
+    /// Appends or completes an attempt.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written.
+    pub fn attempt(&mut self, attempt: &Attempt) -> Result<&mut Self> {
+        let key = format!("{}:{:04}", attempt.op, attempt.number);
+        put(
+            &mut self.changes,
+            Table::Attempt,
+            &key,
+            Expect::Any,
+            Vec::new(),
+            attempt,
+            0,
+        )?;
+        Ok(self)
+    }
+
+    /// Appends rows to the audit.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written.
+    pub fn audit(&mut self, rows: &[AuditRow]) -> Result<&mut Self> {
+        for (number, row) in rows.iter().enumerate() {
+            let at = stamp(row.at);
+            let mark = ContentHash::of("nsync/audit/v1", row).short(16);
+            let key = format!("{at}:{mark}:{number}");
+            let indexes = vec![
+                IndexEntry {
+                    name: index::AUDIT_BY_RECORD,
+                    key: row.record.as_str().to_owned(),
+                    sort: at.clone(),
+                },
+                IndexEntry {
+                    name: index::AUDIT_ALL,
+                    key: "all".to_owned(),
+                    sort: at,
+                },
+            ];
+            put(
+                &mut self.changes,
+                Table::Audit,
+                &key,
+                Expect::Any,
+                indexes,
+                row,
+                0,
+            )?;
+        }
+        Ok(self)
+    }
+
+    /// Saves the state of a mapping.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written.
+    pub fn mapping(
+        &mut self,
+        id: &MappingId,
+        state: &MappingState,
+        stored: &Stored<MappingState>,
+    ) -> Result<&mut Self> {
+        let expect = if stored.version == 0 {
+            Expect::Absent
+        } else {
+            Expect::Version(stored.version)
+        };
+        put(
+            &mut self.changes,
+            Table::Mapping,
+            id.as_str(),
+            expect,
+            Vec::new(),
+            state,
+            stored.chunks,
+        )?;
+        Ok(self)
+    }
+
+    /// Adds a hint. The same delivery twice is kept once.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written.
+    pub fn inbox(&mut self, event: &ChangeEvent) -> Result<&mut Self> {
+        let indexes = vec![IndexEntry {
+            name: index::INBOX,
+            key: "new".to_owned(),
+            sort: stamp(event.detected_at),
+        }];
+        put(
+            &mut self.changes,
+            Table::Inbox,
+            &event.id,
+            Expect::Any,
+            indexes,
+            event,
+            0,
+        )?;
+        Ok(self)
+    }
+
+    /// Removes a hint that was looked at. Its id stays known, so that a repeat is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written.
+    pub fn seen(&mut self, event: &Stored<ChangeEvent>) -> Result<&mut Self> {
+        let expect = Expect::Version(event.version);
+        put(
+            &mut self.changes,
+            Table::Inbox,
+            &event.value.id,
+            expect,
+            Vec::new(),
+            &event.value,
+            event.chunks,
+        )?;
+        Ok(self)
+    }
+}
+
+/// Whether the body's base is written along with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaveBody {
+    /// It changed.
+    Yes,
+    /// It stayed.
+    No,
+}

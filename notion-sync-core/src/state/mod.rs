@@ -1,0 +1,415 @@
+//! Typed access to the store: records, operations, mappings, audit.
+//!
+//! Values are JSON. A value that is larger than one item is cut into chunks in the content table,
+//! written in the same transaction.
+
+mod batch;
+mod value;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use batch::{Batch, SaveBody};
+pub use value::{Stored, load, load_many};
+
+use crate::audit::AuditRow;
+use crate::document::merge::BodyBase;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::ChangeEvent;
+use crate::hash::ContentHash;
+use crate::id::{MappingId, OpId, RecordId, RemoteRef};
+use crate::operation::Operation;
+use crate::record::{Life, Record};
+use crate::remote::{Cursor, Schema};
+use crate::store::{Hit, Query, Store, Table};
+
+/// A record with its body base, as loaded or new.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordState {
+    /// The record.
+    pub record: Record,
+    /// The body's base.
+    pub body: Option<BodyBase>,
+    /// Version in the store and chunks it took; `None` when new.
+    stored: Option<(u64, usize)>,
+    /// Chunks of the stored base.
+    base_chunks: Option<(u64, usize)>,
+    /// Claims held in the store.
+    claims: Vec<RemoteRef>,
+}
+
+impl RecordState {
+    /// A record that is not stored yet.
+    #[must_use]
+    pub fn new(record: Record) -> Self {
+        Self {
+            record,
+            body: None,
+            stored: None,
+            base_chunks: None,
+            claims: Vec::new(),
+        }
+    }
+
+    /// Whether it is stored.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        self.stored.is_some()
+    }
+}
+
+/// What is remembered of a mapping.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MappingState {
+    /// Where the last complete listing of Notion ended.
+    pub notion_cursor: Option<Cursor>,
+    /// Where the last complete listing of GitHub ended.
+    pub github_cursor: Option<Cursor>,
+    /// Property ids by field: names are resolved once, ids are followed from then on.
+    pub properties: BTreeMap<String, String>,
+    /// The schema of Notion as last read.
+    pub notion_schema: Schema,
+    /// The schema of GitHub as last read.
+    pub github_schema: Schema,
+    /// When the schemas were read.
+    pub schema_at: Option<DateTime<Utc>>,
+    /// When both sides were listed last.
+    pub polled_at: Option<DateTime<Utc>>,
+    /// When everything was listed last.
+    pub swept_at: Option<DateTime<Utc>>,
+    /// Fingerprint of the configuration the state was made under.
+    pub fingerprint: Option<ContentHash>,
+    /// A plan that the guard stopped, and its hash.
+    pub guarded: Option<ContentHash>,
+    /// The plan hash a person approved.
+    pub approved: Option<ContentHash>,
+    /// When a run last ended without errors.
+    pub last_success: Option<DateTime<Utc>>,
+    /// The last error of a run.
+    pub last_error: Option<String>,
+}
+
+/// Index names. Keys and sorts hold ids, states and times only.
+mod index {
+    pub(super) const RECORD_BY_MAPPING: &str = "record-by-mapping";
+    pub(super) const RECORD_LOOK: &str = "record-look";
+    pub(super) const RECORD_PROPOSAL: &str = "record-proposal";
+    pub(super) const RECORD_CONFLICT: &str = "record-conflict";
+    pub(super) const OP_OPEN: &str = "operation-open";
+    pub(super) const OP_BY_RECORD: &str = "operation-by-record";
+    pub(super) const AUDIT_BY_RECORD: &str = "audit-by-record";
+    pub(super) const AUDIT_ALL: &str = "audit-all";
+    pub(super) const INBOX: &str = "inbox-new";
+}
+
+/// The typed store.
+#[derive(Debug, Clone, Copy)]
+pub struct State<'a> {
+    store: &'a dyn Store,
+}
+
+impl<'a> State<'a> {
+    /// Wraps a store.
+    #[must_use]
+    pub fn new(store: &'a dyn Store) -> Self {
+        Self { store }
+    }
+
+    /// Loads a record with its base.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn record(&self, id: &RecordId) -> Result<Option<RecordState>> {
+        let Some(stored) = load::<Record>(self.store, Table::Record, id.as_str()).await? else {
+            return Ok(None);
+        };
+        let base = load::<BodyBase>(self.store, Table::Content, &base_key(id)).await?;
+        Ok(Some(RecordState {
+            claims: claims(&stored.value),
+            base_chunks: base.as_ref().map(|base| (base.version, base.chunks)),
+            stored: Some((stored.version, stored.chunks)),
+            body: base.map(|base| base.value),
+            record: stored.value,
+        }))
+    }
+
+    /// Loads records without their bases.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn records(&self, mapping: &MappingId) -> Result<Vec<Record>> {
+        let hits = self
+            .all_hits(Table::Record, index::RECORD_BY_MAPPING, mapping.as_str())
+            .await?;
+        let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
+        load_many(self.store, Table::Record, &keys).await
+    }
+
+    /// The record that owns an object.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn owner(&self, object: &RemoteRef) -> Result<Option<RecordId>> {
+        let claim = load::<RecordId>(self.store, Table::Claim, &claim_key(object)).await?;
+        Ok(claim.map(|claim| claim.value))
+    }
+
+    /// Owners of many objects at once, by object.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn owners(&self, objects: &[RemoteRef]) -> Result<BTreeMap<RemoteRef, RecordId>> {
+        let by_key: BTreeMap<String, &RemoteRef> = objects
+            .iter()
+            .map(|object| (claim_key(object), object))
+            .collect();
+        let keys: Vec<String> = by_key.keys().cloned().collect();
+        let mut out = BTreeMap::new();
+        for chunk in keys.chunks(100) {
+            for item in self.store.get_many(Table::Claim, chunk).await? {
+                if let Some(object) = by_key.get(&item.key) {
+                    out.insert((*object).clone(), value::decode(&item.body)?);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Records that must be looked at by `now`.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn due(&self, mapping: &MappingId, now: DateTime<Utc>) -> Result<Vec<RecordId>> {
+        let limit = stamp(now);
+        let hits = self
+            .all_hits(Table::Record, index::RECORD_LOOK, mapping.as_str())
+            .await?;
+        Ok(hits
+            .into_iter()
+            .take_while(|hit| hit.sort <= limit)
+            .map(|hit| RecordId::new(hit.key))
+            .collect())
+    }
+
+    /// When the next record of the mapping must be looked at.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn next_look(&self, mapping: &MappingId) -> Result<Option<DateTime<Utc>>> {
+        let hits = self
+            .store
+            .query(Query {
+                table: Table::Record,
+                name: index::RECORD_LOOK,
+                key: mapping.as_str(),
+                after: None,
+                limit: 1,
+            })
+            .await?;
+        Ok(hits.first().and_then(|hit| hit.sort.parse().ok()))
+    }
+
+    /// Records with an open proposal.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn with_proposal(&self, mapping: &MappingId) -> Result<Vec<RecordId>> {
+        let hits = self
+            .all_hits(Table::Record, index::RECORD_PROPOSAL, mapping.as_str())
+            .await?;
+        Ok(hits.into_iter().map(|hit| RecordId::new(hit.key)).collect())
+    }
+
+    /// Records with open conflicts.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn with_conflict(&self, mapping: &MappingId) -> Result<Vec<RecordId>> {
+        let hits = self
+            .all_hits(Table::Record, index::RECORD_CONFLICT, mapping.as_str())
+            .await?;
+        Ok(hits.into_iter().map(|hit| RecordId::new(hit.key)).collect())
+    }
+
+    /// Operations that are not final, in the order of their records' queues.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn open_operations(&self, mapping: &MappingId) -> Result<Vec<Stored<Operation>>> {
+        let hits = self
+            .all_hits(Table::Operation, index::OP_OPEN, mapping.as_str())
+            .await?;
+        let mut out = Vec::with_capacity(hits.len());
+        for hit in hits {
+            if let Some(op) = load::<Operation>(self.store, Table::Operation, &hit.key).await?
+                && !op.value.state.is_final()
+            {
+                out.push(op);
+            }
+        }
+        Ok(out)
+    }
+
+    /// One operation.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn operation(&self, id: &OpId) -> Result<Option<Stored<Operation>>> {
+        load(self.store, Table::Operation, id.as_str()).await
+    }
+
+    /// Every operation of a record, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn operations_of(&self, record: &RecordId) -> Result<Vec<Operation>> {
+        let hits = self
+            .all_hits(Table::Operation, index::OP_BY_RECORD, record.as_str())
+            .await?;
+        let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
+        load_many(self.store, Table::Operation, &keys).await
+    }
+
+    /// The state of a mapping.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn mapping(&self, id: &MappingId) -> Result<Stored<MappingState>> {
+        let stored = load(self.store, Table::Mapping, id.as_str()).await?;
+        Ok(stored.unwrap_or_else(|| Stored {
+            value: MappingState::default(),
+            version: 0,
+            chunks: 0,
+        }))
+    }
+
+    /// The audit of one record, or of everything, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn audit(&self, record: Option<&RecordId>) -> Result<Vec<AuditRow>> {
+        let hits = match record {
+            Some(record) => {
+                self.all_hits(Table::Audit, index::AUDIT_BY_RECORD, record.as_str())
+                    .await?
+            }
+            None => self.all_hits(Table::Audit, index::AUDIT_ALL, "all").await?,
+        };
+        let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
+        load_many(self.store, Table::Audit, &keys).await
+    }
+
+    /// Hints that were not looked at yet, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn inbox(&self) -> Result<Vec<Stored<ChangeEvent>>> {
+        let hits = self.all_hits(Table::Inbox, index::INBOX, "new").await?;
+        let mut out = Vec::new();
+        for hit in hits {
+            if let Some(event) = load::<ChangeEvent>(self.store, Table::Inbox, &hit.key).await? {
+                out.push(event);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Carries out a batch.
+    ///
+    /// # Errors
+    ///
+    /// [`Stale`](ErrorKind::Stale) when something changed since it was loaded.
+    pub async fn commit(&self, batch: Batch) -> Result<()> {
+        if batch.changes.is_empty() {
+            return Ok(());
+        }
+        if batch.changes.len() > crate::store::MAX_CHANGES {
+            return Err(Error::new(ErrorKind::Invalid, "save a record")
+                .message("too large for one transaction")
+                .with("changes", batch.changes.len())
+                .with("limit", crate::store::MAX_CHANGES));
+        }
+        self.store.commit(batch.changes).await
+    }
+
+    async fn all_hits(&self, table: Table, name: &str, key: &str) -> Result<Vec<Hit>> {
+        let mut out: Vec<Hit> = Vec::new();
+        loop {
+            let after = out.last().map(|hit| (hit.sort.clone(), hit.key.clone()));
+            let page = self
+                .store
+                .query(Query {
+                    table,
+                    name,
+                    key,
+                    after: after
+                        .as_ref()
+                        .map(|(sort, key)| (sort.as_str(), key.as_str())),
+                    limit: 1000,
+                })
+                .await?;
+            let done = page.len() < 1000;
+            out.extend(page);
+            if done {
+                return Ok(out);
+            }
+        }
+    }
+}
+
+/// The objects a record owns. A buried record keeps its page, which is never another page, and
+/// keeps its place on GitHub, so that a file that comes back is recognised.
+fn claims(record: &Record) -> Vec<RemoteRef> {
+    let mut out: Vec<RemoteRef> = record
+        .notion
+        .iter()
+        .chain(&record.github)
+        .cloned()
+        .collect();
+    if record.life != Life::Tombstone {
+        out.extend(record.links.values().cloned());
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+fn claim_key(object: &RemoteRef) -> String {
+    let plain = object.to_string();
+    // Keys have a limit and ids none: a long path is claimed by its hash.
+    if plain.len() <= 400 {
+        plain
+    } else {
+        format!(
+            "{}:{}:#{}",
+            object.system,
+            object.kind,
+            ContentHash::of_bytes("nsync/claim", plain.as_bytes())
+        )
+    }
+}
+
+fn base_key(id: &RecordId) -> String {
+    format!("base:{id}")
+}
+
+/// A time that sorts as text.
+fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}

@@ -1,0 +1,395 @@
+//! Between files and pages.
+
+use notion_sync_core::document::blocks::stages;
+use notion_sync_core::document::dialect::{LinkContext, Reason, from_notion, normal, to_notion};
+use notion_sync_core::document::limits::validate;
+use notion_sync_core::document::{
+    Alignment, Annotations, Block, BlockKind, Color, Document, Inline, InlineKind, MediaKind,
+    MediaSource, RichText,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::notion_documents::document;
+
+fn context() -> LinkContext {
+    let mut context = LinkContext::new(
+        "https://github.com/acme/handbook/blob/main",
+        "https://raw.githubusercontent.com/acme/handbook/main",
+        "docs/index.md",
+    );
+    context.map("docs/mapped.md", "c01166c6-13ae-45cb-b968-18b4ef2f5a77");
+    context
+}
+
+fn one(kind: BlockKind) -> Document {
+    Document {
+        blocks: vec![Block::new(kind)],
+    }
+}
+
+fn run(kind: InlineKind) -> Document {
+    one(BlockKind::Paragraph {
+        text: RichText(vec![
+            Inline::text("a "),
+            Inline {
+                kind,
+                annotations: Annotations::default(),
+                link: None,
+            },
+            Inline::text(" b"),
+        ]),
+        color: Color::default(),
+    })
+}
+
+fn code(language: &str, code: &str) -> BlockKind {
+    BlockKind::Code {
+        code: code.into(),
+        language: language.into(),
+        info: None,
+        caption: RichText::default(),
+    }
+}
+
+#[test]
+fn the_forms_are_the_documented_ones() {
+    let gray = |text: &str| Inline {
+        annotations: Annotations {
+            code: true,
+            color: Color("gray".into()),
+            ..Annotations::default()
+        },
+        ..Inline::text(text)
+    };
+    let long = "x".repeat(1001);
+    for (file, page) in [
+        (
+            one(BlockKind::Verbatim {
+                markdown: "<div>\n\n</div>".into(),
+            }),
+            one(code(
+                "markdown",
+                "<!-- notion-sync:verbatim -->\n<div>\n\n</div>",
+            )),
+        ),
+        (
+            one(code("markdown", "<!-- notion-sync:verbatim -->\nx")),
+            one(code(
+                "markdown",
+                "<!-- notion-sync:literal -->\n<!-- notion-sync:verbatim -->\nx",
+            )),
+        ),
+        (
+            one(BlockKind::Equation {
+                expression: long.clone(),
+            }),
+            one(code("latex", &format!("% notion-sync:equation\n{long}"))),
+        ),
+        (
+            run(InlineKind::Verbatim("<kbd>".into())),
+            one(BlockKind::Paragraph {
+                text: RichText(vec![Inline::text("a "), gray("<kbd>"), Inline::text(" b")]),
+                color: Color::default(),
+            }),
+        ),
+        (
+            one(BlockKind::Heading {
+                level: 6,
+                text: RichText::plain("T"),
+                toggle: false,
+                color: Color::default(),
+            }),
+            one(BlockKind::Heading {
+                level: 4,
+                text: RichText(vec![gray("######"), Inline::text(" T")]),
+                toggle: false,
+                color: Color::default(),
+            }),
+        ),
+        (
+            one(BlockKind::Media {
+                media: MediaKind::Image,
+                source: MediaSource::External("../i.png".into()),
+                caption: RichText::default(),
+            }),
+            one(BlockKind::Media {
+                media: MediaKind::Image,
+                source: MediaSource::External(
+                    "https://raw.githubusercontent.com/acme/handbook/main/docs/../i.png".into(),
+                ),
+                caption: RichText::default(),
+            }),
+        ),
+    ] {
+        let out = to_notion(&file, &context());
+        assert!(out.document.canon_eq(&page), "{:#?}", out.document);
+        assert_eq!(out.report.entries, []);
+        assert!(from_notion(&page, &context()).document.canon_eq(&file));
+    }
+}
+
+#[test]
+fn what_is_lost_is_reported() {
+    let table = BlockKind::Table {
+        width: 1,
+        header_row: true,
+        header_column: false,
+        alignment: vec![Alignment::Left],
+    };
+    let row = |cells: usize| {
+        Block::new(BlockKind::TableRow {
+            cells: vec![RichText::plain("c"); cells],
+        })
+    };
+    let numbered = BlockKind::NumberedItem {
+        text: RichText::plain("n"),
+        start: Some(7),
+        color: Color::default(),
+    };
+    let zig = BlockKind::Code {
+        code: "x".into(),
+        language: "plain text".into(),
+        info: Some("befunge".into()),
+        caption: RichText::default(),
+    };
+    let many = RichText(
+        (0..120)
+            .map(|at| Inline {
+                annotations: Annotations {
+                    bold: at % 2 == 0,
+                    ..Annotations::default()
+                },
+                ..Inline::text("x")
+            })
+            .collect(),
+    );
+    let quote = BlockKind::Quote {
+        text: RichText::default(),
+        color: Color::default(),
+    };
+    let body = Document {
+        blocks: vec![
+            Block::new(table).with_children(vec![row(2), row(1)]),
+            Block::new(numbered),
+            Block::new(zig),
+            Block::new(code("rust", &"x".repeat(200_001))),
+            Block::new(BlockKind::Paragraph {
+                text: many,
+                color: Color("puce".into()),
+            }),
+            Block::new(quote).with_children(vec![Block::paragraph("q")]),
+        ],
+    };
+    let out = to_notion(&body, &context());
+    let reasons: Vec<_> = out
+        .report
+        .entries
+        .iter()
+        .map(|entry| (entry.place[0], entry.reason))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            (0, Reason::Table),
+            (0, Reason::Alignment),
+            (1, Reason::ListStart),
+            (2, Reason::Language),
+            (3, Reason::TooLarge),
+            (4, Reason::Runs),
+            (4, Reason::Color),
+            (5, Reason::FirstParagraph),
+        ]
+    );
+    assert!(out.report.too_large());
+}
+
+#[test]
+fn respelled_links_are_reported() {
+    let linked = |url: &str| {
+        one(BlockKind::Paragraph {
+            text: RichText(vec![Inline {
+                link: Some(url.into()),
+                ..Inline::text("x")
+            }]),
+            color: Color::default(),
+        })
+    };
+    for (url, entries) in [
+        ("https://example.com", 0),
+        (
+            "https://app.notion.com/p/c01166c613ae45cbb96818b4ef2f5a77",
+            0,
+        ),
+        (
+            "https://www.notion.so/T-c01166c613ae45cbb96818b4ef2f5a77?pvs=4",
+            1,
+        ),
+        ("https://github.com/acme/handbook/blob/main/docs/x.md", 0),
+        ("https://github.com/acme/handbook/blob/main/src/x.rs", 1),
+    ] {
+        let out = from_notion(&linked(url), &context());
+        assert_eq!(out.report.entries.len(), entries, "{url}");
+        assert!(
+            out.report
+                .entries
+                .iter()
+                .all(|entry| entry.reason == Reason::Link)
+        );
+    }
+}
+
+#[test]
+fn damaged_carriers_are_code() {
+    for text in [
+        "<!-- notion-sync:block -->\n{}",
+        "<!-- notion-sync:block -->",
+        "<!-- notion-sync:other -->\nx",
+        "<!-- notion-sync:verbatim",
+        "<!-- notion-sync:block -->\n{\"kind\":{\"type\":\"divider\"}}",
+    ] {
+        let body = one(code("markdown", text));
+        assert!(
+            from_notion(&body, &context()).document.canon_eq(&body),
+            "{text}"
+        );
+    }
+    let gray = Annotations {
+        code: true,
+        color: Color("gray".into()),
+        ..Annotations::default()
+    };
+    for text in [
+        "<!-- notion-sync:run {} -->",
+        "<!-- notion-sync:run ",
+        "<!-- notion-sync:run {\"kind\":",
+        "plain",
+        "#####",
+    ] {
+        let body = one(BlockKind::Paragraph {
+            text: RichText(vec![Inline {
+                annotations: gray.clone(),
+                ..Inline::text(text)
+            }]),
+            color: Color::default(),
+        });
+        let back = from_notion(&body, &context()).document;
+        let verbatim = matches!(&back.blocks[0].kind, BlockKind::Paragraph { text, .. }
+            if matches!(text.0[0].kind, InlineKind::Verbatim(_)));
+        assert!(!verbatim, "{text}");
+    }
+}
+
+/// Whether a file can hold the body: what the reader of files never gives is taken out.
+fn as_file(body: &Document) -> Document {
+    normal(body)
+}
+
+/// The body without any link: their spelling is tested apart.
+fn without_links(body: &Document) -> Document {
+    fn text(text: &mut RichText) {
+        for run in &mut text.0 {
+            run.link = None;
+        }
+    }
+    fn walk(blocks: &mut [Block]) {
+        for block in blocks {
+            if let Some(own) = block.kind.text_mut() {
+                text(own);
+            }
+            match &mut block.kind {
+                BlockKind::TableRow { cells } => cells.iter_mut().for_each(text),
+                BlockKind::Code { caption, .. } => text(caption),
+                BlockKind::Media {
+                    source, caption, ..
+                } => {
+                    if let MediaSource::External(url) = source {
+                        url.clear();
+                    }
+                    text(caption);
+                }
+                BlockKind::Bookmark { url, caption } | BlockKind::Embed { url, caption } => {
+                    url.clear();
+                    text(caption);
+                }
+                _ => {}
+            }
+            walk(&mut block.children);
+        }
+    }
+    let mut body = body.clone();
+    walk(&mut body.blocks);
+    body
+}
+
+/// Whether Notion could hold the body as it is.
+fn is_notions(body: &Document) -> bool {
+    let plan = stages(&body.blocks);
+    use notion_sync_core::document::blocks::Reason as R;
+    plan.unwritable
+        .iter()
+        .all(|issue| issue.reason == R::NotCreatable || issue.reason == R::Hosted)
+        && plan
+            .approximated
+            .iter()
+            .all(|issue| matches!(issue.reason, R::Mention | R::Icon))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn pages_come_back(body in document(false)) {
+        if is_notions(&body) {
+            let page = to_notion(&from_notion(&body, &context()).document, &context()).document;
+            let want = without_links(&normal(&body));
+            prop_assert!(without_links(&page).canon_eq(&want), "{:#?}\n{:#?}", without_links(&page).canonical(), want.canonical());
+        }
+    }
+
+    #[test]
+    fn files_come_back(body in document(true)) {
+        let body = as_file(&body);
+        let page = to_notion(&body, &context()).document;
+        let back = from_notion(&page, &context()).document;
+        prop_assert!(back.canon_eq(&body), "{:#?}\n{:#?}\n{:#?}", page.canonical(), back.canonical(), body.canonical());
+        // Through Notion's own joining of runs as well.
+        let stored = page.canonical();
+        let again = from_notion(&stored, &context()).document;
+        prop_assert_eq!(again.canonical().blocks.len(), body.canonical().blocks.len());
+    }
+
+    #[test]
+    fn pages_are_stable(body in document(false)) {
+        let file = from_notion(&body, &context()).document;
+        let page = to_notion(&file, &context()).document;
+        let again = from_notion(&page, &context()).document;
+        prop_assert!(again.canon_eq(&file), "{:#?}\n{:#?}", again.canonical(), file.canonical());
+    }
+
+    #[test]
+    fn normal_is_normal(body in document(true)) {
+        let once = normal(&body);
+        prop_assert_eq!(normal(&once), once);
+    }
+
+    #[test]
+    fn what_files_become_can_be_created(body in document(true)) {
+        let out = to_notion(&body, &context());
+        let plan = stages(&out.document.blocks);
+        for stage in &plan.stages {
+            prop_assert_eq!(validate(&json!({"children": stage.children})), []);
+        }
+        for issue in &plan.unwritable {
+            prop_assert!(matches!(
+                issue.reason,
+                notion_sync_core::document::blocks::Reason::NotCreatable
+                    | notion_sync_core::document::blocks::Reason::Hosted
+            ), "{issue:?}");
+        }
+        for issue in &plan.approximated {
+            use notion_sync_core::document::blocks::Reason as R;
+            prop_assert!(matches!(issue.reason, R::Mention | R::Icon), "{issue:?}");
+        }
+    }
+}

@@ -1,0 +1,578 @@
+//! Pages and files.
+
+use notion_sync_core::mapping::{Deliver, Guard, Policy};
+use notion_sync_core::record::Life;
+use notion_sync_core::value::Value;
+use notion_sync_testkit::model::ModelFault;
+
+use super::world::{World, body, documents, plain, rewrite};
+
+const FILE: &str = "---\n# ours\nowner: Ada\nlayout: page\n---\n# Guide\n\nFirst line.\n\n* item\n\nSecond line.\n";
+
+/// A world with one pair that is at rest.
+fn paired(policy: Policy) -> (World, String) {
+    let world = World::new(documents(policy));
+    world.repo.put("docs/guide.md", Some(FILE));
+    world.settle();
+    let pages = world.pages.live();
+    assert_eq!(pages.len(), 1);
+    (world, pages[0].clone())
+}
+
+#[test]
+fn a_file_becomes_a_page_and_stays_as_it_is() {
+    let (world, page) = paired(Policy::ManualReview);
+    assert_eq!(world.pages.field(&page, "title"), Value::text("Guide"));
+    assert_eq!(world.pages.field(&page, "owner"), Value::text("Ada"));
+    assert_eq!(
+        plain(&world.pages.body(&page)),
+        ["First line.", "item", "Second line."]
+    );
+    assert_eq!(world.repo.file("docs/guide.md").as_deref(), Some(FILE));
+    assert_eq!(world.live(), 1);
+    world.pass(10);
+    assert_eq!(world.settle(), 0, "a second run writes nothing");
+}
+
+#[test]
+fn an_edit_in_notion_changes_only_its_lines() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world.pages.edit_body(&page, |body| {
+        rewrite(body, "Second line.", "Second line, edited.")
+    });
+    world.settle();
+    let file = world.repo.file("docs/guide.md").unwrap();
+    let before: Vec<&str> = FILE.lines().collect();
+    let changed: Vec<&str> = file.lines().filter(|line| !before.contains(line)).collect();
+    assert!(changed.contains(&"Second line, edited."), "{file}");
+    let marks = ["notion_page_id", "notion_revision", "Second line, edited."];
+    assert!(
+        changed
+            .iter()
+            .all(|line| marks.iter().any(|mark| line.starts_with(mark))),
+        "{changed:?}"
+    );
+    assert!(file.contains("* item") && file.contains("# ours"));
+    assert_eq!(world.repo.commits().len(), 1);
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn an_edit_of_the_file_reaches_the_page() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world.repo.put(
+        "docs/guide.md",
+        Some(
+            &FILE
+                .replace("First line.", "First, edited.")
+                .replace("Ada", "Bob"),
+        ),
+    );
+    world.settle();
+    assert_eq!(plain(&world.pages.body(&page))[0], "First, edited.");
+    assert_eq!(world.pages.field(&page, "owner"), Value::text("Bob"));
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn edits_of_different_blocks_merge() {
+    for policy in [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins] {
+        let (world, page) = paired(policy);
+        world.pass(10);
+        world
+            .pages
+            .edit_body(&page, |body| rewrite(body, "Second line.", "N"));
+        world
+            .repo
+            .put("docs/guide.md", Some(&FILE.replace("First line.", "G")));
+        world.settle();
+        assert_eq!(plain(&world.pages.body(&page)), ["G", "item", "N"]);
+        let file = world.repo.file("docs/guide.md").unwrap();
+        assert!(file.contains("\nG\n") && file.contains("\nN\n"), "{file}");
+        assert_eq!(world.conflicts(), 0);
+        world.pass(10);
+        assert_eq!(world.settle(), 0);
+    }
+}
+
+fn both_edit(world: &World, page: &str) {
+    world.pass(10);
+    world
+        .pages
+        .edit_body(page, |body| rewrite(body, "First line.", "From Notion"));
+    world.repo.put(
+        "docs/guide.md",
+        Some(&FILE.replace("First line.", "From GitHub")),
+    );
+    world.settle();
+}
+
+#[test]
+fn a_wins_policy_decides_and_keeps_the_loser() {
+    for (policy, want) in [
+        (Policy::NotionWins, "From Notion"),
+        (Policy::GithubWins, "From GitHub"),
+    ] {
+        let (world, page) = paired(policy);
+        both_edit(&world, &page);
+        assert_eq!(plain(&world.pages.body(&page))[0], want);
+        assert!(world.repo.file("docs/guide.md").unwrap().contains(want));
+        let audit = futures::executor::block_on(
+            notion_sync_core::state::State::new(&*world.store).audit(None),
+        )
+        .unwrap();
+        let lost = if want == "From Notion" {
+            "From GitHub"
+        } else {
+            "From Notion"
+        };
+        assert!(
+            audit
+                .iter()
+                .any(|row| row.details.values().any(|value| value.contains(lost))),
+            "the loser is in the audit"
+        );
+        world.pass(10);
+        assert_eq!(world.settle(), 0);
+    }
+}
+
+#[test]
+fn manual_review_opens_one_pull_request_with_both_versions() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 1);
+    let (_, text, comments) = world.repo.pull_text(pulls[0]);
+    assert!(
+        text.contains("From Notion") && text.contains("From GitHub"),
+        "{text}"
+    );
+    assert_eq!(comments.len(), 1);
+    assert!(
+        comments[0].contains("+From Notion") && comments[0].contains("-From GitHub"),
+        "{comments:?}"
+    );
+    assert_eq!(world.repo.reviewers(pulls[0]), ["acme/docs"]);
+    assert_eq!(plain(&world.pages.body(&page))[0], "From Notion");
+    assert!(
+        world
+            .repo
+            .file("docs/guide.md")
+            .unwrap()
+            .contains("From GitHub")
+    );
+    world.pass(30);
+    assert_eq!(world.settle(), 0, "parked is at rest");
+    assert_eq!(world.conflicts(), 1);
+}
+
+#[test]
+fn merging_the_pull_request_settles_both_sides() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    let pull = world.repo.pulls("open")[0];
+    world.repo.merge(pull);
+    world.pass(5);
+    world.settle();
+    assert_eq!(plain(&world.pages.body(&page))[0], "From Notion");
+    assert!(
+        world
+            .repo
+            .file("docs/guide.md")
+            .unwrap()
+            .contains("From Notion")
+    );
+    assert_eq!(world.conflicts(), 0);
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn merging_an_edited_branch_takes_the_resolution_to_the_page() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    let pull = world.repo.pulls("open")[0];
+    world
+        .repo
+        .edit_pull(pull, &FILE.replace("First line.", "Both of it"));
+    world.repo.merge(pull);
+    world.pass(5);
+    world.settle();
+    assert_eq!(plain(&world.pages.body(&page))[0], "Both of it");
+    assert_eq!(world.conflicts(), 0);
+}
+
+#[test]
+fn making_both_sides_equal_closes_the_pull_request() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    world.pass(5);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "From Notion", "From GitHub"));
+    world.settle();
+    assert!(world.repo.pulls("open").is_empty());
+    assert_eq!(world.conflicts(), 0);
+}
+
+#[test]
+fn closing_the_pull_request_leaves_the_conflict_parked() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    world.repo.close_pull(world.repo.pulls("open")[0]);
+    world.pass(30);
+    world.settle();
+    world.pass(30);
+    assert_eq!(world.settle(), 0);
+    assert!(
+        world.repo.pulls("open").is_empty(),
+        "a refused value is not proposed again"
+    );
+    assert_eq!(world.conflicts(), 1);
+    assert_eq!(plain(&world.pages.body(&page))[0], "From Notion");
+    // A new edit proposes again.
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "From Notion", "Newer"));
+    world.pass(30);
+    world.settle();
+    assert_eq!(world.repo.pulls("open").len(), 1);
+}
+
+#[test]
+fn a_page_without_a_file_is_proposed_and_paired_where_it_was_merged() {
+    let world = World::new(documents(Policy::ManualReview));
+    let page = world.pages.create("Road map", body(&["One", "Two"]));
+    world.settle();
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 1);
+    assert!(world.repo.paths().is_empty());
+    world.repo.merge(pulls[0]);
+    world.pass(5);
+    world.settle();
+    assert_eq!(world.repo.paths(), ["docs/road-map.md"]);
+    assert_eq!(world.live(), 1);
+    assert_eq!(world.pages.live(), std::slice::from_ref(&page));
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "Two", "Two!"));
+    world.settle();
+    assert!(
+        world
+            .repo
+            .file("docs/road-map.md")
+            .unwrap()
+            .contains("Two!"),
+        "{}\n{:#?}",
+        world.repo.file("docs/road-map.md").unwrap(),
+        world.records()
+    );
+}
+
+#[test]
+fn a_refused_file_is_not_proposed_again() {
+    let world = World::new(documents(Policy::ManualReview));
+    world.pages.create("Road map", body(&["One"]));
+    world.settle();
+    world.repo.close_pull(world.repo.pulls("open")[0]);
+    for _ in 0..3 {
+        world.pass(30);
+        world.settle();
+    }
+    assert!(world.repo.pulls("open").is_empty());
+}
+
+#[test]
+fn edits_by_pull_request_move_the_base_when_merged() {
+    let mut world = World::new(documents(Policy::ManualReview));
+    world.mapping.deliver = Deliver::PullRequest;
+    world.restart();
+    world.repo.put("docs/guide.md", Some(FILE));
+    world.settle();
+    let page = world.pages.live()[0].clone();
+    world.pass(10);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First line.", "N1"));
+    world.settle();
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 1);
+    assert!(world.repo.commits().is_empty());
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "N1", "N2"));
+    world.pass(10);
+    world.settle();
+    assert_eq!(
+        world.repo.pulls("open").len(),
+        1,
+        "the same pull request is refreshed"
+    );
+    world.repo.merge(world.repo.pulls("open")[0]);
+    world.pass(10);
+    world.settle();
+    assert!(world.repo.file("docs/guide.md").unwrap().contains("N2"));
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+    assert_eq!(
+        world
+            .pages
+            .writes()
+            .iter()
+            .filter(|write| write.what == "update")
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn a_trashed_page_proposes_to_delete_its_file() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world.pages.trash(&page, true);
+    world.sweep();
+    world.settle();
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 1);
+    assert!(world.repo.file("docs/guide.md").is_some());
+    world.repo.merge(pulls[0]);
+    world.pass(5);
+    world.settle();
+    assert!(world.repo.paths().is_empty());
+    assert_eq!(world.records()[0].life, Life::Tombstone);
+}
+
+#[test]
+fn a_refused_deletion_brings_the_page_back() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world.pages.trash(&page, true);
+    world.sweep();
+    world.settle();
+    world.repo.close_pull(world.repo.pulls("open")[0]);
+    world.pass(5);
+    world.settle();
+    assert_eq!(world.pages.live(), [page]);
+    assert_eq!(world.live(), 1);
+}
+
+#[test]
+fn a_deleted_file_trashes_its_page_and_a_revert_restores_it() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world.repo.put("docs/guide.md", None);
+    world.settle();
+    assert!(world.pages.live().is_empty());
+    assert_eq!(world.records()[0].life, Life::Tombstone);
+    world.pass(10);
+    world.repo.put("docs/guide.md", Some(FILE));
+    world.settle();
+    assert_eq!(world.pages.live(), [page]);
+    assert_eq!(world.live(), 1);
+}
+
+#[test]
+fn what_is_not_found_is_not_deleted() {
+    let (world, page) = paired(Policy::NotionWins);
+    world.pass(10);
+    world.pages.share(&page, false);
+    for _ in 0..3 {
+        world.sweep();
+        world.pass(30);
+    }
+    assert!(world.repo.file("docs/guide.md").is_some());
+    assert!(world.repo.pulls("open").is_empty());
+    world.pages.share(&page, true);
+    world.sweep();
+    world.settle();
+    assert_eq!(world.live(), 1);
+}
+
+#[test]
+fn a_delete_against_an_edit_is_parked_or_undone() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world.pages.trash(&page, true);
+    world
+        .repo
+        .put("docs/guide.md", Some(&FILE.replace("First", "Edited")));
+    world.sweep();
+    world.settle();
+    assert!(world.repo.pulls("open").is_empty() && world.pages.live().is_empty());
+
+    let (world, page) = paired(Policy::NotionWins);
+    world.pass(10);
+    world.pages.trash(&page, true);
+    world
+        .repo
+        .put("docs/guide.md", Some(&FILE.replace("First", "Edited")));
+    world.sweep();
+    world.settle();
+    assert_eq!(
+        world.pages.live(),
+        std::slice::from_ref(&page),
+        "an edit beats a deletion"
+    );
+    assert_eq!(plain(&world.pages.body(&page))[0], "Edited line.");
+}
+
+#[test]
+fn a_renamed_file_keeps_its_page() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    // The mark is in the file once it was really edited.
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First line.", "Edited"));
+    world.settle();
+    world.pass(10);
+    world.repo.rename("docs/guide.md", "docs/manual.md");
+    world.settle();
+    assert_eq!(world.pages.live(), [page]);
+    assert_eq!(world.live(), 1);
+    assert_eq!(
+        world
+            .records()
+            .iter()
+            .filter(|r| r.life == Life::Live)
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_copied_file_is_reported_and_left_alone() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First line.", "Edited"));
+    world.settle();
+    let text = world.repo.file("docs/guide.md").unwrap();
+    world.repo.put("docs/copy.md", Some(&text));
+    world.settle();
+    assert_eq!(world.pages.live().len(), 1);
+    assert_eq!(
+        world.repo.file("docs/copy.md").as_deref(),
+        Some(text.as_str())
+    );
+}
+
+#[test]
+fn equal_names_are_not_joined_by_themselves() {
+    let world = World::new(documents(Policy::NotionWins));
+    world.pages.create("Guide", body(&["Page"]));
+    world.repo.put("docs/guide.md", Some("# Guide\n\nFile\n"));
+    world.settle();
+    assert_eq!(world.pages.live().len(), 1);
+    assert_eq!(world.repo.paths().len(), 1);
+    assert_eq!(world.live(), 0);
+    assert!(world.repo.pulls("open").is_empty());
+}
+
+#[test]
+fn a_first_sync_never_applies_a_wins_policy() {
+    let mut world = World::new(documents(Policy::NotionWins));
+    world.mapping.adopt_by_key = true;
+    world.restart();
+    world.pages.create("Guide", body(&["Page"]));
+    world.repo.put("docs/guide.md", Some("# Guide\n\nFile\n"));
+    world.settle();
+    assert_eq!(world.live(), 1);
+    assert!(world.conflicts() > 0);
+    assert!(world.repo.file("docs/guide.md").unwrap().contains("File"));
+}
+
+#[test]
+fn the_guard_stops_mass_deletion_until_it_is_approved() {
+    let mut world = World::new(documents(Policy::ManualReview));
+    for n in 0..30 {
+        world.repo.put(
+            &format!("docs/f{n:02}.md"),
+            Some(&format!("# F{n}\n\nText {n}\n")),
+        );
+    }
+    world.settle();
+    assert_eq!(world.pages.live().len(), 30);
+    world.guard(Guard::default());
+    world.pass(10);
+    for n in 0..20 {
+        world.repo.put(&format!("docs/f{n:02}.md"), None);
+    }
+    let tick = world.poll();
+    let stop = tick.mappings[0].guard.clone().expect("the guard stops it");
+    assert!(stop.contains("20 removals"), "{stop}");
+    assert_eq!(world.pages.live().len(), 30);
+    let hash = stop.rsplit(' ').next().unwrap().trim_end_matches('`');
+    futures::executor::block_on(world.engine.approve(hash)).unwrap();
+    world.settle();
+    assert_eq!(world.pages.live().len(), 10);
+}
+
+#[test]
+fn lost_answers_double_nothing() {
+    for fault in [
+        ModelFault::LostBefore,
+        ModelFault::LostAfter,
+        ModelFault::Refused,
+    ] {
+        let world = World::new(documents(Policy::ManualReview));
+        world.repo.put("docs/guide.md", Some(FILE));
+        world.pages.fail([fault, fault]);
+        world.settle();
+        let page = world.pages.live();
+        assert_eq!(page.len(), 1, "{fault:?}");
+        world.pass(10);
+        world.repo.fail([fault]);
+        world
+            .pages
+            .edit_body(&page[0], |body| rewrite(body, "First line.", "Edited"));
+        world.settle();
+        assert!(
+            world.repo.file("docs/guide.md").unwrap().contains("Edited"),
+            "{fault:?}"
+        );
+        world.pages.fail([fault]);
+        let text = world
+            .repo
+            .file("docs/guide.md")
+            .unwrap()
+            .replace("Second line.", "G");
+        world.repo.put("docs/guide.md", Some(&text));
+        world.settle();
+        assert_eq!(
+            plain(&world.pages.body(&page[0])),
+            ["Edited", "item", "G"],
+            "{fault:?}"
+        );
+        assert_eq!(world.conflicts(), 0);
+        world.pass(20);
+        assert_eq!(world.settle(), 0);
+    }
+}
+
+#[test]
+fn broken_files_are_named_and_the_rest_goes_on() {
+    let world = World::new(documents(Policy::ManualReview));
+    world
+        .repo
+        .put("docs/bad.md", Some("---\na: [1\n---\n# Bad\n"));
+    world.repo.put("docs/good.md", Some("# Good\n\nText\n"));
+    let tick = world.poll();
+    let incidents = &tick.mappings[0].incidents;
+    assert!(
+        incidents
+            .iter()
+            .any(|incident| incident.message.contains("GitHub:")),
+        "{incidents:?}"
+    );
+    world.settle();
+    assert_eq!(world.pages.live().len(), 1);
+}

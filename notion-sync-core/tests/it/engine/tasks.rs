@@ -1,0 +1,162 @@
+//! Pages and issues.
+
+use notion_sync_core::mapping::Policy;
+use notion_sync_core::record::Life;
+use notion_sync_core::value::Value;
+use notion_sync_testkit::model::ModelFault;
+
+use super::world::{World, body, plain, rewrite, tasks};
+
+fn paired(policy: Policy) -> (World, String, u32) {
+    let world = World::new(tasks(policy));
+    let page = world.pages.create("Fix login", body(&["Steps"]));
+    world.pages.set(&page, "state", Value::text("Doing"));
+    world.pages.set(&page, "labels", Value::set(["bug"]));
+    world
+        .pages
+        .set(&page, "assignees", Value::set(["user-ada", "user-guest"]));
+    world.settle();
+    assert_eq!(world.repo.numbers().len(), 1);
+    let number = world.repo.numbers()[0];
+    world.pass(10);
+    (world, page, number)
+}
+
+#[test]
+fn a_page_becomes_an_issue_with_its_fields() {
+    let (world, page, number) = paired(Policy::ManualReview);
+    assert_eq!(world.repo.issue(number, "title"), Value::text("Fix login"));
+    assert_eq!(world.repo.issue(number, "state"), Value::text("open"));
+    assert_eq!(world.repo.issue(number, "labels"), Value::set(["bug"]));
+    assert_eq!(world.repo.issue(number, "assignees"), Value::set(["ada"]));
+    assert_eq!(world.repo.issue_text(number).trim(), "Steps");
+    assert_eq!(world.settle(), 0);
+    assert_eq!(world.pages.field(&page, "state"), Value::text("Doing"));
+    assert_eq!(
+        world.pages.field(&page, "assignees"),
+        Value::set(["user-ada", "user-guest"])
+    );
+}
+
+#[test]
+fn an_issue_becomes_a_page() {
+    let world = World::new(tasks(Policy::ManualReview));
+    world.repo.open_issue("Crash", "It *crashes*.\n");
+    world.settle();
+    let page = world.pages.live()[0].clone();
+    assert_eq!(world.pages.field(&page, "title"), Value::text("Crash"));
+    assert_eq!(world.pages.field(&page, "state"), Value::text("To do"));
+    assert_eq!(plain(&world.pages.body(&page)), ["It crashes."]);
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn closing_and_reopening_go_both_ways() {
+    let (world, page, number) = paired(Policy::ManualReview);
+    world.pages.set(&page, "state", Value::text("Shipped"));
+    world.settle();
+    assert_eq!(world.repo.issue(number, "state"), Value::text("closed"));
+    assert_eq!(world.pages.field(&page, "state"), Value::text("Shipped"));
+    world.pass(10);
+    world.repo.set_issue(number, "state", Value::text("open"));
+    world.settle();
+    assert_eq!(world.pages.field(&page, "state"), Value::text("To do"));
+    world.pass(10);
+    world.repo.set_issue(number, "state", Value::text("closed"));
+    world.settle();
+    assert_eq!(world.pages.field(&page, "state"), Value::text("Done"));
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn moving_inside_a_class_writes_nothing() {
+    let (world, page, _) = paired(Policy::ManualReview);
+    world.pages.set(&page, "state", Value::text("To do"));
+    assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn labels_merge_by_element() {
+    let (world, page, number) = paired(Policy::ManualReview);
+    world
+        .pages
+        .set(&page, "labels", Value::set(["bug", "urgent"]));
+    world
+        .repo
+        .set_issue(number, "labels", Value::set(["help", "bug"]));
+    world.settle();
+    let want = Value::set(["bug", "help", "urgent"]);
+    assert_eq!(world.pages.field(&page, "labels"), want);
+    assert_eq!(world.repo.issue(number, "labels"), want);
+    world.pass(10);
+    world.pages.set(&page, "labels", Value::set(["help"]));
+    world.settle();
+    assert_eq!(world.repo.issue(number, "labels"), Value::set(["help"]));
+    assert_eq!(world.conflicts(), 0);
+}
+
+#[test]
+fn a_title_conflict_is_told_by_one_comment_and_settled_by_equality() {
+    let (world, page, number) = paired(Policy::ManualReview);
+    world.pages.set(&page, "title", Value::text("N"));
+    world.repo.set_issue(number, "title", Value::text("G"));
+    world.settle();
+    assert_eq!(world.conflicts(), 1);
+    let comments = world.repo.comments(number);
+    assert_eq!(comments.len(), 1, "{comments:?}");
+    assert!(comments[0].contains('N') && comments[0].contains('G'));
+    // Other fields go on.
+    world.pass(10);
+    world.pages.set(&page, "state", Value::text("Done"));
+    world.settle();
+    assert_eq!(world.repo.issue(number, "state"), Value::text("closed"));
+    assert_eq!(world.conflicts(), 1);
+    world.pass(10);
+    world.repo.set_issue(number, "title", Value::text("N"));
+    world.settle();
+    assert_eq!(world.conflicts(), 0);
+    assert_eq!(world.repo.comments(number).len(), 1);
+}
+
+#[test]
+fn a_trashed_page_closes_its_issue() {
+    let (world, page, number) = paired(Policy::ManualReview);
+    world.pages.trash(&page, true);
+    world.sweep();
+    world.settle();
+    assert_eq!(world.repo.issue(number, "state"), Value::text("closed"));
+    assert_eq!(world.records()[0].life, Life::Tombstone);
+}
+
+#[test]
+fn lost_creates_make_one_issue() {
+    for fault in [
+        ModelFault::LostBefore,
+        ModelFault::LostAfter,
+        ModelFault::Refused,
+    ] {
+        let mut world = World::new(tasks(Policy::ManualReview));
+        let page = world.pages.create("Once", body(&["Text"]));
+        world.repo.fail([fault, fault, fault]);
+        world.poll();
+        world.restart();
+        // The page is edited while nobody knows whether the issue exists.
+        world.pages.set(&page, "title", Value::text("Once more"));
+        world
+            .pages
+            .edit_body(&page, |body| rewrite(body, "Text", "Text!"));
+        world.settle();
+        assert_eq!(world.repo.numbers().len(), 1, "{fault:?}");
+        let number = world.repo.numbers()[0];
+        assert_eq!(
+            world.repo.issue(number, "title"),
+            Value::text("Once more"),
+            "{fault:?}"
+        );
+        assert_eq!(world.repo.issue_text(number).trim(), "Text!", "{fault:?}");
+        world.pass(30);
+        assert_eq!(world.settle(), 0);
+    }
+}

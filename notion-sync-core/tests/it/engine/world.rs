@@ -1,0 +1,252 @@
+//! A mapping between model sides, driven until it rests.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use futures::executor::block_on;
+use notion_sync_core::clock::{Clock, VirtualClock};
+use notion_sync_core::document::{Block, BlockKind, Document, RichText};
+use notion_sync_core::engine::{Binding, Budget, Engine, Tick};
+use notion_sync_core::mapping::{
+    Direction, FieldKind, FieldMap, Guard, Mapping, MappingKind, People, Policy,
+};
+use notion_sync_core::record::{Life, Record};
+use notion_sync_core::state::State;
+use notion_sync_core::store::Store;
+use notion_sync_store::MemoryStore;
+use notion_sync_testkit::model::{ModelPages, ModelRepository};
+
+pub(crate) struct World {
+    pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) pages: ModelPages,
+    pub(crate) repo: ModelRepository,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) engine: Engine,
+    pub(crate) mapping: Mapping,
+}
+
+pub(crate) fn field(id: &str, kind: FieldKind) -> FieldMap {
+    FieldMap {
+        id: id.into(),
+        notion: id.to_owned(),
+        github: id.to_owned(),
+        kind,
+        direction: Direction::Both,
+    }
+}
+
+pub(crate) fn documents(policy: Policy) -> Mapping {
+    Mapping {
+        id: "handbook".into(),
+        kind: MappingKind::Documents,
+        policy,
+        deliver: Default::default(),
+        delete_by_proposal: true,
+        delete_beats_edit: false,
+        adopt_by_key: false,
+        file_marker: Default::default(),
+        path_policy: Default::default(),
+        path: Default::default(),
+        reviewers: vec!["acme/docs".to_owned()],
+        fields: vec![
+            field("owner", FieldKind::Text),
+            field("tags", FieldKind::Set),
+        ],
+        links: Default::default(),
+        limits: Default::default(),
+    }
+}
+
+pub(crate) fn status() -> FieldKind {
+    let pairs = |list: &[(&str, &str)]| {
+        list.iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect()
+    };
+    FieldKind::Class {
+        classes: pairs(&[
+            ("To do", "open"),
+            ("Doing", "open"),
+            ("Done", "closed"),
+            ("Shipped", "closed"),
+        ]),
+        preferred: pairs(&[("open", "To do"), ("closed", "Done")]),
+    }
+}
+
+pub(crate) fn tasks(policy: Policy) -> Mapping {
+    Mapping {
+        id: "backlog".into(),
+        kind: MappingKind::Tasks,
+        fields: vec![
+            field("state", status()),
+            field("labels", FieldKind::Set),
+            field("assignees", FieldKind::People),
+        ],
+        ..documents(policy)
+    }
+}
+
+impl World {
+    pub(crate) fn new(mapping: Mapping) -> Self {
+        let start: DateTime<Utc> = "2026-11-21T09:00:10Z".parse().unwrap();
+        let clock = Arc::new(VirtualClock::new(start));
+        let shared: Arc<dyn Clock> = clock.clone();
+        let (pages, repo) = match mapping.kind {
+            MappingKind::Documents => (
+                ModelPages::new(
+                    shared.clone(),
+                    &[("owner", "rich_text"), ("tags", "multi_select")],
+                ),
+                ModelRepository::files(shared.clone()),
+            ),
+            MappingKind::Tasks => (
+                ModelPages::new(
+                    shared.clone(),
+                    &[
+                        ("state", "status"),
+                        ("labels", "multi_select"),
+                        ("assignees", "people"),
+                    ],
+                ),
+                ModelRepository::issues(shared.clone()),
+            ),
+        };
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let mut world = Self {
+            engine: Engine::new(store.clone(), shared.clone()),
+            clock,
+            pages,
+            repo,
+            store,
+            mapping,
+        };
+        world.restart();
+        world
+    }
+
+    /// A new engine over the same store and sides, as after a restart.
+    pub(crate) fn restart(&mut self) {
+        let mut people = People::default();
+        people.add("user-ada", "ada");
+        people.add("user-bob", "bob");
+        self.engine = Engine::new(self.store.clone(), self.clock.clone())
+            .with_guard(Guard {
+                removals: 100,
+                edits: 100,
+                ..Guard::default()
+            })
+            .with_mapping(Binding {
+                mapping: self.mapping.clone(),
+                notion: Arc::new(self.pages.clone()),
+                github: Arc::new(self.repo.clone()),
+                people,
+            });
+    }
+
+    pub(crate) fn guard(&mut self, guard: Guard) {
+        let engine = std::mem::replace(
+            &mut self.engine,
+            Engine::new(self.store.clone(), self.clock.clone()),
+        );
+        self.engine = engine.with_guard(guard);
+    }
+
+    /// One poll.
+    pub(crate) fn poll(&self) -> Tick {
+        block_on(self.engine.tick(Budget {
+            poll_now: true,
+            ..Budget::default()
+        }))
+        .unwrap()
+    }
+
+    /// One full listing.
+    pub(crate) fn sweep(&self) -> Tick {
+        block_on(self.engine.tick(Budget {
+            poll_now: true,
+            full: true,
+            ..Budget::default()
+        }))
+        .unwrap()
+    }
+
+    pub(crate) fn pass(&self, minutes: i64) {
+        self.clock.advance(Duration::minutes(minutes));
+    }
+
+    /// Goes on until nothing is under way. Answers how many writes that took.
+    pub(crate) fn settle(&self) -> usize {
+        let mut writes = 0;
+        for _ in 0..200 {
+            let tick = self.poll();
+            writes += tick.writes();
+            match tick.settle_due {
+                Some(due) => {
+                    self.clock.advance_to(due);
+                    self.clock.advance(Duration::milliseconds(200));
+                }
+                None if tick.writes() == 0 => return writes,
+                None => {}
+            }
+        }
+        for record in self.records() {
+            for op in block_on(State::new(&*self.store).operations_of(&record.id)).unwrap() {
+                eprintln!(
+                    "{:?} {:?} {} after {:?} nb {:?} {:?}",
+                    op.id, op.state, op.label, op.after, op.not_before, op.error
+                );
+            }
+        }
+        panic!("not at rest after 200 ticks: {:#?}", self.poll());
+    }
+
+    pub(crate) fn records(&self) -> Vec<Record> {
+        block_on(State::new(&*self.store).records(&self.mapping.id)).unwrap()
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.records()
+            .iter()
+            .filter(|record| record.life == Life::Live)
+            .count()
+    }
+
+    pub(crate) fn conflicts(&self) -> usize {
+        self.records()
+            .iter()
+            .map(|record| record.conflicts.len())
+            .sum()
+    }
+}
+
+pub(crate) fn body(lines: &[&str]) -> Document {
+    Document {
+        blocks: lines.iter().map(|line| Block::paragraph(*line)).collect(),
+    }
+}
+
+/// Replaces the text of the paragraph that says `from`.
+pub(crate) fn rewrite(document: &mut Document, from: &str, to: &str) {
+    for block in &mut document.blocks {
+        if let BlockKind::Paragraph { text, .. } = &mut block.kind
+            && text.to_plain() == from
+        {
+            *text = RichText::plain(to);
+        }
+    }
+}
+
+pub(crate) fn plain(document: &Document) -> Vec<String> {
+    document
+        .blocks
+        .iter()
+        .map(|block| {
+            block
+                .kind
+                .text()
+                .map(RichText::to_plain)
+                .unwrap_or_default()
+        })
+        .collect()
+}

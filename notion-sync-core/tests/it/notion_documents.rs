@@ -1,0 +1,426 @@
+//! Random bodies.
+
+use notion_sync_core::document::{
+    Annotations, Block, BlockKind, Color, Document, Icon, Inline, InlineKind, MediaKind,
+    MediaSource, Mention, RichText,
+};
+use proptest::prelude::*;
+
+/// Pieces that hostile text is made of.
+const PIECES: [&str; 58] = [
+    "a",
+    "word",
+    "two words",
+    " ",
+    "  ",
+    "é",
+    "日本",
+    "😀",
+    "e\u{301}",
+    "*",
+    "**",
+    "_",
+    "__",
+    "~~",
+    "`",
+    "``",
+    "```",
+    "$",
+    "$$",
+    "[",
+    "]",
+    "(",
+    ")",
+    "](",
+    "<",
+    ">",
+    "<br>",
+    "</td>",
+    "{",
+    "}",
+    "{color=\"red\"}",
+    "|",
+    "^",
+    "\\",
+    "#",
+    "# ",
+    "- ",
+    "-",
+    "---",
+    "1.",
+    "1. ",
+    "> ",
+    ":",
+    ":tada:",
+    ":::",
+    "!",
+    "![",
+    "- [ ] ",
+    "<span>",
+    "</span>",
+    "<details>",
+    "</callout>",
+    "\n",
+    "\t",
+    "&quot;",
+    "\"",
+    "<unknown/>",
+    "<!-- notion-sync:run ",
+];
+
+pub(crate) fn hostile_text() -> BoxedStrategy<String> {
+    prop_oneof![
+        2 => prop::collection::vec(prop::sample::select(&PIECES[..]), 1..7).prop_map(|p| p.concat()),
+        2 => "[a-z]{1,8}( [a-z]{1,8}){0,4}",
+        1 => "\\PC{1,12}",
+    ]
+    .boxed()
+}
+
+pub(crate) fn color() -> BoxedStrategy<Color> {
+    prop_oneof![
+        6 => Just(Color::default()),
+        1 => Just(Color("gray".into())),
+        1 => Just(Color("red".into())),
+        1 => Just(Color("blue_background".into())),
+    ]
+    .boxed()
+}
+
+fn annotations() -> BoxedStrategy<Annotations> {
+    (
+        prop::bool::weighted(0.25),
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.2),
+        color(),
+    )
+        .prop_map(
+            |(bold, italic, strikethrough, underline, code, color)| Annotations {
+                bold,
+                italic,
+                strikethrough,
+                underline,
+                code,
+                color,
+            },
+        )
+        .boxed()
+}
+
+pub(crate) fn uuid() -> impl Strategy<Value = String> {
+    any::<u128>().prop_map(|bits| {
+        let hex = format!("{bits:032x}");
+        format!(
+            "{}-{}-{}-{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..]
+        )
+    })
+}
+
+fn mention() -> BoxedStrategy<Mention> {
+    prop_oneof![
+        uuid().prop_map(Mention::User),
+        uuid().prop_map(Mention::Page),
+        uuid().prop_map(Mention::Database),
+        prop::sample::select(vec![
+            ("2026-11-21", None, None),
+            ("2026-11-21", Some("2026-11-22"), None),
+            ("2026-11-21T09:00", None, Some("Europe/Berlin")),
+            (
+                "2026-11-21T09:00",
+                Some("2026-11-21T10:00"),
+                Some("Europe/Berlin")
+            ),
+            ("2022-02-22T09:00:00.000+09:00", None, None),
+        ])
+        .prop_map(|(start, end, zone)| Mention::Date {
+            start: start.into(),
+            end: end.map(str::to_owned),
+            time_zone: zone.map(str::to_owned),
+        }),
+        "[a-z_]{1,8}".prop_map(Mention::Emoji),
+    ]
+    .boxed()
+}
+
+/// Links as files and pages hold them.
+pub(crate) fn link() -> BoxedStrategy<String> {
+    prop_oneof![
+        3 => prop::sample::select(vec![
+            "https://example.com",
+            "https://example.com/a_(b)",
+            "https://example.com/a?b=c&d=%20#e",
+            "https://example.com/*x*~y~",
+            "https://github.com/acme/handbook/blob/main/docs/x.md",
+            "https://github.com/acme/handbook/blob/main/docs/x.md?notion-sync-link=absolute",
+            "mailto:ada@example.com",
+            "ftp://example.com",
+            "a.md",
+            "./a.md",
+            "../b/c.md#d",
+            "mapped.md",
+            "./mapped.md",
+            "/root.md",
+            "#anchor",
+            "",
+            "?q",
+            "a b.md",
+            "javascript:alert(1)",
+            "https://example.com/)(",
+            "https://example.com/<>",
+        ]).prop_map(str::to_owned),
+        1 => (1950usize..2100).prop_map(|n| format!("https://example.com/{}", "x".repeat(n))),
+    ]
+    .boxed()
+}
+
+fn inline(verbatim: bool) -> BoxedStrategy<Inline> {
+    let text = (
+        hostile_text(),
+        annotations(),
+        prop::option::weighted(0.2, link()),
+    )
+        .prop_map(|(text, annotations, link)| Inline {
+            kind: InlineKind::Text(text),
+            annotations,
+            link,
+        });
+    let equation = ("[a-z^{}\\\\+ ]{1,10}", annotations()).prop_map(|(tex, annotations)| Inline {
+        kind: InlineKind::Equation(tex),
+        annotations: Annotations {
+            code: false,
+            ..annotations
+        },
+        link: None,
+    });
+    let mention = (mention(), annotations()).prop_map(|(mention, annotations)| Inline {
+        kind: InlineKind::Mention(mention),
+        annotations: Annotations {
+            code: false,
+            ..annotations
+        },
+        link: None,
+    });
+    if !verbatim {
+        return prop_oneof![8 => text, 1 => equation, 1 => mention].boxed();
+    }
+    let source = (
+        prop_oneof![
+            prop::sample::select(vec![
+                "<b>",
+                "</b>",
+                "<!-- x -->",
+                "[^1]",
+                "![a](b.png)",
+                "<img src=\"x\">",
+                "<!-- notion-sync:run {} -->",
+                "#####",
+                "<e\u{301}>",
+            ])
+            .prop_map(str::to_owned),
+            hostile_text(),
+        ],
+        annotations(),
+        prop::option::weighted(0.1, link()),
+    )
+        .prop_map(|(source, annotations, link)| Inline {
+            kind: InlineKind::Verbatim(source),
+            annotations,
+            link,
+        });
+    prop_oneof![6 => text, 1 => equation, 1 => mention, 3 => source].boxed()
+}
+
+pub(crate) fn rich_text(verbatim: bool) -> BoxedStrategy<RichText> {
+    prop_oneof![
+        1 => Just(RichText::default()),
+        2 => "[a-z]{1,8}( [a-z]{1,8}){0,6}".prop_map(RichText::plain),
+        4 => prop::collection::vec(inline(verbatim), 0..5).prop_map(RichText),
+    ]
+    .boxed()
+}
+
+fn code() -> BoxedStrategy<String> {
+    prop_oneof![
+        "[a-z\t\n {}`\"]{0,40}",
+        prop::collection::vec(hostile_text(), 0..4).prop_map(|lines| lines.join("\n")),
+        prop::sample::select(vec![
+            "<!-- notion-sync:verbatim -->\n# x",
+            "<!-- notion-sync:literal -->\n<!-- notion-sync:verbatim -->",
+            "<!-- notion-sync:block -->\n{}",
+            "% notion-sync:equation\nx",
+            "% notion-sync:literal",
+        ])
+        .prop_map(str::to_owned),
+    ]
+    .boxed()
+}
+
+fn language() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "plain text",
+        "rust",
+        "markdown",
+        "latex",
+        "c++",
+        "mermaid",
+    ])
+    .prop_map(str::to_owned)
+}
+
+fn media_source() -> BoxedStrategy<MediaSource> {
+    prop_oneof![
+        4 => Just(MediaSource::External("https://example.com/x.png".into())),
+        2 => link().prop_map(MediaSource::External),
+        1 => Just(MediaSource::External("data:image/png;base64,AAAA".into())),
+        1 => Just(MediaSource::Hosted(
+            "https://prod-files-secure.s3.us-west-2.amazonaws.com/a/b/c.png".into()
+        )),
+    ]
+    .boxed()
+}
+
+fn leaf(verbatim: bool) -> BoxedStrategy<Block> {
+    let text = rich_text(verbatim);
+    let media = prop::sample::select(vec![
+        MediaKind::Image,
+        MediaKind::Video,
+        MediaKind::Audio,
+        MediaKind::Pdf,
+        MediaKind::File,
+    ]);
+    let most = prop_oneof![
+        6 => (text.clone(), color()).prop_map(|(text, color)| BlockKind::Paragraph { text, color }),
+        3 => (1u8..=if verbatim { 6 } else { 4 }, text.clone(), color()).prop_map(
+            |(level, text, color)| BlockKind::Heading { level, text, toggle: false, color }
+        ),
+        3 => (code(), language(), prop_oneof![3 => Just(RichText::default()), 1 => text.clone()]).prop_map(
+            |(code, language, caption)| BlockKind::Code { code, language, info: None, caption }
+        ),
+        1 => "[a-z\\\\ \n$]{0,12}".prop_map(|expression| BlockKind::Equation { expression }),
+        1 => (900usize..1200).prop_map(|n| BlockKind::Equation { expression: "x".repeat(n) }),
+        2 => Just(BlockKind::Divider),
+        1 => Just(BlockKind::Breadcrumb),
+        1 => color().prop_map(|color| BlockKind::TableOfContents { color }),
+        2 => (media, media_source(), prop_oneof![Just(RichText::default()), text.clone()]).prop_map(
+            |(media, source, caption)| BlockKind::Media { media, source, caption }
+        ),
+        1 => (link(), text.clone()).prop_map(|(url, caption)| BlockKind::Bookmark { url, caption }),
+        1 => (link(), text).prop_map(|(url, caption)| BlockKind::Embed { url, caption }),
+        1 => uuid().prop_map(|page| BlockKind::LinkToPage { page }),
+        1 => uuid().prop_map(|page| BlockKind::ChildPage { page, title: "T".into() }),
+        1 => uuid().prop_map(|id| BlockKind::Synced { from: Some(id) }),
+    ];
+    if verbatim {
+        prop_oneof![
+            8 => most,
+            2 => prop::collection::vec(hostile_text(), 1..4)
+                .prop_map(|lines| BlockKind::Verbatim { markdown: lines.join("\n") }),
+        ]
+        .prop_map(Block::new)
+        .boxed()
+    } else {
+        most.prop_map(Block::new).boxed()
+    }
+}
+
+fn table(verbatim: bool) -> BoxedStrategy<Block> {
+    (1usize..4, 1usize..4, any::<bool>(), any::<bool>())
+        .prop_flat_map(move |(width, rows, header_row, header_column)| {
+            let cells = prop::collection::vec(rich_text(verbatim), width);
+            prop::collection::vec(cells, rows).prop_map(move |rows| {
+                let rows = rows
+                    .into_iter()
+                    .map(|cells| Block::new(BlockKind::TableRow { cells }))
+                    .collect();
+                Block::new(BlockKind::Table {
+                    width,
+                    header_row,
+                    header_column,
+                    alignment: Vec::new(),
+                })
+                .with_children(rows)
+            })
+        })
+        .boxed()
+}
+
+fn container(verbatim: bool, children: BoxedStrategy<Vec<Block>>) -> BoxedStrategy<Block> {
+    let icon = prop_oneof![
+        3 => Just(Some(Icon::Emoji("💡".into()))),
+        2 => Just(None),
+        1 => Just(Some(Icon::External("https://example.com/i.png".into()))),
+        1 => Just(Some(Icon::Named("wave".into()))),
+    ];
+    let kind: BoxedStrategy<BlockKind> = prop_oneof![
+        (rich_text(verbatim), color())
+            .prop_map(|(text, color)| BlockKind::BulletedItem { text, color }),
+        (rich_text(verbatim), color()).prop_map(|(text, color)| BlockKind::NumberedItem {
+            text,
+            start: None,
+            color
+        }),
+        (rich_text(verbatim), any::<bool>(), color()).prop_map(|(text, checked, color)| {
+            BlockKind::ToDo {
+                text,
+                checked,
+                color,
+            }
+        }),
+        (rich_text(verbatim), color()).prop_map(|(text, color)| BlockKind::Toggle { text, color }),
+        (rich_text(verbatim), color()).prop_map(|(text, color)| BlockKind::Quote { text, color }),
+        (rich_text(verbatim), icon, color()).prop_map(|(text, icon, color)| BlockKind::Callout {
+            text,
+            icon,
+            color
+        }),
+        (rich_text(verbatim), color())
+            .prop_map(|(text, color)| BlockKind::Paragraph { text, color }),
+        (1u8..=4, rich_text(verbatim), color()).prop_map(|(level, text, color)| {
+            BlockKind::Heading {
+                level,
+                text,
+                toggle: true,
+                color,
+            }
+        }),
+        Just(BlockKind::Synced { from: None }),
+    ]
+    .boxed();
+    let columns = (prop::collection::vec(
+        (children.clone(), prop::option::of(1u32..999)),
+        2..4,
+    ),)
+        .prop_map(|(columns,)| {
+            let columns = columns
+                .into_iter()
+                .map(|(children, ratio)| {
+                    Block::new(BlockKind::Column { ratio }).with_children(children)
+                })
+                .collect();
+            Block::new(BlockKind::ColumnList).with_children(columns)
+        })
+        .boxed();
+    prop_oneof![
+        8 => (kind, children).prop_map(|(kind, children)| Block::new(kind).with_children(children)).boxed(),
+        1 => columns,
+    ]
+    .boxed()
+}
+
+/// Bodies as a page can hold them (`verbatim` false), or a file (`verbatim` true).
+pub(crate) fn document(verbatim: bool) -> BoxedStrategy<Document> {
+    let leaf = prop_oneof![5 => leaf(verbatim), 1 => table(verbatim)].boxed();
+    let block = leaf.prop_recursive(3, 24, 4, move |inner| {
+        container(verbatim, prop::collection::vec(inner, 0..4).boxed())
+    });
+    prop::collection::vec(block, 0..6)
+        .prop_map(|blocks| Document { blocks })
+        .boxed()
+}

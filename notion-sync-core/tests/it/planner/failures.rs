@@ -1,0 +1,335 @@
+//! Failures in the middle of things: nothing is forgotten, lost or made twice.
+
+use futures::executor::block_on;
+use notion_sync_core::document::Block;
+use notion_sync_core::mapping::{Deliver, FileMarker, Guard, Policy};
+use notion_sync_core::operation::OpState;
+use notion_sync_core::record::Life;
+use notion_sync_core::state::State;
+use notion_sync_core::value::Value;
+use notion_sync_testkit::model::ModelFault;
+
+use crate::engine::world::{World, body, documents, plain, rewrite, tasks};
+
+const FILE: &str = "# Guide\n\nFirst.\n\nSecond.\n";
+
+fn paired(change: impl FnOnce(&mut World)) -> (World, String) {
+    let mut world = World::new(documents(Policy::ManualReview));
+    change(&mut world);
+    world.restart();
+    world.repo.put("docs/guide.md", Some(FILE));
+    world.settle();
+    world.pass(10);
+    let page = world.pages.live()[0].clone();
+    (world, page)
+}
+
+fn task() -> (World, String, u32) {
+    let world = World::new(tasks(Policy::ManualReview));
+    let number = world.repo.open_issue("Task", "One\n\nTwo\n");
+    world.settle();
+    world.pass(10);
+    let page = world.pages.live()[0].clone();
+    (world, page, number)
+}
+
+/// Polls a few times while writes are refused, so that plans are made again over waiting operations.
+fn look_often(world: &World) {
+    for _ in 0..4 {
+        world.pass(1);
+        world.sweep();
+    }
+}
+
+#[test]
+fn a_refused_removal_is_not_forgotten() {
+    for by_proposal in [false, true] {
+        let (world, page) = paired(|world| world.mapping.delete_by_proposal = by_proposal);
+        world.repo.fail([ModelFault::Refused; 3]);
+        world.pages.trash(&page, true);
+        look_often(&world);
+        world.settle();
+        if by_proposal {
+            world.repo.merge(world.repo.pulls("open")[0]);
+            world.pass(5);
+            world.settle();
+        }
+        assert!(world.repo.paths().is_empty(), "by proposal: {by_proposal}");
+        world.pass(10);
+        world.settle();
+        assert_eq!(world.records()[0].life, Life::Tombstone);
+    }
+}
+
+#[test]
+fn a_refused_proposal_of_a_new_file_is_not_forgotten() {
+    let world = World::new(documents(Policy::ManualReview));
+    world.pages.create("Road map", body(&["One"]));
+    world.repo.fail([ModelFault::Refused; 3]);
+    world.poll();
+    look_often(&world);
+    world.settle();
+    assert_eq!(world.repo.pulls("open").len(), 1);
+}
+
+#[test]
+fn an_edit_that_comes_back_after_a_refused_proposal_is_proposed() {
+    let (world, page) = paired(|world| world.mapping.deliver = Deliver::PullRequest);
+    let edit = |from: &str, to: &str| {
+        world.pages.edit_body(&page, |body| rewrite(body, from, to));
+        world.pass(5);
+    };
+    world.repo.fail([ModelFault::Refused; 8]);
+    edit("First.", "Other.");
+    world.poll();
+    edit("Other.", "First.");
+    world.poll();
+    edit("First.", "Other.");
+    world.settle();
+    assert_eq!(world.repo.pulls("open").len(), 1);
+}
+
+#[test]
+fn an_edit_after_the_published_one_is_no_conflict() {
+    let (world, page) = paired(|world| world.mapping.deliver = Deliver::PullRequest);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First.", "N1"));
+    world.settle();
+    // The page moves on, and the pull request with the earlier text is merged at that moment.
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "N1", "N2"));
+    world.repo.merge(world.repo.pulls("open")[0]);
+    world.pass(10);
+    world.settle();
+    assert_eq!(world.conflicts(), 0);
+    assert_eq!(plain(&world.pages.body(&page))[0], "N2");
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 1, "the later text is proposed");
+    world.repo.merge(pulls[0]);
+    world.pass(10);
+    world.settle();
+    assert!(world.repo.file("docs/guide.md").unwrap().contains("N2"));
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+}
+
+/// Both sides edit, GitHub is written, and the write to the page finds somebody at work there: the
+/// edit of GitHub is still to come, not agreed.
+#[test]
+fn the_second_of_two_writes_may_fail() {
+    let (world, page, number) = task();
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "One", "N"));
+    world.repo.set_issue_text(number, "One\n\nG\n");
+    world.pages.set(&page, "labels", Value::set(["n"]));
+    world.repo.set_issue(number, "labels", Value::set(["g"]));
+    // One operation is sent: the one to GitHub.
+    let budget = notion_sync_core::engine::Budget {
+        poll_now: true,
+        full: false,
+        operations: 1,
+    };
+    world.pass(5);
+    block_on(world.engine.tick(budget)).unwrap();
+    assert_eq!(world.repo.issue_text(number).trim(), "N\n\nG");
+    // People go on, on both sides: what the engine brought to GitHub is taken away there.
+    world
+        .pages
+        .edit_body(&page, |body| body.blocks.push(Block::paragraph("Three")));
+    world.repo.set_issue(number, "labels", Value::set(["g"]));
+    world.pass(5);
+    world.settle();
+    assert_eq!(plain(&world.pages.body(&page)), ["N", "G", "Three"]);
+    assert_eq!(world.repo.issue_text(number).trim(), "N\n\nG\n\nThree");
+    assert_eq!(world.pages.field(&page, "labels"), Value::set(["g"]));
+    assert_eq!(world.repo.issue(number, "labels"), Value::set(["g"]));
+    assert_eq!(world.conflicts(), 0);
+}
+
+#[test]
+fn a_closed_issue_stays_closed_and_its_page_in_the_trash() {
+    let (world, page, number) = task();
+    world.pages.trash(&page, true);
+    world.sweep();
+    world.settle();
+    for _ in 0..3 {
+        world.pass(10);
+        world.sweep();
+        world.settle();
+    }
+    assert!(world.pages.live().is_empty());
+    assert_eq!(world.repo.issue(number, "state"), Value::text("closed"));
+    assert_eq!(world.records()[0].life, Life::Tombstone);
+    // Somebody opens it again: the page comes back.
+    world.repo.set_issue(number, "state", Value::text("open"));
+    world.pass(10);
+    world.sweep();
+    world.settle();
+    assert_eq!(world.pages.live(), [page]);
+}
+
+#[test]
+fn a_merged_file_without_marks_is_the_pages_own() {
+    let mut world = World::new(documents(Policy::ManualReview));
+    world.mapping.file_marker = FileMarker::None;
+    world.restart();
+    let page = world.pages.create("Road map", body(&["One"]));
+    world.settle();
+    world.repo.merge(world.repo.pulls("open")[0]);
+    for _ in 0..3 {
+        world.pass(10);
+        world.settle();
+    }
+    assert_eq!(world.pages.live(), [page], "no second page");
+    assert_eq!(world.live(), 1);
+}
+
+#[test]
+fn a_file_of_an_unknown_page_never_becomes_a_second_page() {
+    let world = World::new(documents(Policy::ManualReview));
+    let marked =
+        "---\nnotion_page_id: 99999999-0000-4000-8000-000000000000\n---\n# Strange\n\nText\n";
+    world.repo.put("docs/strange.md", Some(marked));
+    world.settle();
+    world.pass(10);
+    world
+        .repo
+        .put("docs/strange.md", Some(&marked.replace("Text", "Edited")));
+    for _ in 0..3 {
+        world.sweep();
+        world.pass(10);
+    }
+    world.settle();
+    assert!(world.pages.live().is_empty());
+}
+
+#[test]
+fn a_page_that_a_file_named_before_it_was_shared_is_its_pair() {
+    let world = World::new(documents(Policy::ManualReview));
+    let page = world.pages.create("Guide", body(&["Text"]));
+    world.pages.share(&page, false);
+    let marked = format!("---\nnotion_page_id: {page}\n---\n# Guide\n\nText\n");
+    world.repo.put("docs/elsewhere.md", Some(&marked));
+    world.settle();
+    assert_eq!(world.live(), 0);
+    world.pages.share(&page, true);
+    world.pages.edit_body(&page, |_| ());
+    world.pass(10);
+    world.settle();
+    assert_eq!(world.live(), 1);
+    assert!(world.repo.pulls("open").is_empty(), "no second file");
+    assert_eq!(world.pages.live(), [page]);
+}
+
+#[test]
+fn a_merged_resolution_of_a_title_reaches_the_page() {
+    let (world, page) = paired(|_| {});
+    world.pages.set(&page, "title", Value::text("From Notion"));
+    world
+        .repo
+        .put("docs/guide.md", Some(&FILE.replace("Guide", "From GitHub")));
+    world.settle();
+    assert_eq!(world.conflicts(), 1);
+    let pull = world.repo.pulls("open")[0];
+    world.repo.edit_pull(pull, &FILE.replace("Guide", "Both"));
+    world.repo.merge(pull);
+    world.pass(10);
+    world.settle();
+    assert_eq!(world.pages.field(&page, "title"), Value::text("Both"));
+    assert_eq!(world.conflicts(), 0);
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn a_page_that_moved_on_after_publishing_is_another_conflict() {
+    for resolution in ["Both", "First."] {
+        let (world, page) = paired(|_| {});
+        world
+            .pages
+            .edit_body(&page, |body| rewrite(body, "First.", "N1"));
+        world
+            .repo
+            .put("docs/guide.md", Some(&FILE.replace("First.", "G1")));
+        world.settle();
+        let pull = world.repo.pulls("open")[0];
+        world
+            .repo
+            .edit_pull(pull, &FILE.replace("First.", resolution));
+        world.repo.merge(pull);
+        world
+            .pages
+            .edit_body(&page, |body| rewrite(body, "N1", "N2"));
+        world.pass(10);
+        world.settle();
+        assert_eq!(world.conflicts(), 1, "{resolution}");
+        assert_eq!(plain(&world.pages.body(&page))[0], "N2");
+        assert!(
+            world
+                .repo
+                .file("docs/guide.md")
+                .unwrap()
+                .contains(resolution)
+        );
+    }
+}
+
+#[test]
+fn an_outage_is_waited_for() {
+    let (world, page) = paired(|_| {});
+    world.repo.fail([ModelFault::LostBefore; 6]);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First.", "N"));
+    world.poll();
+    let state = State::new(&*world.store);
+    let open = block_on(state.open_operations(&world.mapping.id)).unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].value.attempts, 1, "not again and again in one tick");
+    world.settle();
+    assert!(world.repo.file("docs/guide.md").unwrap().contains("N"));
+    let ops = block_on(state.operations_of(&world.records()[0].id)).unwrap();
+    assert!(ops.iter().all(|op| op.state != OpState::Dead));
+}
+
+#[test]
+fn a_stopped_run_is_not_repeated_at_once() {
+    let mut world = World::new(documents(Policy::ManualReview));
+    world.mapping.delete_by_proposal = false;
+    world.restart();
+    for index in 0..4 {
+        world.repo.put(
+            &format!("docs/f{index}.md"),
+            Some(&format!("# F{index}\n\nText\n")),
+        );
+    }
+    world.settle();
+    world.pass(10);
+    world.guard(Guard {
+        removals: 1,
+        removal_percent: 1,
+        ..Guard::default()
+    });
+    for page in world.pages.live() {
+        world.pages.trash(&page, true);
+    }
+    let tick = world.sweep();
+    assert!(tick.mappings[0].guard.is_some());
+    let now = notion_sync_core::clock::Clock::now(&*world.clock);
+    assert!(tick.next_due.unwrap() > now);
+    assert_eq!(world.repo.paths().len(), 4);
+}
+
+#[test]
+fn an_option_without_a_class_is_reported_and_changes_nothing() {
+    let (world, page, number) = task();
+    world.pages.set(&page, "state", Value::text("Parked"));
+    world.pass(5);
+    world.settle();
+    assert_eq!(world.repo.issue(number, "state"), Value::text("open"));
+    let problem = world.records()[0].problem.clone().unwrap();
+    assert!(problem.message.contains("class"), "{}", problem.message);
+}

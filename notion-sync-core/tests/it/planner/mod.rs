@@ -1,0 +1,33 @@
+//! Properties of the planner: random worlds from tiny pools, so that collisions are common.
+//!
+//! Cases are multiplied by the environment variable `NOTION_SYNC_CASES`. A failure prints its
+//! smallest world; `PROPTEST_RNG_SEED` (with `PROPTEST_RNG_ALGORITHM=cc`) repeats a whole run.
+
+mod decisions;
+mod dry_run;
+
+mod executor;
+mod failures;
+
+mod rest;
+mod swap;
+mod tokens;
+mod world;
+
+use proptest::prelude::ProptestConfig;
+
+/// A configuration of `base` cases, times the factor of the environment.
+fn config(base: u32) -> ProptestConfig {
+    let factor = std::env::var("NOTION_SYNC_CASES")
+        .ok()
+        .and_then(|text| text.parse::<u32>().ok())
+        .unwrap_or(1);
+    let cases = base.saturating_mul(factor);
+    println!("{cases} cases");
+    ProptestConfig {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 20_000,
+        ..ProptestConfig::default()
+    }
+}

@@ -1,0 +1,353 @@
+//! What lies in a store under the sealing, and how keys change.
+
+use std::sync::Arc;
+
+use notion_sync_core::ErrorKind;
+use notion_sync_core::store::{Change, Expect, Query, Store, Table};
+use notion_sync_store::{Backing, KeyRing, MemoryStore, Reseal, Sealed};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::scratch::{body, contains, put, ring, run, secret};
+
+const TEXT: &[u8] = b"Salary of Ada: 120000";
+
+fn both(active: &SecretString, previous: &[&SecretString]) -> KeyRing {
+    let list: Vec<_> = previous.iter().map(|key| key.expose_secret()).collect();
+    KeyRing::parse(active, Some(&SecretString::from(list.join(",")))).unwrap()
+}
+
+async fn frame(store: &MemoryStore, table: Table, key: &str) -> Vec<u8> {
+    let items = store.frames(table, &[key.to_owned()]).await.unwrap();
+    items[0].body.clone()
+}
+
+async fn set_frame(store: &MemoryStore, table: Table, key: &str, body: Vec<u8>) {
+    let change = Change::Put {
+        table,
+        key: key.to_owned(),
+        expect: Expect::Any,
+        indexes: Vec::new(),
+        body,
+    };
+    store.commit_frames(vec![change]).await.unwrap();
+}
+
+#[test]
+fn bodies_lie_sealed_and_the_same_body_never_looks_the_same() {
+    run(async {
+        let below = Arc::new(MemoryStore::new());
+        let store = Sealed::open(Arc::clone(&below), ring(&secret()))
+            .await
+            .unwrap();
+        for key in ["a", "b"] {
+            store
+                .commit(vec![put(Table::Record, key, TEXT)])
+                .await
+                .unwrap();
+        }
+        let (a, b) = (
+            frame(&below, Table::Record, "a").await,
+            frame(&below, Table::Record, "b").await,
+        );
+        assert_ne!(a, b);
+        for frame in [a, b] {
+            assert!(!contains(&frame, &TEXT[..6]));
+        }
+    });
+}
+
+#[test]
+fn neither_form_is_taken_for_the_other() {
+    run(async {
+        let below = Arc::new(MemoryStore::new());
+        let store = Sealed::open(Arc::clone(&below), ring(&secret()))
+            .await
+            .unwrap();
+        store
+            .commit(vec![put(Table::Record, "sealed", TEXT)])
+            .await
+            .unwrap();
+        // Somebody writes past the layer.
+        below
+            .commit(vec![put(Table::Record, "plain", TEXT)])
+            .await
+            .unwrap();
+        for (error, hint) in [
+            (store.get(Table::Record, "plain").await, "adopt"),
+            (below.get(Table::Record, "sealed").await, "ENCRYPTION_KEY"),
+        ] {
+            let error = error.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Sealed);
+            assert!(error.remedy_text().unwrap().contains(hint), "{error}");
+        }
+        let both = ["sealed", "plain"].map(str::to_owned);
+        assert!(store.get_many(Table::Record, &both).await.is_err());
+        assert!(below.get_many(Table::Record, &both).await.is_err());
+    });
+}
+
+#[test]
+fn an_unknown_or_missing_marker_is_refused() {
+    run(async {
+        let below = Arc::new(MemoryStore::new());
+        let store = Sealed::open(Arc::clone(&below), ring(&secret()))
+            .await
+            .unwrap();
+        for bytes in [vec![], vec![2], vec![255; 80]] {
+            set_frame(&below, Table::Record, "a", bytes).await;
+            for error in [
+                store.get(Table::Record, "a").await.unwrap_err(),
+                below.get(Table::Record, "a").await.unwrap_err(),
+            ] {
+                assert_eq!(error.kind(), ErrorKind::Store, "{error}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_body_that_is_moved_to_another_item_does_not_open() {
+    run(async {
+        let below = Arc::new(MemoryStore::new());
+        let store = Sealed::open(Arc::clone(&below), ring(&secret()))
+            .await
+            .unwrap();
+        store
+            .commit(vec![put(Table::Record, "a", TEXT)])
+            .await
+            .unwrap();
+        let frame = frame(&below, Table::Record, "a").await;
+        for (table, key) in [(Table::Record, "b"), (Table::Claim, "a")] {
+            set_frame(&below, table, key, frame.clone()).await;
+            let error = store.get(table, key).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Sealed, "{error}");
+        }
+        assert_eq!(body(&store, Table::Record, "a").await, Some(TEXT.to_vec()));
+    });
+}
+
+#[test]
+fn keys_rotate_without_losing_anything() {
+    run(async {
+        let (old, new) = (secret(), secret());
+        let below = Arc::new(MemoryStore::new());
+        let store = Sealed::open(Arc::clone(&below), ring(&old)).await.unwrap();
+        // More than one page of a sweep.
+        for number in 0..250 {
+            let key = format!("old-{number:03}");
+            store
+                .commit(vec![put(Table::Record, &key, TEXT)])
+                .await
+                .unwrap();
+        }
+        drop(store);
+
+        // The old key reads, the new one writes.
+        let store = Sealed::open(Arc::clone(&below), both(&new, &[&old]))
+            .await
+            .unwrap();
+        assert_eq!(
+            body(&store, Table::Record, "old-007").await,
+            Some(TEXT.to_vec())
+        );
+        store
+            .commit(vec![put(Table::Record, "new", TEXT)])
+            .await
+            .unwrap();
+        store
+            .commit(vec![put(Table::Record, "old-008", TEXT)])
+            .await
+            .unwrap();
+        drop(store);
+
+        // Until the sweep both are needed, and opening says so at once.
+        for key in [&old, &new] {
+            let error = Sealed::open(Arc::clone(&below), ring(key))
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Sealed, "{error}");
+        }
+
+        let store = Sealed::open(Arc::clone(&below), both(&new, &[&old]))
+            .await
+            .unwrap();
+        let question = Query {
+            table: Table::Record,
+            name: "by-state",
+            key: "open",
+            after: None,
+            limit: 1_000,
+        };
+        let indexed = below.query(question).await.unwrap();
+        assert_eq!(indexed.len(), 251);
+        let before = below.get_versions().await;
+        let expected = Reseal {
+            rewritten: 249,
+            kept: 2,
+        };
+        assert_eq!(store.reseal_all().await.unwrap(), expected);
+        assert_eq!(below.get_versions().await, before);
+        assert_eq!(below.query(question).await.unwrap(), indexed);
+        assert_eq!(
+            store.reseal_all().await.unwrap(),
+            Reseal {
+                rewritten: 0,
+                kept: 251
+            }
+        );
+        drop(store);
+
+        // Now the new key is enough, and the old one no longer opens anything.
+        let store = Sealed::open(Arc::clone(&below), ring(&new)).await.unwrap();
+        for hit in &indexed {
+            assert_eq!(
+                body(&store, Table::Record, &hit.key).await,
+                Some(TEXT.to_vec())
+            );
+        }
+        let error = Sealed::open(Arc::clone(&below), ring(&old))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Sealed);
+    });
+}
+
+#[test]
+fn a_sweep_of_one_table_leaves_the_others_and_the_keys() {
+    run(async {
+        let (old, new) = (secret(), secret());
+        let below = Arc::new(MemoryStore::new());
+        let store = Sealed::open(Arc::clone(&below), ring(&old)).await.unwrap();
+        for table in [Table::Record, Table::Content] {
+            store.commit(vec![put(table, "a", TEXT)]).await.unwrap();
+        }
+        let store = Sealed::open(Arc::clone(&below), both(&new, &[&old]))
+            .await
+            .unwrap();
+        let content = frame(&below, Table::Content, "a").await;
+        let done = store.reseal(Table::Record).await.unwrap();
+        assert_eq!(done.rewritten, 1);
+        assert_eq!(frame(&below, Table::Content, "a").await, content);
+        assert!(Sealed::open(Arc::clone(&below), ring(&new)).await.is_err());
+    });
+}
+
+#[test]
+fn a_sweep_stops_at_what_it_cannot_open_and_keeps_the_keys() {
+    run(async {
+        let (old, new) = (secret(), secret());
+        let below = Arc::new(MemoryStore::new());
+        let store = Sealed::open(Arc::clone(&below), ring(&old)).await.unwrap();
+        store
+            .commit(vec![put(Table::Record, "a", TEXT)])
+            .await
+            .unwrap();
+        let mut broken = frame(&below, Table::Record, "a").await;
+        *broken.last_mut().unwrap() ^= 1;
+        set_frame(&below, Table::Record, "b", broken).await;
+        let store = Sealed::open(Arc::clone(&below), both(&new, &[&old]))
+            .await
+            .unwrap();
+        let error = store.reseal_all().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Sealed);
+        assert!(error.to_string().contains("key b"), "{error}");
+        assert!(Sealed::open(Arc::clone(&below), ring(&new)).await.is_err());
+        assert_eq!(body(&store, Table::Record, "a").await, Some(TEXT.to_vec()));
+    });
+}
+
+#[test]
+fn a_store_without_keys_is_adopted_also_after_a_crash_half_way() {
+    run(async {
+        let key = secret();
+        let below = Arc::new(MemoryStore::new());
+        for name in ["a", "b", "c"] {
+            below
+                .commit(vec![put(Table::Record, name, TEXT)])
+                .await
+                .unwrap();
+        }
+        let error = Sealed::open(Arc::clone(&below), ring(&key))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Sealed);
+        assert!(error.remedy_text().unwrap().contains("adopt"), "{error}");
+
+        let (_, done) = Sealed::adopt(Arc::clone(&below), ring(&key)).await.unwrap();
+        assert_eq!(done.rewritten, 3);
+        // As if the first run had ended before the last item.
+        set_frame(&below, Table::Record, "c", [&[0], TEXT].concat()).await;
+        let (store, done) = Sealed::adopt(Arc::clone(&below), ring(&key)).await.unwrap();
+        assert_eq!((done.rewritten, done.kept), (1, 2));
+        for name in ["a", "b", "c"] {
+            assert_eq!(body(&store, Table::Record, name).await, Some(TEXT.to_vec()));
+            assert!(!contains(
+                &frame(&below, Table::Record, name).await,
+                &TEXT[..6]
+            ));
+        }
+    });
+}
+
+#[test]
+fn the_items_of_the_sealing_itself_are_out_of_reach() {
+    run(async {
+        let key = secret();
+        let store = Sealed::open(Arc::new(MemoryStore::new()), ring(&key))
+            .await
+            .unwrap();
+        let name = format!("sealing/{}", ring(&key).active());
+        let delete = Change::Delete {
+            table: Table::Setting,
+            key: name.clone(),
+            expect: Expect::Any,
+        };
+        for change in [put(Table::Setting, &name, b"x"), delete] {
+            let error = store.commit(vec![change]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+        // The same name elsewhere, and its neighbours here, are anybody's.
+        for (table, free) in [
+            (Table::Record, name.as_str()),
+            (Table::Setting, "sealing"),
+            (Table::Setting, "sealinh"),
+        ] {
+            store.commit(vec![put(table, free, b"x")]).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn nothing_that_is_printed_contains_a_key_or_a_body() {
+    run(async {
+        let key = secret();
+        let store = Sealed::open(Arc::new(MemoryStore::new()), ring(&key))
+            .await
+            .unwrap();
+        store
+            .commit(vec![put(Table::Record, "a", TEXT)])
+            .await
+            .unwrap();
+        let shown = format!("{store:?} {:?}", store.get(Table::Record, "a").await);
+        assert!(shown.contains(&ring(&key).active().to_string()));
+        assert!(!shown.contains(key.expose_secret()));
+        assert!(!shown.contains("Salary"));
+    });
+}
+
+/// Versions of all records.
+trait Versions {
+    async fn get_versions(&self) -> Vec<(String, u64)>;
+}
+
+impl Versions for MemoryStore {
+    async fn get_versions(&self) -> Vec<(String, u64)> {
+        let mut versions = Vec::new();
+        for key in self.keys(Table::Record, None, 1_000).await.unwrap() {
+            for item in self.frames(Table::Record, &[key]).await.unwrap() {
+                versions.push((item.key, item.version));
+            }
+        }
+        versions
+    }
+}

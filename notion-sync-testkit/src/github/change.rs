@@ -1,0 +1,201 @@
+//! What differs between two trees, and how two changed trees become one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::object::{Entry, Mode, ObjectId};
+use super::objects::{DEEPEST, Files, ObjectStore};
+
+/// One file that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) path: String,
+    /// Where the file stood before, for a rename.
+    pub(crate) previous: Option<String>,
+    pub(crate) old: Option<Entry>,
+    pub(crate) new: Option<Entry>,
+}
+
+impl Change {
+    /// The word of the API for it.
+    pub(crate) fn status(&self) -> &'static str {
+        match (&self.previous, &self.old, &self.new) {
+            (Some(_), ..) => "renamed",
+            (None, None, _) => "added",
+            (None, Some(_), None) => "removed",
+            (None, Some(old), Some(new)) if old.id == new.id => "changed",
+            (None, Some(_), Some(_)) => "modified",
+        }
+    }
+}
+
+/// The files that differ between two trees, ordered by path. A file that vanished and one with the
+/// same content that appeared are one rename.
+pub(crate) fn changes(
+    store: &ObjectStore,
+    old: Option<ObjectId>,
+    new: Option<ObjectId>,
+) -> Vec<Change> {
+    let mut found = Vec::new();
+    descend(store, old, new, "", 0, &mut found);
+    let mut gone: BTreeMap<ObjectId, Vec<usize>> = BTreeMap::new();
+    for (index, change) in found.iter().enumerate() {
+        if let (Some(old), None) = (change.old, change.new)
+            && store
+                .blob(&old.id)
+                .is_some_and(|content| !content.is_empty())
+        {
+            gone.entry(old.id).or_default().push(index);
+        }
+    }
+    for indices in gone.values_mut() {
+        indices.reverse();
+    }
+    let mut dropped = BTreeSet::new();
+    for index in 0..found.len() {
+        let change = &found[index];
+        let (None, Some(new)) = (change.old, change.new) else {
+            continue;
+        };
+        if let Some(from) = gone.get_mut(&new.id).and_then(Vec::pop) {
+            dropped.insert(from);
+            let (path, old) = (found[from].path.clone(), found[from].old);
+            found[index].previous = Some(path);
+            found[index].old = old;
+        }
+    }
+    let mut index = 0;
+    found.retain(|_| {
+        index += 1;
+        !dropped.contains(&(index - 1))
+    });
+    found.sort_by(|left, right| left.path.cmp(&right.path));
+    found
+}
+
+fn descend(
+    store: &ObjectStore,
+    old: Option<ObjectId>,
+    new: Option<ObjectId>,
+    prefix: &str,
+    depth: usize,
+    found: &mut Vec<Change>,
+) {
+    if old == new || depth > DEEPEST {
+        return;
+    }
+    let before = old.and_then(|id| store.tree(&id)).unwrap_or_default();
+    let after = new.and_then(|id| store.tree(&id)).unwrap_or_default();
+    let names: BTreeSet<&String> = before.entries.keys().chain(after.entries.keys()).collect();
+    for name in names {
+        let (old, new) = (
+            before.entries.get(name).copied(),
+            after.entries.get(name).copied(),
+        );
+        if old == new {
+            continue;
+        }
+        let path = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}/{name}")
+        };
+        let directory = |entry: Option<Entry>| {
+            entry
+                .filter(|entry| entry.mode == Mode::Directory)
+                .map(|entry| entry.id)
+        };
+        let file = |entry: Option<Entry>| entry.filter(|entry| entry.mode != Mode::Directory);
+        if directory(old).is_some() || directory(new).is_some() {
+            descend(
+                store,
+                directory(old),
+                directory(new),
+                &path,
+                depth + 1,
+                found,
+            );
+        }
+        if file(old).is_some() || file(new).is_some() {
+            found.push(Change {
+                path,
+                previous: None,
+                old: file(old),
+                new: file(new),
+            });
+        }
+    }
+}
+
+/// Edits of files by path; `None` removes.
+pub(crate) type EntryEdits = BTreeMap<String, Option<Entry>>;
+
+/// What must be edited in `ours` so that it holds what `theirs` changed since `base`, file by file.
+/// `Err` names the files that both sides changed differently.
+pub(crate) fn merge_edits(
+    store: &ObjectStore,
+    base: Option<ObjectId>,
+    ours: ObjectId,
+    theirs: ObjectId,
+) -> Result<EntryEdits, Vec<String>> {
+    let base_files = base.map(|id| store.files(&id)).unwrap_or_default();
+    let ours_files = store.files(&ours);
+    let theirs_files = store.files(&theirs);
+    let mut edits = EntryEdits::new();
+    let mut conflicts = Vec::new();
+    let names: BTreeSet<&String> = base_files.keys().chain(theirs_files.keys()).collect();
+    for path in names {
+        let (was, here, there) = (
+            base_files.get(path),
+            ours_files.get(path),
+            theirs_files.get(path),
+        );
+        if was == there || here == there {
+            continue;
+        }
+        if was == here {
+            edits.insert(path.clone(), there.copied());
+            continue;
+        }
+        conflicts.push(path.clone());
+    }
+    if conflicts.is_empty() {
+        conflicts = clashes(&ours_files, &edits);
+    }
+    if conflicts.is_empty() {
+        Ok(edits)
+    } else {
+        Err(conflicts)
+    }
+}
+
+/// Paths that would be a file and a directory at once.
+fn clashes(files: &Files, edits: &EntryEdits) -> Vec<String> {
+    let mut merged: BTreeSet<&str> = files.keys().map(String::as_str).collect();
+    for (path, entry) in edits {
+        if entry.is_some() {
+            merged.insert(path);
+        } else {
+            merged.remove(path.as_str());
+        }
+    }
+    edits
+        .iter()
+        .filter(|(_, entry)| entry.is_some())
+        .flat_map(|(path, _)| path.match_indices('/').map(|(at, _)| &path[..at]))
+        .filter(|directory| merged.contains(directory))
+        .chain(
+            edits
+                .iter()
+                .filter(|(_, entry)| entry.is_some())
+                .map(|(path, _)| path.as_str())
+                .filter(|path| {
+                    let below = format!("{path}/");
+                    merged
+                        .range(below.as_str()..)
+                        .next()
+                        .is_some_and(|next| next.starts_with(&below))
+                }),
+        )
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,136 @@
+//! What the emulator alone offers below `/_emulator/`: the gestures people have no API for.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::emulator::Request;
+
+use super::refusal::Refusal;
+use super::service::GithubEmulator;
+use super::world::GithubSettings;
+
+/// A gesture, as `POST /_emulator/github/gesture` takes it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "gesture", deny_unknown_fields)]
+enum Gesture {
+    DeleteIssue {
+        repository: String,
+        number: u64,
+    },
+    TransferIssue {
+        repository: String,
+        number: u64,
+        target: String,
+        login: String,
+    },
+    RenameRepository {
+        repository: String,
+        name: String,
+    },
+    ResetBranch {
+        repository: String,
+        branch: String,
+        target: String,
+        login: String,
+    },
+    Commit {
+        repository: String,
+        branch: String,
+        login: String,
+        message: String,
+        files: std::collections::BTreeMap<String, Option<String>>,
+    },
+    RaceMerges {
+        times: u32,
+    },
+}
+
+type ControlAnswer = Result<(u16, Value), Refusal>;
+
+/// Follows a control route. `None` when there is none of that path.
+pub(crate) fn route(
+    emulator: &mut GithubEmulator,
+    request: &Request,
+    now: DateTime<Utc>,
+) -> Option<ControlAnswer> {
+    match (request.method().as_str(), request.uri().path()) {
+        ("GET", "/_emulator/github/world") => Some(
+            serde_json::to_value(emulator.world())
+                .map(|world| (200, world))
+                .map_err(unreadable),
+        ),
+        ("GET", "/_emulator/github/settings") => Some(
+            serde_json::to_value(&emulator.state.settings)
+                .map(|settings| (200, settings))
+                .map_err(unreadable),
+        ),
+        ("PUT", "/_emulator/github/settings") => Some(
+            serde_json::from_slice::<GithubSettings>(request.body())
+                .map_err(unreadable)
+                .map(|settings| {
+                    emulator.state.settings = settings;
+                    (200, json!({}))
+                }),
+        ),
+        ("POST", "/_emulator/github/gesture") => Some(
+            serde_json::from_slice(request.body())
+                .map_err(unreadable)
+                .and_then(|gesture| perform(emulator, gesture, now)),
+        ),
+        _ => None,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn unreadable(error: serde_json::Error) -> Refusal {
+    Refusal::new(400, error.to_string())
+}
+
+fn perform(emulator: &mut GithubEmulator, gesture: Gesture, now: DateTime<Utc>) -> ControlAnswer {
+    let body = match gesture {
+        Gesture::DeleteIssue { repository, number } => {
+            emulator.delete_issue(&repository, number)?;
+            json!({})
+        }
+        Gesture::TransferIssue {
+            repository,
+            number,
+            target,
+            login,
+        } => {
+            json!({"number": emulator.transfer_issue(&repository, number, &target, &login, now)?})
+        }
+        Gesture::RenameRepository { repository, name } => {
+            emulator.rename_repository(&repository, &name, now)?;
+            json!({})
+        }
+        Gesture::ResetBranch {
+            repository,
+            branch,
+            target,
+            login,
+        } => {
+            emulator.reset_branch(&repository, &branch, &target, &login, now)?;
+            json!({})
+        }
+        Gesture::Commit {
+            repository,
+            branch,
+            login,
+            message,
+            files,
+        } => {
+            let edits: Vec<(&str, Option<&str>)> = files
+                .iter()
+                .map(|(path, text)| (path.as_str(), text.as_deref()))
+                .collect();
+            json!({"sha": emulator.commit(&repository, &branch, &login, &message, &edits, now)?.to_string()})
+        }
+        Gesture::RaceMerges { times } => {
+            emulator.race_next_merges(times);
+            json!({})
+        }
+    };
+    Ok((200, body))
+}

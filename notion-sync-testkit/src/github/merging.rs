@@ -1,0 +1,405 @@
+//! Merging pull requests.
+
+use chrono::{DateTime, Utc};
+
+use super::account::{Actor, Role};
+use super::change;
+use super::history;
+use super::object::{Commit, ObjectId};
+use super::refs::WEB_SIGNATURE;
+use super::refusal::Refusal;
+use super::repository::{Pull, Repository, Review};
+use super::state::State;
+
+/// How a pull request is merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MergeMethod {
+    /// A commit with two parents.
+    Merge,
+    /// One commit with everything.
+    Squash,
+    /// Every commit again, on top of the base.
+    Rebase,
+}
+
+impl MergeMethod {
+    /// The method with this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "merge" => Some(Self::Merge),
+            "squash" => Some(Self::Squash),
+            "rebase" => Some(Self::Rebase),
+            _ => None,
+        }
+    }
+
+    /// The word of the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::Squash => "squash",
+            Self::Rebase => "rebase",
+        }
+    }
+}
+
+/// What the service says about merging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mergeability {
+    pub(crate) mergeable: Option<bool>,
+    pub(crate) state: &'static str,
+}
+
+/// Words for one merge.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MergeWords {
+    pub(crate) title: Option<String>,
+    pub(crate) message: Option<String>,
+    /// The head the caller has seen.
+    pub(crate) sha: Option<String>,
+}
+
+fn not_mergeable() -> Refusal {
+    Refusal::new(405, "Pull Request is not mergeable")
+}
+
+fn message(title: &str, body: Option<&str>) -> String {
+    match body {
+        Some(body) if !body.is_empty() => format!("{title}\n\n{body}"),
+        _ => title.to_owned(),
+    }
+}
+
+/// What merging `theirs` into `ours` would edit, or the paths in conflict.
+pub(crate) fn merge_plan(
+    repo: &Repository,
+    ours: ObjectId,
+    theirs: ObjectId,
+) -> Result<change::EntryEdits, Vec<String>> {
+    let base =
+        history::merge_base(&repo.objects, ours, theirs).and_then(|id| repo.objects.tree_of(&id));
+    let (Some(left), Some(right)) = (repo.objects.tree_of(&ours), repo.objects.tree_of(&theirs))
+    else {
+        return Err(Vec::new());
+    };
+    change::merge_edits(&repo.objects, base, left, right)
+}
+
+impl State {
+    /// What stands in the way of merging, apart from conflicts.
+    pub(crate) fn blocked(&self, repo: &Repository, pull: &Pull) -> Option<Refusal> {
+        let protection = repo.protected.get(&pull.base)?;
+        if let Some(check) = protection.required_checks.first() {
+            return Some(Refusal::new(
+                405,
+                format!("Required status check \"{check}\" is expected."),
+            ));
+        }
+        let mut latest: std::collections::BTreeMap<&str, &Review> =
+            std::collections::BTreeMap::new();
+        for review in pull
+            .reviews
+            .iter()
+            .filter(|review| review.state != "COMMENTED" && review.state != "PENDING")
+        {
+            latest.insert(&review.author, review);
+        }
+        let may_approve = |login: &str| self.role(repo, login) >= Some(Role::Write);
+        if latest
+            .values()
+            .any(|review| review.state == "CHANGES_REQUESTED" && may_approve(&review.author))
+        {
+            return Some(Refusal::new(
+                405,
+                "Changes were requested by a reviewer with write access.",
+            ));
+        }
+        let approvals = latest
+            .values()
+            .filter(|review| review.state == "APPROVED" && may_approve(&review.author))
+            .count();
+        if approvals < protection.approvals as usize {
+            return Some(Refusal::new(
+                405,
+                format!(
+                    "At least {} approving review is required by reviewers with write access.",
+                    protection.approvals
+                ),
+            ));
+        }
+        None
+    }
+
+    /// Whether and how it could be merged now, without the delay of the background job.
+    pub(crate) fn mergeability(&self, repository: u64, number: u64) -> Mergeability {
+        let unknown = Mergeability {
+            mergeable: None,
+            state: "unknown",
+        };
+        let Some(repo) = self.repositories.get(&repository) else {
+            return unknown;
+        };
+        let Some((issue, pull)) = repo.pull(number) else {
+            return unknown;
+        };
+        let Some(base) = repo.branch(&pull.base) else {
+            return unknown;
+        };
+        if !issue.open {
+            return unknown;
+        }
+        let clean = merge_plan(repo, base, pull.head_sha).is_ok();
+        let state = match clean {
+            false => "dirty",
+            true if pull.draft => "draft",
+            true if self.blocked(repo, pull).is_some() => "blocked",
+            true => "clean",
+        };
+        Mergeability {
+            mergeable: Some(clean),
+            state,
+        }
+    }
+
+    /// As [`State::mergeability`], but unknown for the first reads after a branch moved.
+    pub(crate) fn poll_mergeability(&mut self, repository: u64, number: u64) -> Mergeability {
+        let polls = self.settings.mergeable_polls;
+        let tip = self.repositories.get(&repository).and_then(|repo| {
+            let (_, pull) = repo.pull(number)?;
+            Some((pull.head_sha, repo.branch(&pull.base)?))
+        });
+        if let Ok(pull) = self.pull_mut(repository, number)
+            && tip.is_some()
+        {
+            if pull.polled != tip {
+                pull.polled = tip;
+                pull.polls = polls;
+            }
+            if pull.polls > 0 {
+                pull.polls -= 1;
+                return Mergeability {
+                    mergeable: None,
+                    state: "unknown",
+                };
+            }
+        }
+        self.mergeability(repository, number)
+    }
+
+    /// Merges a pull request and returns the new tip of the base.
+    pub(crate) fn merge_pull(
+        &mut self,
+        repository: u64,
+        number: u64,
+        method: MergeMethod,
+        words: &MergeWords,
+        actor: &Actor,
+        now: DateTime<Utc>,
+    ) -> Result<ObjectId, Refusal> {
+        let repo = self.repository(repository)?;
+        let (issue, pull) = repo.pull(number).ok_or_else(Refusal::not_found)?;
+        if words
+            .sha
+            .as_deref()
+            .is_some_and(|sha| !pull.head_sha.to_string().eq_ignore_ascii_case(sha))
+        {
+            return Err(Refusal::new(
+                409,
+                "Head branch was modified. Review and try the merge again.",
+            ));
+        }
+        if !issue.open || pull.draft {
+            return Err(not_mergeable());
+        }
+        if !repo.merge_methods.contains(method.as_str()) {
+            let name = match method {
+                MergeMethod::Merge => "Merge commits",
+                MergeMethod::Squash => "Squash merges",
+                MergeMethod::Rebase => "Rebase merges",
+            };
+            return Err(Refusal::new(
+                405,
+                format!("{name} are not allowed on this repository."),
+            ));
+        }
+        if let Some(refusal) = self.blocked(repo, pull) {
+            return Err(refusal);
+        }
+        let base = repo.branch(&pull.base).ok_or_else(not_mergeable)?;
+        let (head, head_name, base_name) = (pull.head_sha, pull.head.clone(), pull.base.clone());
+        let (owner, pull_title, pull_body) =
+            (repo.owner.clone(), issue.title.clone(), issue.body.clone());
+        merge_plan(repo, base, head).map_err(|_| not_mergeable())?;
+        let commits = history::log(&repo.objects, head, Some(base));
+        let author = self.signature(actor, now);
+        let web = Self::web_flow(now);
+        let signature = Some(WEB_SIGNATURE.to_owned());
+        let tip = match method {
+            MergeMethod::Merge => {
+                let title = words.title.clone().unwrap_or_else(|| {
+                    format!("Merge pull request #{number} from {owner}/{head_name}")
+                });
+                let message = message(&title, words.message.as_deref().or(Some(&pull_title)));
+                let tree = self.merged_tree(repository, base, head)?;
+                let commit = Commit {
+                    tree,
+                    parents: vec![base, head],
+                    author,
+                    committer: web,
+                    signature,
+                    message,
+                };
+                self.repository_mut(repository)?
+                    .objects
+                    .insert(commit.object())
+            }
+            MergeMethod::Squash => {
+                let single = (commits.len() == 1).then(|| commits[0].1.message.clone());
+                let (default_title, default_body) = match single {
+                    Some(text) => {
+                        let (title, body) = text.split_once('\n').unwrap_or((&text, ""));
+                        (title.to_owned(), body.trim().to_owned())
+                    }
+                    None => {
+                        let list = commits
+                            .iter()
+                            .rev()
+                            .map(|(_, commit)| format!("* {}", commit.message.trim_end()));
+                        (pull_title.clone(), list.collect::<Vec<_>>().join("\n\n"))
+                    }
+                };
+                let title = words
+                    .title
+                    .clone()
+                    .unwrap_or_else(|| format!("{default_title} (#{number})"));
+                let message = message(
+                    &title,
+                    Some(words.message.as_deref().unwrap_or(&default_body)),
+                );
+                let tree = self.merged_tree(repository, base, head)?;
+                let commit = Commit {
+                    tree,
+                    parents: vec![base],
+                    author,
+                    committer: web,
+                    signature,
+                    message,
+                };
+                self.repository_mut(repository)?
+                    .objects
+                    .insert(commit.object())
+            }
+            MergeMethod::Rebase => {
+                let mut onto = base;
+                for (id, commit) in commits
+                    .into_iter()
+                    .rev()
+                    .filter(|(_, commit)| commit.parents.len() < 2)
+                {
+                    onto = self.replay(repository, onto, id, commit, &web)?;
+                }
+                onto
+            }
+        };
+        self.pull_mut(repository, number)?.base_sha = base;
+        self.mark_merged(repository, number, tip, actor, now)?;
+        self.set_ref(
+            repository,
+            &format!("refs/heads/{base_name}"),
+            Some(tip),
+            actor,
+            now,
+        )?;
+        if self.repository(repository)?.default_branch == base_name {
+            self.close_mentioned(
+                repository,
+                pull_body.as_deref().unwrap_or_default(),
+                Some(tip),
+                actor,
+                now,
+            )?;
+        }
+        if self.repository(repository)?.delete_branch_on_merge {
+            self.set_ref(
+                repository,
+                &format!("refs/heads/{head_name}"),
+                None,
+                actor,
+                now,
+            )?;
+        }
+        Ok(tip)
+    }
+
+    /// A merge commit of `theirs` into `ours`, signed by the service. The caller has checked that
+    /// there is no conflict.
+    pub(crate) fn merge_commit(
+        &mut self,
+        repository: u64,
+        ours: ObjectId,
+        theirs: ObjectId,
+        message: &str,
+        actor: &Actor,
+        now: DateTime<Utc>,
+    ) -> Result<ObjectId, Refusal> {
+        let tree = self.merged_tree(repository, ours, theirs)?;
+        let commit = Commit {
+            tree,
+            parents: vec![ours, theirs],
+            author: self.signature(actor, now),
+            committer: Self::web_flow(now),
+            signature: Some(WEB_SIGNATURE.to_owned()),
+            message: message.to_owned(),
+        };
+        Ok(self
+            .repository_mut(repository)?
+            .objects
+            .insert(commit.object()))
+    }
+
+    /// The tree of two commits merged.
+    pub(crate) fn merged_tree(
+        &mut self,
+        repository: u64,
+        ours: ObjectId,
+        theirs: ObjectId,
+    ) -> Result<ObjectId, Refusal> {
+        let repo = self.repository_mut(repository)?;
+        let edits =
+            merge_plan(repo, ours, theirs).map_err(|_| Refusal::new(409, "Merge conflict"))?;
+        let tree = repo.objects.tree_of(&ours).ok_or_else(not_mergeable)?;
+        Ok(repo.objects.edit(&tree, &edits))
+    }
+
+    pub(crate) fn replay(
+        &mut self,
+        repository: u64,
+        onto: ObjectId,
+        id: ObjectId,
+        commit: Commit,
+        committer: &super::object::Signature,
+    ) -> Result<ObjectId, Refusal> {
+        let repo = self.repository_mut(repository)?;
+        let before = commit
+            .parents
+            .first()
+            .and_then(|parent| repo.objects.tree_of(parent));
+        let tree = repo.objects.tree_of(&onto).ok_or_else(not_mergeable)?;
+        let edits = change::merge_edits(&repo.objects, before, tree, commit.tree)
+            .map_err(|_| not_mergeable())?;
+        if commit.parents.first() == Some(&onto) && commit.signature.is_none() {
+            return Ok(id);
+        }
+        let tree = repo.objects.edit(&tree, &edits);
+        let copy = Commit {
+            tree,
+            parents: vec![onto],
+            committer: committer.clone(),
+            signature: None,
+            ..commit
+        };
+        Ok(repo.objects.insert(copy.object()))
+    }
+}

@@ -1,0 +1,57 @@
+//! GitHub, emulated: REST, the part of GraphQL that clients need, and real git objects.
+//!
+//! [`GithubEmulator`] is a state machine ([`Emulator`](crate::emulator::Emulator)): a request and
+//! the time go in, a reply comes out. It starts with a [`GithubWorld`], and besides requests it takes
+//! the gestures of people as plain calls (commit, label, merge, delete, transfer, …). With
+//! [`GithubEmulator::bind_git`] every repository also is a bare repository on disk that git itself
+//! clones from and pushes to.
+//!
+//! Facts are from GitHub's documentation and its OpenAPI description; where the service is not
+//! documented, [`GithubSettings`] has a switch.
+
+mod account;
+mod auth;
+mod change;
+mod control;
+mod conversation;
+mod exchange;
+mod graphql;
+mod history;
+mod issues;
+mod labelling;
+mod limit;
+mod merging;
+mod names;
+mod object;
+mod objects;
+mod patch;
+mod people;
+mod people_issues;
+mod pulls;
+mod push;
+mod refs;
+mod refusal;
+mod render;
+mod render_issue;
+mod repository;
+mod rest;
+mod reviews;
+mod seed;
+mod service;
+mod state;
+mod world;
+
+pub use account::{AccountKind, Level, Permissions, Role};
+pub use merging::MergeMethod;
+pub use object::{
+    Commit, Entry, InvalidObjectId, Mode, Object, ObjectId, ObjectKind, Signature, Tree,
+};
+pub use people::CommitView;
+pub use people_issues::{IssueView, PullForm, PullView};
+pub use push::{GitAccess, GitService};
+pub use refusal::Refusal;
+pub use service::GithubEmulator;
+pub use world::{
+    AccountSeed, AppSeed, CommentSeed, GithubSettings, GithubWorld, InstallationSeed, IssueSeed,
+    LabelSeed, ProtectionSeed, RepositorySeed, TeamSeed, TokenSeed, WorldError,
+};

@@ -1,0 +1,510 @@
+//! Pages of a data source as a state machine.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use notion_sync_core::clock::Clock;
+use notion_sync_core::document::Document;
+use notion_sync_core::id::{OpId, RemoteRef, Side};
+use notion_sync_core::remote::{
+    Abilities, Ack, Action, ContentChange, Cursor, FieldSchema, ListRequest, Listing, NewContent,
+    Remote, Schema, Trace, Write, WriteKind,
+};
+use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Proof, Revision, Snapshot};
+use notion_sync_core::value::Value;
+use notion_sync_core::{Error, ErrorKind, Result};
+
+use super::{ModelFault, ModelReads, ModelWrite};
+
+#[derive(Debug, Clone)]
+struct Page {
+    fields: BTreeMap<String, Value>,
+    body: Document,
+    edited: DateTime<Utc>,
+    /// Moves with every change, unlike the time.
+    touched: u64,
+    trashed: bool,
+    shared: bool,
+    bookkeeping: BTreeMap<String, String>,
+    created_by: Option<OpId>,
+    written_by: Option<OpId>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    pages: BTreeMap<String, Page>,
+    next: u32,
+    touched: u64,
+    faults: VecDeque<ModelFault>,
+    writes: Vec<ModelWrite>,
+    reads: ModelReads,
+    bookkeeping: bool,
+    unread: bool,
+}
+
+/// A data source of pages with fields and bodies.
+#[derive(Debug, Clone)]
+pub struct ModelPages {
+    inner: Arc<Mutex<Inner>>,
+    clock: Arc<dyn Clock>,
+    schema: Schema,
+}
+
+impl ModelPages {
+    /// An empty data source with these properties: key and type.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, properties: &[(&str, &str)]) -> Self {
+        let mut fields: BTreeMap<String, FieldSchema> = properties
+            .iter()
+            .map(|(key, kind)| {
+                let schema = FieldSchema {
+                    name: (*key).to_owned(),
+                    kind: (*kind).to_owned(),
+                    options: Vec::new(),
+                };
+                ((*key).to_owned(), schema)
+            })
+            .collect();
+        fields
+            .entry("title".to_owned())
+            .or_insert_with(|| FieldSchema {
+                name: "Name".to_owned(),
+                kind: "title".to_owned(),
+                options: Vec::new(),
+            });
+        Self {
+            inner: Arc::default(),
+            clock,
+            schema: Schema {
+                fields,
+                bookkeeping: std::collections::BTreeSet::new(),
+            },
+        }
+    }
+
+    /// The same with the engine's own properties.
+    #[must_use]
+    pub fn with_bookkeeping(mut self) -> Self {
+        for key in ["path", "commit", "url", "status", "message", "synced_at"] {
+            self.schema.bookkeeping.insert(key.to_owned());
+        }
+        self.lock().bookkeeping = true;
+        self
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A person creates a page and gets its id.
+    pub fn create(&self, title: &str, body: Document) -> String {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let fields = BTreeMap::from([("title".to_owned(), Value::text(title))]);
+        inner.create(fields, body, now, None)
+    }
+
+    /// A person sets a field.
+    pub fn set(&self, page: &str, key: &str, value: Value) {
+        let now = self.clock.now();
+        self.lock().edit(page, now, |page| {
+            page.fields.insert(key.to_owned(), value);
+        });
+    }
+
+    /// A person edits the body.
+    pub fn edit_body(&self, page: &str, edit: impl FnOnce(&mut Document)) {
+        let now = self.clock.now();
+        self.lock().edit(page, now, |page| edit(&mut page.body));
+    }
+
+    /// A person moves the page to the trash or back.
+    pub fn trash(&self, page: &str, trashed: bool) {
+        let now = self.clock.now();
+        self.lock().edit(page, now, |page| page.trashed = trashed);
+    }
+
+    /// The page is no longer shared, or shared again.
+    pub fn share(&self, page: &str, shared: bool) {
+        if let Some(page) = self.lock().pages.get_mut(page) {
+            page.shared = shared;
+        }
+    }
+
+    /// While set, direct reads fail.
+    pub fn set_unread(&self, unread: bool) {
+        self.lock().unread = unread;
+    }
+
+    /// Ids of all pages that are not in the trash.
+    #[must_use]
+    pub fn live(&self) -> Vec<String> {
+        self.lock()
+            .pages
+            .iter()
+            .filter(|(_, page)| !page.trashed)
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// A field of a page.
+    #[must_use]
+    pub fn field(&self, page: &str, key: &str) -> Value {
+        self.lock()
+            .pages
+            .get(page)
+            .and_then(|page| page.fields.get(key).cloned())
+            .unwrap_or_default()
+    }
+
+    /// The body of a page.
+    #[must_use]
+    pub fn body(&self, page: &str) -> Document {
+        self.lock()
+            .pages
+            .get(page)
+            .map(|page| page.body.clone())
+            .unwrap_or_default()
+    }
+
+    /// The engine's own fields of a page.
+    #[must_use]
+    pub fn bookkeeping(&self, page: &str) -> BTreeMap<String, String> {
+        self.lock()
+            .pages
+            .get(page)
+            .map(|page| page.bookkeeping.clone())
+            .unwrap_or_default()
+    }
+
+    /// The next writes fail so, in order.
+    pub fn fail(&self, faults: impl IntoIterator<Item = ModelFault>) {
+        self.lock().faults.extend(faults);
+    }
+
+    /// Every write that took effect.
+    #[must_use]
+    pub fn writes(&self) -> Vec<ModelWrite> {
+        self.lock().writes.clone()
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn reads(&self) -> ModelReads {
+        self.lock().reads
+    }
+
+    fn snapshot(&self, inner: &Inner, id: &str, content: bool) -> Snapshot {
+        let object = RemoteRef::new("notion", "page", id);
+        let now = self.clock.now();
+        let page = inner.pages.get(id);
+        let presence = match page {
+            _ if inner.unread => Presence::Unread("the service is down".to_owned()),
+            None => Presence::Missing,
+            Some(page) if !page.shared => Presence::Missing,
+            Some(page) if page.trashed => Presence::Gone(Proof::InTrash),
+            Some(_) => Presence::Present,
+        };
+        let at = page.map_or(now, |page| floor_minute(page.edited));
+        let readable = presence == Presence::Present;
+        Snapshot {
+            revision: Revision {
+                at,
+                grain_seconds: 60,
+                token: at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            },
+            observed_at: now,
+            fields: page
+                .filter(|_| readable)
+                .map(|page| {
+                    self.schema
+                        .fields
+                        .keys()
+                        .map(|key| {
+                            let value = page.fields.get(key).cloned().unwrap_or_default();
+                            (key.clone(), Field::Value(value))
+                        })
+                        .collect()
+                })
+                .unwrap_or_default(),
+            content: match page {
+                Some(page) if content && readable => Content::Blocks(page.body.clone()),
+                _ => Content::NotRead,
+            },
+            place: None,
+            marker: Marker {
+                created_by: page.and_then(|page| page.created_by.clone()),
+                written_by: page.and_then(|page| page.written_by.clone()),
+                ..Marker::default()
+            },
+            url: Some(format!("https://notion.example/{id}")),
+            actor: None,
+            bookkeeping: page
+                .map(|page| page.bookkeeping.clone())
+                .unwrap_or_default(),
+            previous: None,
+            presence,
+            object,
+        }
+    }
+
+    fn apply(&self, inner: &mut Inner, write: &Write) -> Result<Ack> {
+        let now = self.clock.now();
+        let during = "write a page";
+        let id = match &write.action {
+            Action::Create(create) => {
+                let body = match &create.content {
+                    NewContent::Blocks(body) => body.clone(),
+                    _ => Document::default(),
+                };
+                let id = inner.create(create.fields.clone(), body, now, Some(write.op.clone()));
+                if inner.bookkeeping
+                    && let Some(page) = inner.pages.get_mut(&id)
+                {
+                    page.bookkeeping = create.bookkeeping.clone();
+                }
+                inner.log(write, "create", &id);
+                id
+            }
+            Action::Update(update) => {
+                let id = update.object.id.clone();
+                let Some(page) = inner
+                    .pages
+                    .get(&id)
+                    .filter(|page| page.shared && !page.trashed)
+                else {
+                    return Err(Error::new(ErrorKind::NotFound, during));
+                };
+                for (key, change) in &update.fields {
+                    let held = page.fields.get(key).cloned().unwrap_or_default();
+                    if held != change.expected && !(held.is_empty() && change.expected.is_empty()) {
+                        return Err(Error::new(ErrorKind::Stale, during).with("field", key));
+                    }
+                }
+                if let Some(ContentChange::Blocks { expected, .. }) = &update.content
+                    && !page.body.canon_eq(expected)
+                {
+                    return Err(Error::new(ErrorKind::Stale, during).with("field", "body"));
+                }
+                let bookkeeping = inner.bookkeeping;
+                inner.edit(&id, now, |page| {
+                    for (key, change) in &update.fields {
+                        page.fields.insert(key.clone(), change.desired.clone());
+                    }
+                    if let Some(ContentChange::Blocks { desired, .. }) = &update.content {
+                        page.body = desired.clone();
+                    }
+                    if bookkeeping {
+                        page.bookkeeping.extend(update.bookkeeping.clone());
+                    }
+                    page.written_by = Some(write.op.clone());
+                });
+                inner.log(write, "update", &id);
+                id
+            }
+            Action::Remove { object, .. } | Action::Restore { object } => {
+                let trashed = matches!(write.action, Action::Remove { .. });
+                if !inner.pages.get(&object.id).is_some_and(|page| page.shared) {
+                    return Err(Error::new(ErrorKind::NotFound, during));
+                }
+                inner.edit(&object.id, now, |page| {
+                    page.trashed = trashed;
+                    page.written_by = Some(write.op.clone());
+                });
+                inner.log(write, if trashed { "trash" } else { "restore" }, &object.id);
+                object.id.clone()
+            }
+            Action::Bookkeep { object, fields } => {
+                let id = object.id.clone();
+                inner.edit(&id, now, |page| {
+                    page.bookkeeping.extend(fields.clone());
+                    page.bookkeeping.retain(|_, value| !value.is_empty());
+                });
+                inner.log(write, "bookkeep", &id);
+                id
+            }
+            other => {
+                return Err(Error::new(ErrorKind::Invalid, during).message(format!("{other:?}")));
+            }
+        };
+        let shows = matches!(write.action, Action::Create(_) | Action::Update(_));
+        Ok(Ack {
+            snapshot: Some(self.snapshot(inner, &id, shows)),
+            notes: BTreeMap::new(),
+        })
+    }
+}
+
+impl Inner {
+    fn create(
+        &mut self,
+        fields: BTreeMap<String, Value>,
+        body: Document,
+        now: DateTime<Utc>,
+        created_by: Option<OpId>,
+    ) -> String {
+        self.next += 1;
+        self.touched += 1;
+        let id = format!("{:08x}-0000-4000-8000-000000000000", self.next);
+        self.pages.insert(
+            id.clone(),
+            Page {
+                fields,
+                body,
+                edited: now,
+                touched: self.touched,
+                trashed: false,
+                shared: true,
+                bookkeeping: BTreeMap::new(),
+                created_by,
+                written_by: None,
+            },
+        );
+        id
+    }
+
+    fn edit(&mut self, id: &str, now: DateTime<Utc>, edit: impl FnOnce(&mut Page)) {
+        self.touched += 1;
+        let touched = self.touched;
+        if let Some(page) = self.pages.get_mut(id) {
+            edit(page);
+            page.edited = now;
+            page.touched = touched;
+        }
+    }
+
+    fn log(&mut self, write: &Write, what: &'static str, object: &str) {
+        self.writes.push(ModelWrite {
+            op: write.op.clone(),
+            what,
+            object: object.to_owned(),
+        });
+    }
+}
+
+fn floor_minute(at: DateTime<Utc>) -> DateTime<Utc> {
+    at - Duration::nanoseconds(
+        at.timestamp_nanos_opt()
+            .unwrap_or(0)
+            .rem_euclid(60_000_000_000),
+    )
+}
+
+#[async_trait]
+impl Remote for ModelPages {
+    fn side(&self) -> Side {
+        Side::Notion
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            proposals: false,
+            paths: false,
+            removal_is_state: false,
+        }
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        Ok(self.schema.clone())
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Listing> {
+        let mut inner = self.lock();
+        inner.reads.lists += 1;
+        let since = request
+            .cursor
+            .filter(|_| !request.full)
+            .and_then(|cursor| cursor.0.parse::<DateTime<Utc>>().ok())
+            .map(|at| floor_minute(at) - Duration::minutes(5));
+        let newest = inner
+            .pages
+            .values()
+            .map(|page| floor_minute(page.edited))
+            .max();
+        let ids: Vec<String> = inner
+            .pages
+            .iter()
+            .filter(|(_, page)| page.shared && !page.trashed)
+            .filter(|(_, page)| since.is_none_or(|since| floor_minute(page.edited) >= since))
+            .map(|(id, _)| id.clone())
+            .collect();
+        let items = ids
+            .iter()
+            .map(|id| self.snapshot(&inner, id, false))
+            .collect();
+        let newest = newest.unwrap_or(DateTime::UNIX_EPOCH);
+        Ok(Listing {
+            items,
+            gone: Vec::new(),
+            cursor: Cursor(newest.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            complete: true,
+        })
+    }
+
+    async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
+        let mut inner = self.lock();
+        inner.reads.contents += usize::from(content);
+        Ok(self.snapshot(&inner, &object.id, content))
+    }
+
+    fn group(&self, _: &Action) -> Option<String> {
+        None
+    }
+
+    fn kind(&self, action: &Action) -> WriteKind {
+        match action {
+            Action::Create(_) | Action::Comment { .. } => WriteKind::UnnamedCreate,
+            _ => WriteKind::Set,
+        }
+    }
+
+    async fn write(&self, batch: &[Write]) -> Vec<Result<Ack>> {
+        let mut inner = self.lock();
+        batch
+            .iter()
+            .map(|write| match inner.faults.pop_front() {
+                Some(ModelFault::Refused) => Err(Error::new(ErrorKind::NotApplied, "write a page")),
+                Some(ModelFault::LostBefore) => {
+                    Err(Error::new(ErrorKind::Unavailable, "write a page"))
+                }
+                Some(ModelFault::LostAfter) => {
+                    // A refusal is an answer too, and it is lost as well.
+                    let _ = self.apply(&mut inner, write);
+                    Err(Error::new(ErrorKind::Unavailable, "write a page"))
+                }
+                None => self.apply(&mut inner, write),
+            })
+            .collect()
+    }
+
+    async fn trace(&self, batch: &[Write], _: DateTime<Utc>) -> Result<Vec<Trace>> {
+        let inner = self.lock();
+        Ok(batch
+            .iter()
+            .map(|write| {
+                let made = match &write.action {
+                    Action::Create(_) => inner
+                        .pages
+                        .iter()
+                        .find(|(_, page)| page.created_by.as_ref() == Some(&write.op))
+                        .map(|(id, _)| id.clone()),
+                    Action::Update(_) | Action::Remove { .. } | Action::Restore { .. } => inner
+                        .pages
+                        .iter()
+                        .find(|(_, page)| page.written_by.as_ref() == Some(&write.op))
+                        .map(|(id, _)| id.clone()),
+                    _ => None,
+                };
+                match made {
+                    Some(id) => Trace::Applied(Ack {
+                        snapshot: Some(self.snapshot(&inner, &id, true)),
+                        notes: BTreeMap::new(),
+                    }),
+                    None => Trace::NotApplied,
+                }
+            })
+            .collect())
+    }
+}
