@@ -1,0 +1,211 @@
+//! The rate gate: one for each connection, shared by everything that uses its token.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use chrono::{DateTime, Duration, Utc};
+
+/// How many requests a window may hold.
+///
+/// Notion allows 180 requests in 60 seconds for each connection, 600 on Business and Enterprise
+/// plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateBudget {
+    /// Requests in one window. At least 1.
+    pub requests: u32,
+    /// Length of the window in seconds. At least 1.
+    pub window_seconds: u32,
+}
+
+impl Default for RateBudget {
+    fn default() -> Self {
+        Self {
+            requests: 180,
+            window_seconds: 60,
+        }
+    }
+}
+
+/// What the gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Send now; the request is counted.
+    Now,
+    /// Send no earlier than this.
+    NotBefore(DateTime<Utc>),
+}
+
+/// Counts the requests of one connection over a sliding window and remembers when the service
+/// asked to wait.
+///
+/// A sliding window never exceeds the service's fixed window, whatever phase that has.
+#[derive(Debug)]
+pub struct RateGate {
+    budget: RateBudget,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sent: VecDeque<DateTime<Utc>>,
+    blocked_until: Option<DateTime<Utc>>,
+}
+
+impl Default for RateGate {
+    fn default() -> Self {
+        Self::new(RateBudget::default())
+    }
+}
+
+impl RateGate {
+    /// A gate with nothing sent yet.
+    #[must_use]
+    pub fn new(budget: RateBudget) -> Self {
+        Self {
+            budget: RateBudget {
+                requests: budget.requests.max(1),
+                window_seconds: budget.window_seconds.max(1),
+            },
+            state: Mutex::new(State::default()),
+        }
+    }
+
+    /// The budget it keeps to.
+    #[must_use]
+    pub fn budget(&self) -> RateBudget {
+        self.budget
+    }
+
+    /// Asks to send one request at `now`.
+    pub fn admit(&self, now: DateTime<Utc>) -> Admission {
+        let mut state = self.lock();
+        let answer = self.room(&mut state, now, 1);
+        if answer == Admission::Now {
+            state.sent.push_back(now);
+        }
+        answer
+    }
+
+    /// Asks to send one request that belongs to a write already begun: only a wait that the
+    /// service itself asked for stops it, because a half-made write is worse than a wait.
+    pub fn admit_begun(&self, now: DateTime<Utc>) -> Admission {
+        let mut state = self.lock();
+        if let Some(until) = state.blocked_until.filter(|until| *until > now) {
+            return Admission::NotBefore(until);
+        }
+        state.sent.push_back(now);
+        Admission::Now
+    }
+
+    /// Whether `requests` more would be admitted at `now`. Counts nothing. More than a whole
+    /// window is treated as a whole window.
+    pub fn room_for(&self, requests: u32, now: DateTime<Utc>) -> Admission {
+        let mut state = self.lock();
+        self.room(&mut state, now, requests)
+    }
+
+    /// Remembers that the service asked to wait. The later of two wins.
+    pub fn block_until(&self, until: DateTime<Utc>) {
+        let mut state = self.lock();
+        state.blocked_until = Some(state.blocked_until.map_or(until, |old| old.max(until)));
+    }
+
+    fn room(&self, state: &mut State, now: DateTime<Utc>, requests: u32) -> Admission {
+        if let Some(until) = state.blocked_until {
+            if until > now {
+                return Admission::NotBefore(until);
+            }
+            state.blocked_until = None;
+        }
+        let window = Duration::seconds(i64::from(self.budget.window_seconds));
+        while state
+            .sent
+            .front()
+            .is_some_and(|first| *first + window <= now)
+        {
+            state.sent.pop_front();
+        }
+        let budget = self.budget.requests as usize;
+        let wanted = (requests as usize).min(budget);
+        let excess = (state.sent.len() + wanted).saturating_sub(budget);
+        if excess == 0 {
+            return Admission::Now;
+        }
+        // `excess` requests have to leave the window first.
+        match state.sent.get(excess - 1) {
+            Some(sent) => Admission::NotBefore(*sent + window),
+            None => Admission::Now,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + Duration::seconds(second)
+    }
+
+    /// Every pattern of requests over 12 seconds: no window of 4 seconds holds more than 3, and
+    /// the promised moment is the earliest that is admitted.
+    #[test]
+    fn no_window_holds_more_than_the_budget() {
+        let budget = RateBudget {
+            requests: 3,
+            window_seconds: 4,
+        };
+        for pattern in 0_u32..(1 << 12) {
+            let gate = RateGate::new(budget);
+            let mut sent = Vec::new();
+            for second in 0..12 {
+                for _ in 0..=(pattern >> second & 1) {
+                    match gate.admit(at(second)) {
+                        Admission::Now => sent.push(second),
+                        Admission::NotBefore(until) => {
+                            assert!(until > at(second));
+                            let recent = sent.iter().filter(|s| **s > second - 4).count();
+                            assert_eq!(recent, 3, "refused although there was room");
+                        }
+                    }
+                }
+            }
+            for start in 0..12 {
+                let inside = sent.iter().filter(|s| (start..start + 4).contains(*s));
+                assert!(inside.count() <= 3, "{pattern:b}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wait_stops_everything() {
+        let gate = RateGate::default();
+        gate.block_until(at(10));
+        gate.block_until(at(5));
+        assert_eq!(gate.admit(at(9)), Admission::NotBefore(at(10)));
+        assert_eq!(gate.admit_begun(at(9)), Admission::NotBefore(at(10)));
+        assert_eq!(gate.admit(at(10)), Admission::Now);
+    }
+
+    #[test]
+    fn room_is_asked_for_without_counting() {
+        let gate = RateGate::new(RateBudget {
+            requests: 2,
+            window_seconds: 60,
+        });
+        assert_eq!(gate.room_for(100, at(0)), Admission::Now);
+        assert_eq!(gate.admit(at(0)), Admission::Now);
+        assert_eq!(gate.room_for(2, at(1)), Admission::NotBefore(at(60)));
+        assert_eq!(gate.room_for(1, at(1)), Admission::Now);
+        assert_eq!(gate.admit_begun(at(1)), Admission::Now);
+        assert_eq!(gate.admit_begun(at(1)), Admission::Now);
+        assert_eq!(gate.admit(at(2)), Admission::NotBefore(at(61)));
+        assert_eq!(gate.admit(at(61)), Admission::Now);
+    }
+}

@@ -1,0 +1,277 @@
+//! Listing the pages of a data source.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
+
+use chrono::{DateTime, Duration, DurationRound, SecondsFormat, Utc};
+use notion_sync_core::remote::{Cursor, ListRequest, Listing};
+use notion_sync_core::snapshot::Snapshot;
+use notion_sync_core::{Error, ErrorKind, Result};
+use serde_json::{Map, Value as Json, json};
+
+use super::NotionPages;
+use crate::client::{Endpoint, PAGE_SIZE};
+use crate::wire::{Object, Page};
+
+/// How long a listing that the rate budget stopped may be taken up again.
+const STOPPED_MINUTES: i64 = 30;
+/// More property ids than this would make the address too long: then all are read.
+const MAX_FILTERED: usize = 100;
+/// How often a listing starts a query again because the service forgot its cursor.
+const MAX_RESTARTS: u32 = 3;
+
+/// A listing under way.
+#[derive(Debug)]
+pub(super) struct Scan {
+    request: ListRequest,
+    started: DateTime<Utc>,
+    /// What the order goes by: a time that never changes for full listings, the time of the last
+    /// edit for changes.
+    key: &'static str,
+    /// Where the present query starts.
+    from: Option<DateTime<Utc>>,
+    /// The service's own cursor within the present query.
+    cursor: Option<String>,
+    /// The newest edit that the service showed.
+    newest: Option<DateTime<Utc>>,
+    /// Whether `newest` follows the items, or was found before a full listing began.
+    follow: bool,
+    /// The key of the last row seen.
+    last: Option<DateTime<Utc>>,
+    items: BTreeMap<String, Snapshot>,
+    order: Vec<String>,
+    complete: bool,
+    /// How often the service forgot its cursor.
+    restarts: u32,
+}
+
+fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn parse_cursor(cursor: &Cursor) -> Result<Option<DateTime<Utc>>> {
+    if cursor.0.is_empty() {
+        return Ok(None);
+    }
+    DateTime::parse_from_rfc3339(&cursor.0)
+        .map(|time| Some(time.to_utc()))
+        .map_err(|_| {
+            Error::new(ErrorKind::Invalid, "list pages")
+                .message("the cursor is not one of this data source")
+                .remedy("list from the beginning")
+        })
+}
+
+impl NotionPages {
+    /// Property ids that a query asks for; empty asks for all.
+    fn query_properties(&self, schema: &crate::wire::DataSource) -> Vec<String> {
+        let Some(wanted) = &self.settings.wanted else {
+            return Vec::new();
+        };
+        let bookkeeping = self.bookkeeping(schema);
+        let ids: BTreeSet<String> = schema
+            .properties
+            .iter()
+            .map(|property| property.id.as_str())
+            .filter(|id| wanted.contains(*id) || *id == "title")
+            .chain(bookkeeping.ids())
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned)
+            .collect();
+        if ids.len() > MAX_FILTERED {
+            Vec::new()
+        } else {
+            ids.into_iter().collect()
+        }
+    }
+
+    /// The newest edit time that a query shows.
+    async fn newest_edit(&self) -> Result<Option<DateTime<Utc>>> {
+        let body = json!({
+            "sorts": [{"timestamp": "last_edited_time", "direction": "descending"}],
+            "page_size": 1,
+        });
+        let list = self
+            .client
+            .page_of(&Endpoint::query(
+                &self.data_source,
+                &["title".to_owned()],
+                body,
+            )?)
+            .await?;
+        Ok(list
+            .results
+            .first()
+            .and_then(|raw| Page::of_raw(raw).ok())
+            .and_then(|page| page.last_edited_time))
+    }
+
+    fn take_stopped(&self, request: &ListRequest) -> Option<Scan> {
+        let mut stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.take().filter(|scan| {
+            scan.request == *request
+                && self.client.now() - scan.started < Duration::minutes(STOPPED_MINUTES)
+        })
+    }
+
+    pub(super) async fn list_pages(&self, request: ListRequest) -> Result<Listing> {
+        let schema = self.known_schema().await?;
+        let mut scan = match self.take_stopped(&request) {
+            Some(scan) => scan,
+            None => self.start(request).await?,
+        };
+        let properties = self.query_properties(&schema);
+        loop {
+            match self.step(&mut scan, &schema, &properties).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    if error.kind() == ErrorKind::RateLimited {
+                        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(scan);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let before = scan
+            .request
+            .cursor
+            .clone()
+            .unwrap_or_else(|| Cursor(String::new()));
+        let cursor = match scan.newest {
+            Some(newest) if scan.complete => {
+                // Never backward: a page may have left the listing.
+                let old = parse_cursor(&before)?;
+                Cursor(text(old.map_or(newest, |old| old.max(newest))))
+            }
+            _ => before,
+        };
+        let mut items = scan.items;
+        Ok(Listing {
+            items: scan
+                .order
+                .iter()
+                .filter_map(|id| items.remove(id))
+                .collect(),
+            gone: Vec::new(),
+            cursor,
+            complete: scan.complete,
+        })
+    }
+
+    async fn start(&self, request: ListRequest) -> Result<Scan> {
+        let since = match &request.cursor {
+            Some(cursor) => parse_cursor(cursor)?,
+            None => None,
+        };
+        let (key, from, newest) = if request.full {
+            // The time of the last edit moves rows while they are listed; the time of creation
+            // does not. What is edited meanwhile is newer than what was newest before.
+            ("created_time", None, self.newest_edit().await?)
+        } else {
+            let from = since.and_then(|since| {
+                let minute = since.duration_trunc(Duration::minutes(1)).unwrap_or(since);
+                minute.checked_sub_signed(self.settings.overlap)
+            });
+            ("last_edited_time", from, None)
+        };
+        Ok(Scan {
+            follow: !request.full,
+            request,
+            started: self.client.now(),
+            key,
+            from,
+            cursor: None,
+            newest,
+            last: None,
+            items: BTreeMap::new(),
+            order: Vec::new(),
+            complete: true,
+            restarts: 0,
+        })
+    }
+
+    /// Reads one page of the listing. `false` when there is no more.
+    async fn step(
+        &self,
+        scan: &mut Scan,
+        schema: &crate::wire::DataSource,
+        properties: &[String],
+    ) -> Result<bool> {
+        let mut body = Map::new();
+        if let Some(from) = scan.from {
+            body.insert(
+                "filter".to_owned(),
+                json!({"timestamp": scan.key, scan.key: {"on_or_after": text(from)}}),
+            );
+        }
+        body.insert(
+            "sorts".to_owned(),
+            json!([{"timestamp": scan.key, "direction": "ascending"}]),
+        );
+        body.insert("page_size".to_owned(), json!(PAGE_SIZE));
+        if let Some(cursor) = &scan.cursor {
+            body.insert("start_cursor".to_owned(), json!(cursor));
+        }
+        let observed_at = self.client.now();
+        let endpoint = Endpoint::query(&self.data_source, properties, Json::Object(body))?;
+        let list = match self.client.page_of(&endpoint).await {
+            // The service forgot its cursor: the present query starts again. Rows are told by id.
+            Err(error) if error.kind() == ErrorKind::Invalid && scan.cursor.is_some() => {
+                scan.restarts += 1;
+                if scan.restarts > MAX_RESTARTS {
+                    return Err(error);
+                }
+                scan.cursor = None;
+                scan.from = scan.last.or(scan.from);
+                return Ok(true);
+            }
+            other => other?,
+        };
+        for raw in &list.results {
+            let kind = Object::of(raw)
+                .ok()
+                .and_then(|object| object.get::<String>("object"));
+            if kind.is_some_and(|kind| kind != "page") {
+                continue;
+            }
+            match Page::of_raw(raw) {
+                Ok(page) if !page.is_partial() => {
+                    scan.last = if scan.key == "created_time" {
+                        page.created_time
+                    } else {
+                        page.last_edited_time
+                    };
+                    if scan.follow {
+                        scan.newest = scan.newest.max(page.last_edited_time);
+                    }
+                    let snapshot = self.snapshot(&page, schema, observed_at);
+                    if scan.items.insert(page.id.clone(), snapshot).is_none() {
+                        scan.order.push(page.id);
+                    }
+                }
+                _ => scan.complete = false,
+            }
+        }
+        if let Some(next) = list.next_cursor {
+            if scan.cursor.as_ref() == Some(&next) {
+                scan.complete = false;
+                return Ok(false);
+            }
+            scan.cursor = Some(next);
+            return Ok(true);
+        }
+        scan.cursor = None;
+        if !list.incomplete {
+            return Ok(false);
+        }
+        // The cap of a query: go on from the last row. That fails only when all rows up to the cap
+        // share one minute.
+        if scan.last.is_none() || scan.last <= scan.from {
+            scan.complete = false;
+            return Ok(false);
+        }
+        scan.from = scan.last;
+        Ok(true)
+    }
+}

@@ -1,0 +1,303 @@
+//! What became of a write whose answer was lost.
+
+use chrono::{DateTime, Duration, Utc};
+use notion_sync_core::id::OpId;
+use notion_sync_core::remote::{Ack, Action, ContentChange, Create, Trace, Update, Write};
+use notion_sync_core::snapshot::{Presence, Proof};
+use notion_sync_core::value::Value;
+use notion_sync_core::{Error, ErrorKind, Result};
+use serde_json::json;
+
+use super::body::read_level;
+use super::bookkeeping::OP;
+use super::creation::{Plan, wanted_body};
+use super::update::{Resolved, resolve};
+use super::writing::ack;
+use super::{Body, NotionPages, read_body};
+use crate::client::{Endpoint, PAGE_SIZE};
+use crate::property;
+use crate::wire::{DataSource, Page};
+
+/// How far Notion's rounded times and our clock may lie apart, in seconds.
+const SKEW_SECONDS: i64 = 120;
+
+impl NotionPages {
+    pub(super) async fn trace_one(&self, write: &Write, sent_at: DateTime<Utc>) -> Result<Trace> {
+        match &write.action {
+            Action::Create(create) => self.trace_create(write, create, sent_at).await,
+            Action::Update(update) => self.trace_update(write, update, sent_at).await,
+            Action::Remove { object, .. } => {
+                let snapshot = self.read_page(object, false).await?;
+                Ok(match &snapshot.presence {
+                    Presence::Gone(Proof::InTrash) => Trace::Applied(ack(snapshot)),
+                    Presence::Present => Trace::NotApplied,
+                    _ => Trace::Unclear,
+                })
+            }
+            Action::Restore { object } => {
+                let snapshot = self.read_page(object, false).await?;
+                Ok(match &snapshot.presence {
+                    Presence::Gone(Proof::InTrash) => Trace::NotApplied,
+                    Presence::Present => Trace::Applied(ack(snapshot)),
+                    _ => Trace::Unclear,
+                })
+            }
+            Action::Comment { object, .. } => {
+                let id = Self::page_id(object, "find a comment")?;
+                Ok(match self.find_comment(&id, &write.op).await? {
+                    Some(comment) => Trace::Applied(Ack {
+                        snapshot: None,
+                        notes: [("comment".to_owned(), comment.id)].into(),
+                    }),
+                    None => Trace::NotApplied,
+                })
+            }
+            Action::Bookkeep { object, fields } => {
+                let id = Self::page_id(object, "find a note")?;
+                let schema = self.known_schema().await?;
+                let observed_at = self.client.now();
+                let page = self.fetch_page(&id).await?;
+                let mut missing = serde_json::Map::new();
+                self.bookkeeping(&schema)
+                    .write(fields, Some(&page), &mut missing)?;
+                Ok(if missing.is_empty() {
+                    Trace::Applied(ack(self.snapshot(&page, &schema, observed_at)))
+                } else {
+                    Trace::NotApplied
+                })
+            }
+            Action::Propose(_) | Action::Withdraw { .. } => {
+                Err(Error::new(ErrorKind::Invalid, "find a write")
+                    .message("Notion has no proposals"))
+            }
+        }
+    }
+
+    /// The page that an operation made, by its mark. The oldest, should there be several: a person
+    /// may have duplicated it.
+    pub(super) async fn find_created(
+        &self,
+        op: &OpId,
+        schema: &DataSource,
+    ) -> Result<Option<Page>> {
+        let bookkeeping = self.bookkeeping(schema);
+        let Some(mark) = bookkeeping.property(OP) else {
+            return Ok(None);
+        };
+        let list = self
+            .client
+            .all_of(|cursor| {
+                let mut body = json!({
+                    "filter": {"property": mark.id, "rich_text": {"equals": op.as_str()}},
+                    "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
+                    "page_size": PAGE_SIZE,
+                });
+                if let (Some(cursor), Some(body)) = (cursor, body.as_object_mut()) {
+                    body.insert("start_cursor".to_owned(), json!(cursor));
+                }
+                Endpoint::query(&self.data_source, &[], body)
+            })
+            .await?;
+        Ok(list
+            .results
+            .iter()
+            .filter_map(|raw| Page::of_raw(raw).ok())
+            .find(|page| bookkeeping.marker(page).created_by.as_ref() == Some(op)))
+    }
+
+    async fn trace_create(
+        &self,
+        write: &Write,
+        create: &Create,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        let schema = self.known_schema().await?;
+        let observed_at = self.client.now();
+        let mut found = self.find_created(&write.op, &schema).await?;
+        if found.is_none() {
+            // The filter reads an index that may lag behind the listing.
+            match self.newest_created(write, create, &schema, sent_at).await? {
+                Newest::Marked(page) => found = Some(*page),
+                Newest::Unclear => return Ok(Trace::Unclear),
+                Newest::Nothing => {}
+            }
+        }
+        let Some(page) = found else {
+            return Ok(Trace::NotApplied);
+        };
+        let applied = || Trace::Applied(ack(self.snapshot(&page, &schema, observed_at)));
+        let wanted = wanted_body(&create.content)?;
+        let marker = self.bookkeeping(&schema).marker(&page);
+        // Later writes overwrite the second mark, but none is made before the create is settled.
+        if marker.written_by.is_some() || Plan::new(&wanted)?.is_single() {
+            return Ok(applied());
+        }
+        // A body of several requests: unless all of it is there the create goes on where it
+        // stopped when it is sent again.
+        Ok(match read_body(&self.client, &page.id).await? {
+            Body::Document { document, .. }
+                if document.canon_eq(&wanted) && !self.has_last_op(&schema) =>
+            {
+                applied()
+            }
+            _ => Trace::NotApplied,
+        })
+    }
+
+    fn has_last_op(&self, schema: &DataSource) -> bool {
+        self.bookkeeping(schema)
+            .property(super::bookkeeping::LAST_OP)
+            .is_some()
+    }
+
+    /// Looks through the pages made since a write was sent, newest first.
+    async fn newest_created(
+        &self,
+        write: &Write,
+        create: &Create,
+        schema: &DataSource,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Newest> {
+        let bookkeeping = self.bookkeeping(schema);
+        let marked = bookkeeping.property(OP).is_some();
+        let floor = sent_at - Duration::seconds(SKEW_SECONDS);
+        let mut cursor: Option<String> = None;
+        let mut similar = false;
+        loop {
+            let mut body = json!({
+                "sorts": [{"timestamp": "created_time", "direction": "descending"}],
+                "page_size": PAGE_SIZE,
+            });
+            if let (Some(cursor), Some(body)) = (&cursor, body.as_object_mut()) {
+                body.insert("start_cursor".to_owned(), json!(cursor));
+            }
+            let list = self
+                .client
+                .page_of(&Endpoint::query(&self.data_source, &[], body)?)
+                .await?;
+            for raw in &list.results {
+                let Ok(page) = Page::of_raw(raw) else {
+                    continue;
+                };
+                if page.created_time.is_some_and(|created| created < floor) {
+                    return Ok(Newest::of(similar));
+                }
+                if marked {
+                    if bookkeeping.marker(&page).created_by.as_ref() == Some(&write.op) {
+                        return Ok(Newest::Marked(Box::new(page)));
+                    }
+                } else if title(&page) == create.fields.get("title").cloned().unwrap_or_default() {
+                    // Without a mark nobody can tell whose page it is.
+                    similar = true;
+                }
+            }
+            match list.next_cursor {
+                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
+                _ => return Ok(Newest::of(similar)),
+            }
+        }
+    }
+
+    async fn trace_update(
+        &self,
+        write: &Write,
+        update: &Update,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        let id = Self::page_id(&update.object, "find an update")?;
+        let schema = self.known_schema().await?;
+        let observed_at = self.client.now();
+        let page = match self.fetch_page(&id).await {
+            Ok(page) => page,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Trace::Unclear),
+            Err(error) => return Err(error),
+        };
+        let snapshot = self.snapshot(&page, &schema, observed_at);
+        // The mark is written last and with the properties: it proves all of the write.
+        if snapshot.marker.written_by.as_ref() == Some(&write.op) {
+            return Ok(Trace::Applied(ack(snapshot)));
+        }
+        let mut fields_hold = true;
+        let mut fields_wait = true;
+        for (key, change) in &update.fields {
+            let current = self.current_value(&page, key).await?;
+            match resolve(change, &current) {
+                Resolved::Holds => fields_wait &= change.expected == change.desired,
+                Resolved::Write(_) => fields_hold = false,
+                Resolved::Unexpected => {
+                    fields_hold = false;
+                    fields_wait = false;
+                }
+            }
+        }
+        let (mut body_holds, mut body_waits) = (true, true);
+        if let Some(ContentChange::Blocks { expected, desired }) = &update.content {
+            match read_body(&self.client, &id).await? {
+                Body::Document { document, .. } => {
+                    body_holds = document.canon_eq(desired);
+                    body_waits = document.canon_eq(expected);
+                }
+                Body::Unusable(_) => return Ok(Trace::Unclear),
+            }
+        }
+        let has_mark = self.has_last_op(&schema);
+        if fields_hold && body_holds {
+            // With a mark in the schema and not on the page the last step is missing: sending again
+            // does only that.
+            return Ok(if has_mark && !update.bookkeeping.is_empty() {
+                Trace::NotApplied
+            } else {
+                Trace::Applied(ack(snapshot))
+            });
+        }
+        if !(fields_wait && body_waits) {
+            // Something else is there: sending again fails and leads to a new plan.
+            return Ok(Trace::NotApplied);
+        }
+        // All is as it was before. Either nothing was written, or somebody put it back.
+        let floor = sent_at - Duration::seconds(SKEW_SECONDS);
+        let moved = if update.content.is_some() {
+            // Properties move the time of the page, so the body is judged by its own blocks.
+            read_level(&self.client, &id)
+                .await?
+                .newest
+                .is_some_and(|newest| newest >= floor)
+        } else {
+            !has_mark && page.last_edited_time.is_some_and(|edited| edited >= floor)
+        };
+        Ok(if moved {
+            Trace::Unclear
+        } else {
+            Trace::NotApplied
+        })
+    }
+}
+
+/// What the newest pages say about a create.
+enum Newest {
+    /// One carries its mark.
+    Marked(Box<Page>),
+    /// There is no mark in the schema, and one could be it.
+    Unclear,
+    /// None is it.
+    Nothing,
+}
+
+impl Newest {
+    fn of(similar: bool) -> Self {
+        if similar {
+            Self::Unclear
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+fn title(page: &Page) -> Value {
+    page.property("title")
+        .map(property::read)
+        .map_or(Value::Null, |reading| match reading.into_field() {
+            notion_sync_core::snapshot::Field::Value(value) => value,
+            notion_sync_core::snapshot::Field::Unread(_) => Value::Null,
+        })
+}
