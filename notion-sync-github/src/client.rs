@@ -1,0 +1,580 @@
+//! The one way a request takes: gate, kept answers, send, classify.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use notion_sync_core::clock::Clock;
+use notion_sync_core::http::{HttpSend, SendError};
+use notion_sync_core::{Error, ErrorKind, Result, Retry};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::credentials::{Credential, CredentialKind, TokenSource};
+use crate::endpoint::{Call, Endpoint, GRAPHQL};
+use crate::etags::{EtagStore, Kept};
+use crate::failure::{brief, classify, is_rule, limit_of, rate_limited};
+use crate::gate::{Admission, Limit, RateGate, Weight, header};
+use crate::settings::{GithubSettings, Origin};
+
+/// One request as metrics and audit see it. No body, no query, no credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchange {
+    /// What was done, in the words of errors.
+    pub during: &'static str,
+    /// HTTP method.
+    pub method: String,
+    /// Path below the base, without query.
+    pub path: String,
+    /// Status; `None` when there was no answer.
+    pub status: Option<u16>,
+    /// The service's id of the request.
+    pub request_id: Option<String>,
+    /// What is left of the quota, where the answer says it.
+    pub remaining: Option<u64>,
+}
+
+/// Sees every request after it ended.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// One request ended.
+    fn observed(&self, exchange: &Exchange);
+
+    /// A name was followed to where the repository or issue is now: the configuration is outdated.
+    fn moved(&self, _from: &str, _to: &str) {}
+}
+
+/// Sends requests to GitHub with one credential. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct GithubClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    send: Arc<dyn HttpSend>,
+    tokens: Arc<dyn TokenSource>,
+    clock: Arc<dyn Clock>,
+    settings: GithubSettings,
+    gate: RateGate,
+    etags: EtagStore,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GithubClient")
+            .field("api_url", &self.settings.api_url)
+            .field("api_version", &self.settings.api_version)
+            .field("tokens", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer that is a success, or 304 where the caller brought the `ETag`.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Path the service redirected to.
+    pub(crate) moved: Option<String>,
+    during: &'static str,
+    write: bool,
+}
+
+impl Answer {
+    pub(crate) fn not_modified(&self) -> bool {
+        self.status == StatusCode::NOT_MODIFIED
+    }
+
+    pub(crate) fn etag(&self) -> Option<String> {
+        header(&self.headers, "etag").map(str::to_owned)
+    }
+
+    /// Reads the body. A body that cannot be read after a write leaves what it did unknown.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let place = format!("line {} column {}", error.line(), error.column());
+            let text = if self.write {
+                format!("the write was answered with a body that cannot be read ({place})")
+            } else {
+                format!("the answer cannot be read ({place})")
+            };
+            // The parser's own message may quote text of the body.
+            Error::new(ErrorKind::Unavailable, self.during)
+                .with("status", self.status.as_u16())
+                .message(text)
+        })
+    }
+
+    /// An answer without something it must have.
+    pub(crate) fn lacks(&self, what: &str) -> Error {
+        Error::new(ErrorKind::Unavailable, self.during).message(format!("the answer has no {what}"))
+    }
+
+    fn next(&self) -> Option<String> {
+        header(&self.headers, "link").and_then(|links| relation(links, "next"))
+    }
+}
+
+impl GithubClient {
+    /// A client.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when the settings are not valid.
+    pub fn new(
+        send: Arc<dyn HttpSend>,
+        tokens: Arc<dyn TokenSource>,
+        clock: Arc<dyn Clock>,
+        settings: GithubSettings,
+    ) -> Result<Self> {
+        settings.validate()?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                gate: RateGate::new(settings.limits.clone()),
+                etags: EtagStore::default(),
+                observer: None,
+                send,
+                tokens,
+                clock,
+                settings,
+            }),
+        })
+    }
+
+    /// The same client, seen by an observer. Gate and kept answers start empty.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        let inner = &self.inner;
+        Self {
+            inner: Arc::new(Inner {
+                gate: RateGate::new(inner.settings.limits.clone()),
+                etags: EtagStore::default(),
+                observer: Some(observer),
+                send: Arc::clone(&inner.send),
+                tokens: Arc::clone(&inner.tokens),
+                clock: Arc::clone(&inner.clock),
+                settings: inner.settings.clone(),
+            }),
+        }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> &GithubSettings {
+        &self.inner.settings
+    }
+
+    /// What kind of credential is used.
+    #[must_use]
+    pub fn credential_kind(&self) -> CredentialKind {
+        self.inner.tokens.kind()
+    }
+
+    pub(crate) async fn permissions(&self) -> Option<std::collections::BTreeMap<String, String>> {
+        self.inner.tokens.permissions().await
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.inner.clock.now()
+    }
+
+    /// Asks the gate whether an operation that writes may start.
+    pub(crate) fn begin(&self, during: &'static str, writes: u32, creates: u32) -> Result<()> {
+        match self.inner.gate.begin(writes, creates, self.now()) {
+            Admission::Now => Ok(()),
+            Admission::NotBefore(until) => Err(self.not_before(during, until)),
+        }
+    }
+
+    fn not_before(&self, during: &'static str, until: DateTime<Utc>) -> Error {
+        Error::new(ErrorKind::RateLimited, during)
+            .message("the rate gate is closed")
+            .with("until", until.format("%Y-%m-%dT%H:%M:%S%.3fZ"))
+            .retry_at(Retry::NotBefore(until))
+    }
+
+    /// Calls an endpoint.
+    ///
+    /// Redirects are followed once, to where the repository is now. A 401 renews the token once.
+    pub(crate) async fn call(&self, call: Call) -> Result<Answer> {
+        let mut call = call;
+        let mut moved = None;
+        let mut renewed = false;
+        // At most: the request, one renewed token, one redirect.
+        for _ in 0..3 {
+            let credential = self.inner.tokens.token().await?;
+            let (status, headers, body, kept) = self.once(&call, &credential).await?;
+            let name = call.endpoint.name;
+            let write = call.endpoint.writes();
+            if status.is_success() || (status == StatusCode::NOT_MODIFIED && !write) {
+                let (status, headers, body) = match kept {
+                    Some(kept) if status == StatusCode::NOT_MODIFIED => {
+                        (StatusCode::OK, kept.headers, kept.body)
+                    }
+                    _ => (status, headers, body),
+                };
+                return Ok(Answer {
+                    status,
+                    headers,
+                    body,
+                    moved,
+                    during: name,
+                    write,
+                });
+            }
+            if status == StatusCode::UNAUTHORIZED
+                && !renewed
+                && self.inner.tokens.refused(&credential.fingerprint).await
+            {
+                renewed = true;
+                continue;
+            }
+            let is_redirect = matches!(status.as_u16(), 301 | 302 | 307 | 308);
+            if is_redirect && moved.is_none() {
+                let target = self.redirect(&call, &headers, &body)?;
+                let place = |path: &str| path.split(['/', '?']).nth(2).map(str::to_owned);
+                let by_id = call.target.starts_with("/repositories/");
+                if write && by_id && place(&call.target) != place(&target) {
+                    // What would be written is not what was checked before.
+                    let error = Error::new(ErrorKind::Stale, name)
+                        .message("it was moved to another repository")
+                        .with("to", path_of(&target));
+                    return Err(locate(error, &call));
+                }
+                if let Some(observer) = &self.inner.observer {
+                    observer.moved(path_of(&call.target), path_of(&target));
+                }
+                tracing::warn!(from = path_of(&call.target), to = path_of(&target), "moved");
+                moved = Some(target.clone());
+                call.target = target;
+                continue;
+            }
+            let error = classify(name, write, status, &headers, &body, self.now());
+            return Err(locate(error, &call));
+        }
+        let error = Error::new(ErrorKind::Unauthorized, call.endpoint.name)
+            .message("the service refuses a fresh token");
+        Err(locate(error, &call))
+    }
+
+    /// One request.
+    async fn once(
+        &self,
+        call: &Call,
+        credential: &Credential,
+    ) -> Result<(StatusCode, HeaderMap, Bytes, Option<Kept>)> {
+        let Endpoint { name, method, .. } = call.endpoint;
+        let name = *name;
+        if !call.is_addressable() {
+            let error = Error::new(ErrorKind::Invalid, name)
+                .message("a name is empty or consists of dots, which no address can hold");
+            return Err(locate(error, call));
+        }
+        let graphql = std::ptr::eq(call.endpoint, &raw const GRAPHQL);
+        let resource = if graphql { "graphql" } else { "core" };
+        let weight = Weight {
+            write: call.endpoint.writes(),
+            creates: call.endpoint.creates,
+        };
+        if let Admission::NotBefore(until) = self.inner.gate.admit(resource, weight, self.now()) {
+            return Err(locate(self.not_before(name, until), call));
+        }
+        let url = if graphql {
+            self.inner.settings.graphql()
+        } else {
+            format!("{}{}", self.inner.settings.base(), call.target)
+        };
+        let mut bearer =
+            HeaderValue::from_str(&format!("Bearer {}", credential.token.expose_secret()))
+                .map_err(|_| {
+                    Error::new(ErrorKind::Configuration, name)
+                        .message("the token cannot stand in a header")
+                })?;
+        bearer.set_sensitive(true);
+        let mut request = http::Request::builder()
+            .method(method.clone())
+            .uri(url)
+            .header(http::header::AUTHORIZATION, bearer)
+            .header(http::header::ACCEPT, "application/vnd.github+json")
+            .header(http::header::USER_AGENT, "notion-sync")
+            .header("x-github-api-version", &self.inner.settings.api_version);
+        let key = EtagStore::key(&credential.fingerprint, &call.target);
+        let kept = (call.endpoint.cached && call.etag.is_none())
+            .then(|| self.inner.etags.get(&key))
+            .flatten();
+        let condition = call
+            .etag
+            .as_deref()
+            .or(kept.as_ref().map(|kept| kept.etag.as_str()));
+        if let Some(etag) = condition.and_then(|etag| HeaderValue::from_str(etag).ok()) {
+            request = request.header(http::header::IF_NONE_MATCH, etag);
+        }
+        let body = match &call.body {
+            Some(body) => {
+                request = request.header(http::header::CONTENT_TYPE, "application/json");
+                Bytes::from(body.to_string())
+            }
+            None => Bytes::new(),
+        };
+        let request = request.body(body).map_err(|_| {
+            locate(
+                Error::new(ErrorKind::Invalid, name).message("the address is not valid"),
+                call,
+            )
+        })?;
+        let sent = self.inner.send.send(request).await;
+        let now = self.now();
+        self.report(call, sent.as_ref().ok());
+        let response = sent.map_err(|error| locate(unsent(name, weight.write, error), call))?;
+        let (parts, body) = response.into_parts();
+        self.inner.gate.observe(&parts.headers, now);
+        if body.len() > self.inner.settings.max_answer_bytes {
+            let limit = self.inner.settings.max_answer_bytes;
+            let error = Error::new(ErrorKind::Unavailable, name).message(format!(
+                "the answer has {} bytes, the limit is {limit}",
+                body.len()
+            ));
+            return Err(locate(error, call));
+        }
+        if let Some(limit) = limit_of(parts.status, &parts.headers, &body, now) {
+            let until = self.inner.gate.refused(limit, now);
+            return Err(locate(rate_limited(name, limit, until), call));
+        }
+        if parts.status.is_success() {
+            self.inner.gate.served();
+            if call.endpoint.cached
+                && let Some(etag) = header(&parts.headers, "etag")
+            {
+                let etag = etag.to_owned();
+                let mut headers = HeaderMap::new();
+                for name in [http::header::LINK, http::header::ETAG] {
+                    if let Some(value) = parts.headers.get(&name) {
+                        headers.insert(name, value.clone());
+                    }
+                }
+                self.inner.etags.put(
+                    key,
+                    Kept {
+                        etag,
+                        headers,
+                        body: body.clone(),
+                    },
+                );
+            }
+        }
+        Ok((parts.status, parts.headers, body, kept))
+    }
+
+    fn report(&self, call: &Call, response: Option<&notion_sync_core::http::Response>) {
+        let Some(observer) = &self.inner.observer else {
+            return;
+        };
+        let text = |name: &str| header(response?.headers(), name).map(str::to_owned);
+        observer.observed(&Exchange {
+            during: call.endpoint.name,
+            method: call.endpoint.method.to_string(),
+            path: path_of(&call.target).to_owned(),
+            status: response.map(|response| response.status().as_u16()),
+            request_id: text("x-github-request-id"),
+            remaining: text("x-ratelimit-remaining").and_then(|n| n.parse().ok()),
+        });
+    }
+
+    /// Where a redirect leads: only to the same host, only to the form with the repository's id.
+    fn redirect(&self, call: &Call, headers: &HeaderMap, body: &[u8]) -> Result<String> {
+        let refuse = |text: &str| {
+            locate(
+                Error::new(ErrorKind::Invalid, call.endpoint.name).message(text),
+                call,
+            )
+        };
+        let from_body = || {
+            let body: Value = serde_json::from_slice(body).ok()?;
+            Some(body.get("url")?.as_str()?.to_owned())
+        };
+        let location = header(headers, "location")
+            .map(str::to_owned)
+            .or_else(from_body);
+        let Some(location) = location else {
+            return Err(refuse("a redirect without a target"));
+        };
+        let uri: Uri = location
+            .parse()
+            .map_err(|_| refuse("a redirect to what is no address"))?;
+        if uri.authority().is_some() {
+            let ours = Origin::parse(self.inner.settings.base())?;
+            if Origin::of(&uri).ok().as_ref() != Some(&ours) {
+                return Err(refuse("a redirect to another host is not followed"));
+            }
+        }
+        let target = uri.path_and_query().map_or("", |path| path.as_str());
+        let target = self.below_base(target);
+        if !target.starts_with("/repositories/") {
+            return Err(refuse(
+                "a redirect that does not name a repository is not followed",
+            ));
+        }
+        Ok(target)
+    }
+
+    fn below_base(&self, path: &str) -> String {
+        let base = self.inner.settings.base_path();
+        path.strip_prefix(base.as_str()).unwrap_or(path).to_owned()
+    }
+
+    /// The call of the next page, where there is one. Links are absolute; only their path is used,
+    /// so that no link can lead a credential elsewhere.
+    pub(crate) fn next_page(&self, call: &Call, answer: &Answer) -> Option<Call> {
+        let uri: Uri = answer.next()?.parse().ok()?;
+        let target = self.below_base(uri.path_and_query()?.as_str());
+        (target != call.target && target.starts_with('/')).then(|| Call {
+            target,
+            etag: None,
+            ..call.clone()
+        })
+    }
+
+    /// Every page of a listing.
+    pub(crate) async fn all<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        let mut next = Some(call.query("per_page", "100"));
+        let mut pages = 0_u32;
+        while let Some(call) = next {
+            pages += 1;
+            if pages > MAX_PAGES {
+                let error = Error::new(ErrorKind::Unavailable, call.endpoint.name)
+                    .message(format!("more than {MAX_PAGES} pages"));
+                return Err(locate(error, &call));
+            }
+            let answer = self.call(call.clone()).await?;
+            items.extend(answer.json::<Vec<T>>()?);
+            next = self.next_page(&call, &answer);
+        }
+        Ok(items)
+    }
+
+    /// Asks GraphQL and answers `data`.
+    pub(crate) async fn graphql(
+        &self,
+        during: &'static str,
+        query: &str,
+        variables: Value,
+    ) -> Result<Value> {
+        let body = serde_json::json!({"query": query, "variables": variables});
+        let answer = self.call(Call::new(&GRAPHQL, &[]).body(body)).await?;
+        let envelope: Value = answer.json()?;
+        let errors = envelope.get("errors").and_then(Value::as_array);
+        if let Some(first) = errors.and_then(|errors| errors.first()) {
+            return Err(self.graphql_error(during, first, &answer.headers));
+        }
+        match envelope.get("data") {
+            Some(data) if data.is_object() => Ok(data.clone()),
+            _ => Err(answer.lacks("data")),
+        }
+    }
+
+    fn graphql_error(&self, during: &'static str, error: &Value, headers: &HeaderMap) -> Error {
+        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        let message = text("message");
+        let lower = message.to_ascii_lowercase();
+        let now = self.now();
+        let limit = match text("type") {
+            "RATE_LIMITED" => {
+                let reset = header(headers, "x-ratelimit-reset")
+                    .and_then(|n| n.parse().ok())
+                    .and_then(crate::gate::moment);
+                Some(match reset {
+                    Some(until) => Limit::Primary {
+                        until: until + chrono::Duration::seconds(1),
+                    },
+                    None => Limit::Secondary { until: None },
+                })
+            }
+            _ if lower.contains("secondary rate") => Some(Limit::Secondary { until: None }),
+            _ => None,
+        };
+        if let Some(limit) = limit {
+            let until = self.inner.gate.refused(limit, now);
+            return rate_limited(during, limit, until);
+        }
+        let rule = is_rule(&lower);
+        let kind = match text("type") {
+            "STALE_DATA" => ErrorKind::Stale,
+            "NOT_FOUND" => ErrorKind::NotFound,
+            _ if rule => ErrorKind::Blocked,
+            "FORBIDDEN" | "INSUFFICIENT_SCOPES" => ErrorKind::Forbidden,
+            "UNPROCESSABLE" => ErrorKind::Invalid,
+            _ if lower.contains("something went wrong") => ErrorKind::Unavailable,
+            "" if error.get("extensions").is_none() => ErrorKind::Unavailable,
+            _ => ErrorKind::Invalid,
+        };
+        let error = Error::new(kind, during).message(brief(message));
+        if kind == ErrorKind::Blocked {
+            error.remedy(crate::failure::DELIVER_REMEDY)
+        } else {
+            error
+        }
+    }
+}
+
+/// Listings longer than this are refused rather than read for hours: 100,000 entries.
+const MAX_PAGES: u32 = 1_000;
+
+fn unsent(during: &'static str, write: bool, error: SendError) -> Error {
+    match error {
+        SendError::NotSent(text) => Error::new(ErrorKind::NotApplied, during).message(brief(&text)),
+        SendError::NoAnswer(text) => {
+            let text = brief(&text);
+            let text = if write {
+                format!("{text}; the write may have been applied")
+            } else {
+                text
+            };
+            Error::new(ErrorKind::Unavailable, during).message(text)
+        }
+    }
+}
+
+fn locate(error: Error, call: &Call) -> Error {
+    call.context
+        .iter()
+        .fold(error, |error, (key, value)| error.with(key, value))
+}
+
+fn path_of(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
+/// The address a `Link` header gives for a relation.
+fn relation(links: &str, wanted: &str) -> Option<String> {
+    links.split(',').find_map(|link| {
+        let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let named = parameters.split(';').any(|parameter| {
+            let value = parameter.trim().strip_prefix("rel=");
+            value.is_some_and(|value| value.trim_matches('"') == wanted)
+        });
+        named.then(|| address.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_next_page() {
+        let links = "<https://h/r/1/issues?page=1>; rel=\"prev\", <https://h/r/1/issues?page=3>; rel=\"next\"";
+        assert_eq!(
+            relation(links, "next").as_deref(),
+            Some("https://h/r/1/issues?page=3")
+        );
+        assert_eq!(relation(links, "last"), None);
+        for broken in ["", ",", "<", "<>", "<a>; rel", "rel=next", "<a; rel=next"] {
+            assert_eq!(relation(broken, "next"), None, "{broken}");
+        }
+    }
+}

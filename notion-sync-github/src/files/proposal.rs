@@ -1,0 +1,387 @@
+//! Opening and refreshing proposals: a branch with a name of its own, and its pull request.
+//!
+//! Every step is found again by name, so a proposal that broke off half-way is finished by sending
+//! it again: the branch by its name and the trailer of its commit, the pull request by its branch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use notion_sync_core::id::OpId;
+use notion_sync_core::remote::{Ack, Propose, Write};
+use notion_sync_core::{Error, ErrorKind, Result};
+use serde_json::json;
+
+use super::GithubFiles;
+use super::change::{Hashes, TreeChange, fits, free};
+use super::commit::unapplied;
+use super::pulls::PROPOSAL_PREFIX;
+use super::tree::Table;
+use crate::comments::shorten;
+use crate::endpoint::{CREATE_PULL, CREATE_REF, Call, PULLS, REVIEWERS, UPDATE_PULL};
+use crate::marker::HiddenBlock;
+use crate::message::{commit_message, names_op};
+use crate::neutral::{neutralise, one_line};
+use crate::repository::RepositoryInfo;
+use crate::wire::Pull;
+
+const DURING: &str = "open a proposal";
+
+impl GithubFiles {
+    pub(super) async fn propose(&self, write: &Write, propose: &Propose) -> Result<Ack> {
+        let repository = self.repository().await.map_err(unapplied)?;
+        self.check_proposal(propose)?;
+        self.client.begin(DURING, 6, 2)?;
+        let open = match self
+            .pull_of(repository, &propose.branch)
+            .await
+            .map_err(unapplied)?
+        {
+            Some(pull) if pull.state.as_deref() == Some("open") && !pull.is_merged() => Some(pull),
+            Some(pull) => {
+                let how = if pull.is_merged() {
+                    "merged"
+                } else {
+                    "closed without merging"
+                };
+                return Err(Error::new(ErrorKind::Blocked, DURING)
+                    .with("branch", &propose.branch)
+                    .with("number", pull.number.unwrap_or_default())
+                    .message(format!("its pull request was {how}"))
+                    .remedy("it is not opened again before there is something new to propose"));
+            }
+            None => None,
+        };
+        let head = self.proposal_head(repository, write, propose).await?;
+        let mut notes = BTreeMap::from([
+            ("head".to_owned(), head),
+            ("branch".to_owned(), propose.branch.clone()),
+        ]);
+        let pull = self
+            .proposal_pull(repository, write, propose, open, &mut notes)
+            .await?;
+        let number = pull.number.ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, DURING).message("the answer has no number")
+        })?;
+        notes.insert("number".to_owned(), number.to_string());
+        if let Some(url) = &pull.html_url {
+            notes.insert("url".to_owned(), url.clone());
+        }
+        let dropped = self.ask_reviewers(repository, number, propose, &pull).await;
+        if !dropped.is_empty() {
+            notes.insert(
+                "dropped".to_owned(),
+                format!("reviewers: {}", dropped.join(", ")),
+            );
+        }
+        let mut snapshot = self
+            .pull_snapshot(repository, number, &pull, false)
+            .await
+            .ok();
+        if let Some(snapshot) = &mut snapshot
+            && let Some(head) = notes.get("head")
+        {
+            // The answer about the pull request can be older than the commit that was just pushed.
+            use notion_sync_core::snapshot::Field;
+            use notion_sync_core::value::Value;
+            snapshot
+                .fields
+                .insert("head".to_owned(), Field::Value(Value::text(head.clone())));
+            snapshot
+                .fields
+                .insert("ours".to_owned(), Field::Value(Value::Bool(true)));
+        }
+        Ok(Ack { snapshot, notes })
+    }
+
+    fn check_proposal(&self, propose: &Propose) -> Result<()> {
+        let odd = |c: char| !(c.is_ascii_alphanumeric() || "-_./".contains(c));
+        let name = propose
+            .branch
+            .strip_prefix(PROPOSAL_PREFIX)
+            .unwrap_or_default();
+        if name.is_empty() || name.contains(odd) || name.contains("..") || name.contains("//") {
+            return Err(Error::new(ErrorKind::Invalid, DURING)
+                .with("branch", &propose.branch)
+                .message("a proposal needs a branch below nsync/"));
+        }
+        for (path, text) in &propose.files {
+            self.settings.scope.check(path)?;
+            if let Some(text) = text {
+                fits(text, path, self.settings.max_file_bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The pull request of a branch: the open one, else the latest.
+    pub(super) async fn pull_of(
+        &self,
+        repository: &RepositoryInfo,
+        branch: &str,
+    ) -> Result<Option<Pull>> {
+        let call = Call::new(&PULLS, &[&repository.id.to_string()])
+            .query("state", "all")
+            .query("head", &format!("{}:{branch}", repository.owner()))
+            .with("branch", branch);
+        let pulls: Vec<Pull> = self.client.all(call).await?;
+        let mut own: Vec<Pull> = pulls
+            .into_iter()
+            .filter(|pull| {
+                let head = pull.head.as_ref();
+                let place = head
+                    .and_then(|head| head.repo.as_ref())
+                    .and_then(|repo| repo.id);
+                pull.head_name() == Some(branch) && place.is_none_or(|id| id == repository.id)
+            })
+            .collect();
+        own.sort_by_key(|pull| (pull.state.as_deref() == Some("open"), pull.number));
+        Ok(own.pop())
+    }
+
+    /// Makes sure that the branch holds the files, and answers its head.
+    async fn proposal_head(
+        &self,
+        repository: &RepositoryInfo,
+        write: &Write,
+        propose: &Propose,
+    ) -> Result<String> {
+        let branch = &propose.branch;
+        let existing = self.ref_of(repository, branch).await.map_err(unapplied)?;
+        let parent = match &existing {
+            Some(head) => {
+                let commit = self
+                    .git_commit(repository.id, head)
+                    .await
+                    .map_err(unapplied)?;
+                let message = commit.message.unwrap_or_default();
+                // Sent before, and the answer was lost.
+                if names_op(&message, write.group.as_str()) {
+                    return Ok(head.clone());
+                }
+                if propose.head.as_deref() != Some(head.as_str()) {
+                    return Err(Error::new(ErrorKind::Stale, DURING)
+                        .with("branch", branch)
+                        .with("head", head)
+                        .message("somebody else committed to the branch"));
+                }
+                head.clone()
+            }
+            None => self.fresh_head(repository).await.map_err(unapplied)?.commit,
+        };
+        let table = self.table(repository, &parent).await.map_err(unapplied)?;
+        let entries = entries(propose, &table, Hashes::of(&parent))?;
+        if entries.is_empty() {
+            return match existing {
+                Some(head) => Ok(head),
+                None => Err(Error::new(ErrorKind::Stale, DURING)
+                    .with("branch", branch)
+                    .message("the base branch already holds what would be proposed")),
+            };
+        }
+        let refs: Vec<&TreeChange> = entries.iter().collect();
+        let member = Write {
+            page: propose.page.clone().or_else(|| write.page.clone()),
+            ..write.clone()
+        };
+        let message = commit_message(&[(&member, String::new())], Some(&propose.title));
+        let commit = self
+            .build_commit(repository, &parent, &message, &refs)
+            .await?;
+        let sha = commit.sha.unwrap_or_default();
+        if existing.is_some() {
+            let now = self.ref_of(repository, branch).await.map_err(unapplied)?;
+            if now.as_deref() != Some(parent.as_str()) {
+                return Err(Error::new(ErrorKind::Stale, DURING)
+                    .with("branch", branch)
+                    .message("somebody else committed to the branch"));
+            }
+            self.move_ref(repository, branch, &sha).await?;
+        } else {
+            let body = json!({"ref": format!("refs/heads/{branch}"), "sha": sha});
+            let call = Call::new(&CREATE_REF, &[&repository.id.to_string()])
+                .body(body)
+                .with("branch", branch);
+            match self.client.call(call).await {
+                Ok(_) => {}
+                // Made between our look and now, by a twin of this request.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    return Err(Error::new(ErrorKind::NotApplied, DURING)
+                        .with("branch", branch)
+                        .message("the branch was made at the same time"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sha)
+    }
+
+    async fn proposal_pull(
+        &self,
+        repository: &RepositoryInfo,
+        write: &Write,
+        propose: &Propose,
+        open: Option<Pull>,
+        notes: &mut BTreeMap<String, String>,
+    ) -> Result<Pull> {
+        let id = repository.id.to_string();
+        let title = one_line(&propose.title, 200);
+        let body = proposal_body(write, propose, open.as_ref());
+        if let Some(pull) = open {
+            let same = pull.title.as_deref() == Some(title.as_str())
+                && pull.body.as_deref().map(|body| body.replace("\r\n", "\n"))
+                    == Some(body.clone());
+            if same {
+                return Ok(pull);
+            }
+            let number = pull.number.unwrap_or_default().to_string();
+            let call = Call::new(&UPDATE_PULL, &[&id, &number])
+                .body(json!({"title": title, "body": body}))
+                .with("number", &number);
+            return self.client.call(call).await?.json();
+        }
+        let request = |draft: bool| {
+            Call::new(&CREATE_PULL, &[&id])
+                .body(json!({
+                    "title": title, "body": body, "draft": draft,
+                    "head": propose.branch, "base": self.settings.branch,
+                }))
+                .with("branch", &propose.branch)
+        };
+        let mut outcome = self.client.call(request(propose.draft)).await;
+        if let Err(error) = &outcome
+            && propose.draft
+            && error.kind() == ErrorKind::Invalid
+            && error.to_string().to_ascii_lowercase().contains("draft")
+        {
+            // Some plans have no drafts in private repositories.
+            notes.insert("draft".to_owned(), "unsupported".to_owned());
+            outcome = self.client.call(request(false)).await;
+        }
+        match outcome {
+            Ok(answer) => answer.json(),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let found = self.pull_of(repository, &propose.branch).await?;
+                found.ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for reviews and answers who could not be asked. One name that cannot be asked makes the
+    /// service refuse all, so they are asked one by one then. A proposal without reviewers is still
+    /// a proposal: nothing here fails it.
+    async fn ask_reviewers(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        propose: &Propose,
+        pull: &Pull,
+    ) -> Vec<String> {
+        let mut asked: BTreeSet<String> = BTreeSet::new();
+        for user in pull.requested_reviewers.iter().flatten() {
+            asked.extend(user.login.as_deref().map(str::to_ascii_lowercase));
+        }
+        for team in pull.requested_teams.iter().flatten() {
+            asked.extend(
+                team.slug
+                    .as_deref()
+                    .map(|slug| format!("{}/{slug}", repository.owner()).to_ascii_lowercase()),
+            );
+        }
+        let author = pull
+            .user
+            .as_ref()
+            .and_then(|user| user.login.as_deref())
+            .unwrap_or_default();
+        let (own, wanted): (Vec<&String>, Vec<&String>) = propose
+            .reviewers
+            .iter()
+            .filter(|name| !asked.contains(&name.to_ascii_lowercase()))
+            .partition(|name| name.eq_ignore_ascii_case(author));
+        let mut dropped: Vec<String> = own.into_iter().cloned().collect();
+        if wanted.is_empty() {
+            return dropped;
+        }
+        if self.ask(repository, number, &wanted).await.is_ok() {
+            return dropped;
+        }
+        for name in wanted {
+            if let Err(error) = self.ask(repository, number, &[name]).await {
+                tracing::warn!(%error, "a reviewer was not asked");
+                dropped.push(name.clone());
+            }
+        }
+        dropped
+    }
+
+    async fn ask(&self, repository: &RepositoryInfo, number: u64, names: &[&String]) -> Result<()> {
+        let (teams, people): (Vec<&&String>, Vec<&&String>) =
+            names.iter().partition(|name| name.contains('/'));
+        let slugs: Vec<&str> = teams
+            .iter()
+            .filter_map(|name| name.rsplit('/').next())
+            .collect();
+        let call = Call::new(
+            &REVIEWERS,
+            &[&repository.id.to_string(), &number.to_string()],
+        )
+        .body(json!({"reviewers": people, "team_reviewers": slugs}))
+        .with("number", number);
+        self.client.call(call).await.map(|_| ())
+    }
+}
+
+/// The hidden block names the operation that opened it; refreshing keeps that.
+fn proposal_body(write: &Write, propose: &Propose, open: Option<&Pull>) -> String {
+    let opened_by: Option<OpId> = open
+        .and_then(|pull| pull.body.as_deref())
+        .and_then(|body| HiddenBlock::split(body).0.created_by);
+    let block = HiddenBlock {
+        page: propose.page.clone().or_else(|| write.page.clone()),
+        revision: write.revision.clone(),
+        created_by: Some(opened_by.unwrap_or_else(|| write.op.clone())),
+        ..HiddenBlock::default()
+    };
+    block.body(&shorten(&neutralise(&propose.body)))
+}
+
+/// What differs between the files proposed and those there.
+fn entries(propose: &Propose, table: &Table, hashes: Hashes) -> Result<Vec<TreeChange>> {
+    let mut entries = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (path, text) in &propose.files {
+        if !seen.insert(path) {
+            return Err(Error::new(ErrorKind::Invalid, DURING)
+                .with("path", path)
+                .message("the path is named twice"));
+        }
+        let there = table.get(path);
+        match (text, there) {
+            (None, None) => {}
+            (None, Some(_)) => entries.push(TreeChange::Delete { path: path.clone() }),
+            (Some(text), Some(entry)) => {
+                if hashes.blob(text).as_ref() != Some(&entry.sha) {
+                    let mode = if entry.is_file() {
+                        entry.mode.clone()
+                    } else {
+                        "100644".to_owned()
+                    };
+                    entries.push(TreeChange::Text {
+                        path: path.clone(),
+                        mode,
+                        text: text.clone(),
+                    });
+                }
+            }
+            (Some(text), None) => {
+                free(path, table)?;
+                let mode = "100644".to_owned();
+                entries.push(TreeChange::Text {
+                    path: path.clone(),
+                    mode,
+                    text: text.clone(),
+                });
+            }
+        }
+    }
+    Ok(entries)
+}

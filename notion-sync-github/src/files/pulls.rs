@@ -1,0 +1,245 @@
+//! Pull requests: read, withdrawn, commented.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use notion_sync_core::id::RemoteRef;
+use notion_sync_core::remote::{Ack, Write};
+use notion_sync_core::snapshot::{Content, Field, Presence, Proof, Revision, Snapshot};
+use notion_sync_core::value::Value;
+use notion_sync_core::{Error, ErrorKind, Result};
+use serde_json::json;
+
+use super::GithubFiles;
+use crate::comments;
+use crate::endpoint::{Call, DELETE_REF, ISSUE_EVENTS, PULL, UPDATE_PULL};
+use crate::marker::HiddenBlock;
+use crate::message::is_ours;
+use crate::neutral::restore;
+use crate::reference;
+use crate::repository::RepositoryInfo;
+use crate::wire::{Event, Pull};
+
+/// The branches that proposals live on begin so.
+pub(super) const PROPOSAL_PREFIX: &str = "nsync/";
+
+impl GithubFiles {
+    pub(super) async fn pull(&self, repository: &RepositoryInfo, number: u64) -> Result<Pull> {
+        let call = Call::new(&PULL, &[&repository.id.to_string(), &number.to_string()])
+            .with("repository", &repository.full_name)
+            .with("number", number);
+        self.client.call(call).await?.json()
+    }
+
+    pub(super) async fn read_pull(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
+        let (repository, number) = self.own_pull(object).await?;
+        match self.pull(repository, number).await {
+            Ok(pull) => self.pull_snapshot(repository, number, &pull, content).await,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(self.no_pull(object, Presence::Missing))
+            }
+            Err(error) if error.kind() == ErrorKind::Gone => {
+                Ok(self.no_pull(object, Presence::Gone(Proof::Deleted)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn no_pull(&self, object: &RemoteRef, presence: Presence) -> Snapshot {
+        self.absent(object.clone(), presence, None)
+    }
+
+    /// Fields: `state` (`open`, `merged`, `closed`), `head` (commit), `ours` (whether the head is a
+    /// commit of ours), `merged` (the commit of the merge), `title`, `draft`, `branch`.
+    pub(super) async fn pull_snapshot(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        pull: &Pull,
+        content: bool,
+    ) -> Result<Snapshot> {
+        let state = match pull.state.as_deref() {
+            _ if pull.is_merged() => "merged",
+            Some("open") => "open",
+            _ => "closed",
+        };
+        let head = pull.head_sha().unwrap_or_default().to_owned();
+        let ours = match head.as_str() {
+            "" => false,
+            sha => self.is_our_commit(repository, sha).await?,
+        };
+        let mut fields = BTreeMap::new();
+        let mut put = |name: &str, value: Value| {
+            fields.insert(name.to_owned(), Field::Value(value));
+        };
+        put("state", Value::text(state));
+        put("head", Value::text(head));
+        put("ours", Value::Bool(ours));
+        put("title", Value::text(pull.title.clone().unwrap_or_default()));
+        put("draft", Value::Bool(pull.draft.unwrap_or(false)));
+        put("branch", Value::text(pull.head_name().unwrap_or_default()));
+        if state == "merged" {
+            let merged = match self.merge_commit(repository, number, pull).await? {
+                Some(sha) => Field::Value(Value::text(sha)),
+                None => Field::Unread("the service does not say which commit merged it".to_owned()),
+            };
+            fields.insert("merged".to_owned(), merged);
+        }
+        let (block, text) = HiddenBlock::split(pull.body.as_deref().unwrap_or_default());
+        let at = pull.updated_at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
+        Ok(Snapshot {
+            object: reference::pull(repository.id, number),
+            previous: None,
+            presence: Presence::Present,
+            revision: Revision {
+                at,
+                grain_seconds: 1,
+                token: comments::stamp(at),
+            },
+            observed_at: self.client.now(),
+            fields,
+            content: if content {
+                Content::Text(restore(&text))
+            } else {
+                Content::NotRead
+            },
+            place: Some(repository.full_name.clone()),
+            marker: block.marker(),
+            url: pull.html_url.clone(),
+            actor: pull.user.as_ref().and_then(|user| user.login.clone()),
+            bookkeeping: BTreeMap::new(),
+        })
+    }
+
+    /// The answer of newer API versions does not name the merge commit; the events do.
+    async fn merge_commit(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        pull: &Pull,
+    ) -> Result<Option<String>> {
+        if pull.merge_commit_sha.is_some() {
+            return Ok(pull.merge_commit_sha.clone());
+        }
+        let call = Call::new(
+            &ISSUE_EVENTS,
+            &[&repository.id.to_string(), &number.to_string()],
+        );
+        let events: Vec<Event> = self.client.all(call).await?;
+        Ok(events
+            .into_iter()
+            .rev()
+            .find(|event| event.event.as_deref() == Some("merged"))
+            .and_then(|event| event.commit_id))
+    }
+
+    /// Whether a commit carries our trailer. One that is not there any more is not ours.
+    pub(super) async fn is_our_commit(
+        &self,
+        repository: &RepositoryInfo,
+        sha: &str,
+    ) -> Result<bool> {
+        match self.git_commit(repository.id, sha).await {
+            Ok(commit) => Ok(is_ours(commit.message.as_deref().unwrap_or_default())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Comments, closes, deletes the branch. Every step looks first, so a repeat does the rest.
+    pub(super) async fn withdraw(
+        &self,
+        write: &Write,
+        proposal: &RemoteRef,
+        reason: &str,
+    ) -> Result<Ack> {
+        let (repository, number) = self.own_pull(proposal).await?;
+        self.client.begin("withdraw a proposal", 3, 1)?;
+        let id = repository.id.to_string();
+        let pull = self.pull(repository, number).await?;
+        if pull.is_merged() {
+            return Err(Error::new(ErrorKind::Stale, "withdraw a proposal")
+                .with("number", number)
+                .message("it was merged"));
+        }
+        if comments::find(&self.client, &id, number, &write.op, None)
+            .await?
+            .is_none()
+        {
+            comments::post(&self.client, &id, number, &write.op, reason).await?;
+        }
+        if pull.state.as_deref() != Some("closed") {
+            let call = Call::new(&UPDATE_PULL, &[&id, &number.to_string()])
+                .body(json!({"state": "closed"}))
+                .with("number", number);
+            self.client.call(call).await?;
+        }
+        let mut notes = BTreeMap::new();
+        if let Some(branch) = pull.head_name() {
+            let deleted = self.delete_proposal_branch(repository, branch).await?;
+            notes.insert("branch".to_owned(), branch.to_owned());
+            notes.insert("branch_deleted".to_owned(), deleted.to_string());
+        }
+        let pull = Pull {
+            state: Some("closed".to_owned()),
+            ..pull
+        };
+        let snapshot = self.pull_snapshot(repository, number, &pull, false).await?;
+        Ok(Ack {
+            snapshot: Some(snapshot),
+            notes,
+        })
+    }
+
+    /// Deletes a branch of ours whose last commit is ours. Answers whether it is gone.
+    async fn delete_proposal_branch(
+        &self,
+        repository: &RepositoryInfo,
+        branch: &str,
+    ) -> Result<bool> {
+        if !branch.starts_with(PROPOSAL_PREFIX) {
+            return Ok(false);
+        }
+        let Some(head) = self.ref_of(repository, branch).await? else {
+            return Ok(true);
+        };
+        if !self.is_our_commit(repository, &head).await? {
+            return Ok(false);
+        }
+        let call =
+            Call::new(&DELETE_REF, &[&repository.id.to_string(), branch]).with("branch", branch);
+        match self.client.call(call).await {
+            Ok(_) => Ok(true),
+            // GitHub may have deleted it first.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn comment(
+        &self,
+        write: &Write,
+        object: &RemoteRef,
+        text: &str,
+    ) -> Result<Ack> {
+        let (repository, number) = self.own_pull(object).await?;
+        self.client.begin("write a comment", 1, 1)?;
+        let id = repository.id.to_string();
+        let comment = comments::post(&self.client, &id, number, &write.op, text).await?;
+        Ok(Ack {
+            snapshot: None,
+            notes: comment_notes(&comment),
+        })
+    }
+}
+
+pub(crate) fn comment_notes(comment: &crate::wire::Comment) -> BTreeMap<String, String> {
+    let mut notes = BTreeMap::new();
+    if let Some(id) = comment.id {
+        notes.insert("comment".to_owned(), id.to_string());
+    }
+    if let Some(url) = &comment.html_url {
+        notes.insert("url".to_owned(), url.clone());
+    }
+    notes
+}

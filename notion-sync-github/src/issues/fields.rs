@@ -1,0 +1,158 @@
+//! Fields of issues: from the service's shape to values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use notion_sync_core::id::RemoteRef;
+use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Revision, Snapshot};
+use notion_sync_core::value::Value;
+
+use super::GithubIssues;
+use super::bodies::Body;
+use crate::comments::stamp;
+use crate::reference;
+use crate::repository::RepositoryInfo;
+use crate::wire::{Account, Issue};
+
+/// The value of a field as an issue shows it. `None` for a name that no field has.
+pub(super) fn value_of(issue: &Issue, name: &str) -> Option<Value> {
+    let text = |value: Option<&str>| Value::text(value.unwrap_or_default());
+    Some(match name {
+        "title" => text(issue.title.as_deref()),
+        "state" => text(issue.state.as_deref()),
+        "state_reason" => text(issue.state_reason.as_deref()),
+        "milestone" => text(
+            issue
+                .milestone
+                .as_ref()
+                .and_then(|one| one.title.as_deref()),
+        ),
+        "type" => text(issue.kind.as_ref().and_then(|one| one.name.as_deref())),
+        "labels" => Value::set(labels(issue)),
+        "assignees" => Value::set(assignees(issue)),
+        _ => return None,
+    })
+}
+
+/// The fields, in the order they are documented.
+pub(super) const NAMES: [&str; 7] = [
+    "title",
+    "state",
+    "state_reason",
+    "labels",
+    "assignees",
+    "milestone",
+    "type",
+];
+
+pub(super) fn is_set(name: &str) -> bool {
+    matches!(name, "labels" | "assignees")
+}
+
+pub(super) fn labels(issue: &Issue) -> Vec<String> {
+    issue
+        .labels
+        .iter()
+        .filter_map(|label| label.name().map(str::to_owned))
+        .collect()
+}
+
+pub(super) fn assignees(issue: &Issue) -> Vec<String> {
+    issue
+        .assignees
+        .iter()
+        .flatten()
+        .filter_map(|one: &Account| one.login.clone())
+        .collect()
+}
+
+/// Whether a set holds a name; labels and logins differ from others by more than case.
+pub(super) fn holds(set: &BTreeSet<String>, name: &str) -> bool {
+    set.iter().any(|one| same(one, name))
+}
+
+pub(super) fn same(one: &str, other: &str) -> bool {
+    one == other || one.to_lowercase() == other.to_lowercase()
+}
+
+/// `owner/name#number` of an issue, from its addresses.
+pub(super) fn address(issue: &Issue) -> String {
+    let place = issue
+        .repository_url
+        .as_deref()
+        .and_then(|url| url.split("/repos/").nth(1))
+        .unwrap_or("another repository");
+    match issue.number {
+        Some(number) => format!("{place}#{number}"),
+        None => place.to_owned(),
+    }
+}
+
+impl GithubIssues {
+    pub(super) fn snapshot(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        issue: &Issue,
+        content: bool,
+    ) -> Snapshot {
+        let body = Body::read(issue.body.as_deref());
+        let mut bookkeeping = body.bookkeeping();
+        // What the page shows of its issue.
+        bookkeeping.insert("number".to_owned(), number.to_string());
+        bookkeeping.insert("repository".to_owned(), repository.full_name.clone());
+        let at = issue.updated_at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
+        let fields: BTreeMap<String, Field> = NAMES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), Field::Value(value_of(issue, name)?))))
+            .collect();
+        Snapshot {
+            object: reference::issue(repository.id, number),
+            previous: None,
+            presence: Presence::Present,
+            revision: Revision {
+                at,
+                grain_seconds: 1,
+                token: stamp(at),
+            },
+            observed_at: self.client.now(),
+            fields,
+            content: if content {
+                body.content()
+            } else {
+                Content::NotRead
+            },
+            place: Some(repository.full_name.clone()),
+            marker: body.block.marker(),
+            url: issue.html_url.clone(),
+            actor: None,
+            bookkeeping,
+        }
+    }
+
+    pub(super) fn absent(
+        &self,
+        object: &RemoteRef,
+        presence: Presence,
+        at: Option<DateTime<Utc>>,
+    ) -> Snapshot {
+        Snapshot {
+            object: object.clone(),
+            previous: None,
+            presence,
+            revision: Revision {
+                at: at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH),
+                grain_seconds: 1,
+                token: at.map(stamp).unwrap_or_default(),
+            },
+            observed_at: self.client.now(),
+            fields: BTreeMap::new(),
+            content: Content::NotRead,
+            place: None,
+            marker: Marker::default(),
+            url: None,
+            actor: None,
+            bookkeeping: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Listing issues that changed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use notion_sync_core::remote::{Cursor, ListRequest, Listing};
+use notion_sync_core::snapshot::Snapshot;
+use notion_sync_core::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use super::GithubIssues;
+use crate::comments::stamp;
+use crate::endpoint::{Call, ISSUES};
+use crate::repository::RepositoryInfo;
+use crate::wire::Issue;
+
+/// Where a listing ended, by repository id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Position {
+    repositories: BTreeMap<u64, Mark>,
+}
+
+/// The largest time the service showed, and how to ask again for free.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    /// `updated_at` of the latest object listed; always the service's clock.
+    updated: Option<DateTime<Utc>>,
+    /// The `since` that `etag` belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    etag: Option<String>,
+}
+
+/// Whether `since` includes its own second is not documented; this much is asked again.
+const EDGE: Duration = Duration::seconds(1);
+const PAGE: usize = 100;
+/// Listings longer than this are refused rather than walked for ever.
+const MAX_ROUNDS: u32 = 10_000;
+
+impl GithubIssues {
+    pub(super) async fn list_issues(&self, request: ListRequest) -> Result<Listing> {
+        let old = match &request.cursor {
+            Some(cursor) => serde_json::from_str(&cursor.0).map_err(|_| {
+                Error::new(ErrorKind::Invalid, "continue a listing of issues")
+                    .message("the cursor is not one of issues")
+                    .remedy("list from the beginning")
+            })?,
+            None => Position::default(),
+        };
+        let mut position = Position::default();
+        let mut items = Vec::new();
+        for configured in &self.repositories {
+            let repository = configured.get(&self.client).await?;
+            let mark = old
+                .repositories
+                .get(&repository.id)
+                .cloned()
+                .unwrap_or_default();
+            let mark = self
+                .list_one(repository, mark, request.full, &mut items)
+                .await?;
+            position.repositories.insert(repository.id, mark);
+        }
+        Ok(Listing {
+            items,
+            gone: Vec::new(),
+            // A struct of numbers, times and strings always serialises.
+            cursor: Cursor(serde_json::to_string(&position).unwrap_or_default()),
+            complete: true,
+        })
+    }
+
+    /// Walks forward by time of change. An issue that changes meanwhile moves to the end and is
+    /// seen again; going on from the last time seen instead of by page number keeps others from
+    /// slipping past when it leaves its page.
+    async fn list_one(
+        &self,
+        repository: &RepositoryInfo,
+        mark: Mark,
+        full: bool,
+        items: &mut Vec<Snapshot>,
+    ) -> Result<Mark> {
+        let overlap = Duration::seconds(i64::from(self.client.settings().bounds.github_overlap));
+        let start = if full {
+            None
+        } else {
+            mark.updated.map(|at| at - overlap)
+        };
+        let mut found: BTreeMap<u64, Snapshot> = BTreeMap::new();
+        let mut latest = mark.updated;
+        let mut since = start;
+        let mut page = 1_u32;
+        let mut etag = None;
+        let mut rounds = 0;
+        loop {
+            rounds += 1;
+            if rounds > MAX_ROUNDS {
+                return Err(Error::new(ErrorKind::Unavailable, "list issues")
+                    .with("repository", &repository.full_name)
+                    .message("the listing does not end"));
+            }
+            let first = rounds == 1;
+            let same = first && !full && since.is_some() && mark.since == since;
+            let mut call = Call::new(&ISSUES, &[&repository.id.to_string()])
+                .query("state", "all")
+                .query("sort", "updated")
+                .query("direction", "asc")
+                .query("per_page", "100")
+                .with("repository", &repository.full_name);
+            if let Some(since) = since {
+                call = call.query("since", &stamp(since));
+            }
+            if page > 1 {
+                call = call.query("page", &page.to_string());
+            }
+            if same {
+                call = call.if_changed(mark.etag.as_deref());
+            }
+            let answer = self.client.call(call).await?;
+            if answer.not_modified() {
+                return Ok(mark);
+            }
+            if first {
+                etag = answer.etag();
+            }
+            let issues: Vec<Issue> = answer.json()?;
+            let count = issues.len();
+            let last = issues.iter().filter_map(|issue| issue.updated_at).max();
+            latest = latest.max(last);
+            for issue in issues {
+                // Pull requests are issues to this route, but not to us.
+                let Some(number) = issue.number.filter(|_| !issue.pull_request) else {
+                    continue;
+                };
+                found.insert(number, self.snapshot(repository, number, &issue, true));
+            }
+            if count < PAGE {
+                break;
+            }
+            // A page of one second only can be left by number alone.
+            match last.map(|last| last - EDGE) {
+                Some(next) if since.is_none_or(|since| next > since) => {
+                    since = Some(next);
+                    page = 1;
+                }
+                _ => page += 1,
+            }
+        }
+        items.extend(found.into_values());
+        // The answer may only be revalidated where it was the whole answer.
+        let etag = etag.filter(|_| rounds == 1);
+        Ok(Mark {
+            updated: latest,
+            since: start.filter(|_| etag.is_some()),
+            etag,
+        })
+    }
+}

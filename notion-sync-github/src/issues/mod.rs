@@ -1,0 +1,248 @@
+//! Issues of repositories as a [`Remote`].
+
+mod bodies;
+mod fields;
+mod listing;
+mod trace;
+mod writing;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use notion_sync_core::id::{RemoteRef, Side};
+use notion_sync_core::remote::{
+    Abilities, Ack, Action, FieldSchema, ListRequest, Listing, Remote, Schema, Trace, Write,
+    WriteKind,
+};
+use notion_sync_core::snapshot::{Presence, Proof, Snapshot};
+use notion_sync_core::{Error, ErrorKind, Result};
+use tokio::sync::OnceCell;
+
+use crate::client::GithubClient;
+use crate::endpoint::{Call, ISSUE, ISSUE_TYPES, LABELS, MILESTONES};
+use crate::reference;
+use crate::repository::{ConfiguredRepository, RepositoryInfo};
+use crate::wire::{Issue, IssueType, LabelDetail, Milestone};
+
+pub use bodies::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL};
+
+/// The issues of one or several repositories.
+///
+/// Fields: `title`, `state` (`open`, `closed`), `state_reason`, `labels`, `assignees` (logins),
+/// `milestone` (its title), `type` (its name). The content is the body without our hidden block and
+/// link. Revisions are seconds wide: GitHub's times have no fraction.
+#[derive(Debug)]
+pub struct GithubIssues {
+    client: GithubClient,
+    repositories: Vec<ConfiguredRepository>,
+    login: OnceCell<Option<String>>,
+}
+
+impl GithubIssues {
+    /// Issues of the repositories with these names (`owner/name`), and the id each must have where
+    /// it is known already.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] without a repository.
+    pub fn new(client: GithubClient, repositories: &[(&str, Option<u64>)]) -> Result<Self> {
+        if repositories.is_empty() {
+            return Err(Error::new(ErrorKind::Configuration, "use issues")
+                .message("no repository is named"));
+        }
+        Ok(Self {
+            client,
+            repositories: repositories
+                .iter()
+                .map(|(name, id)| ConfiguredRepository::new((*name).to_owned(), *id))
+                .collect(),
+            login: OnceCell::new(),
+        })
+    }
+
+    /// The repository of an object.
+    async fn own(&self, object: &RemoteRef) -> Result<(&RepositoryInfo, u64)> {
+        let (id, number) = reference::parse_numbered(object)?;
+        for configured in &self.repositories {
+            if configured.get(&self.client).await?.id == id {
+                let found = configured.get(&self.client).await?;
+                return Ok((found, number));
+            }
+        }
+        Err(Error::new(ErrorKind::Invalid, "use an issue")
+            .with("object", object)
+            .message("it belongs to a repository that is not configured"))
+    }
+
+    /// The repository a new issue goes to.
+    async fn place(&self, place: Option<&str>) -> Result<&RepositoryInfo> {
+        let configured = match (place, self.repositories.as_slice()) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(place), all) => {
+                let named = |one: &&ConfiguredRepository| {
+                    one.name.eq_ignore_ascii_case(place)
+                        || one
+                            .known()
+                            .is_some_and(|known| known.full_name.eq_ignore_ascii_case(place))
+                };
+                all.iter().find(named)
+            }
+        };
+        match configured {
+            Some(configured) => configured.get(&self.client).await,
+            None => Err(Error::new(ErrorKind::Invalid, "create an issue")
+                .with("place", place.unwrap_or("none"))
+                .message("the repository is not one of this mapping")),
+        }
+    }
+
+    /// Reads an issue; the answer is revalidated, never only remembered.
+    async fn issue(&self, repository: &RepositoryInfo, number: u64) -> Result<(Issue, bool)> {
+        let call = Call::new(&ISSUE, &[&repository.id.to_string(), &number.to_string()])
+            .with("repository", &repository.full_name)
+            .with("number", number);
+        let answer = self.client.call(call).await?;
+        Ok((answer.json()?, answer.moved.is_some()))
+    }
+
+    /// An issue that can be written: there, an issue, and still in its repository.
+    async fn writable(&self, repository: &RepositoryInfo, number: u64) -> Result<Issue> {
+        let (issue, moved) = self.issue(repository, number).await?;
+        if moved || issue.pull_request {
+            let text = if moved {
+                "it was moved to another repository"
+            } else {
+                "it is a pull request"
+            };
+            return Err(Error::new(ErrorKind::Stale, "change an issue")
+                .with("repository", &repository.full_name)
+                .with("number", number)
+                .message(text));
+        }
+        Ok(issue)
+    }
+}
+
+#[async_trait]
+impl Remote for GithubIssues {
+    fn side(&self) -> Side {
+        Side::Github
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            proposals: false,
+            paths: false,
+            removal_is_state: true,
+        }
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        let mut labels = Vec::new();
+        let mut milestones = Vec::new();
+        let mut types = Vec::new();
+        for configured in &self.repositories {
+            let id = configured.get(&self.client).await?.id.to_string();
+            let found: Vec<LabelDetail> = self.client.all(Call::new(&LABELS, &[&id])).await?;
+            labels.extend(found.into_iter().filter_map(|label| label.name));
+            let call = Call::new(&MILESTONES, &[&id]).query("state", "all");
+            let found: Vec<Milestone> = self.client.all(call).await?;
+            milestones.extend(found.into_iter().filter_map(|milestone| milestone.title));
+            // Only organisations have types; elsewhere the route answers 404.
+            match self
+                .client
+                .all::<IssueType>(Call::new(&ISSUE_TYPES, &[&id]))
+                .await
+            {
+                Ok(found) => types.extend(
+                    found
+                        .into_iter()
+                        .filter(|one| one.is_enabled != Some(false))
+                        .filter_map(|one| one.name),
+                ),
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let field = |name: &str, kind: &str, mut options: Vec<String>| {
+            options.sort();
+            options.dedup();
+            let schema = FieldSchema {
+                name: name.to_owned(),
+                kind: kind.to_owned(),
+                options: options.into_iter().map(|option| (option, None)).collect(),
+            };
+            (name.to_owned(), schema)
+        };
+        let reasons = owned(&["completed", "not_planned", "duplicate", "reopened"]);
+        Ok(Schema {
+            bookkeeping: std::collections::BTreeSet::new(),
+            fields: BTreeMap::from([
+                field("title", "text", Vec::new()),
+                field("state", "state", owned(&["open", "closed"])),
+                field("state_reason", "state_reason", reasons),
+                field("labels", "labels", labels),
+                field("assignees", "assignees", Vec::new()),
+                field("milestone", "milestone", milestones),
+                field("type", "type", types),
+            ]),
+        })
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Listing> {
+        self.list_issues(request).await
+    }
+
+    async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
+        let (repository, number) = self.own(object).await?;
+        match self.issue(repository, number).await {
+            Ok((issue, true)) => {
+                let presence = Presence::MovedOut(fields::address(&issue));
+                Ok(self.absent(object, presence, issue.updated_at))
+            }
+            Ok((issue, false)) if issue.pull_request => {
+                let presence = Presence::Unread("the number belongs to a pull request".to_owned());
+                Ok(self.absent(object, presence, issue.updated_at))
+            }
+            Ok((issue, false)) => Ok(self.snapshot(repository, number, &issue, content)),
+            Err(error) if error.kind() == ErrorKind::Gone => {
+                Ok(self.absent(object, Presence::Gone(Proof::Deleted), None))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(self.absent(object, Presence::Missing, None))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn group(&self, _action: &Action) -> Option<String> {
+        None
+    }
+
+    fn kind(&self, action: &Action) -> WriteKind {
+        match action {
+            Action::Create(_) | Action::Comment { .. } => WriteKind::UnnamedCreate,
+            _ => WriteKind::Set,
+        }
+    }
+
+    async fn write(&self, batch: &[Write]) -> Vec<Result<Ack>> {
+        let mut results = Vec::new();
+        for write in batch {
+            results.push(self.write_one(write).await);
+        }
+        results
+    }
+
+    async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>> {
+        let mut traces = Vec::new();
+        for write in batch {
+            traces.push(self.trace_one(write, sent_at).await?);
+        }
+        Ok(traces)
+    }
+}

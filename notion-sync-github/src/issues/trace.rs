@@ -1,0 +1,414 @@
+//! What became of a write to an issue whose answer was lost.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use notion_sync_core::id::RemoteRef;
+use notion_sync_core::remote::{Ack, Action, ContentChange, Create, Trace, Update, Write};
+use notion_sync_core::snapshot::{Presence, Snapshot};
+use notion_sync_core::{ErrorKind, Result};
+
+use super::GithubIssues;
+use super::bodies::Body;
+use super::fields::{holds, is_set, same, value_of};
+use crate::comments::{self, SEARCH_SKEW};
+use crate::credentials::CredentialKind;
+use crate::endpoint::{Call, ISSUES, TIMELINE, USER};
+use crate::files::comment_notes;
+use crate::marker::HiddenBlock;
+use crate::repository::RepositoryInfo;
+use crate::wire::{Account, Event, Issue};
+
+/// Events up to this much earlier than the moment of sending still count: clocks differ.
+const EVENT_SKEW: Duration = Duration::seconds(30);
+/// Numbers that nothing answers to before the end of the numbering is believed.
+const MISSES: u32 = 2;
+/// Most numbers tried upward.
+const MAX_UPWARD: u32 = 500;
+
+/// How a unit stands against what a write wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Desired,
+    Expected,
+    Other,
+}
+
+impl GithubIssues {
+    pub(super) async fn trace_one(&self, write: &Write, sent_at: DateTime<Utc>) -> Result<Trace> {
+        match &write.action {
+            Action::Create(create) => self.trace_create(write, create, sent_at).await,
+            Action::Update(update) => self.trace_update(write, update, sent_at).await,
+            Action::Remove { object, .. } => self.trace_state(object, "closed", sent_at).await,
+            Action::Restore { object } => self.trace_state(object, "open", sent_at).await,
+            Action::Comment { object, .. } => {
+                let (repository, number) = self.own(object).await?;
+                let id = repository.id.to_string();
+                let found =
+                    comments::find(&self.client, &id, number, &write.op, Some(sent_at)).await?;
+                Ok(match found {
+                    Some(comment) => Trace::Applied(Ack {
+                        snapshot: None,
+                        notes: comment_notes(&comment),
+                    }),
+                    None => Trace::NotApplied,
+                })
+            }
+            Action::Bookkeep { object, fields } => {
+                let (repository, number) = self.own(object).await?;
+                let issue = self.writable(repository, number).await?;
+                let now = Body::read(issue.body.as_deref()).bookkeeping();
+                let done = fields
+                    .iter()
+                    .all(|(name, value)| now.get(name).map_or("", String::as_str) == value);
+                Ok(self.applied_if(done, repository, number, &issue))
+            }
+            Action::Propose(_) | Action::Withdraw { .. } => Ok(Trace::NotApplied),
+        }
+    }
+
+    fn applied_if(
+        &self,
+        done: bool,
+        repository: &RepositoryInfo,
+        number: u64,
+        issue: &Issue,
+    ) -> Trace {
+        if done {
+            Trace::Applied(Ack {
+                snapshot: Some(self.snapshot(repository, number, issue, true)),
+                notes: BTreeMap::new(),
+            })
+        } else {
+            Trace::NotApplied
+        }
+    }
+
+    /// Looks through the newest issues back to the moment of sending, then upward by number past the
+    /// newest one that a listing shows: a listing can lag behind reads by number.
+    async fn trace_create(
+        &self,
+        write: &Write,
+        create: &Create,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        let repository = self.place(create.place.as_deref()).await?;
+        let is_it = |issue: &Issue| {
+            !issue.pull_request && {
+                let (block, _) = HiddenBlock::split(issue.body.as_deref().unwrap_or_default());
+                block.created_by.as_ref() == Some(&write.op)
+            }
+        };
+        let mut newest = 0;
+        let mut next = Some(
+            Call::new(&ISSUES, &[&repository.id.to_string()])
+                .query("state", "all")
+                .query("sort", "created")
+                .query("direction", "desc")
+                .query("per_page", "100")
+                .with("repository", &repository.full_name),
+        );
+        while let Some(call) = next {
+            let answer = self.client.call(call.clone()).await?;
+            let issues: Vec<Issue> = answer.json()?;
+            newest = issues
+                .iter()
+                .filter_map(|issue| issue.number)
+                .fold(newest, u64::max);
+            if let Some(found) = issues.iter().find(|issue| is_it(issue)) {
+                return Ok(self.found(repository, found));
+            }
+            let reached = issues
+                .iter()
+                .filter_map(|issue| issue.created_at)
+                .any(|at| at < sent_at - SEARCH_SKEW);
+            next = if reached {
+                None
+            } else {
+                self.client.next_page(&call, &answer)
+            };
+        }
+        let mut misses = 0;
+        for number in (newest + 1..).take(MAX_UPWARD as usize) {
+            match self.issue(repository, number).await {
+                Ok((issue, false)) if is_it(&issue) => return Ok(self.found(repository, &issue)),
+                Ok(_) => misses = 0,
+                Err(error) if error.kind() == ErrorKind::Gone => misses = 0,
+                Err(error) if error.kind() == ErrorKind::NotFound => misses += 1,
+                Err(error) => return Err(error),
+            }
+            if misses >= MISSES {
+                break;
+            }
+        }
+        Ok(Trace::NotApplied)
+    }
+
+    fn found(&self, repository: &RepositoryInfo, issue: &Issue) -> Trace {
+        let mut notes = BTreeMap::new();
+        if let Some(node) = &issue.node_id {
+            notes.insert("node_id".to_owned(), node.clone());
+        }
+        let snapshot: Option<Snapshot> = issue
+            .number
+            .map(|number| self.snapshot(repository, number, issue, true));
+        Trace::Applied(Ack { snapshot, notes })
+    }
+
+    async fn trace_state(
+        &self,
+        object: &RemoteRef,
+        wanted: &str,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        use notion_sync_core::remote::Remote as _;
+        let (repository, number) = self.own(object).await?;
+        let snapshot = self.read(object, true).await?;
+        if snapshot.presence != Presence::Present {
+            // Closing and reopening make no sense any more; the engine decides from the presence.
+            return Ok(Trace::Unclear);
+        }
+        let issue = self.writable(repository, number).await?;
+        if issue.state.as_deref() == Some(wanted) {
+            return Ok(self.applied_if(true, repository, number, &issue));
+        }
+        let kind = if wanted == "closed" {
+            "closed"
+        } else {
+            "reopened"
+        };
+        let events = self.own_events(repository, number, sent_at).await?;
+        Ok(match events {
+            Some(events) => {
+                let done = events
+                    .iter()
+                    .any(|event| event.event.as_deref() == Some(kind));
+                self.applied_if(done, repository, number, &issue)
+            }
+            None if self.untouched(&issue, sent_at) => Trace::NotApplied,
+            None => Trace::Unclear,
+        })
+    }
+
+    fn untouched(&self, issue: &Issue, sent_at: DateTime<Utc>) -> bool {
+        issue.updated_at.is_some_and(|at| at < sent_at - EVENT_SKEW)
+    }
+
+    /// Desired everywhere: applied. Otherwise only evidence counts: `Sync-Last-Op` in the body,
+    /// entries of the timeline by our own login. A value that stands as expected without a trace of
+    /// our write was not written; one that is neither and without a trace proves nothing.
+    async fn trace_update(
+        &self,
+        write: &Write,
+        update: &Update,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        let (repository, number) = self.own(&update.object).await?;
+        let issue = match self.issue(repository, number).await {
+            Ok((issue, false)) if !issue.pull_request => issue,
+            Ok(_) => return Ok(Trace::Unclear),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => {
+                return Ok(Trace::Unclear);
+            }
+            Err(error) => return Err(error),
+        };
+        let body = Body::read(issue.body.as_deref());
+        let mut open: Vec<(&str, Standing)> = Vec::new();
+        for (name, change) in &update.fields {
+            let standing = match value_of(&issue, name) {
+                Some(current) if is_set(name) => {
+                    let now = current.elements();
+                    let (before, after) = (change.expected.elements(), change.desired.elements());
+                    let done = after
+                        .iter()
+                        .all(|one| holds(&before, one) || holds(&now, one))
+                        && before
+                            .iter()
+                            .all(|one| holds(&after, one) || !holds(&now, one));
+                    if done {
+                        Standing::Desired
+                    } else {
+                        Standing::Expected
+                    }
+                }
+                Some(current) if current == change.desired => Standing::Desired,
+                Some(current) if current == change.expected => Standing::Expected,
+                _ => Standing::Other,
+            };
+            open.push((name, standing));
+        }
+        if let Some(ContentChange::Text { expected, desired }) = &update.content {
+            let standing = if body.text == *desired {
+                Standing::Desired
+            } else if body.text == *expected {
+                Standing::Expected
+            } else {
+                Standing::Other
+            };
+            open.push(("body", standing));
+        }
+        open.retain(|(_, standing)| *standing != Standing::Desired);
+        if open.is_empty() {
+            return Ok(self.applied_if(true, repository, number, &issue));
+        }
+        let patched = body.block.written_by.as_ref() == Some(&write.op);
+        let events = self.own_events(repository, number, sent_at).await?;
+        let proven = |name: &str| match name {
+            "body" => patched,
+            // Title, state and the like travel with the body in one request.
+            _ if patched && !is_set(name) => true,
+            _ => events
+                .as_ref()
+                .is_some_and(|events| shows(events, update, name)),
+        };
+        let unproven: Vec<_> = open.iter().filter(|(name, _)| !proven(name)).collect();
+        if unproven.is_empty() {
+            return Ok(self.applied_if(true, repository, number, &issue));
+        }
+        if unproven
+            .iter()
+            .any(|(_, standing)| *standing == Standing::Other)
+        {
+            return Ok(Trace::Unclear);
+        }
+        // Expected, and no trace. A body has no timeline: it is only believed untouched while the
+        // issue is, since somebody could have restored the old text together with its block.
+        let body_moved =
+            unproven.iter().any(|(name, _)| *name == "body") && !self.untouched(&issue, sent_at);
+        let blind = events.is_none() && !self.untouched(&issue, sent_at);
+        let doubtful = (body_moved && body.block.is_empty()) || blind;
+        Ok(if doubtful {
+            Trace::Unclear
+        } else {
+            Trace::NotApplied
+        })
+    }
+
+    /// Entries of the timeline by our own login since a write was sent; `None` when our login is not
+    /// known.
+    async fn own_events(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Option<Vec<Event>>> {
+        let Some(login) = self.login().await else {
+            return Ok(None);
+        };
+        let call = Call::new(
+            &TIMELINE,
+            &[&repository.id.to_string(), &number.to_string()],
+        )
+        .with("number", number);
+        let events: Vec<Event> = self.client.all(call).await?;
+        let own = events.into_iter().filter(|event| {
+            let by = event
+                .actor
+                .as_ref()
+                .and_then(|actor| actor.login.as_deref());
+            by.is_some_and(|by| by.eq_ignore_ascii_case(&login))
+                && event
+                    .created_at
+                    .is_some_and(|at| at >= sent_at - EVENT_SKEW)
+        });
+        Ok(Some(own.collect()))
+    }
+
+    /// Whose credential it is.
+    async fn login(&self) -> Option<String> {
+        let found = self
+            .login
+            .get_or_try_init(|| async {
+                let login = match self.client.credential_kind() {
+                    CredentialKind::Personal => {
+                        let user: Account =
+                            self.client.call(Call::new(&USER, &[])).await?.json()?;
+                        user.login
+                    }
+                    CredentialKind::Installation => {
+                        let query = "query{viewer{login}}";
+                        let data = self
+                            .client
+                            .graphql("ask whose token it is", query, serde_json::json!({}))
+                            .await?;
+                        data.pointer("/viewer/login")
+                            .and_then(|login| login.as_str())
+                            .map(str::to_owned)
+                    }
+                };
+                Ok::<_, notion_sync_core::Error>(login)
+            })
+            .await;
+        found.ok().cloned().flatten()
+    }
+}
+
+/// Whether events show that a field was written as an update wanted it.
+fn shows(events: &[Event], update: &Update, name: &str) -> bool {
+    let Some(change) = update.fields.get(name) else {
+        return false;
+    };
+    let desired = change.desired.as_text();
+    let any = |kind: &str, fits: &dyn Fn(&Event) -> bool| {
+        events
+            .iter()
+            .any(|event| event.event.as_deref() == Some(kind) && fits(event))
+    };
+    match name {
+        "title" => any("renamed", &|event| {
+            event
+                .rename
+                .as_ref()
+                .and_then(|rename| rename.to.as_deref())
+                == desired
+        }),
+        "state" | "state_reason" => {
+            let state = update
+                .fields
+                .get("state")
+                .and_then(|change| change.desired.as_text());
+            match state {
+                Some("closed") => any("closed", &|_| true),
+                Some("open") => any("reopened", &|_| true),
+                _ => false,
+            }
+        }
+        "milestone" => match desired {
+            Some(title) => any("milestoned", &|event| {
+                event
+                    .milestone
+                    .as_ref()
+                    .and_then(|one| one.title.as_deref())
+                    == Some(title)
+            }),
+            None => any("demilestoned", &|_| true),
+        },
+        "labels" | "assignees" => {
+            let (before, after) = (change.expected.elements(), change.desired.elements());
+            let names = |event: &Event| {
+                let label = event.label.as_ref().and_then(|label| label.name.clone());
+                let login = event.assignee.as_ref().and_then(|one| one.login.clone());
+                if name == "labels" { label } else { login }
+            };
+            let (put, taken) = if name == "labels" {
+                ("labeled", "unlabeled")
+            } else {
+                ("assigned", "unassigned")
+            };
+            let seen = |kind: &str, one: &str| {
+                any(kind, &|event| {
+                    names(event).is_some_and(|found| same(&found, one))
+                })
+            };
+            after
+                .iter()
+                .filter(|one| !holds(&before, one))
+                .all(|one| seen(put, one))
+                && before
+                    .iter()
+                    .filter(|one| !holds(&after, one))
+                    .all(|one| seen(taken, one))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,597 @@
+//! Writing issues.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use notion_sync_core::id::RemoteRef;
+use notion_sync_core::remote::{Ack, Action, ContentChange, Create, FieldChange, Update, Write};
+use notion_sync_core::value::Value;
+use notion_sync_core::{Error, ErrorKind, Result};
+use serde_json::{Map, Value as Json, json};
+
+use super::GithubIssues;
+use super::bodies::{Body, new_body, next_body};
+use super::fields::{assignees, holds, is_set, labels, same, value_of};
+use crate::comments;
+use crate::endpoint::{
+    ADD_ASSIGNEES, ADD_LABELS, CREATE_ISSUE, CREATE_LABEL, Call, LABELS, MILESTONES,
+    REMOVE_ASSIGNEES, REMOVE_LABEL, UPDATE_ISSUE,
+};
+use crate::files::comment_notes;
+use crate::repository::RepositoryInfo;
+use crate::wire::{Issue, Label, LabelDetail, Milestone};
+
+/// Colour of labels made here: the grey GitHub gives labels that appear by use.
+const LABEL_COLOUR: &str = "ededed";
+/// Longest title in characters.
+const MAX_TITLE: usize = 256;
+
+impl GithubIssues {
+    pub(super) async fn write_one(&self, write: &Write) -> Result<Ack> {
+        match &write.action {
+            Action::Create(create) => self.create(write, create).await,
+            Action::Update(update) => self.update(write, update).await,
+            Action::Remove { object, expected } => self.close(object, expected).await,
+            Action::Restore { object } => self.reopen(object).await,
+            Action::Comment { object, text } => self.comment(write, object, text).await,
+            Action::Bookkeep { object, fields } => self.bookkeep(write, object, fields).await,
+            Action::Propose(_) | Action::Withdraw { .. } => {
+                Err(Error::new(ErrorKind::Invalid, "write an issue")
+                    .message("a change of an issue cannot be proposed"))
+            }
+        }
+    }
+
+    /// Creates without assignees and adds them in a second call: one login that cannot be assigned
+    /// makes the service refuse the whole create, while the call that adds assignees takes those it
+    /// can. The issue is there after the first call, so nothing later fails the write: what could
+    /// not be set is a note, and the next look at the issue shows it.
+    async fn create(&self, write: &Write, create: &Create) -> Result<Ack> {
+        let repository = self
+            .place(create.place.as_deref())
+            .await
+            .map_err(unapplied)?;
+        let id = repository.id.to_string();
+        self.client.begin("create an issue", 3, 1)?;
+        let wanted = Wanted::of(&create.fields)?;
+        let Some(title) = wanted.title.clone() else {
+            return Err(invalid("title", "a new issue needs a title"));
+        };
+        let mut request = Map::new();
+        request.insert("title".to_owned(), json!(title));
+        request.insert("body".to_owned(), json!(new_body(write, create)?));
+        let mut dropped = Vec::new();
+        if !wanted.labels.is_empty() {
+            self.ensure_labels(&id, &wanted.labels)
+                .await
+                .map_err(unapplied)?;
+            request.insert("labels".to_owned(), json!(wanted.labels));
+        }
+        if let Some(milestone) = &wanted.milestone {
+            let number = self.milestone(&id, milestone).await.map_err(unapplied)?;
+            request.insert("milestone".to_owned(), json!(number));
+        }
+        if let Some(kind) = &wanted.kind {
+            request.insert("type".to_owned(), json!(kind));
+        }
+        let call = Call::new(&CREATE_ISSUE, &[&id])
+            .body(Json::Object(request))
+            .with("repository", &repository.full_name);
+        let answer = self.client.call(call).await?;
+        let mut issue: Issue = answer.json()?;
+        let number = issue.number.ok_or_else(|| answer.lacks("number"))?;
+        let mut notes = BTreeMap::new();
+        if let Some(node) = &issue.node_id {
+            notes.insert("node_id".to_owned(), node.clone());
+        }
+        let mut incomplete = Vec::new();
+        if !wanted.assignees.is_empty() {
+            match self.assign(&id, number, &wanted.assignees).await {
+                Ok(after) => issue = after,
+                Err(error) => incomplete.push(format!("assignees: {error}")),
+            }
+        }
+        if wanted.closed {
+            let mut body = Map::from_iter([("state".to_owned(), json!("closed"))]);
+            if let Some(reason) = &wanted.state_reason {
+                body.insert("state_reason".to_owned(), json!(reason));
+            }
+            match self.patch(&id, number, body).await {
+                Ok(after) => issue = after,
+                Err(error) => incomplete.push(format!("state: {error}")),
+            }
+        }
+        for (name, value) in &create.fields {
+            dropped.extend(missing(&issue, name, value));
+        }
+        if !incomplete.is_empty() {
+            notes.insert("incomplete".to_owned(), incomplete.join("; "));
+        }
+        note_dropped(&mut notes, &dropped);
+        let snapshot = self.snapshot(repository, number, &issue, true);
+        Ok(Ack {
+            snapshot: Some(snapshot),
+            notes,
+        })
+    }
+
+    /// Reads, checks what is expected, and writes only what differs.
+    async fn update(&self, write: &Write, update: &Update) -> Result<Ack> {
+        let (repository, number) = self.own(&update.object).await.map_err(unapplied)?;
+        let id = repository.id.to_string();
+        if update.place.is_some() {
+            return Err(invalid(
+                "place",
+                "an issue cannot be moved through this interface",
+            ));
+        }
+        let plan = SetPlan::of(&update.fields);
+        self.client.begin("change an issue", plan.writes(), 0)?;
+        let issue = self.writable(repository, number).await.map_err(unapplied)?;
+        let body = Body::read(issue.body.as_deref());
+        let mut patch = Map::new();
+        for (name, change) in &update.fields {
+            let current =
+                value_of(&issue, name).ok_or_else(|| invalid(name, "no issue has such a field"))?;
+            if is_set(name) || current == change.desired {
+                continue;
+            }
+            if current != change.expected {
+                return Err(stale(repository, number, name));
+            }
+            self.patch_field(&id, name, &change.desired, &mut patch)
+                .await?;
+        }
+        if patch.contains_key("state_reason") && !patch.contains_key("state") {
+            // The service ignores a reason without a state.
+            patch.insert(
+                "state".to_owned(),
+                json!(issue.state.as_deref().unwrap_or("open")),
+            );
+        }
+        match &update.content {
+            Some(ContentChange::Text { expected, desired }) if body.text != *desired => {
+                if body.text != expected.replace("\r\n", "\n") {
+                    return Err(stale(repository, number, "body"));
+                }
+                let next = next_body(write, &body, desired, &update.bookkeeping)?;
+                patch.insert("body".to_owned(), json!(next));
+            }
+            Some(ContentChange::Blocks { .. }) => {
+                return Err(invalid("body", "a body is written as text"));
+            }
+            _ => {}
+        }
+        let (add, remove) = plan.against(&issue);
+        if !add.labels.is_empty() {
+            self.ensure_labels(&id, &add.labels)
+                .await
+                .map_err(unapplied)?;
+        }
+        let mut applied = false;
+        let mut issue = issue;
+        if !patch.is_empty() {
+            issue = self.patch(&id, number, patch).await?;
+            applied = true;
+        }
+        if !add.labels.is_empty() {
+            let outcome = self.add_labels(&id, number, &add.labels).await;
+            let base = outcome.map_err(|error| partial(error, applied))?;
+            issue.labels = base;
+            applied = true;
+        }
+        for label in &remove.labels {
+            let outcome = self.remove_label(&id, number, label).await;
+            let base = outcome.map_err(|error| partial(error, applied))?;
+            match base {
+                Some(labels) => issue.labels = labels,
+                None => issue
+                    .labels
+                    .retain(|one| one.name().is_none_or(|name| !same(name, label))),
+            }
+            applied = true;
+        }
+        if !add.assignees.is_empty() {
+            let labels = std::mem::take(&mut issue.labels);
+            let after = self.assign(&id, number, &add.assignees).await;
+            issue = after.map_err(|error| partial(error, applied))?;
+            if issue.labels.is_empty() {
+                issue.labels = labels;
+            }
+            applied = true;
+        }
+        if !remove.assignees.is_empty() {
+            let call = Call::new(&REMOVE_ASSIGNEES, &[&id, &number.to_string()])
+                .body(json!({"assignees": remove.assignees}))
+                .with("number", number);
+            let after = match self.client.call(call).await {
+                Ok(answer) => answer.json::<Issue>(),
+                Err(error) => Err(error),
+            };
+            issue = after.map_err(|error| partial(error, applied))?;
+        }
+        let mut dropped = Vec::new();
+        for (name, change) in &update.fields {
+            dropped.extend(missing_after(&issue, name, change));
+        }
+        let mut notes = BTreeMap::new();
+        note_dropped(&mut notes, &dropped);
+        let snapshot = self.snapshot(repository, number, &issue, true);
+        Ok(Ack {
+            snapshot: Some(snapshot),
+            notes,
+        })
+    }
+
+    async fn patch_field(
+        &self,
+        id: &str,
+        name: &str,
+        desired: &Value,
+        patch: &mut Map<String, Json>,
+    ) -> Result<()> {
+        let text = desired.as_text();
+        let value = match name {
+            "title" => json!(title(text)?),
+            "state" => match text {
+                Some("open" | "closed") => json!(text),
+                _ => return Err(invalid("state", "a state is open or closed")),
+            },
+            "state_reason" if text.is_none() => return Ok(()),
+            "milestone" => match text {
+                Some(title) => json!(self.milestone(id, title).await.map_err(unapplied)?),
+                None => Json::Null,
+            },
+            _ => text.map_or(Json::Null, |text| json!(text)),
+        };
+        patch.insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    /// Closes as not planned. An issue that was changed since `expected` is left alone.
+    async fn close(&self, object: &RemoteRef, expected: &str) -> Result<Ack> {
+        let (repository, number) = self.own(object).await.map_err(unapplied)?;
+        self.client.begin("close an issue", 1, 0)?;
+        let issue = self.writable(repository, number).await.map_err(unapplied)?;
+        if issue.state.as_deref() == Some("closed") {
+            return Ok(self.ack(repository, number, &issue));
+        }
+        if issue.updated_at.map(comments::stamp).as_deref() != Some(expected) {
+            return Err(stale(repository, number, "revision"));
+        }
+        let patch = Map::from_iter([
+            ("state".to_owned(), json!("closed")),
+            ("state_reason".to_owned(), json!("not_planned")),
+        ]);
+        let issue = self
+            .patch(&repository.id.to_string(), number, patch)
+            .await?;
+        Ok(self.ack(repository, number, &issue))
+    }
+
+    async fn reopen(&self, object: &RemoteRef) -> Result<Ack> {
+        let (repository, number) = self.own(object).await.map_err(unapplied)?;
+        self.client.begin("reopen an issue", 1, 0)?;
+        let issue = self.writable(repository, number).await.map_err(unapplied)?;
+        if issue.state.as_deref() == Some("open") {
+            return Ok(self.ack(repository, number, &issue));
+        }
+        let patch = Map::from_iter([("state".to_owned(), json!("open"))]);
+        let issue = self
+            .patch(&repository.id.to_string(), number, patch)
+            .await?;
+        Ok(self.ack(repository, number, &issue))
+    }
+
+    async fn comment(&self, write: &Write, object: &RemoteRef, text: &str) -> Result<Ack> {
+        let (repository, number) = self.own(object).await.map_err(unapplied)?;
+        self.client.begin("write a comment", 1, 1)?;
+        let id = repository.id.to_string();
+        let comment = comments::post(&self.client, &id, number, &write.op, text).await?;
+        Ok(Ack {
+            snapshot: None,
+            notes: comment_notes(&comment),
+        })
+    }
+
+    /// Rewrites the hidden block around the text as it stands.
+    async fn bookkeep(
+        &self,
+        write: &Write,
+        object: &RemoteRef,
+        fields: &BTreeMap<String, String>,
+    ) -> Result<Ack> {
+        let (repository, number) = self.own(object).await.map_err(unapplied)?;
+        self.client.begin("mark an issue", 1, 0)?;
+        let issue = self.writable(repository, number).await.map_err(unapplied)?;
+        let body = Body::read(issue.body.as_deref());
+        let unmarked = Write {
+            page: None,
+            revision: None,
+            ..write.clone()
+        };
+        let next = next_body(&unmarked, &body, &body.text, fields)?;
+        let after = Body::read(Some(&next));
+        if after.bookkeeping() == body.bookkeeping() {
+            return Ok(self.ack(repository, number, &issue));
+        }
+        let patch = Map::from_iter([("body".to_owned(), json!(next))]);
+        let issue = self
+            .patch(&repository.id.to_string(), number, patch)
+            .await?;
+        Ok(self.ack(repository, number, &issue))
+    }
+
+    fn ack(&self, repository: &RepositoryInfo, number: u64, issue: &Issue) -> Ack {
+        Ack {
+            snapshot: Some(self.snapshot(repository, number, issue, true)),
+            notes: BTreeMap::new(),
+        }
+    }
+
+    async fn patch(&self, id: &str, number: u64, body: Map<String, Json>) -> Result<Issue> {
+        let call = Call::new(&UPDATE_ISSUE, &[id, &number.to_string()])
+            .body(Json::Object(body))
+            .with("number", number);
+        self.client.call(call).await?.json()
+    }
+
+    async fn assign(&self, id: &str, number: u64, logins: &[String]) -> Result<Issue> {
+        let call = Call::new(&ADD_ASSIGNEES, &[id, &number.to_string()])
+            .body(json!({"assignees": logins}))
+            .with("number", number);
+        self.client.call(call).await?.json()
+    }
+
+    async fn add_labels(&self, id: &str, number: u64, names: &[String]) -> Result<Vec<Label>> {
+        let call = Call::new(&ADD_LABELS, &[id, &number.to_string()])
+            .body(json!({"labels": names}))
+            .with("number", number);
+        self.client.call(call).await?.json()
+    }
+
+    /// Removes a label. `None` when it was not there.
+    async fn remove_label(&self, id: &str, number: u64, name: &str) -> Result<Option<Vec<Label>>> {
+        let call =
+            Call::new(&REMOVE_LABEL, &[id, &number.to_string(), name]).with("number", number);
+        match self.client.call(call).await {
+            Ok(answer) => answer.json().map(Some),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes labels that the repository does not have. Using an unknown one would make it too, but
+    /// what exists afterwards should not depend on that. Without the right to make labels the
+    /// service drops them from the issue as well, which the caller reports.
+    async fn ensure_labels(&self, id: &str, names: &[String]) -> Result<()> {
+        let known: Vec<LabelDetail> = self.client.all(Call::new(&LABELS, &[id])).await?;
+        let known: BTreeSet<String> = known.into_iter().filter_map(|label| label.name).collect();
+        for name in names.iter().filter(|name| !holds(&known, name)) {
+            let call = Call::new(&CREATE_LABEL, &[id])
+                .body(json!({"name": name, "color": LABEL_COLOUR}))
+                .with("label", name);
+            match self.client.call(call).await {
+                Ok(_) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::AlreadyExists | ErrorKind::Forbidden | ErrorKind::NotFound
+                    ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn milestone(&self, id: &str, title: &str) -> Result<u64> {
+        let call = Call::new(&MILESTONES, &[id]).query("state", "all");
+        let known: Vec<Milestone> = self.client.all(call).await?;
+        let found = known
+            .into_iter()
+            .find(|one| one.title.as_deref() == Some(title));
+        found.and_then(|one| one.number).ok_or_else(|| {
+            Error::new(ErrorKind::Blocked, "set a milestone")
+                .with("field", "milestone")
+                .message("the repository has no milestone of that title")
+                .remedy("create the milestone on GitHub, or choose another")
+        })
+    }
+}
+
+/// Fields of a new issue.
+#[derive(Debug, Default)]
+struct Wanted {
+    title: Option<String>,
+    labels: Vec<String>,
+    assignees: Vec<String>,
+    milestone: Option<String>,
+    kind: Option<String>,
+    closed: bool,
+    state_reason: Option<String>,
+}
+
+impl Wanted {
+    fn of(fields: &BTreeMap<String, Value>) -> Result<Self> {
+        let mut wanted = Self::default();
+        for (name, value) in fields {
+            let text = value.as_text().map(str::to_owned);
+            let list = || value.elements().into_iter().collect();
+            match name.as_str() {
+                "title" => wanted.title = Some(title(text.as_deref())?),
+                "labels" => wanted.labels = list(),
+                "assignees" => wanted.assignees = list(),
+                "milestone" => wanted.milestone = text,
+                "type" => wanted.kind = text,
+                "state" => wanted.closed = text.as_deref() == Some("closed"),
+                "state_reason" => wanted.state_reason = text,
+                _ => return Err(invalid(name, "no issue has such a field")),
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+fn title(text: Option<&str>) -> Result<String> {
+    let text = text.unwrap_or_default().trim();
+    let length = text.chars().count();
+    if length == 0 {
+        return Err(invalid("title", "a title must not be empty"));
+    }
+    if length > MAX_TITLE {
+        return Err(invalid(
+            "title",
+            &format!("a title of {length} characters, the limit is {MAX_TITLE}"),
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Elements of the two sets.
+#[derive(Debug, Default)]
+struct Elements {
+    labels: Vec<String>,
+    assignees: Vec<String>,
+}
+
+/// Elements to add and to remove: only those that differ between expected and desired are touched,
+/// so what people did to the others stays.
+#[derive(Debug, Default)]
+struct SetPlan {
+    add: Elements,
+    remove: Elements,
+}
+
+impl SetPlan {
+    fn of(fields: &BTreeMap<String, FieldChange>) -> Self {
+        let differ = |name: &str| {
+            let change = fields.get(name);
+            let expected = change
+                .map(|change| change.expected.elements())
+                .unwrap_or_default();
+            let desired = change
+                .map(|change| change.desired.elements())
+                .unwrap_or_default();
+            let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
+                one.iter()
+                    .filter(|name| !holds(other, name))
+                    .cloned()
+                    .collect()
+            };
+            (only(&desired, &expected), only(&expected, &desired))
+        };
+        let (labels_add, labels_remove) = differ("labels");
+        let (assignees_add, assignees_remove) = differ("assignees");
+        Self {
+            add: Elements {
+                labels: labels_add,
+                assignees: assignees_add,
+            },
+            remove: Elements {
+                labels: labels_remove,
+                assignees: assignees_remove,
+            },
+        }
+    }
+
+    fn writes(&self) -> u32 {
+        let extra = self.remove.labels.len() + 3;
+        u32::try_from(extra).unwrap_or(u32::MAX)
+    }
+
+    /// Leaves out what is done already.
+    fn against(self, issue: &Issue) -> (Elements, Elements) {
+        let has_labels: BTreeSet<String> = labels(issue).into_iter().collect();
+        let has_people: BTreeSet<String> = assignees(issue).into_iter().collect();
+        let pick = |names: Vec<String>, has: &BTreeSet<String>, there: bool| -> Vec<String> {
+            names
+                .into_iter()
+                .filter(|name| holds(has, name) == there)
+                .collect()
+        };
+        let add = Elements {
+            labels: pick(self.add.labels, &has_labels, false),
+            assignees: pick(self.add.assignees, &has_people, false),
+        };
+        let remove = Elements {
+            labels: pick(self.remove.labels, &has_labels, true),
+            assignees: pick(self.remove.assignees, &has_people, true),
+        };
+        (add, remove)
+    }
+}
+
+/// What was asked of a new issue and is not in the answer: without the right to triage the service
+/// drops some fields and still answers success.
+fn missing(issue: &Issue, name: &str, value: &Value) -> Option<String> {
+    let current = value_of(issue, name)?;
+    if is_set(name) {
+        let there = current.elements();
+        let lost: Vec<String> = value
+            .elements()
+            .into_iter()
+            .filter(|one| !holds(&there, one))
+            .collect();
+        return (!lost.is_empty()).then(|| format!("{name}: {}", lost.join(", ")));
+    }
+    let given = !value.is_empty() && matches!(name, "milestone" | "type");
+    (given && current != *value).then(|| name.to_owned())
+}
+
+fn missing_after(issue: &Issue, name: &str, change: &FieldChange) -> Option<String> {
+    if is_set(name) {
+        let before = change.expected.elements();
+        let added = change
+            .desired
+            .elements()
+            .into_iter()
+            .filter(|one| !holds(&before, one));
+        return missing(issue, name, &Value::set(added));
+    }
+    let current = value_of(issue, name)?;
+    let silent = name == "state_reason" && change.desired.is_empty();
+    (current != change.desired && !silent && name != "title").then(|| name.to_owned())
+}
+
+fn note_dropped(notes: &mut BTreeMap<String, String>, dropped: &[String]) {
+    if !dropped.is_empty() {
+        notes.insert("dropped".to_owned(), dropped.join("; "));
+    }
+}
+
+fn invalid(field: &str, text: &str) -> Error {
+    Error::new(ErrorKind::Invalid, "write an issue")
+        .with("field", field)
+        .message(text)
+}
+
+fn stale(repository: &RepositoryInfo, number: u64, field: &str) -> Error {
+    Error::new(ErrorKind::Stale, "change an issue")
+        .with("repository", &repository.full_name)
+        .with("number", number)
+        .with("field", field)
+        .message("it is not what was expected")
+}
+
+/// A failure of what comes before the write itself applies nothing of it.
+fn unapplied(error: Error) -> Error {
+    if error.kind() == ErrorKind::Unavailable {
+        return Error::new(ErrorKind::NotApplied, "write an issue")
+            .message("a request before the write failed")
+            .caused_by(error);
+    }
+    error
+}
+
+/// A failure after a part was written: what may be repeated from the start is then not "not
+/// applied" any more.
+fn partial(error: Error, applied: bool) -> Error {
+    let open = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::NotApplied);
+    if applied && open {
+        let retry = error.retry();
+        return Error::new(ErrorKind::Unavailable, "change an issue")
+            .message("a part was written, the rest was not")
+            .retry_at(retry)
+            .caused_by(error);
+    }
+    error
+}

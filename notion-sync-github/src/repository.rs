@@ -1,0 +1,126 @@
+//! Repositories: from the configured name to the id that survives renames.
+
+use notion_sync_core::{Error, ErrorKind, Result};
+use tokio::sync::OnceCell;
+
+use crate::client::GithubClient;
+use crate::endpoint::{Call, REPOSITORY_BY_NAME};
+use crate::wire;
+
+/// A repository as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryInfo {
+    /// Numeric id; every later request uses it, so a rename changes nothing.
+    pub id: u64,
+    /// `owner/name` as it is now, which can differ from the configured one.
+    pub full_name: String,
+    /// Address for people.
+    pub url: String,
+    /// Default branch.
+    pub default_branch: String,
+    /// Whether it is read-only.
+    pub archived: bool,
+    /// Whether issues are switched on.
+    pub has_issues: bool,
+    /// Whether the credential's holder may push, as far as the answer says.
+    pub can_push: Option<bool>,
+    /// Whether the credential's holder may label and assign.
+    pub can_triage: Option<bool>,
+}
+
+impl RepositoryInfo {
+    pub(crate) fn owner(&self) -> &str {
+        self.full_name.split('/').next().unwrap_or_default()
+    }
+}
+
+impl GithubClient {
+    /// Looks up a repository by `owner/name`, following a rename.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] for a name of another form; [`ErrorKind::NotFound`] when it is
+    /// not there or not shared with the credential; everything a request can end with.
+    pub async fn repository(&self, name: &str) -> Result<RepositoryInfo> {
+        let (owner, repository) = split(name)?;
+        let call = Call::new(&REPOSITORY_BY_NAME, &[owner, repository]).with("repository", name);
+        let answer = self.call(call).await?;
+        let found: wire::Repository = answer.json()?;
+        let id = found.id.ok_or_else(|| answer.lacks("id"))?;
+        let full_name = found.full_name.unwrap_or_else(|| name.to_owned());
+        let url = found
+            .html_url
+            .unwrap_or_else(|| format!("https://github.com/{full_name}"));
+        Ok(RepositoryInfo {
+            id,
+            url,
+            full_name,
+            default_branch: found.default_branch.unwrap_or_default(),
+            archived: found.archived.unwrap_or(false),
+            has_issues: found.has_issues.unwrap_or(true),
+            can_push: found.permissions.and_then(|rights| rights.push),
+            can_triage: found.permissions.and_then(|rights| rights.triage),
+        })
+    }
+}
+
+fn split(name: &str) -> Result<(&str, &str)> {
+    let parts = name.split_once('/').filter(|(owner, repository)| {
+        let fits = |part: &str| {
+            !matches!(part, "" | "." | "..")
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        };
+        fits(owner) && fits(repository)
+    });
+    parts.ok_or_else(|| {
+        Error::new(ErrorKind::Configuration, "look up a repository")
+            .with("repository", name)
+            .message("a repository is written owner/name")
+    })
+}
+
+/// A configured repository, looked up once.
+#[derive(Debug)]
+pub(crate) struct ConfiguredRepository {
+    pub(crate) name: String,
+    pinned: Option<u64>,
+    found: OnceCell<RepositoryInfo>,
+}
+
+impl ConfiguredRepository {
+    pub(crate) fn new(name: String, pinned: Option<u64>) -> Self {
+        Self {
+            name,
+            pinned,
+            found: OnceCell::new(),
+        }
+    }
+
+    /// What is known without asking.
+    pub(crate) fn known(&self) -> Option<&RepositoryInfo> {
+        self.found.get()
+    }
+
+    pub(crate) async fn get(&self, client: &GithubClient) -> Result<&RepositoryInfo> {
+        self.found
+            .get_or_try_init(|| async {
+                let found = client.repository(&self.name).await?;
+                match self.pinned {
+                    Some(pinned) if pinned != found.id => Err(Error::new(
+                        ErrorKind::Configuration,
+                        "look up a repository",
+                    )
+                    .with("repository", &self.name)
+                    .message(format!(
+                        "the name now belongs to repository {}, the pairs were made with {pinned}",
+                        found.id
+                    ))
+                    .remedy("configure the new name of the old repository")),
+                    _ => Ok(found),
+                }
+            })
+            .await
+    }
+}

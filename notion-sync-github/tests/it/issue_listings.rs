@@ -1,0 +1,210 @@
+//! Issues: listings, absence, several repositories, schema.
+
+use chrono::Duration;
+use notion_sync_core::ErrorKind;
+use notion_sync_core::remote::Remote as _;
+use notion_sync_core::snapshot::{Presence, Proof};
+use notion_sync_github::{GithubIssues, reference};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn listings_continue_and_rest_for_one_request() {
+    let world = World::new();
+    let issues = world.issues();
+    for title in ["a", "b"] {
+        world.clock.advance(Duration::hours(1));
+        let now = world.now();
+        world
+            .hub()
+            .open_issue(REPO, "ada", title, None, now)
+            .unwrap();
+    }
+    let first = list(&issues, None, false).await;
+    assert_eq!(first.items.len(), 2);
+    world.clock.advance(Duration::hours(2));
+    let now = world.now();
+    world.hub().close(REPO, 2, "ada", None, now).unwrap();
+    let second = list(&issues, Some(first.cursor), false).await;
+    assert_eq!(second.items.len(), 1, "only what changed, with closed ones");
+    assert_eq!(second.items[0].object, issue(2));
+    assert_eq!(field(&second.items[0], "state"), &text("closed"));
+    // Once to learn the tag for the new start, then for free.
+    let third = list(&issues, Some(second.cursor), false).await;
+    let mut cursor = third.cursor;
+    for _ in 0..3 {
+        world.clock.advance(Duration::hours(1));
+        let mark = world.mark();
+        let quiet = list(&issues, Some(cursor), false).await;
+        let asked = world.asked(mark);
+        assert_eq!(asked.len(), 1);
+        assert!(
+            asked[0].ends_with(" 304") && asked[0].contains("state=all"),
+            "{asked:?}"
+        );
+        assert!(quiet.items.is_empty());
+        cursor = quiet.cursor;
+    }
+    world.tick();
+    let now = world.now();
+    world.hub().comment(REPO, 1, "ada", "hello", now).unwrap();
+    assert!(
+        list(&issues, Some(cursor), false)
+            .await
+            .items
+            .iter()
+            .any(|item| item.object == issue(1))
+    );
+}
+
+#[tokio::test]
+async fn pages_do_not_lose_what_moves_between_them() {
+    let world = World::new();
+    let issues = world.issues();
+    for n in 0..350 {
+        // Many in one second, so that pages end inside a second too.
+        if n % 130 == 0 {
+            world.tick();
+        }
+        let now = world.now();
+        world
+            .hub()
+            .open_issue(REPO, "ada", &format!("issue {n}"), None, now)
+            .unwrap();
+    }
+    let listing = list(&issues, None, true).await;
+    assert_eq!(listing.items.len(), 350);
+    let numbers: Vec<u64> = listing
+        .items
+        .iter()
+        .map(|item| reference::parse_numbered(&item.object).unwrap().1)
+        .collect();
+    assert_eq!(numbers, (1..=350).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn pull_requests_are_no_issues() {
+    let world = World::new();
+    let issues = world.issues();
+    let now = world.now();
+    let head = world.hub().branches(REPO).unwrap()["main"].to_string();
+    world
+        .hub()
+        .reset_branch(REPO, "topic", &head, "ada", now)
+        .unwrap();
+    world
+        .hub()
+        .commit(REPO, "topic", "ada", "x", &[("docs/t.md", Some("t"))], now)
+        .unwrap();
+    let n = world
+        .hub()
+        .open_pull(REPO, "ada", &pull_form("PR", "topic"), now)
+        .unwrap();
+    assert!(list(&issues, None, true).await.items.is_empty());
+    assert!(matches!(
+        issues.read(&issue(n), true).await.unwrap().presence,
+        Presence::Unread(_)
+    ));
+    let error = one(
+        &issues,
+        write("o", change(n, &[("title", text("PR"), text("x"))], None)),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stale);
+}
+
+#[tokio::test]
+async fn absence_is_told_apart() {
+    let world = World::new();
+    let issues = world.issues();
+    let now = world.now();
+    for title in ["a", "b", "c"] {
+        world
+            .hub()
+            .open_issue(REPO, "ada", title, None, now)
+            .unwrap();
+    }
+    world.hub().delete_issue(REPO, 1).unwrap();
+    let target = world
+        .hub()
+        .transfer_issue(REPO, 2, "acme/backlog", "ada", now)
+        .unwrap();
+    let presence = |n: u64| {
+        let issues = &issues;
+        async move { issues.read(&issue(n), true).await.unwrap().presence }
+    };
+    assert_eq!(presence(1).await, Presence::Gone(Proof::Deleted));
+    assert_eq!(
+        presence(2).await,
+        Presence::MovedOut(format!("acme/backlog#{target}"))
+    );
+    assert_eq!(presence(3).await, Presence::Present);
+    assert_eq!(presence(99).await, Presence::Missing);
+    let error = one(
+        &issues,
+        write("o", change(2, &[("title", text("b"), text("x"))], None)),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stale);
+}
+
+#[tokio::test]
+async fn several_repositories_share_one_cursor() {
+    let world = World::new();
+    let issues = GithubIssues::new(
+        world.client(),
+        &[(REPO, Some(REPO_ID)), ("acme/backlog", None)],
+    )
+    .unwrap();
+    let now = world.now();
+    world
+        .hub()
+        .open_issue(REPO, "ada", "here", None, now)
+        .unwrap();
+    world
+        .hub()
+        .open_issue("acme/backlog", "ada", "there", None, now)
+        .unwrap();
+    let listing = list(&issues, None, false).await;
+    let places: Vec<String> = listing
+        .items
+        .iter()
+        .filter_map(|item| item.place.clone())
+        .collect();
+    assert_eq!(places, [REPO, "acme/backlog"]);
+    let unplaced = one(&issues, write("o", new_issue(&[("title", text("t"))], "")))
+        .await
+        .unwrap_err();
+    assert_eq!(unplaced.kind(), ErrorKind::Invalid);
+    let pinned = GithubIssues::new(world.client(), &[(REPO, Some(4))]).unwrap();
+    assert_eq!(
+        pinned.schema().await.unwrap_err().kind(),
+        ErrorKind::Configuration
+    );
+}
+
+#[tokio::test]
+async fn the_schema_names_options() {
+    let world = World::new();
+    let schema = world.issues().schema().await.unwrap();
+    let names = |field: &str| -> Vec<String> {
+        schema.fields[field]
+            .options
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect()
+    };
+    assert_eq!(names("labels"), ["Docs", "bug"]);
+    assert_eq!(names("milestone"), ["v1", "v2"]);
+    assert_eq!(
+        names("state"),
+        ["open", "closed"]
+            .map(str::to_owned)
+            .into_iter()
+            .rev()
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(schema.fields.len(), 7);
+}

@@ -1,0 +1,22 @@
+//! The adapter against an emulator in the same process, and over loopback.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::type_complexity,
+    reason = "tests stop where something is wrong, and say what they counted"
+)]
+
+mod access;
+mod classification;
+mod commits;
+mod credentials;
+mod files;
+mod gate;
+mod hostile;
+mod issue_listings;
+mod issues;
+mod lost;
+mod proposals;
+mod support;
+mod transport;

@@ -1,0 +1,304 @@
+//! Proposals: a branch, a pull request, its end.
+
+use notion_sync_core::ErrorKind;
+use notion_sync_core::remote::{Action, ProposalKind, Propose, Remote as _, WriteKind};
+use notion_sync_core::snapshot::Presence;
+use notion_sync_core::value::Value;
+use notion_sync_github::reference;
+use notion_sync_testkit::github::MergeMethod;
+
+use crate::support::*;
+
+const BRANCH: &str = "nsync/create-k1";
+
+fn proposal(text: &str, head: Option<&str>) -> Propose {
+    Propose {
+        kind: ProposalKind::Create,
+        branch: BRANCH.to_owned(),
+        title: "Add the plan, closes #1".to_owned(),
+        body: "Please look, @ada".to_owned(),
+        files: vec![
+            ("docs/plan.md".to_owned(), Some(text.to_owned())),
+            ("docs/b.md".to_owned(), None),
+        ],
+        draft: true,
+        reviewers: vec![
+            "bob".to_owned(),
+            "acme/docs-team".to_owned(),
+            "mallory".to_owned(),
+        ],
+        head: head.map(str::to_owned),
+        page: Some("page-9".to_owned()),
+    }
+}
+
+fn propose(op: &str, proposal: Propose) -> notion_sync_core::remote::Write {
+    write(op, Action::Propose(proposal))
+}
+
+#[tokio::test]
+async fn a_proposal_is_a_draft_with_a_branch_of_its_own() {
+    let world = World::new();
+    let files = world.files();
+    let action = Action::Propose(proposal("v1\n", None));
+    assert_eq!(
+        (files.group(&action), files.kind(&action)),
+        (None, WriteKind::NamedCreate)
+    );
+    let ack = one(&files, write("o1", action)).await.unwrap();
+    let n: u64 = ack.notes["number"].parse().unwrap();
+    let snapshot = ack.snapshot.unwrap();
+    assert_eq!(snapshot.object, reference::pull(REPO_ID, n));
+    assert_eq!(field(&snapshot, "state"), &text("open"));
+    assert_eq!(field(&snapshot, "ours"), &Value::Bool(true));
+    assert_eq!(field(&snapshot, "draft"), &Value::Bool(true));
+    assert_eq!(field(&snapshot, "head"), &text(&ack.notes["head"]));
+    assert_eq!(snapshot.marker.counterpart.as_deref(), Some("page-9"));
+    assert_eq!(ack.notes["dropped"], "reviewers: mallory");
+    let view = world.hub().issue(REPO, n).unwrap();
+    assert!(!view.title.contains("closes #1"), "{}", view.title);
+    assert!(!view.body.as_deref().unwrap().contains("@ada"));
+    let held = world.hub().files(REPO, BRANCH).unwrap();
+    assert_eq!(held["docs/plan.md"], "v1\n");
+    assert!(!held.contains_key("docs/b.md") && held.contains_key("README.md"));
+    assert_eq!(world.file("docs/plan.md"), None, "the base is untouched");
+    // Sent again, it finds itself.
+    let again = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&again.notes["number"], &again.notes["head"]),
+        (&ack.notes["number"], &ack.notes["head"])
+    );
+    assert_eq!(world.hub().commits(REPO, BRANCH).unwrap().len(), 2);
+    let read = files
+        .read(&reference::pull(REPO_ID, n), true)
+        .await
+        .unwrap();
+    assert_eq!(body(&read), "Please look, @ada");
+}
+
+#[tokio::test]
+async fn refreshing_needs_a_head_of_ours() {
+    let world = World::new();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let head = first.notes["head"].clone();
+    let second = one(&files, propose("o2", proposal("v2\n", Some(&head))))
+        .await
+        .unwrap();
+    assert_eq!(second.notes["number"], first.notes["number"]);
+    assert_ne!(second.notes["head"], head);
+    assert_eq!(
+        world.hub().files(REPO, BRANCH).unwrap()["docs/plan.md"],
+        "v2\n"
+    );
+    let snapshot = second.snapshot.unwrap();
+    assert_eq!(snapshot.marker.created_by.unwrap().as_str(), "o1");
+    // Somebody commits to the branch: it is theirs now.
+    let now = world.now();
+    world
+        .hub()
+        .commit(
+            REPO,
+            BRANCH,
+            "ada",
+            "Better",
+            &[("docs/plan.md", Some("hers\n"))],
+            now,
+        )
+        .unwrap();
+    let error = one(
+        &files,
+        propose("o3", proposal("v3\n", Some(&second.notes["head"]))),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stale);
+    assert_eq!(
+        world.hub().files(REPO, BRANCH).unwrap()["docs/plan.md"],
+        "hers\n"
+    );
+    let read = files.read(&snapshot.object, false).await.unwrap();
+    assert_eq!(field(&read, "ours"), &Value::Bool(false));
+}
+
+#[tokio::test]
+async fn a_closed_proposal_is_not_opened_again() {
+    let world = World::new();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let n: u64 = first.notes["number"].parse().unwrap();
+    let now = world.now();
+    world.hub().close(REPO, n, "ada", None, now).unwrap();
+    let error = one(
+        &files,
+        propose("o2", proposal("v2\n", Some(&first.notes["head"]))),
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Blocked);
+    let read = files
+        .read(&reference::pull(REPO_ID, n), false)
+        .await
+        .unwrap();
+    assert_eq!(field(&read, "state"), &text("closed"));
+}
+
+#[tokio::test]
+async fn a_merge_is_seen_with_its_commit() {
+    let world = World::new();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let n: u64 = first.notes["number"].parse().unwrap();
+    let now = world.now();
+    world.hub().set_draft(REPO, n, "ada", false, now).unwrap();
+    let merged = world
+        .hub()
+        .merge(REPO, n, "ada", MergeMethod::Squash, now)
+        .unwrap()
+        .to_string();
+    let read = files
+        .read(&reference::pull(REPO_ID, n), false)
+        .await
+        .unwrap();
+    assert_eq!(field(&read, "state"), &text("merged"));
+    assert_eq!(field(&read, "merged"), &text(&merged));
+    let withdraw = Action::Withdraw {
+        proposal: read.object,
+        reason: "late".to_owned(),
+    };
+    assert_eq!(
+        one(&files, write("w", withdraw)).await.unwrap_err().kind(),
+        ErrorKind::Stale
+    );
+}
+
+#[tokio::test]
+async fn withdrawing_comments_closes_and_cleans_up() {
+    let world = World::new();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let object = first.snapshot.unwrap().object;
+    let n: u64 = first.notes["number"].parse().unwrap();
+    let withdraw = write(
+        "w1",
+        Action::Withdraw {
+            proposal: object.clone(),
+            reason: "Settled by @ada".to_owned(),
+        },
+    );
+    let ack = one(&files, withdraw.clone()).await.unwrap();
+    assert_eq!(ack.notes["branch_deleted"], "true");
+    assert_eq!(field(&ack.snapshot.unwrap(), "state"), &text("closed"));
+    assert!(!world.hub().branches(REPO).unwrap().contains_key(BRANCH));
+    one(&files, withdraw).await.unwrap();
+    let view = world.hub().issue(REPO, n).unwrap();
+    assert_eq!(view.comments.len(), 1, "said once");
+    assert!(!view.comments[0].1.contains("@ada"));
+    assert!(!view.open);
+}
+
+#[tokio::test]
+async fn a_branch_of_somebody_else_outlives_its_proposal() {
+    let world = World::new();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let object = first.snapshot.unwrap().object;
+    let now = world.now();
+    world
+        .hub()
+        .commit(
+            REPO,
+            BRANCH,
+            "ada",
+            "Mine",
+            &[("docs/plan.md", Some("hers\n"))],
+            now,
+        )
+        .unwrap();
+    let ack = one(
+        &files,
+        write(
+            "w",
+            Action::Withdraw {
+                proposal: object,
+                reason: "no".to_owned(),
+            },
+        ),
+    )
+    .await
+    .unwrap();
+    assert_eq!(ack.notes["branch_deleted"], "false");
+    assert!(world.hub().branches(REPO).unwrap().contains_key(BRANCH));
+}
+
+#[tokio::test]
+async fn names_and_files_outside_are_refused() {
+    let world = World::new();
+    let files = world.files();
+    for branch in ["main", "nsync/", "nsync/../main", "nsync/a b", "topic"] {
+        let wrong = Propose {
+            branch: branch.to_owned(),
+            ..proposal("x", None)
+        };
+        assert_eq!(
+            one(&files, propose("o", wrong)).await.unwrap_err().kind(),
+            ErrorKind::Invalid,
+            "{branch}"
+        );
+    }
+    let outside = Propose {
+        files: vec![(".github/workflows/x.md".to_owned(), Some("x".to_owned()))],
+        ..proposal("x", None)
+    };
+    assert_eq!(
+        one(&files, propose("o", outside)).await.unwrap_err().kind(),
+        ErrorKind::Invalid
+    );
+    let same = Propose {
+        files: vec![("docs/a.md".to_owned(), Some("alpha\n".to_owned()))],
+        ..proposal("x", None)
+    };
+    assert_eq!(
+        one(&files, propose("o", same)).await.unwrap_err().kind(),
+        ErrorKind::Stale
+    );
+}
+
+#[tokio::test]
+async fn a_branch_that_was_there_before_is_not_taken() {
+    let world = World::new();
+    let files = world.files();
+    let now = world.now();
+    let head = world.hub().branches(REPO).unwrap()["main"].to_string();
+    world
+        .hub()
+        .reset_branch(REPO, BRANCH, &head, "ada", now)
+        .unwrap();
+    let error = one(&files, propose("o", proposal("x", None)))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stale);
+}
+
+#[tokio::test]
+async fn an_unknown_pull_request_is_missing() {
+    let world = World::new();
+    let read = world
+        .files()
+        .read(&reference::pull(REPO_ID, 77), true)
+        .await
+        .unwrap();
+    assert_eq!(read.presence, Presence::Missing);
+}
