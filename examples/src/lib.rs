@@ -1,1 +1,16 @@
-//! What the example programs share.
+//! What the program `notion-sync` is made of, for tests and for embedders who want its settings.
+//!
+//! [`config`] and [`secrets`] are what a user writes down, [`wiring`] puts the crates together,
+//! [`commands`] is the command line, [`demo`] and [`emulation`] need no service at all.
+
+pub mod commands;
+pub mod config;
+pub mod demo;
+pub mod emulation;
+pub mod exit;
+pub mod secrets;
+pub mod wiring;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,343 @@
+//! `check-config`: everything that is wrong with an installation.
+
+use clap::Args;
+use notion_sync_core::mapping::Deliver;
+use notion_sync_github::Needs;
+use notion_sync_notion::access::{self, Level};
+use serde::Serialize;
+use serde_json::json;
+
+use super::arguments::Common;
+use super::output::{Output, plain};
+use super::session::{Online, Session, environment, folder_of};
+use crate::config::{Config, Faults, RepositoryChoice};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::secrets::Secrets;
+use crate::wiring;
+
+/// What `check-config` takes.
+#[derive(Debug, Args)]
+pub(super) struct CheckConfigArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// Look at files and environment only; ask no service.
+    #[arg(long)]
+    offline: bool,
+}
+
+/// One thing that was found.
+#[derive(Debug, Serialize)]
+struct Found {
+    /// `fault`, `warning` or `note`.
+    level: &'static str,
+    place: String,
+    message: String,
+    remedy: String,
+}
+
+pub(super) async fn run(args: CheckConfigArgs) -> Outcome {
+    let output = Output::new(args.common.json);
+    let mut found: Vec<Found> = Vec::new();
+    let mut exit = Exit::Clean;
+    let config = taken(Config::load(&args.common.config, &environment), &mut found);
+    let secrets = taken(Secrets::read(&environment), &mut found);
+    if let (Some(config), Some(secrets)) = (config, secrets) {
+        let folder = folder_of(&args.common.config);
+        local(&config, &secrets, &folder, &mut found);
+        let tokens = secrets.notion_token.is_some() && secrets.github.is_some();
+        if !args.offline && tokens {
+            let session = Session {
+                config,
+                secrets,
+                folder,
+                output,
+            };
+            exit = services(&session, &mut found).await?;
+        }
+    }
+    if found.iter().any(|one| one.level == "fault") && exit == Exit::Clean {
+        exit = Exit::Usage;
+    }
+    output.object(&json!({ "findings": found, "exit": exit.code() }));
+    for one in &found {
+        let remedy = if one.remedy.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", plain(&one.remedy))
+        };
+        output.line(format!(
+            "{}: {}: {}{remedy}",
+            one.level,
+            plain(&one.place),
+            plain(&one.message)
+        ));
+    }
+    if exit == Exit::Clean {
+        output.line("nothing is wrong");
+    }
+    Ok(exit)
+}
+
+fn taken<T>(result: Result<T, Faults>, found: &mut Vec<Found>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(faults) => {
+            found.extend(faults.iter().map(|fault| Found {
+                level: "fault",
+                place: fault.place.clone(),
+                message: fault.message.clone(),
+                remedy: fault.remedy.clone(),
+            }));
+            None
+        }
+    }
+}
+
+/// What shows without asking anybody.
+fn local(config: &Config, secrets: &Secrets, folder: &std::path::Path, found: &mut Vec<Found>) {
+    let mut fault = |place: &str, error: &notion_sync_core::Error| {
+        let remedy = error.remedy_text().unwrap_or_default().to_owned();
+        found.push(Found {
+            level: "fault",
+            place: place.to_owned(),
+            message: without(&error.to_string(), &remedy),
+            remedy,
+        });
+    };
+    if let Err(error) = secrets.notion_token() {
+        fault("NOTION_INTEGRATION_TOKEN", &error);
+    }
+    if let Err(error) = secrets.github() {
+        fault("GITHUB_TOKEN", &error);
+    }
+    if let Err(error) = secrets.keys(config, folder) {
+        fault("ENCRYPTION_KEY", &error);
+    }
+}
+
+fn without(text: &str, remedy: &str) -> String {
+    text.strip_suffix(&format!(" ({remedy})"))
+        .unwrap_or(text)
+        .to_owned()
+}
+
+async fn services(session: &Session, found: &mut Vec<Found>) -> Result<Exit, Failure> {
+    let online = session.online()?;
+    let progress = online.progress("check-config");
+    let notion = ask_notion(session, &online, found).await?;
+    let github = ask_github(session, &online, found).await?;
+    drop(progress);
+    Ok(notion.or(github))
+}
+
+async fn ask_notion(
+    session: &Session,
+    online: &Online,
+    found: &mut Vec<Found>,
+) -> Result<Exit, Failure> {
+    let config = &session.config;
+    let client = wiring::notion_client(config, &session.secrets, &online.parts)?;
+    let mut sources: Vec<(&str, &str, Option<&str>, Vec<&str>)> = Vec::new();
+    for one in &config.documents {
+        let fields = one.front_matter.keys().map(String::as_str).collect();
+        sources.push((&one.name, &one.data_source, None, fields));
+    }
+    for one in &config.tasks {
+        let property = match &one.repository {
+            RepositoryChoice::Property { property, .. } => Some(property.as_str()),
+            RepositoryChoice::Fixed(_) => None,
+        };
+        let mut fields: Vec<&str> = Vec::new();
+        fields.extend(one.status.as_ref().map(|status| status.property.as_str()));
+        fields.extend(one.labels.as_deref());
+        fields.extend(one.assignees.as_deref());
+        fields.extend(one.milestone.as_deref());
+        fields.extend(one.issue_type.as_deref());
+        sources.push((&one.name, &one.data_source, property, fields));
+    }
+    let mut exit = Exit::Clean;
+    let mut said: Vec<Level> = Vec::new();
+    for (name, source, repository, fields) in sources {
+        let mut names = config.notion.properties.clone();
+        if let Some(property) = repository {
+            property.clone_into(&mut names.repository);
+        }
+        let findings = match access::check(&client, source, &names).await {
+            Ok(findings) => findings,
+            Err(error) => return Err(error.into()),
+        };
+        let refused = findings
+            .iter()
+            .any(|one| one.subject == "token" && one.level == Level::Fault);
+        if refused {
+            exit = exit.or(Exit::Refused);
+        }
+        let told: Vec<Level> = findings
+            .iter()
+            .filter(|one| one.subject == "token")
+            .map(|one| one.level)
+            .collect();
+        let broken = findings.iter().any(|one| one.level == Level::Fault);
+        for finding in findings {
+            let about_token = finding.subject == "token";
+            // What is wrong with the token is said once, whatever number its request had.
+            let about = finding.level;
+            if about_token && said.contains(&about) {
+                continue;
+            }
+            let remedy = finding.remedy.unwrap_or_default();
+            found.push(Found {
+                level: match finding.level {
+                    Level::Note => "note",
+                    Level::Warning => "warning",
+                    Level::Fault => "fault",
+                },
+                place: if about_token {
+                    "Notion: token".to_owned()
+                } else {
+                    format!("Notion: {name}: {}", finding.subject)
+                },
+                message: without(&finding.message, &remedy),
+                remedy,
+            });
+        }
+        said.extend(told);
+        if !broken {
+            missing_properties(&client, config, (name, source), &fields, found).await?;
+        }
+    }
+    Ok(exit)
+}
+
+/// Properties that the mapping names and the data source does not have.
+async fn missing_properties(
+    client: &notion_sync_notion::Client,
+    config: &Config,
+    (name, source): (&str, &str),
+    fields: &[&str],
+    found: &mut Vec<Found>,
+) -> Result<(), Failure> {
+    use notion_sync_core::remote::Remote as _;
+    let settings = notion_sync_notion::PageSettings::new(source, &config.bounds);
+    let pages = notion_sync_notion::NotionPages::new(client.clone(), settings)?;
+    let schema = pages.schema().await?;
+    for field in fields {
+        let known = schema
+            .fields
+            .iter()
+            .any(|(id, property)| id == field || property.name == *field);
+        if !known {
+            let mut names: Vec<&str> = schema
+                .fields
+                .values()
+                .map(|property| property.name.as_str())
+                .collect();
+            names.sort_unstable();
+            found.push(Found {
+                level: "fault",
+                place: format!("Notion: {name}: property {field:?}"),
+                message: "the data source has no such property".to_owned(),
+                remedy: format!("it has {}", names.join(", ")),
+            });
+        }
+    }
+    let Some(status) = config
+        .tasks
+        .iter()
+        .find(|one| one.name == name)
+        .and_then(|one| one.status.as_ref())
+    else {
+        return Ok(());
+    };
+    let property = schema
+        .fields
+        .values()
+        .find(|property| property.name == status.property && property.kind != "checkbox");
+    let Some(property) = property else {
+        return Ok(());
+    };
+    for option in status.open.iter().chain(&status.closed) {
+        if !property.options.iter().any(|(known, _)| known == option) {
+            let known: Vec<&str> = property
+                .options
+                .iter()
+                .map(|(option, _)| option.as_str())
+                .collect();
+            found.push(Found {
+                level: "fault",
+                place: format!("Notion: {name}: status option {option:?}"),
+                message: format!("the property {:?} has no such option", status.property),
+                remedy: format!("it has {}", known.join(", ")),
+            });
+        }
+    }
+    for (option, _) in &property.options {
+        if !status.open.contains(option) && !status.closed.contains(option) {
+            found.push(Found {
+                level: "warning",
+                place: format!("Notion: {name}: status option {option:?}"),
+                message: "it is neither open nor closed: issues of such pages are not changed"
+                    .to_owned(),
+                remedy: "add it to `open` or `closed` in the configuration".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn ask_github(
+    session: &Session,
+    online: &Online,
+    found: &mut Vec<Found>,
+) -> Result<Exit, Failure> {
+    let config = &session.config;
+    let client = wiring::github_client(config, &session.secrets, &online.parts)?;
+    let mut needs: Vec<Needs> = Vec::new();
+    for one in &config.documents {
+        needs.push(Needs {
+            repository: one.repository.clone(),
+            branch: Some(one.branch.clone()),
+            read_contents: true,
+            write_contents: true,
+            direct_commits: one.deliver == Deliver::Commit,
+            write_pulls: true,
+            ..Needs::default()
+        });
+    }
+    for one in &config.tasks {
+        for name in one.repository.names() {
+            needs.push(Needs {
+                repository: name.to_owned(),
+                read_issues: true,
+                write_issues: true,
+                ..Needs::default()
+            });
+        }
+    }
+    let report = client.check(&needs).await?;
+    let mut exit = Exit::Clean;
+    if let Some(login) = &report.login {
+        found.push(Found {
+            level: "note",
+            place: "GitHub: credential".to_owned(),
+            message: format!("it acts as {login}"),
+            remedy: String::new(),
+        });
+    }
+    for finding in &report.findings {
+        let permission = finding.problem.contains("permission");
+        if finding.fatal && (finding.repository.is_none() || permission) {
+            exit = exit.or(Exit::Refused);
+        }
+        found.push(Found {
+            level: if finding.fatal { "fault" } else { "warning" },
+            place: match &finding.repository {
+                Some(name) => format!("GitHub: {name}"),
+                None => "GitHub: credential".to_owned(),
+            },
+            message: finding.problem.clone(),
+            remedy: finding.remedy.clone(),
+        });
+    }
+    Ok(exit)
+}

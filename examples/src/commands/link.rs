@@ -1,0 +1,165 @@
+//! `link`: pairs made or broken by hand.
+
+use clap::Args;
+use notion_sync_core::id::{MappingId, RemoteRef};
+use notion_sync_github::reference;
+use notion_sync_notion::pages::page_ref;
+use notion_sync_store::Access;
+use serde_json::json;
+
+use super::arguments::Common;
+use super::audit::{owner, page_id};
+use super::session::{Online, Session};
+use super::sync::Run;
+use crate::config::{Config, RepositoryChoice};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::wiring;
+
+/// What `link` takes.
+#[derive(Debug, Args)]
+pub(super) struct LinkArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// The page: id or address.
+    #[arg(long, value_name = "PAGE")]
+    page: String,
+    /// The file, as a path from the root of the repository.
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with = "issue",
+        required_unless_present_any = ["issue", "remove"]
+    )]
+    path: Option<String>,
+    /// The issue.
+    #[arg(long, value_name = "N")]
+    issue: Option<u64>,
+    /// The mapping, where there are several that could be meant.
+    #[arg(long, value_name = "NAME")]
+    mapping: Option<String>,
+    /// The repository of the issue, where the mapping has several.
+    #[arg(long, value_name = "OWNER/NAME", requires = "issue")]
+    repository: Option<String>,
+    /// Also write the page's id into the front matter of the file, in a commit of its own.
+    #[arg(long, conflicts_with_all = ["issue", "remove"])]
+    stamp: bool,
+    /// Break the page's pair instead; nothing is deleted on either side.
+    #[arg(long, conflicts_with_all = ["path", "issue"])]
+    remove: bool,
+}
+
+pub(super) async fn run(args: LinkArgs) -> Outcome {
+    let id = page_id(&args.page)?;
+    let session = Session::open(&args.common)?;
+    let store = session.store(Access::Exclusive).await?;
+    let online = session.online()?;
+    if args.remove {
+        let record = owner(&*store, &id).await?;
+        let engine = session.engine(&online, store).await?;
+        engine.unlink(&record).await?;
+        session
+            .output
+            .object(&json!({ "record": record, "removed": true, "exit": 0 }));
+        session
+            .output
+            .line(format!("the pair {record} is broken; nothing was deleted"));
+        return Ok(Exit::Clean);
+    }
+    let (mapping, object) = target(&session, &online, &args).await?;
+    let engine = session.engine(&online, store).await?;
+    let record = engine.link(&mapping, &page_ref(&id), &object).await?;
+    let mut exit = Exit::Clean;
+    let mut stamped = false;
+    if args.stamp {
+        let mut run = Run::default();
+        let tick = engine.stamp(&record).await?;
+        stamped = tick.writes() > 0;
+        run.add(tick);
+        exit = run.exit(true);
+    }
+    session.output.object(&json!({
+        "record": record, "mapping": mapping, "object": object, "stamped": stamped,
+        "exit": exit.code(),
+    }));
+    if stamped {
+        session
+            .output
+            .line("the file carries the id of its page now");
+    }
+    session.output.line(format!(
+        "joined as {record}; the next `notion-sync sync` compares both"
+    ));
+    Ok(exit)
+}
+
+/// The one mapping that is meant.
+fn chosen<'c, T>(
+    all: &'c [T],
+    name: impl Fn(&T) -> &str,
+    wanted: Option<&str>,
+    what: &str,
+) -> Result<&'c T, Failure> {
+    match (wanted, all) {
+        (Some(wanted), all) => all.iter().find(|one| name(one) == wanted).ok_or_else(|| {
+            Failure::usage(format!(
+                "there is no mapping {wanted:?} of {what} (see the configuration)"
+            ))
+        }),
+        (None, [only]) => Ok(only),
+        (None, []) => Err(Failure::usage(format!(
+            "no mapping of {what} is configured (add one to the configuration)"
+        ))),
+        (None, _) => Err(Failure::usage(format!(
+            "several mappings of {what} are configured (name one with --mapping)"
+        ))),
+    }
+}
+
+async fn target(
+    session: &Session,
+    online: &Online,
+    args: &LinkArgs,
+) -> Result<(MappingId, RemoteRef), Failure> {
+    let config: &Config = &session.config;
+    let wanted = args.mapping.as_deref();
+    let client = wiring::github_client(config, &session.secrets, &online.parts)?;
+    if let Some(number) = args.issue {
+        let section = chosen(&config.tasks, |one| one.name.as_str(), wanted, "tasks")?;
+        let name = match (&args.repository, &section.repository) {
+            (Some(name), _) => name.as_str(),
+            (None, RepositoryChoice::Fixed(name)) => name.as_str(),
+            (None, RepositoryChoice::Property { of, .. }) => match of.as_slice() {
+                [only] => only.as_str(),
+                _ => {
+                    return Err(Failure::usage(
+                        "the mapping has several repositories (name one with --repository)",
+                    ));
+                }
+            },
+        };
+        if !section
+            .repository
+            .names()
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
+        {
+            return Err(Failure::usage(format!(
+                "the mapping {:?} does not have the repository {name:?} (see the configuration)",
+                section.name
+            )));
+        }
+        let found = client.repository(name).await?;
+        let mapping = MappingId::new(section.name.as_str());
+        return Ok((mapping, reference::issue(found.id, number)));
+    }
+    let section = chosen(
+        &config.documents,
+        |one| one.name.as_str(),
+        wanted,
+        "documents",
+    )?;
+    let path = args.path.as_deref().unwrap_or_default();
+    let found = client.repository(&section.repository).await?;
+    let mapping = MappingId::new(section.name.as_str());
+    Ok((mapping, reference::file(found.id, &section.branch, path)))
+}

@@ -1,0 +1,175 @@
+//! The command line.
+//!
+//! Standard output holds the result and nothing else; logs and progress go to standard error. With
+//! `--json` the result is one object (or one line per item where the help says so), and so is a
+//! failure: `{"error": …, "exit": …}`.
+
+mod arguments;
+mod audit;
+mod check;
+mod conflicts;
+mod convert;
+mod dead_letter;
+mod events;
+mod init;
+mod inspection;
+mod link;
+mod output;
+mod plan;
+mod progress;
+mod reasons;
+mod serve;
+mod session;
+mod standing;
+mod status;
+mod sync;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+pub use arguments::{Bounding, Common, DemoArgs, EmulateArgs};
+pub use output::Output;
+
+use crate::exit::{Exit, Failure, Outcome};
+
+const EXIT_CODES: &str = "Exit codes: 0 clean, 1 retry later, 2 usage or configuration, \
+    3 conflicts open, 4 drift, 5 guard tripped, 6 credentials or permission, 7 frozen; with \
+    several, the order 2, 6, 7, 5, 4, 3, 1 decides.\n\
+    NOTION_SYNC_LOG sets what is logged to standard error, for example `info` or `debug`; \
+    NOTION_SYNC_LOG_FORMAT=json makes it JSON.";
+
+/// Keeps Notion pages and GitHub files and issues the same, in both directions.
+#[derive(Debug, Parser)]
+#[command(name = "notion-sync", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play a working day on emulated services: needs no account and no network
+    Demo(DemoArgs),
+    /// Run the emulators of both services alone
+    Emulate(EmulateArgs),
+    /// Write a configuration by asking both services, and make an encryption key
+    Init(init::InitArgs),
+    /// Say everything that is wrong with configuration, tokens, permissions and properties
+    CheckConfig(inspection::CheckConfigArgs),
+    /// Show what `sync` would do now, with reasons, calls and time; writes nothing
+    Plan(plan::PlanArgs),
+    /// Carry out a plan that was shown, or approve one that the guard stopped
+    Apply(plan::ApplyArgs),
+    /// Look at both sides and write what is due
+    Sync(sync::SyncArgs),
+    /// Sync for ever, by polling; ends cleanly on Ctrl-C. Receives no webhooks yet
+    Serve(serve::ServeArgs),
+    /// Say what is where: pairs, conflicts, blocked and set-aside operations. Asks no service
+    Status(status::StatusArgs),
+    /// Compare registry and both sides; exit code 4 when they contradict each other
+    Check(check::CheckArgs),
+    /// List, show and settle conflicts
+    Conflicts(conflicts::ConflictsArgs),
+    /// List writes that were set aside, or let them be tried again
+    DeadLetter(dead_letter::DeadLetterArgs),
+    /// Show who changed what and why
+    Audit(audit::AuditArgs),
+    /// Join a page with a file or issue by hand, or break the pair
+    Link(link::LinkArgs),
+    /// Convert a document between the formats, from standard input to standard output
+    Convert(convert::ConvertArgs),
+    /// Print schemas of what other programs send
+    Events(events::EventsArgs),
+}
+
+impl Command {
+    /// Whether failures are printed as JSON too.
+    fn json(&self) -> bool {
+        match self {
+            Self::Demo(args) => args.json,
+            Self::Emulate(args) => args.json,
+            Self::Init(args) => args.common.json,
+            Self::CheckConfig(args) => args.common.json,
+            Self::Plan(args) => args.common.json,
+            Self::Apply(args) => args.common.json,
+            Self::Sync(args) => args.common.json,
+            Self::Serve(args) => args.common.json,
+            Self::Status(args) => args.common.json,
+            Self::Check(args) => args.common.json,
+            Self::Conflicts(args) => args.common.json,
+            Self::DeadLetter(args) => args.common.json,
+            Self::Audit(args) => args.common.json,
+            Self::Link(args) => args.common.json,
+            Self::Convert(_) | Self::Events(_) => false,
+        }
+    }
+
+    async fn run(self) -> Outcome {
+        match self {
+            Self::Demo(args) => crate::demo::run(args).await,
+            Self::Emulate(args) => crate::emulation::run(args).await,
+            Self::Init(args) => init::run(args).await,
+            Self::CheckConfig(args) => inspection::run(args).await,
+            Self::Plan(args) => plan::run(args).await,
+            Self::Apply(args) => plan::apply(args).await,
+            Self::Sync(args) => sync::run(args).await,
+            Self::Serve(args) => serve::run(args).await,
+            Self::Status(args) => status::run(args).await,
+            Self::Check(args) => check::run(args).await,
+            Self::Conflicts(args) => conflicts::run(args).await,
+            Self::DeadLetter(args) => dead_letter::run(args).await,
+            Self::Audit(args) => audit::run(args).await,
+            Self::Link(args) => link::run(args).await,
+            Self::Convert(args) => convert::run(args),
+            Self::Events(args) => events::run(args),
+        }
+    }
+}
+
+/// The program: reads the command line, runs the command, prints a failure.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    logs();
+    let json = command.json();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return report(
+                json,
+                &Failure::new(Exit::Retry, format!("cannot start: {error}")),
+            );
+        }
+    };
+    match runtime.block_on(command.run()) {
+        Ok(exit) => exit.into(),
+        Err(failure) => report(json, &failure),
+    }
+}
+
+fn report(json: bool, failure: &Failure) -> ExitCode {
+    Output::new(json).failure(failure);
+    failure.exit().into()
+}
+
+fn logs() {
+    let filter =
+        EnvFilter::try_from_env("NOTION_SYNC_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let json = std::env::var("NOTION_SYNC_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second subscriber is refused: then somebody else's is in place, which is as good.
+    let _ = if json {
+        builder.json().try_init()
+    } else {
+        builder
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .try_init()
+    };
+}

@@ -1,0 +1,192 @@
+//! How things stand, from the store alone.
+
+use chrono::{DateTime, Utc};
+use notion_sync_core::id::MappingId;
+use notion_sync_core::operation::{OpState, Operation};
+use notion_sync_core::record::{Life, ProposalState, Record};
+use notion_sync_core::state::State;
+use notion_sync_core::store::Store;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+
+/// One mapping.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct MappingStanding {
+    pub(super) mapping: String,
+    pub(super) live: usize,
+    pub(super) provisioning: usize,
+    pub(super) deleting: usize,
+    pub(super) detached: usize,
+    pub(super) tombstones: usize,
+    pub(super) conflicts: usize,
+    pub(super) proposals: usize,
+    pub(super) drift: usize,
+    pub(super) dead: usize,
+    pub(super) open_operations: usize,
+    pub(super) blocked: usize,
+    /// Start of the hash to approve.
+    pub(super) guarded: Option<String>,
+    pub(super) last_poll: Option<DateTime<Utc>>,
+    pub(super) last_error: Option<String>,
+    pub(super) next_look: Option<DateTime<Utc>>,
+    pub(super) problems: Vec<Issue>,
+}
+
+/// A record that a person has to look at.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Issue {
+    pub(super) record: String,
+    pub(super) title: String,
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+    pub(super) page: Option<String>,
+    pub(super) github: Option<String>,
+    pub(super) since: Option<DateTime<Utc>>,
+}
+
+/// Every configured mapping, in the order of the configuration.
+pub(super) async fn of(
+    config: &Config,
+    store: &dyn Store,
+) -> Result<Vec<MappingStanding>, Failure> {
+    let mut out = Vec::new();
+    for name in config.names() {
+        out.push(mapping(name, store).await?);
+    }
+    Ok(out)
+}
+
+async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStanding, Failure> {
+    let state = State::new(store);
+    let id = MappingId::new(name);
+    let records = state.records(&id).await?;
+    let remembered = state.mapping(&id).await?.value;
+    let open = state.open_operations(&id).await?;
+    let count = |test: &dyn Fn(&Record) -> bool| records.iter().filter(|one| test(one)).count();
+    let life = |life: Life| count(&|record| record.life == life);
+    let mut problems: Vec<Issue> = Vec::new();
+    let mut dead = 0;
+    for record in &records {
+        problems.extend(issues(record));
+        let set_aside = set_aside(&state, record).await?;
+        dead += set_aside.len();
+        problems.extend(set_aside.into_iter().map(|op| Issue {
+            record: record.id.to_string(),
+            title: record.title.clone(),
+            kind: "dead",
+            message: match &op.error {
+                Some(error) => format!("{}: {error}", op.label),
+                None => op.label,
+            },
+            page: record.urls.0.clone(),
+            github: record.urls.1.clone(),
+            since: op.intent_at,
+        }));
+    }
+    for op in open.iter().filter(|op| op.value.state == OpState::Blocked) {
+        let record = records.iter().find(|one| one.id == op.value.record);
+        problems.push(Issue {
+            record: op.value.record.to_string(),
+            title: record.map(|one| one.title.clone()).unwrap_or_default(),
+            kind: "blocked",
+            message: match &op.value.error {
+                Some(error) => format!("{}: {error}", op.value.label),
+                None => op.value.label.clone(),
+            },
+            page: record.and_then(|one| one.urls.0.clone()),
+            github: record.and_then(|one| one.urls.1.clone()),
+            since: op.value.intent_at,
+        });
+    }
+    Ok(MappingStanding {
+        mapping: name.to_owned(),
+        live: life(Life::Live),
+        provisioning: life(Life::Provisioning),
+        deleting: life(Life::Deleting),
+        detached: life(Life::Detached),
+        tombstones: life(Life::Tombstone),
+        conflicts: count(&|record| !record.conflicts.is_empty()),
+        proposals: count(&|record| {
+            record
+                .proposal
+                .as_ref()
+                .is_some_and(|one| one.state == ProposalState::Open)
+        }),
+        drift: count(&|record| record.problem.as_ref().is_some_and(|one| one.drift)),
+        dead,
+        open_operations: open.len(),
+        blocked: open
+            .iter()
+            .filter(|op| op.value.state == OpState::Blocked)
+            .count(),
+        guarded: remembered
+            .guarded
+            .filter(|hash| remembered.approved != Some(*hash))
+            .map(|hash| hash.short(12)),
+        last_poll: remembered.polled_at,
+        last_error: remembered.last_error,
+        next_look: state.next_look(&id).await?,
+        problems,
+    })
+}
+
+/// Operations of a record that were set aside. A record on which the world moved on since has no
+/// problem any more, and nothing of it is set aside.
+pub(super) async fn set_aside(
+    state: &State<'_>,
+    record: &Record,
+) -> Result<Vec<Operation>, Failure> {
+    if record.problem.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut operations = state.operations_of(&record.id).await?;
+    operations.retain(|op| op.state == OpState::Dead);
+    Ok(operations)
+}
+
+fn issues(record: &Record) -> Vec<Issue> {
+    let issue = |kind: &'static str, message: String, since: Option<DateTime<Utc>>| Issue {
+        record: record.id.to_string(),
+        title: record.title.clone(),
+        kind,
+        message,
+        page: record.urls.0.clone(),
+        github: record.urls.1.clone(),
+        since,
+    };
+    let mut out = Vec::new();
+    if let Some(first) = record.conflicts.values().map(|one| one.since).min() {
+        let units: Vec<String> = record.conflicts.keys().map(ToString::to_string).collect();
+        out.push(issue(
+            "conflict",
+            format!("both sides changed {}", units.join(", ")),
+            Some(first),
+        ));
+    } else if let Some(problem) = &record.problem {
+        let kind = if problem.drift { "drift" } else { "problem" };
+        out.push(issue(kind, problem.message.clone(), Some(problem.since)));
+    }
+    out
+}
+
+/// The exit code that a standing asks for.
+pub(super) fn exit(standing: &[MappingStanding]) -> Exit {
+    standing.iter().fold(Exit::Clean, |exit, one| {
+        let mut exit = exit;
+        if one.blocked > 0 {
+            exit = exit.or(Exit::Refused);
+        }
+        if one.guarded.is_some() {
+            exit = exit.or(Exit::Guard);
+        }
+        if one.drift > 0 || one.dead > 0 {
+            exit = exit.or(Exit::Drift);
+        }
+        if one.conflicts > 0 {
+            exit = exit.or(Exit::Conflicts);
+        }
+        exit
+    })
+}

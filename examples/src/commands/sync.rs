@@ -1,0 +1,247 @@
+//! `sync`: looks at both sides and writes what is due.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use clap::Args;
+use notion_sync_core::engine::{Applied, Budget, Engine, Incident, Tick};
+use notion_sync_store::Access;
+use serde_json::json;
+
+use super::arguments::Common;
+use super::output::{Output, plain, time};
+use super::plan;
+use super::session::Session;
+use super::standing;
+use crate::exit::{Exit, Failure, Outcome};
+
+/// Ticks without a write and without a wait after which a run is over, whatever is due: a host
+/// that goes on would spin.
+const IDLE: usize = 5;
+/// Ticks of one run at most.
+const MOST: usize = 100_000;
+
+/// What `sync` takes.
+#[derive(Debug, Args)]
+pub(super) struct SyncArgs {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// Only show what would be done, like `plan`.
+    #[arg(long)]
+    dry_run: bool,
+    /// List everything instead of what changed.
+    #[arg(long)]
+    full: bool,
+    /// Stay until nothing is under way: settling pages, quiet periods, retries.
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Everything that a run did.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    ticks: usize,
+    observed: usize,
+    applied: Vec<(String, Applied)>,
+    incidents: Vec<(String, Incident)>,
+    last: Tick,
+}
+
+impl Run {
+    pub(super) fn add(&mut self, tick: Tick) {
+        self.ticks += 1;
+        for report in &tick.mappings {
+            let name = report.mapping.to_string();
+            self.observed += report.observed;
+            for applied in &report.applied {
+                self.applied.push((name.clone(), applied.clone()));
+            }
+            for incident in &report.incidents {
+                let entry = (name.clone(), incident.clone());
+                if !self.incidents.contains(&entry) {
+                    self.incidents.push(entry);
+                }
+            }
+        }
+        self.last = tick;
+    }
+
+    /// What the last tick asks for.
+    pub(super) fn exit(&self, done: bool) -> Exit {
+        let mut exit = Exit::Clean;
+        for report in &self.last.mappings {
+            if report.refused {
+                exit = exit.or(Exit::Refused);
+            }
+            if report.guard.is_some() {
+                exit = exit.or(Exit::Guard);
+            }
+            if report.conflicts > 0 {
+                exit = exit.or(Exit::Conflicts);
+            }
+            // What waits for a person, and what waits behind it, no later run finishes by itself.
+            let waits = report.open_operations > 0 && report.settle_due.is_some();
+            if report.blocked > 0 {
+                exit = exit.or(Exit::Refused);
+            }
+            if report.retry || !report.errors.is_empty() || waits {
+                exit = exit.or(Exit::Retry);
+            }
+        }
+        if !done {
+            exit = exit.or(Exit::Retry);
+        }
+        exit
+    }
+}
+
+pub(super) async fn run(args: SyncArgs) -> Outcome {
+    let session = Session::open(&args.common)?;
+    if args.dry_run {
+        return plan::show(&session, args.full, None).await;
+    }
+    let store = session.store(Access::Exclusive).await?;
+    let online = session.online()?;
+    let progress = online.progress("sync");
+    let engine = session.engine(&online, store.clone()).await?;
+    let mut run = Run::default();
+    let done = ticks(&engine, args.full, args.wait, &mut run).await?;
+    drop(progress);
+    let standing = standing::of(&session.config, &*store).await?;
+    let exit = run.exit(done).or(standing::exit(&standing));
+    let calls = (online.notion.calls(), online.github.calls());
+    show(session.output, &run, calls, exit);
+    Ok(exit)
+}
+
+/// Ticks until nothing is due now, or with `wait` until nothing is under way. Answers whether it
+/// got there.
+async fn ticks(engine: &Engine, full: bool, wait: bool, run: &mut Run) -> Result<bool, Failure> {
+    let mut budget = Budget {
+        poll_now: true,
+        full,
+        ..Budget::default()
+    };
+    let mut idle = 0;
+    for _ in 0..MOST {
+        let tick = engine.tick(budget).await?;
+        budget = Budget::default();
+        let wrote = tick.writes() > 0;
+        let due = tick.settle_due;
+        let stopped = tick.mappings.iter().any(|report| report.guard.is_some());
+        let refused = tick.mappings.iter().any(|report| report.refused);
+        run.add(tick);
+        let Some(due) = due else {
+            if wrote {
+                continue;
+            }
+            return Ok(true);
+        };
+        if stopped || refused {
+            return Ok(true);
+        }
+        let pause = due - Utc::now();
+        if pause > chrono::Duration::zero() {
+            if !wait {
+                return Ok(true);
+            }
+            let pause = pause.to_std().unwrap_or(Duration::from_secs(1));
+            // Looks again at the latest after a minute: people edit meanwhile.
+            tokio::time::sleep(pause.min(Duration::from_secs(60))).await;
+            idle = 0;
+        } else if wrote {
+            idle = 0;
+        } else {
+            idle += 1;
+            if idle >= IDLE {
+                return Ok(false);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+    Ok(false)
+}
+
+/// Prints what a run did.
+pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
+    if output.is_json() {
+        let applied: Vec<_> = run
+            .applied
+            .iter()
+            .map(|(mapping, one)| {
+                json!({ "mapping": mapping, "op": one.op, "side": one.side, "summary": one.summary })
+            })
+            .collect();
+        let incidents: Vec<_> = run
+            .incidents
+            .iter()
+            .map(|(mapping, one)| {
+                json!({
+                    "mapping": mapping, "subject": one.subject, "message": one.message,
+                    "drift": one.drift,
+                })
+            })
+            .collect();
+        output.object(&json!({
+            "ticks": run.ticks,
+            "observed": run.observed,
+            "applied": applied,
+            "incidents": incidents,
+            "mappings": run.last.mappings,
+            "next_due": run.last.next_due,
+            "settle_due": run.last.settle_due,
+            "calls": { "notion": calls.0, "github": calls.1 },
+            "exit": exit.code(),
+        }));
+        return;
+    }
+    for (mapping, applied) in &run.applied {
+        output.line(format!(
+            "{mapping}: {}: {}",
+            applied.side,
+            plain(&applied.summary)
+        ));
+    }
+    for (mapping, incident) in &run.incidents {
+        output.line(format!(
+            "{mapping}: {:?}: {}",
+            plain(&incident.subject),
+            plain(&incident.message)
+        ));
+    }
+    for report in &run.last.mappings {
+        for error in &report.errors {
+            output.line(format!("{}: error: {}", report.mapping, plain(error)));
+        }
+        if let Some(guard) = &report.guard {
+            output.line(guard);
+        }
+    }
+    output.line(format!(
+        "{} records looked at, {} writes, {} requests to Notion, {} to GitHub",
+        run.observed,
+        run.applied.len(),
+        calls.0,
+        calls.1
+    ));
+    for report in &run.last.mappings {
+        if report.conflicts > 0 {
+            output.line(format!(
+                "{}: {} records with open conflicts: `notion-sync conflicts`",
+                report.mapping, report.conflicts
+            ));
+        }
+        if report.blocked > 0 {
+            output.line(format!(
+                "{}: {} writes wait for a person: `notion-sync status`",
+                report.mapping, report.blocked
+            ));
+        }
+    }
+    if let Some(due) = run.last.settle_due {
+        output.line(format!(
+            "work goes on at {}: run `sync` again then, or use --wait",
+            time(due)
+        ));
+    }
+}

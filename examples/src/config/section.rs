@@ -1,0 +1,356 @@
+//! The sections of the settings.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use notion_sync_core::mapping::{Deliver, Direction, FileMarker, Limits, PathPolicy, Policy};
+use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION};
+use notion_sync_notion::BookkeepingNames;
+use notion_sync_notion::client::{API_VERSION as NOTION_VERSION, BASE_URL};
+use serde::{Deserialize, Serialize};
+
+/// `[notion]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NotionSection {
+    /// Base address; HTTPS, or plain HTTP to loopback. `NOTION_API_BASE_URL` overrides it.
+    pub base_url: String,
+    /// `Notion-Version` of every request.
+    pub version: String,
+    /// Requests in 60 seconds. Default 180, what every plan allows; Business and Enterprise plans
+    /// allow 600.
+    pub requests_per_minute: u32,
+    /// Whether an option that a select does not have may be added by writing it. Default no.
+    pub create_options: bool,
+    /// Names of the engine's properties.
+    pub properties: BookkeepingNames,
+}
+
+impl Default for NotionSection {
+    fn default() -> Self {
+        Self {
+            base_url: BASE_URL.to_owned(),
+            version: NOTION_VERSION.to_owned(),
+            requests_per_minute: 180,
+            create_options: false,
+            properties: BookkeepingNames::default(),
+        }
+    }
+}
+
+/// `[github]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GithubSection {
+    /// REST base: `https://api.github.com`, or `https://HOST/api/v3` of an Enterprise server.
+    /// `GITHUB_API_URL` overrides it.
+    pub api_url: String,
+    /// GraphQL address where it is not the usual one. `GITHUB_GRAPHQL_URL` overrides it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graphql_url: Option<String>,
+    /// Address for people, without a slash at the end; relative links in files stand for addresses
+    /// below it. Derived from `api_url` where it is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_url: Option<String>,
+    /// `X-GitHub-Api-Version` of every request.
+    pub version: String,
+    /// Least time between two writes, in milliseconds. Default 1000, what GitHub asks for; less is
+    /// accepted for loopback only.
+    pub write_spacing_ms: u32,
+    /// Least time between two writes that notify people, in milliseconds. Default 3000.
+    pub notify_spacing_ms: u32,
+}
+
+impl Default for GithubSection {
+    fn default() -> Self {
+        Self {
+            api_url: API_URL.to_owned(),
+            graphql_url: None,
+            web_url: None,
+            version: GITHUB_VERSION.to_owned(),
+            write_spacing_ms: 1_000,
+            notify_spacing_ms: 3_000,
+        }
+    }
+}
+
+/// Whether text in the store is encrypted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sealing {
+    /// With the key in `ENCRYPTION_KEY`; without a key the program refuses to start.
+    #[default]
+    On,
+    /// Not at all.
+    Off,
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSection {
+    /// `sqlite:FILE` (relative to the configuration file), `sqlite::memory:` or `memory:`.
+    pub url: String,
+    /// Whether text in it is encrypted.
+    pub sealing: Sealing,
+    /// A file with the key, relative to the configuration file, used where neither
+    /// `ENCRYPTION_KEY` nor `ENCRYPTION_KEY_FILE` is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:notion-sync.db".to_owned(),
+            sealing: Sealing::On,
+            key_file: None,
+        }
+    }
+}
+
+/// `[schedule]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleSection {
+    /// Seconds between polls. Default 60.
+    pub poll: u32,
+    /// Seconds between full listings. Default 86,400.
+    pub sweep: u32,
+}
+
+impl Default for ScheduleSection {
+    fn default() -> Self {
+        Self {
+            poll: 60,
+            sweep: 86_400,
+        }
+    }
+}
+
+/// How removals of files are delivered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delete {
+    /// As pull requests.
+    #[default]
+    PullRequest,
+    /// With the commit of the run.
+    Commit,
+}
+
+/// What a property holds, where it shall not be taken from the data source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PropertyKind {
+    /// Text, a URL, an e-mail address, a telephone number.
+    Text,
+    /// A number.
+    Number,
+    /// A checkbox.
+    Checkbox,
+    /// A date, an instant or a range.
+    Date,
+    /// One of several options.
+    Select,
+    /// Tags.
+    Set,
+    /// People, through `[people]`.
+    People,
+    /// Pages, as paths of their files.
+    Relation,
+}
+
+/// The key in the front matter for a property.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FrontMatterField {
+    /// Only the key.
+    Key(String),
+    /// The key and how it is treated.
+    Detailed {
+        /// The key.
+        key: String,
+        /// What it holds; from the data source where it is not written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<PropertyKind>,
+        /// Which way it flows.
+        #[serde(default)]
+        direction: Direction,
+    },
+}
+
+impl FrontMatterField {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Key(key) | Self::Detailed { key, .. } => key,
+        }
+    }
+
+    /// What it holds, where that is written.
+    #[must_use]
+    pub fn kind(&self) -> Option<PropertyKind> {
+        match self {
+            Self::Key(_) => None,
+            Self::Detailed { kind, .. } => *kind,
+        }
+    }
+
+    /// Which way it flows.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::Key(_) => Direction::Both,
+            Self::Detailed { direction, .. } => *direction,
+        }
+    }
+}
+
+/// `[[documents]]`: one data source and one folder of a branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DocumentsSection {
+    /// Its name: lower-case letters, digits, `-` and `_`. State is kept under it.
+    pub name: String,
+    /// Id of the data source (not of the database that holds it).
+    pub data_source: String,
+    /// `owner/name`.
+    pub repository: String,
+    /// Branch. Default `main`.
+    pub branch: String,
+    /// Path of new files, with `{slug}` for the title or `{id}`. Its folder and extension say which
+    /// files belong to the mapping.
+    pub path: String,
+    /// Who wins. Default `manual-review`.
+    pub policy: Policy,
+    /// How edits reach the repository. Default `commit`.
+    pub deliver: Deliver,
+    /// How removals reach the repository. Default `pull-request`.
+    pub delete: Delete,
+    /// Whether under a wins policy a removal also beats an edit.
+    pub delete_beats_edit: bool,
+    /// Whether a page and a file of the same title or path are joined when neither has a marker.
+    pub adopt_by_key: bool,
+    /// Whether files carry the id of their page. Default `front-matter`.
+    pub file_marker: FileMarker,
+    /// What a changed title does to the path. Default `stable`.
+    pub path_policy: PathPolicy,
+    /// Who is asked to review: logins and `org/team`.
+    pub reviewers: Vec<String>,
+    /// Property = key in the front matter.
+    pub front_matter: BTreeMap<String, FrontMatterField>,
+    /// Whether commits are signed by GitHub, for branches that require it.
+    pub signed: bool,
+    /// Limits on one document.
+    pub limits: Limits,
+}
+
+impl Default for DocumentsSection {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            data_source: String::new(),
+            repository: String::new(),
+            branch: "main".to_owned(),
+            path: "docs/{slug}.md".to_owned(),
+            policy: Policy::default(),
+            deliver: Deliver::default(),
+            delete: Delete::default(),
+            delete_beats_edit: false,
+            adopt_by_key: false,
+            file_marker: FileMarker::default(),
+            path_policy: PathPolicy::default(),
+            reviewers: Vec::new(),
+            front_matter: BTreeMap::new(),
+            signed: false,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Which repository the issue of a page belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RepositoryChoice {
+    /// Always the same: `owner/name`.
+    Fixed(String),
+    /// The one that a property of the page names.
+    Property {
+        /// The property: text, select or URL.
+        property: String,
+        /// The repositories that it may name; issues of all of them are listed.
+        of: Vec<String>,
+    },
+}
+
+impl Default for RepositoryChoice {
+    fn default() -> Self {
+        Self::Fixed(String::new())
+    }
+}
+
+impl RepositoryChoice {
+    /// All repositories, as written.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Fixed(name) => vec![name.as_str()],
+            Self::Property { of, .. } => of.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// `status = { … }`: which options mean that an issue is open or closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StatusSection {
+    /// The property: status, select or checkbox.
+    pub property: String,
+    /// Options of an open issue.
+    pub open: Vec<String>,
+    /// Options of a closed issue.
+    pub closed: Vec<String>,
+    /// Written when an issue is reopened. Default: the first of `open`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_default: Option<String>,
+    /// Written when an issue is closed. Default: the first of `closed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_default: Option<String>,
+}
+
+/// `[[tasks]]`: one data source and the issues of one or several repositories.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TasksSection {
+    /// Its name: lower-case letters, digits, `-` and `_`. State is kept under it.
+    pub name: String,
+    /// Id of the data source.
+    pub data_source: String,
+    /// Where issues are.
+    pub repository: RepositoryChoice,
+    /// Who wins. Default `manual-review`.
+    pub policy: Policy,
+    /// Whether under a wins policy a removal also beats an edit.
+    pub delete_beats_edit: bool,
+    /// Whether a page and an issue of the same title are joined when neither has a marker.
+    pub adopt_by_key: bool,
+    /// Open and closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusSection>,
+    /// Multi-select property of the labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
+    /// People property of the assignees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignees: Option<String>,
+    /// Select or text property of the milestone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub milestone: Option<String>,
+    /// Select or text property of the issue type.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub issue_type: Option<String>,
+    /// Limits on one issue.
+    pub limits: Limits,
+}

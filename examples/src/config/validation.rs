@@ -1,0 +1,557 @@
+//! What settings must hold beyond their types.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use notion_sync_core::mapping::PathTemplate;
+use notion_sync_github::{FileScope, GithubSettings};
+use notion_sync_notion::identifier;
+
+use super::{
+    Config, DocumentsSection, Fault, Faults, Places, RepositoryChoice, StatusSection, TasksSection,
+};
+
+/// Keys of the front matter that belong to the engine.
+const OWN_KEYS: [&str; 3] = ["title", "notion_page_id", "notion_revision"];
+/// Longest name of a mapping.
+const MAX_NAME: usize = 64;
+
+struct Check<'c> {
+    places: &'c Places,
+    faults: Faults,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
+        if self.places.is_broken(key) {
+            return;
+        }
+        self.faults
+            .push(Fault::new(self.places.of(key), message).remedy(remedy));
+    }
+
+    fn repository(&mut self, key: &str, name: &str) {
+        let fits = |part: &str| {
+            !part.is_empty()
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        };
+        match name.split_once('/') {
+            Some((owner, name)) if fits(owner) && fits(name) => {}
+            _ if name.is_empty() => {
+                self.fault(key, "the repository is missing", "write \"owner/name\"");
+            }
+            _ => self.fault(
+                key,
+                format!("{name:?} does not name a repository"),
+                "write \"owner/name\"",
+            ),
+        }
+    }
+
+    fn property(&mut self, key: &str, name: &str) {
+        if name.trim().is_empty() {
+            self.fault(
+                key,
+                "the name of the property is empty",
+                "write its name as Notion shows it, or remove the key",
+            );
+        }
+    }
+}
+
+impl Config {
+    /// Everything that is wrong.
+    pub(super) fn check(&self, places: &Places) -> Faults {
+        let mut check = Check {
+            places,
+            faults: Faults::default(),
+        };
+        check.services(self);
+        check.store(self);
+        check.times(self);
+        check.mappings(self);
+        for (index, section) in self.documents.iter().enumerate() {
+            check.documents(&format!("documents[{index}]"), section);
+        }
+        for (index, section) in self.tasks.iter().enumerate() {
+            check.tasks(&format!("tasks[{index}]"), section);
+        }
+        check.folders(self);
+        check.people(&self.people);
+        check.faults
+    }
+}
+
+impl Check<'_> {
+    fn services(&mut self, config: &Config) {
+        let notion = &config.notion;
+        self.address("notion.base_url", &notion.base_url);
+        self.version("notion.version", &notion.version);
+        if notion.requests_per_minute == 0 {
+            self.fault(
+                "notion.requests_per_minute",
+                "no request would ever be sent",
+                "write 180, or 600 on Business and Enterprise plans",
+            );
+        }
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        for (role, name, _) in notion.properties.roles() {
+            let key = format!("notion.properties.{role}");
+            if name.trim().is_empty() {
+                self.property(&key, name);
+            } else if !names.insert(name) {
+                self.fault(
+                    &key,
+                    format!("the property {name:?} has two roles"),
+                    "give each role its own property",
+                );
+            }
+        }
+        let github = &config.github;
+        self.address("github.api_url", &github.api_url);
+        if let Some(url) = &github.graphql_url {
+            self.address("github.graphql_url", url);
+        }
+        if let Some(url) = &github.web_url {
+            self.address("github.web_url", url);
+        }
+        self.version("github.version", &github.version);
+        for (key, value, safe) in [
+            ("github.write_spacing_ms", github.write_spacing_ms, 1_000),
+            ("github.notify_spacing_ms", github.notify_spacing_ms, 3_000),
+        ] {
+            if value < safe && !config.is_local() {
+                self.fault(
+                    key,
+                    format!("{value} is below {safe}, the pause that GitHub asks for"),
+                    "remove the key; less is accepted only where both services are on loopback",
+                );
+            }
+        }
+    }
+
+    fn address(&mut self, key: &str, url: &str) {
+        if let Err(error) = GithubSettings::at(url).validate() {
+            let text = error.to_string();
+            let why = text.rsplit(": ").next().unwrap_or("not valid").to_owned();
+            self.fault(
+                key,
+                format!("{url:?} cannot be used: {why}"),
+                "write an https address; plain http is accepted for loopback only",
+            );
+        }
+    }
+
+    fn version(&mut self, key: &str, version: &str) {
+        let digits = version.chars().filter(char::is_ascii_digit).count();
+        let fits = |c: char| c.is_ascii_digit() || c == '-';
+        if digits != 8 || version.len() != 10 || !version.chars().all(fits) {
+            self.fault(
+                key,
+                format!("{version:?} is no version of the API"),
+                "write a date such as 2026-03-11, or remove the key",
+            );
+        }
+    }
+
+    fn store(&mut self, config: &Config) {
+        let url = config.store.url.as_str();
+        let known = matches!(url, "memory:" | "sqlite::memory:")
+            || url
+                .strip_prefix("sqlite:")
+                .is_some_and(|file| !file.trim_start_matches("//").is_empty());
+        if !known {
+            // Nothing after the scheme is repeated: it may hold a password.
+            let scheme: String = url
+                .split(':')
+                .next()
+                .unwrap_or("")
+                .chars()
+                .take(20)
+                .collect();
+            self.fault(
+                "store.url",
+                format!("no store understands `{scheme}:…`"),
+                "write sqlite:FILE, sqlite::memory: or memory:",
+            );
+        }
+    }
+
+    fn times(&mut self, config: &Config) {
+        if !config.is_local() {
+            for (name, value, safe) in config.bounds.unsafe_values() {
+                self.fault(
+                    &format!("bounds.{name}"),
+                    format!("{value} is below the safe {safe} seconds"),
+                    "remove the key; less is accepted only where both services are on loopback",
+                );
+            }
+        }
+        let bounds = &config.bounds;
+        if bounds.request_deadline == 0 {
+            self.fault(
+                "bounds.request_deadline",
+                "every request would fail at once",
+                "write at least 1",
+            );
+        }
+        if bounds.heartbeat >= bounds.lease {
+            self.fault(
+                "bounds.heartbeat",
+                format!(
+                    "a heartbeat every {} s cannot keep a lease of {} s",
+                    bounds.heartbeat, bounds.lease
+                ),
+                "write less than a third of the lease",
+            );
+        }
+        if bounds.poison_after == 0 {
+            self.fault(
+                "bounds.poison_after",
+                "every operation would be set aside",
+                "write at least 1",
+            );
+        }
+        let schedule = &config.schedule;
+        if schedule.poll == 0 {
+            self.fault("schedule.poll", "polls need a pause", "write at least 1");
+        }
+        if schedule.sweep < schedule.poll {
+            self.fault(
+                "schedule.sweep",
+                "full listings would come more often than polls",
+                "write at least as much as schedule.poll",
+            );
+        }
+        for (key, value) in [
+            ("guard.removal_percent", config.guard.removal_percent),
+            ("guard.edit_percent", config.guard.edit_percent),
+        ] {
+            if value > 100 {
+                self.fault(key, format!("{value} percent"), "write 0 to 100");
+            }
+        }
+    }
+
+    fn mappings(&mut self, config: &Config) {
+        if config.documents.is_empty() && config.tasks.is_empty() {
+            self.fault(
+                "documents",
+                "nothing is mapped",
+                "add [[documents]] or [[tasks]], or let `notion-sync init` write them",
+            );
+        }
+        let documents = config.documents.iter().enumerate().map(|(index, one)| {
+            let key = format!("documents[{index}]");
+            (key, one.name.as_str(), one.data_source.as_str())
+        });
+        let tasks = config.tasks.iter().enumerate().map(|(index, one)| {
+            let key = format!("tasks[{index}]");
+            (key, one.name.as_str(), one.data_source.as_str())
+        });
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        let mut sources: BTreeMap<String, &str> = BTreeMap::new();
+        for (key, name, source) in documents.chain(tasks) {
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+            if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(fits) {
+                self.fault(
+                    &format!("{key}.name"),
+                    if name.is_empty() {
+                        "the mapping has no name".to_owned()
+                    } else {
+                        format!("{name:?} is no name of a mapping")
+                    },
+                    "use lower-case letters, digits, `-` and `_`, at most 64",
+                );
+            } else if !names.insert(name) {
+                self.fault(
+                    &format!("{key}.name"),
+                    format!("another mapping is called {name:?}"),
+                    "give it another name",
+                );
+            }
+            match identifier::canonical(source) {
+                Some(id) => {
+                    if let Some(other) = sources.insert(id, name) {
+                        self.fault(
+                            &format!("{key}.data_source"),
+                            format!("the mapping {other:?} has the same data source"),
+                            "a data source belongs to one mapping",
+                        );
+                    }
+                }
+                None => self.fault(
+                    &format!("{key}.data_source"),
+                    if source.is_empty() {
+                        "the data source is missing".to_owned()
+                    } else {
+                        format!("{source:?} is no id")
+                    },
+                    "copy the data source id from the database's menu in Notion",
+                ),
+            }
+        }
+    }
+
+    fn documents(&mut self, key: &str, section: &DocumentsSection) {
+        self.repository(&format!("{key}.repository"), &section.repository);
+        let branch = &section.branch;
+        let odd = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+        if branch.is_empty()
+            || branch.contains(odd)
+            || branch.contains("..")
+            || branch.contains("//")
+            || branch.starts_with('/')
+            || branch.ends_with('/')
+        {
+            self.fault(
+                &format!("{key}.branch"),
+                format!("{branch:?} is no branch"),
+                "write its name without refs/heads/",
+            );
+        }
+        let path = format!("{key}.path");
+        match PathTemplate::new(section.path.as_str()) {
+            Err(why) => self.fault(&path, why, "write for example \"docs/{slug}.md\""),
+            Ok(template) => {
+                let extension = template.extension().trim_start_matches('.');
+                if extension.is_empty() || extension.contains(['{', '}']) {
+                    self.fault(
+                        &path,
+                        "the path needs an extension, which says which files belong to the mapping",
+                        "write for example \"docs/{slug}.md\"",
+                    );
+                } else if let Err(error) = FileScope::new(template.folder(), &[extension]) {
+                    self.fault(&path, error.to_string(), "write a plain folder");
+                }
+            }
+        }
+        let mut keys: BTreeSet<&str> = BTreeSet::new();
+        for (property, field) in &section.front_matter {
+            let place = format!("{key}.front_matter.{property}");
+            self.property(&place, property);
+            let name = field.key();
+            if OWN_KEYS.contains(&name) {
+                self.fault(
+                    &place,
+                    format!("the key `{name}` belongs to the synchronisation"),
+                    "choose another key; the title needs no entry",
+                );
+            } else if name.trim().is_empty() || name.contains(char::is_control) {
+                self.fault(
+                    &place,
+                    "the key is empty or not plain",
+                    "choose another key",
+                );
+            } else if !keys.insert(name) {
+                self.fault(
+                    &place,
+                    format!("another property has the key `{name}`"),
+                    "give each property its own key",
+                );
+            }
+        }
+        for (index, reviewer) in section.reviewers.iter().enumerate() {
+            let plain = reviewer
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+            if reviewer.is_empty() || !plain || reviewer.matches('/').count() > 1 {
+                self.fault(
+                    &format!("{key}.reviewers[{index}]"),
+                    format!("{reviewer:?} is neither a login nor a team"),
+                    "write a login without @, or org/team",
+                );
+            }
+        }
+        self.limits(key, section.limits.bytes, section.limits.blocks);
+    }
+
+    fn limits(&mut self, key: &str, bytes: usize, blocks: usize) {
+        for (name, value) in [("bytes", bytes), ("blocks", blocks)] {
+            if value == 0 {
+                self.fault(
+                    &format!("{key}.limits.{name}"),
+                    "no document fits into nothing",
+                    "remove the key",
+                );
+            }
+        }
+    }
+
+    fn tasks(&mut self, key: &str, section: &TasksSection) {
+        let place = format!("{key}.repository");
+        match &section.repository {
+            RepositoryChoice::Fixed(name) => self.repository(&place, name),
+            RepositoryChoice::Property { property, of } => {
+                self.property(&format!("{place}.property"), property);
+                if of.is_empty() {
+                    self.fault(
+                        &format!("{place}.of"),
+                        "no repository is named, so no issue could be listed",
+                        "name every repository that the property may hold: of = [\"owner/name\"]",
+                    );
+                }
+                for (index, name) in of.iter().enumerate() {
+                    self.repository(&format!("{place}.of[{index}]"), name);
+                }
+            }
+        }
+        if let Some(status) = &section.status {
+            self.status(&format!("{key}.status"), status);
+        }
+        for (name, property) in [
+            ("labels", &section.labels),
+            ("assignees", &section.assignees),
+            ("milestone", &section.milestone),
+            ("type", &section.issue_type),
+        ] {
+            if let Some(property) = property {
+                self.property(&format!("{key}.{name}"), property);
+            }
+        }
+        self.limits(key, section.limits.bytes, section.limits.blocks);
+    }
+
+    fn status(&mut self, key: &str, status: &StatusSection) {
+        self.property(&format!("{key}.property"), &status.property);
+        for (name, options, default) in [
+            ("open", &status.open, &status.open_default),
+            ("closed", &status.closed, &status.closed_default),
+        ] {
+            if options.is_empty() {
+                self.fault(
+                    &format!("{key}.{name}"),
+                    format!("no option means that an issue is {name}"),
+                    "name at least one option of the property",
+                );
+            }
+            if let Some(default) = default
+                && !options.contains(default)
+            {
+                self.fault(
+                    &format!("{key}.{name}_default"),
+                    format!("{default:?} is not among the options of `{name}`"),
+                    format!("add it to `{name}`, or choose one that is there"),
+                );
+            }
+        }
+        for option in &status.open {
+            if status.closed.contains(option) {
+                self.fault(
+                    &format!("{key}.closed"),
+                    format!("the option {option:?} is both open and closed"),
+                    "remove it from one of the lists",
+                );
+            }
+        }
+    }
+
+    /// Two mappings must not claim the same files.
+    fn folders(&mut self, config: &Config) {
+        let scopes: Vec<(usize, &DocumentsSection, String, String)> = config
+            .documents
+            .iter()
+            .enumerate()
+            .filter_map(|(index, one)| {
+                let template = PathTemplate::new(one.path.as_str()).ok()?;
+                let folder = format!("{}/", template.folder());
+                Some((
+                    index,
+                    one,
+                    folder,
+                    template.extension().to_ascii_lowercase(),
+                ))
+            })
+            .collect();
+        for (at, (index, one, folder, extension)) in scopes.iter().enumerate() {
+            for (_, other, folder_2, extension_2) in scopes.iter().take(at) {
+                let same_place = one.repository.eq_ignore_ascii_case(&other.repository)
+                    && one.branch == other.branch
+                    && extension == extension_2;
+                let root = folder == "/" || folder_2 == "/";
+                if same_place
+                    && (root || folder.starts_with(folder_2) || folder_2.starts_with(folder))
+                {
+                    self.fault(
+                        &format!("documents[{index}].path"),
+                        format!(
+                            "the mapping {:?} holds files of the same folder",
+                            other.name
+                        ),
+                        "give each mapping a folder of its own",
+                    );
+                }
+            }
+        }
+    }
+
+    fn people(&mut self, people: &BTreeMap<String, String>) {
+        let mut known: BTreeMap<String, &str> = BTreeMap::new();
+        let mut logins: BTreeSet<String> = BTreeSet::new();
+        for (login, user) in people {
+            let key = format!("people.{login}");
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            let stem = login.strip_suffix("[bot]").unwrap_or(login);
+            if stem.is_empty() || !stem.chars().all(plain) {
+                self.fault(
+                    &key,
+                    format!("{login:?} is no login of GitHub"),
+                    "write the login without @",
+                );
+            } else if !logins.insert(login.to_lowercase()) {
+                self.fault(
+                    &key,
+                    "the login stands there twice",
+                    "logins do not differ by case; remove one",
+                );
+            }
+            let id = identifier::canonical(user);
+            if id.is_none() && !is_address(user) {
+                self.fault(
+                    &key,
+                    format!("{user:?} is neither an id nor an e-mail address of a Notion user"),
+                    "write the address the person uses in Notion",
+                );
+                continue;
+            }
+            let user = id.unwrap_or_else(|| user.to_lowercase());
+            if let Some(other) = known.insert(user, login) {
+                self.fault(
+                    &key,
+                    format!("{other} is the same person in Notion"),
+                    "one login for each person",
+                );
+            }
+        }
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    matches!(text.split_once('@'), Some((name, host)) if plain && !name.is_empty()
+        && !host.is_empty() && !host.contains('@'))
+}
+
+/// Whether an address is on this machine.
+#[must_use]
+pub fn is_loopback(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    let Some(rest) = rest else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    if authority.contains('@') {
+        return false;
+    }
+    let host = match authority.strip_prefix('[') {
+        Some(six) => six.split(']').next().unwrap_or(""),
+        None => authority
+            .rsplit_once(':')
+            .map_or(authority, |(host, _)| host),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}

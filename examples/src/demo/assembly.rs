@@ -1,0 +1,96 @@
+//! The settings of a stage: what a user would write into `notion-sync.toml`.
+
+use std::collections::BTreeMap;
+
+use notion_sync_core::mapping::FileMarker;
+use notion_sync_testkit::notion::NotionEmulator;
+use secrecy::SecretString;
+
+use super::terms::Terms;
+use crate::config::{
+    Config, DocumentsSection, FrontMatterField, GithubSection, NotionSection, PropertyKind,
+    RepositoryChoice, StatusSection, TasksSection,
+};
+use crate::emulation::{BACKLOG, HANDBOOK};
+use crate::secrets::{GithubSecret, Secrets};
+
+/// Where the services seem to be. Nothing listens there: requests are handed over in this process.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+/// The settings for these terms.
+pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
+    let options = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let key = |key: &str, kind: PropertyKind| FrontMatterField::Detailed {
+        key: key.to_owned(),
+        kind: Some(kind),
+        direction: Default::default(),
+    };
+    let documents = terms.documents.map(|policy| DocumentsSection {
+        name: "handbook".to_owned(),
+        data_source: ids.id("handbook-pages").to_string(),
+        repository: HANDBOOK.to_owned(),
+        path: terms.path.clone(),
+        policy,
+        file_marker: terms.file_marker,
+        reviewers: vec!["acme/docs-team".to_owned()],
+        front_matter: if terms.file_marker == FileMarker::None {
+            BTreeMap::new()
+        } else {
+            BTreeMap::from([
+                ("Owner".to_owned(), key("owner", PropertyKind::Text)),
+                ("Tags".to_owned(), key("tags", PropertyKind::Set)),
+                ("Reviewed".to_owned(), key("reviewed", PropertyKind::Date)),
+                ("Draft".to_owned(), key("draft", PropertyKind::Checkbox)),
+            ])
+        },
+        ..DocumentsSection::default()
+    });
+    let tasks = terms.tasks.map(|policy| TasksSection {
+        name: "backlog".to_owned(),
+        data_source: ids.id("backlog-tasks").to_string(),
+        repository: RepositoryChoice::Fixed(BACKLOG.to_owned()),
+        policy,
+        status: Some(StatusSection {
+            property: "Status".to_owned(),
+            open: options(&["To do", "Doing"]),
+            closed: options(&["Done", "Dropped"]),
+            ..StatusSection::default()
+        }),
+        labels: Some("Labels".to_owned()),
+        assignees: Some("Assignee".to_owned()),
+        ..TasksSection::default()
+    });
+    Config {
+        notion: NotionSection {
+            base_url: NOWHERE.to_owned(),
+            create_options: true,
+            ..NotionSection::default()
+        },
+        github: GithubSection {
+            api_url: NOWHERE.to_owned(),
+            write_spacing_ms: 0,
+            notify_spacing_ms: 0,
+            ..GithubSection::default()
+        },
+        bounds: terms.bounds.clone(),
+        guard: terms.guard.clone(),
+        documents: documents.into_iter().collect(),
+        tasks: tasks.into_iter().collect(),
+        people: ["ada", "bob"]
+            .into_iter()
+            .map(|login| (login.to_owned(), ids.id(login).to_string()))
+            .collect(),
+        ..Config::default()
+    }
+}
+
+/// The tokens of the bots.
+pub(crate) fn secrets(terms: &Terms) -> Secrets {
+    Secrets {
+        notion_token: Some(SecretString::from(terms.notion_token.clone())),
+        github: Some(GithubSecret::Token(SecretString::from(
+            terms.github_token.clone(),
+        ))),
+        ..Secrets::default()
+    }
+}

@@ -1,0 +1,75 @@
+//! What is mapped on a stage, and how.
+
+use notion_sync_core::bounds::Bounds;
+use notion_sync_core::mapping::{FileMarker, Guard, Policy};
+
+use crate::emulation::{GITHUB_TOKEN, NOTION_TOKEN};
+
+/// The two mappings of a stage.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Policy of the handbook; `None` maps no documents.
+    pub documents: Option<Policy>,
+    /// Policy of the backlog; `None` maps no tasks.
+    pub tasks: Option<Policy>,
+    /// Marks in files.
+    pub file_marker: FileMarker,
+    /// Template of paths.
+    pub path: String,
+    /// Guard against mass changes.
+    pub guard: Guard,
+    /// Bounds of time.
+    pub bounds: Bounds,
+    /// Token that the synchronisation uses on Notion.
+    pub notion_token: String,
+    /// Token that the synchronisation uses on GitHub.
+    pub github_token: String,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            documents: Some(Policy::ManualReview),
+            tasks: Some(Policy::GithubWins),
+            file_marker: FileMarker::FrontMatter,
+            path: "docs/{slug}.md".to_owned(),
+            guard: Guard::default(),
+            bounds: Bounds::default(),
+            notion_token: NOTION_TOKEN.to_owned(),
+            github_token: GITHUB_TOKEN.to_owned(),
+        }
+    }
+}
+
+impl Terms {
+    /// Documents alone.
+    #[must_use]
+    pub fn documents(policy: Policy) -> Self {
+        Self {
+            documents: Some(policy),
+            tasks: None,
+            ..Self::default()
+        }
+    }
+
+    /// Tasks alone.
+    #[must_use]
+    pub fn tasks(policy: Policy) -> Self {
+        Self {
+            documents: None,
+            tasks: Some(policy),
+            ..Self::default()
+        }
+    }
+
+    /// Lets any number of edits and removals through.
+    #[must_use]
+    pub fn unguarded(mut self) -> Self {
+        self.guard = Guard {
+            removals: usize::MAX,
+            edits: usize::MAX,
+            ..Guard::default()
+        };
+        self
+    }
+}

@@ -1,0 +1,210 @@
+//! Settings: what is read, and what is said about what is wrong.
+
+#![allow(clippy::unwrap_used)] // A step that fails fails the test.
+
+use notion_sync_examples::config::{Config, Faults, RepositoryChoice, Sealing};
+
+const SOURCE: &str = "1c3f5a7b-0000-4000-8000-000000000001";
+
+fn documents(extra: &str) -> String {
+    format!(
+        "[[documents]]\nname = \"handbook\"\ndata_source = \"{SOURCE}\"\n\
+         repository = \"acme/handbook\"\n{extra}"
+    )
+}
+
+fn faults(text: &str) -> Faults {
+    Config::parse(text, "n.toml").expect_err(text)
+}
+
+#[test]
+fn the_smallest_configuration_has_the_documented_defaults() {
+    let config = Config::parse(&documents(""), "n.toml").unwrap();
+    let one = &config.documents[0];
+    assert_eq!(one.branch, "main");
+    assert_eq!(one.path, "docs/{slug}.md");
+    assert_eq!(config.store.url, "sqlite:notion-sync.db");
+    assert_eq!(config.store.sealing, Sealing::On);
+    assert_eq!(config.schedule.poll, 60);
+    assert_eq!(config.notion.base_url, "https://api.notion.com");
+    assert!(!config.is_local());
+}
+
+#[test]
+fn everything_that_is_documented_is_read() {
+    let text = format!(
+        r#"
+[notion]
+requests_per_minute = 600
+[notion.properties]
+path = "Path"
+[github]
+web_url = "https://git.example.com"
+[store]
+url = "sqlite:state/x.db"
+sealing = "off"
+[bounds]
+late_commit = 120
+[guard]
+removals = 3
+[schedule]
+poll = 30
+sweep = 3600
+[people]
+ada = "ada@example.com"
+bob = "{SOURCE}"
+[[documents]]
+name = "handbook"
+data_source = "{SOURCE}"
+repository = "acme/handbook"
+branch = "trunk"
+path = "handbook/{{slug}}.mdx"
+policy = "notion-wins"
+deliver = "pull-request"
+delete = "commit"
+reviewers = ["acme/docs-team", "ada"]
+front_matter = {{ Owner = "owner", Tags = {{ key = "tags", kind = "set", direction = "to-github" }} }}
+file_marker = "none"
+path_policy = "follow-title"
+[[tasks]]
+name = "backlog"
+data_source = "1c3f5a7b000040008000000000000002"
+repository = {{ property = "GitHub Repository", of = ["acme/app", "acme/web"] }}
+policy = "github-wins"
+status = {{ property = "Status", open = ["To do"], closed = ["Done"], closed_default = "Done" }}
+labels = "Labels"
+assignees = "Assignee"
+type = "Type"
+"#
+    );
+    let config = Config::parse(&text, "n.toml").unwrap();
+    assert_eq!(config.documents[0].front_matter["Tags"].key(), "tags");
+    assert_eq!(config.notion.properties.path, "Path");
+    assert!(matches!(
+        &config.tasks[0].repository,
+        RepositoryChoice::Property { of, .. } if of.len() == 2
+    ));
+}
+
+/// Each text has exactly one fault, at this line, about this.
+#[test]
+fn one_mistake_is_one_fault_with_its_line() {
+    let cases: &[(String, usize, &str)] = &[
+        (documents("brnch = \"main\"\n"), 5, "brnch"),
+        (documents("policy = \"both-win\"\n"), 5, "both-win"),
+        (documents("path = \"docs/guide.md\"\n"), 5, "{slug}"),
+        (documents("path = \"../{slug}.md\"\n"), 5, ".."),
+        (documents("path = \"docs/{slug}\"\n"), 5, "extension"),
+        (documents("branch = \"a b\"\n"), 5, "branch"),
+        (documents("branch = 7\n"), 5, "string"),
+        (documents("reviewers = [\"@ada\"]\n"), 5, "@ada"),
+        (documents("front_matter = { A = \"title\" }\n"), 5, "title"),
+        (
+            documents("front_matter = { A = \"x\", B = \"x\" }\n"),
+            5,
+            "`x`",
+        ),
+        (documents("[bounds]\npause = 1\n"), 6, "pause"),
+        (documents("[bounds]\nheartbeat = 60\n"), 6, "lease"),
+        (documents("[schedule]\nsweep = 5\n"), 6, "polls"),
+        (documents("[guard]\nedit_percent = 101\n"), 6, "101"),
+        (documents("[store]\nurl = \"mysql:x\"\n"), 6, "mysql"),
+        (
+            documents("[github]\napi_url = \"http://example.com\"\n"),
+            6,
+            "plain http",
+        ),
+        (documents("[github]\nwrite_spacing_ms = 0\n"), 6, "1000"),
+        (documents("[notion]\nversion = \"new\"\n"), 6, "version"),
+        (documents("[people]\nada = \"nobody\"\n"), 6, "nobody"),
+        (documents("[people]\n\"@ada\" = \"a@b.c\"\n"), 6, "@ada"),
+        (documents("[issues]\nx = 1\n"), 5, "issues"),
+        (documents("x = = 1\n"), 5, ""),
+        (documents(&documents("")), 6, "another mapping"),
+    ];
+    for (text, line, about) in cases {
+        let faults = faults(text);
+        let first = faults.iter().next().unwrap();
+        assert!(
+            first.place.starts_with(&format!("n.toml:{line}")),
+            "{text}\n{faults}"
+        );
+        assert!(faults.to_string().contains(about), "{text}\n{faults}");
+        assert!(
+            faults.iter().all(|fault| !fault.remedy.is_empty()),
+            "{faults}"
+        );
+    }
+    for (text, _, about) in cases.iter().filter(|(_, _, about)| !about.is_empty()) {
+        if *about != "another mapping" {
+            assert_eq!(faults(text).iter().count(), 1, "{}", faults(text));
+        }
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let text = "[notion]\nbase = 1\ncolour = 2\n[store]\nurl = \"redis:x\"\n[[documents]]\n\
+                name = \"A B\"\nrepository = \"acme\"\npolicy = 3\nbranch = \"..\"\n\
+                [[tasks]]\nname = \"t\"\nlabels = \"\"\n";
+    let faults = faults(text);
+    let lines: Vec<&str> = faults
+        .iter()
+        .map(|fault| fault.place.split(": ").next().unwrap())
+        .collect();
+    for line in [2, 3, 5, 7, 8, 9, 10, 13] {
+        let place = format!("n.toml:{line}");
+        assert!(lines.contains(&place.as_str()), "{place} in\n{faults}");
+    }
+    assert!(faults.to_string().contains("data source is missing"));
+}
+
+#[test]
+fn small_bounds_are_for_loopback_only() {
+    let small = "[bounds]\npause = 1\nlate_commit = 1\nvisibility = 1\n";
+    let local = "[notion]\nbase_url = \"http://127.0.0.1:1\"\n[github]\n\
+                 api_url = \"http://localhost:2\"\nwrite_spacing_ms = 0\n";
+    let config = Config::parse(&documents(&format!("{small}{local}")), "n.toml").unwrap();
+    assert!(config.is_local());
+    let half = local.replace("http://localhost:2", "https://api.github.com");
+    let faults = faults(&documents(&format!("{small}{half}")));
+    assert_eq!(faults.iter().count(), 4, "{faults}");
+}
+
+#[test]
+fn addresses_of_the_environment_win_and_are_named() {
+    let folder = crate::scratch::Scratch::new("config-env");
+    let file = folder.file("n.toml", &documents(""));
+    let env = |name: &str| {
+        (name == "GITHUB_API_URL").then(|| "https://git.example.com/api/v3".to_owned())
+    };
+    assert_eq!(
+        Config::load(&file, &env).unwrap().github.api_url,
+        "https://git.example.com/api/v3"
+    );
+    let env = |name: &str| (name == "GITHUB_API_URL").then(|| "gopher://x".to_owned());
+    let faults = Config::load(&file, &env).unwrap_err();
+    assert!(
+        faults
+            .to_string()
+            .contains("environment variable GITHUB_API_URL"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn nothing_that_is_no_configuration_panics() {
+    for text in [
+        "",
+        "\u{0}",
+        "[",
+        "[[documents]]",
+        "documents = 1",
+        "people = []",
+        "[[people]]\na=1",
+    ] {
+        assert!(Config::parse(text, "n.toml").is_err(), "{text:?}");
+    }
+    let deep = format!("x = {}1{}", "[".repeat(5_000), "]".repeat(5_000));
+    assert!(Config::parse(&deep, "n.toml").is_err());
+}

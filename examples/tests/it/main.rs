@@ -1,0 +1,18 @@
+//! The program and what the project shows, from outside.
+
+// Helpers of tests are not tests to the linter; figures are printed for whoever asks.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod commands;
+mod config;
+mod embedding;
+mod scratch;
+mod services;
+mod shown_bad_input;
+mod shown_crash;
+mod shown_deletion;
+mod shown_documents;
+mod shown_parallel;
+mod shown_quiet;
+mod shown_support;
+mod shown_tasks;
