@@ -127,8 +127,12 @@ pub struct Operation {
     pub desired: ContentHash,
     /// How often it was sent.
     pub attempts: u32,
-    /// How often it was lost while being sent.
+    /// How often in a row the process ended while this was being sent, and got nothing else done in
+    /// between.
     pub lost: u32,
+    /// When the first of these attempts began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_since: Option<DateTime<Utc>>,
     /// Not before this.
     pub not_before: Option<DateTime<Utc>>,
     /// When the last intent was persisted.

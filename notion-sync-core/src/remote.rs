@@ -209,6 +209,9 @@ pub enum NewContent {
 pub struct Update {
     /// Which.
     pub object: RemoteRef,
+    /// The version of the object that this change was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SeenVersion>,
     /// Fields to write, with what is expected to be there now.
     #[serde(default)]
     pub fields: BTreeMap<String, FieldChange>,
@@ -221,6 +224,16 @@ pub struct Update {
     /// Fields that belong to the engine, written along.
     #[serde(default)]
     pub bookkeeping: BTreeMap<String, String>,
+}
+
+/// The version of an object that a change was made for: evidence about a write whose answer was
+/// lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenVersion {
+    /// When it was last edited, as the remote said it.
+    pub at: DateTime<Utc>,
+    /// Whether a later edit surely carries a later time.
+    pub settled: bool,
 }
 
 /// A field before and after.
@@ -350,6 +363,10 @@ pub enum Trace {
     Applied(Ack),
     /// It was not applied, as far as the remote can tell now.
     NotApplied,
+    /// Not all of it is there, and what is there is not what was there before: it was cut off, or
+    /// somebody edited since. This is what the object holds now, content included. Sending again
+    /// would find something else than it expects.
+    Partly(Snapshot),
     /// Nothing proves either.
     Unclear,
 }

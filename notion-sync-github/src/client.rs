@@ -93,6 +93,12 @@ impl Answer {
         header(&self.headers, "etag").map(str::to_owned)
     }
 
+    /// When the service answered, by its own clock and to the second.
+    pub(crate) fn answered_at(&self) -> Option<DateTime<Utc>> {
+        let date = DateTime::parse_from_rfc2822(header(&self.headers, "date")?).ok()?;
+        Some(date.to_utc())
+    }
+
     /// Reads the body. A body that cannot be read after a write leaves what it did unknown.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| {

@@ -62,6 +62,7 @@ endpoints! {
     DELETE_REF: DELETE "/repositories/{}/git/refs/heads/{+}", "delete a branch";
     PULLS: GET "/repositories/{}/pulls", "list pull requests";
     PULL: GET "/repositories/{}/pulls/{}", "read a pull request", cached;
+    PULL_COMMITS: GET "/repositories/{}/pulls/{}/commits", "list the commits of a pull request";
     CREATE_PULL: POST "/repositories/{}/pulls", "open a pull request", creates;
     UPDATE_PULL: PATCH "/repositories/{}/pulls/{}", "change a pull request";
     REVIEWERS: POST "/repositories/{}/pulls/{}/requested_reviewers", "ask for a review";

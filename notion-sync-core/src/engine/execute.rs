@@ -31,16 +31,30 @@ impl Engine {
                 continue;
             }
             let mut op = stored.value.clone();
+            let lost_at = op.intent_at.unwrap_or(op.created_at);
             op.lost += 1;
+            op.lost_since = op.lost_since.or(Some(lost_at));
             op.state = OpState::Unknown;
             op.not_before = Some(self.quiet_until(&op));
             if op.lost > self.bounds.poison_after {
-                op.state = OpState::Dead;
-                op.error =
-                    Some("the process ended while this was being sent, again and again".to_owned());
-                report.dead += 1;
+                // A process that got something else done meanwhile dies of something else.
+                let since = op.lost_since.unwrap_or(lost_at);
+                if self.state().applied_since(since).await? {
+                    op.lost = 1;
+                    op.lost_since = Some(lost_at);
+                } else {
+                    op.state = OpState::Dead;
+                    op.error = Some("the process ended, again and again".to_owned());
+                    report.dead += 1;
+                }
             }
-            self.save_operation(&op, &stored, Some("unknown")).await?;
+            let mut batch = Batch::default();
+            batch.operation(&op, Some(&stored))?;
+            batch.attempt(&self.ended(&op, "unknown"))?;
+            let error = Error::new(ErrorKind::Unavailable, "send a write")
+                .message("the process ended while this was being sent, again and again")
+                .remedy("look what it does to the process, then `notion-sync dead-letter retry`");
+            self.after_failure(binding, &op, &error, batch).await?;
         }
         Ok(())
     }
@@ -301,8 +315,10 @@ impl Engine {
         ) {
             report.retry = true;
         }
-        self.save_operation(&next, &stored, Some(outcome)).await?;
-        self.after_failure(binding, &next, error).await
+        let mut batch = Batch::default();
+        batch.operation(&next, Some(&stored))?;
+        batch.attempt(&self.ended(&next, outcome))?;
+        self.after_failure(binding, &next, error, batch).await
     }
 
     /// Looks for the outcome of writes whose quiet period is over.
@@ -364,8 +380,12 @@ impl Engine {
                             next.state = OpState::Dead;
                             report.dead += 1;
                         }
-                        self.save_operation(&next, op, Some("not applied")).await?;
-                        if next.state == OpState::Dead {
+                        let mut batch = Batch::default();
+                        batch.operation(&next, Some(op))?;
+                        batch.attempt(&self.ended(&next, "not applied"))?;
+                        if next.state == OpState::Planned {
+                            self.state().commit(batch).await?;
+                        } else {
                             let error = Error::new(ErrorKind::Unavailable, "send a write")
                                 .message("no answer, again and again");
                             report.incidents.push(Incident {
@@ -373,8 +393,12 @@ impl Engine {
                                 message: format!("{}: {error}", next.label),
                                 drift: false,
                             });
-                            self.after_failure(binding, &next, &error).await?;
+                            self.after_failure(binding, &next, &error, batch).await?;
                         }
+                    }
+                    Trace::Partly(shown) => {
+                        self.partly(binding, bound, op, &shown).await?;
+                        report.retry = true;
                     }
                     Trace::Unclear => {
                         let mut next = op.value.clone();
@@ -384,8 +408,10 @@ impl Engine {
                              a base"
                                 .to_owned(),
                         );
-                        self.save_operation(&next, op, Some("void")).await?;
-                        self.forget_base(&next).await?;
+                        let mut batch = Batch::default();
+                        batch.operation(&next, Some(op))?;
+                        batch.attempt(&self.ended(&next, "void"))?;
+                        self.forget_base(&next, batch).await?;
                     }
                 }
             }

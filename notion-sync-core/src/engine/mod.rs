@@ -13,6 +13,7 @@ mod identity;
 mod manual;
 mod outcome;
 mod pairing;
+mod partial;
 mod proposal;
 mod render;
 mod report;

@@ -70,7 +70,7 @@ impl Engine {
         Ok(())
     }
 
-    fn audit_row(
+    pub(super) fn audit_row(
         &self,
         record: &Record,
         op: &Operation,
@@ -368,21 +368,25 @@ impl Engine {
         Ok(())
     }
 
-    /// After a write failed: the record is looked at again, and says what is wrong.
+    /// After a write failed: saves `batch`, which holds the operation's new state, together with what
+    /// that means for the record, which is looked at again or says what is wrong.
+    ///
+    /// In one transaction: a process that ended between the two would leave an edit that nobody
+    /// looks at any more.
     pub(super) async fn after_failure(
         &self,
         binding: &Binding,
         op: &Operation,
         error: &Error,
+        mut batch: Batch,
     ) -> Result<()> {
         if op.state == OpState::Retry || op.state == OpState::Unknown {
-            return Ok(());
+            return self.state().commit(batch).await;
         }
         let Some(mut state) = self.state().record(&op.record).await? else {
-            return Ok(());
+            return self.state().commit(batch).await;
         };
         let mut audit = Vec::new();
-        let mut batch = Batch::default();
         match op.state {
             OpState::Void => {
                 let mut pause = chrono::Duration::zero();
@@ -415,7 +419,7 @@ impl Engine {
                     .as_ref()
                     .is_some_and(|p| p.message == message);
                 if known {
-                    return Ok(());
+                    return self.state().commit(batch).await;
                 }
                 let event = if op.state == OpState::Dead {
                     AuditEvent::Dead
@@ -440,31 +444,6 @@ impl Engine {
         }
         batch.record(&state, SaveBody::No)?;
         batch.audit(&audit)?;
-        self.state().commit(batch).await
-    }
-
-    /// An outcome that cannot be known: the units are compared without a base (row 42), so that
-    /// neither a lost write nor a person's revert is overwritten.
-    pub(super) async fn forget_base(&self, op: &Operation) -> Result<()> {
-        let Some(mut state) = self.state().record(&op.record).await? else {
-            return Ok(());
-        };
-        if op.settlement.proposal {
-            return Ok(());
-        }
-        if let Some(base) = &mut state.record.base {
-            for id in op.settlement.fields.keys() {
-                base.fields.remove(id);
-            }
-        }
-        let body = op.settlement.body.is_some();
-        if body {
-            state.body = None;
-        }
-        state.record.base_epoch += 1;
-        state.record.look_at = Some(self.now());
-        let mut batch = Batch::default();
-        batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
         self.state().commit(batch).await
     }
 

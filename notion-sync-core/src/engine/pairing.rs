@@ -197,6 +197,7 @@ impl Engine {
                 name: "stamp",
                 action: Action::Update(Update {
                     object: github.object.clone(),
+                    seen: None,
                     fields: BTreeMap::new(),
                     content: Some(ContentChange::Text {
                         expected: github.revision.token.clone(),

@@ -18,7 +18,8 @@ use crate::reconcile::table::Row;
 use crate::reconcile::{Hold, Plan, Step, UnitField, WriteStep, page_hash, write_hash};
 use crate::record::{Agreed, Life, UnitId};
 use crate::remote::{
-    Action, ContentChange, Create, FieldChange, NewContent, ProposalKind, Update, Write,
+    Action, ContentChange, Create, FieldChange, NewContent, ProposalKind, SeenVersion, Update,
+    Write,
 };
 use crate::snapshot::Field;
 use crate::state::Stored;
@@ -157,6 +158,7 @@ impl Engine {
                 .map_or_else(|| ContentHash::of_bytes("nsync/none", b""), |(_, d)| d),
             attempts: 0,
             lost: 0,
+            lost_since: None,
             not_before: None,
             intent_at: None,
             group: Vec::new(),
@@ -261,6 +263,10 @@ impl Engine {
         let view = prepared.view(write.side).ok_or_else(missing)?;
         let mut update = Update {
             object: view.object.clone(),
+            seen: Some(SeenVersion {
+                at: view.revision.at,
+                settled: view.settled,
+            }),
             fields: BTreeMap::new(),
             content: None,
             place: None,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use batch::{Batch, SaveBody};
 pub use value::{Stored, load, load_many};
 
-use crate::audit::AuditRow;
+use crate::audit::{AuditEvent, AuditRow};
 use crate::document::merge::BodyBase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::ChangeEvent;
@@ -312,6 +312,37 @@ impl<'a> State<'a> {
         };
         let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
         load_many(self.store, Table::Audit, &keys).await
+    }
+
+    /// Whether any write was applied after a moment.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn applied_since(&self, at: DateTime<Utc>) -> Result<bool> {
+        let mut after = (stamp(at), "~".to_owned());
+        loop {
+            let hits = self
+                .store
+                .query(Query {
+                    table: Table::Audit,
+                    name: index::AUDIT_ALL,
+                    key: "all",
+                    after: Some((&after.0, &after.1)),
+                    limit: 100,
+                })
+                .await?;
+            for hit in &hits {
+                let row = load::<AuditRow>(self.store, Table::Audit, &hit.key).await?;
+                if row.is_some_and(|row| row.value.event == AuditEvent::Applied) {
+                    return Ok(true);
+                }
+            }
+            match hits.last() {
+                Some(last) if hits.len() == 100 => after = (last.sort.clone(), last.key.clone()),
+                _ => return Ok(false),
+            }
+        }
     }
 
     /// Hints that were not looked at yet, oldest first.

@@ -6,9 +6,12 @@ use notion_sync_core::document::merge::{
     BasePair, BodyBase, Choice, Composed, Held, Merged, Region, State, regions,
 };
 use notion_sync_core::document::{Block, Document};
+use notion_sync_core::id::Side;
 use proptest::prelude::*;
 
-use crate::merge_pool::{body, config, doc, edit, outline, project, strokes, with_ids, words_of};
+use crate::merge_pool::{
+    Stroke, body, config, doc, edit, outline, project, strokes, with_ids, words_of,
+};
 
 fn natural(base: &BodyBase, notion: &Document, github: &Document) -> Composed {
     regions(base, notion, github).compose(Region::default_choice)
@@ -343,5 +346,73 @@ fn ids(blocks: &[Block], out: &mut Vec<notion_sync_core::id::BlockId>) {
     for block in blocks {
         out.extend(block.id.clone());
         ids(&block.children, out);
+    }
+}
+
+/// A write from `before` to `after` of which some steps were made: of the blocks that differ, those
+/// whose bit is set stand as they were sent.
+fn cut_off(before: &Document, after: &Document, bits: u32) -> Document {
+    let blocks = before.blocks.iter().zip(&after.blocks).enumerate();
+    doc(blocks
+        .map(|(at, (old, new))| if bits >> at & 1 == 1 { new } else { old }.clone())
+        .collect())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// What a cut off write left behind is never taken for an edit of the side that was written.
+    #[test]
+    fn a_write_that_was_cut_off_is_nobodys_edit(
+        b in body(),
+        words in prop::collection::vec(0_usize..40, 0..4),
+        later in strokes(0..4),
+        bits: u32,
+    ) {
+        let edits: Vec<Stroke> = words.iter().map(|at| Stroke::InsertWord(*at, 0)).collect();
+        let wanted = edit(&b, &edits, "g");
+        prop_assume!(wanted.blocks.len() == b.blocks.len());
+        let before = BodyBase::agree(&b, &b);
+        let sent = BodyBase::agree(&wanted, &wanted);
+        let shown = cut_off(&b, &wanted, bits);
+        for side in Side::BOTH {
+            let base = before.confirmed(&sent, side, &shown).unwrap();
+            prop_assert!(base.notion().canon_eq(&shown), "{}", outline(&base.notion().blocks));
+            // The source goes on meanwhile: its edits are one-sided, whatever a policy says.
+            let source = edit(&wanted, &later, "h");
+            let (notion, github) = match side {
+                Side::Notion => (&shown, &source),
+                Side::Github => (&source, &shown),
+            };
+            let regions = regions(&base, notion, github);
+            prop_assert!(regions.is_clean());
+            let out = regions.compose(Region::default_choice);
+            prop_assert!(out.notion.canon_eq(&source), "{}", outline(&out.notion.blocks));
+        }
+    }
+
+    #[test]
+    fn all_or_nothing_of_a_write_gives_the_new_or_the_old_base(b in body(), x in body()) {
+        let (before, sent) = (BodyBase::agree(&b, &b), BodyBase::agree(&x, &x));
+        let all = before.confirmed(&sent, Side::Notion, &x).unwrap();
+        prop_assert_eq!((all.notion_hash(), all.github_hash()), (x.hash(), x.hash()));
+        let nothing = before.confirmed(&sent, Side::Notion, &b).unwrap();
+        prop_assert_eq!((nothing.notion_hash(), nothing.github_hash()), (b.hash(), b.hash()));
+    }
+
+    /// Words of a person that were written over or beside a cut off write stay edits.
+    #[test]
+    fn a_person_who_edits_after_a_cut_off_write_is_seen(
+        b in body(), x in strokes(0..4), y in strokes(1..4), whole: bool,
+    ) {
+        let wanted = edit(&b, &x, "g");
+        let (before, sent) = (BodyBase::agree(&b, &b), BodyBase::agree(&wanted, &wanted));
+        let shown = edit(if whole { &wanted } else { &b }, &y, "n");
+        if let Some(base) = before.confirmed(&sent, Side::Notion, &shown) {
+            let agreed = all_words(&[&base.notion()]);
+            prop_assert!(tagged(&agreed, "n").is_empty(), "{agreed:?}");
+            let held = all_words(&[&before.notion(), &sent.notion()]);
+            prop_assert!(agreed.is_subset(&held), "{agreed:?}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::tree::Table;
 use crate::comments::shorten;
 use crate::endpoint::{CREATE_PULL, CREATE_REF, Call, PULLS, REVIEWERS, UPDATE_PULL};
 use crate::marker::HiddenBlock;
-use crate::message::{commit_message, names_op};
+use crate::message::{commit_message, is_ours, names_op};
 use crate::neutral::{neutralise, one_line};
 use crate::repository::RepositoryInfo;
 use crate::wire::Pull;
@@ -50,7 +50,9 @@ impl GithubFiles {
             }
             None => None,
         };
-        let head = self.proposal_head(repository, write, propose).await?;
+        let head = self
+            .proposal_head(repository, write, propose, open.as_ref())
+            .await?;
         let mut notes = BTreeMap::from([
             ("head".to_owned(), head),
             ("branch".to_owned(), propose.branch.clone()),
@@ -143,6 +145,7 @@ impl GithubFiles {
         repository: &RepositoryInfo,
         write: &Write,
         propose: &Propose,
+        open: Option<&Pull>,
     ) -> Result<String> {
         let branch = &propose.branch;
         let existing = self.ref_of(repository, branch).await.map_err(unapplied)?;
@@ -157,7 +160,13 @@ impl GithubFiles {
                 if names_op(&message, write.group.as_str()) {
                     return Ok(head.clone());
                 }
-                if propose.head.as_deref() != Some(head.as_str()) {
+                // What we know of the branch, or a commit of ours that was left without a pull
+                // request when an earlier attempt was given up.
+                let known = match &propose.head {
+                    Some(known) => known == head,
+                    None => open.is_none() && is_ours(&message),
+                };
+                if !known {
                     return Err(Error::new(ErrorKind::Stale, DURING)
                         .with("branch", branch)
                         .with("head", head)

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use notion_sync_core::Result;
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Action, Propose, Trace, Write};
 use notion_sync_core::snapshot::{Content, Field, Presence, Proof, Snapshot};
 use notion_sync_core::value::Value;
-use notion_sync_core::{ErrorKind, Result};
 
 use super::pulls::{PROPOSAL_PREFIX, comment_notes};
 use super::{GithubFiles, Head};
 use crate::comments::{self, SEARCH_SKEW, stamp};
-use crate::endpoint::{COMMITS, Call};
+use crate::endpoint::{COMMITS, Call, PULL_COMMITS};
 use crate::message::{names_op, names_run};
 use crate::neutral::one_line;
 use crate::reference;
@@ -147,30 +147,30 @@ impl GithubFiles {
         Ok(traces.collect())
     }
 
-    /// A proposal is there when its branch holds our commit and an open pull request says what was
+    /// A proposal is there when our commit is among those of its pull request, whatever people did
+    /// with it since: pushed to it, merged it, closed it. One that is open must also say what was
     /// asked. Everything less is finished by sending it again.
     async fn trace_proposal(&self, write: &Write, propose: &Propose) -> Result<Trace> {
         let repository: &RepositoryInfo = self.repository().await?;
-        let Some(head) = self.ref_of(repository, &propose.branch).await? else {
-            return Ok(Trace::NotApplied);
-        };
-        let commit = match self.git_commit(repository.id, &head).await {
-            Ok(commit) => commit,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Trace::NotApplied),
-            Err(error) => return Err(error),
-        };
-        let ours = names_op(
-            commit.message.as_deref().unwrap_or_default(),
-            write.group.as_str(),
-        );
-        let pull = self.pull_of(repository, &propose.branch).await?;
-        let Some(pull) = pull.filter(|pull| {
-            ours && pull.state.as_deref() == Some("open")
-                && pull.title.as_deref() == Some(one_line(&propose.title, 200).as_str())
-        }) else {
+        let Some(pull) = self.pull_of(repository, &propose.branch).await? else {
             return Ok(Trace::NotApplied);
         };
         let number = pull.number.unwrap_or_default();
+        let call = Call::new(
+            &PULL_COMMITS,
+            &[&repository.id.to_string(), &number.to_string()],
+        )
+        .query("per_page", "100")
+        .with("number", number);
+        let commits: Vec<Commit> = self.client.all(call).await?;
+        let own = (commits.iter())
+            .rfind(|commit| names_op(commit.message(), write.group.as_str()))
+            .and_then(|commit| commit.sha.clone());
+        let open = pull.state.as_deref() == Some("open") && !pull.is_merged();
+        let title = one_line(&propose.title, 200);
+        let Some(head) = own.filter(|_| !open || pull.title.as_deref() == Some(&title)) else {
+            return Ok(Trace::NotApplied);
+        };
         let snapshot = self.pull_snapshot(repository, number, &pull, false).await?;
         let mut notes = BTreeMap::from([
             ("head".to_owned(), head),

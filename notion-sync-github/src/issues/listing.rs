@@ -23,7 +23,8 @@ struct Position {
 /// The largest time the service showed, and how to ask again for free.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
-    /// `updated_at` of the latest object listed; always the service's clock.
+    /// Up to where everything was listed: `updated_at` of the latest object, or how far the
+    /// service's own clock had come. Never our clock.
     updated: Option<DateTime<Utc>>,
     /// The `since` that `etag` belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,6 +93,7 @@ impl GithubIssues {
         let mut since = start;
         let mut page = 1_u32;
         let mut etag = None;
+        let mut answered = None;
         let mut rounds = 0;
         loop {
             rounds += 1;
@@ -123,6 +125,7 @@ impl GithubIssues {
             }
             if first {
                 etag = answer.etag();
+                answered = answer.answered_at();
             }
             let issues: Vec<Issue> = answer.json()?;
             let count = issues.len();
@@ -148,6 +151,13 @@ impl GithubIssues {
             }
         }
         items.extend(found.into_values());
+        // Whatever changed before `visibility` ago has been shown. Where the overlap is longer than
+        // a page it would be walked through in every cycle until something else changes; where it
+        // is one page the address stays, so that it can be asked for free.
+        if rounds > 1 {
+            let visibility = Duration::seconds(i64::from(self.client.settings().bounds.visibility));
+            latest = latest.max(answered.map(|answered| answered - visibility));
+        }
         // The answer may only be revalidated where it was the whole answer.
         let etag = etag.filter(|_| rounds == 1);
         Ok(Mark {

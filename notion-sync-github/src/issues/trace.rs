@@ -196,7 +196,8 @@ impl GithubIssues {
 
     /// Desired everywhere: applied. Otherwise only evidence counts: `Sync-Last-Op` in the body,
     /// entries of the timeline by our own login. A value that stands as expected without a trace of
-    /// our write was not written; one that is neither and without a trace proves nothing.
+    /// our write was not written; one that is neither is compared part by part, unless the block is
+    /// gone and proves nothing.
     async fn trace_update(
         &self,
         write: &Write,
@@ -269,7 +270,13 @@ impl GithubIssues {
             .iter()
             .any(|(_, standing)| *standing == Standing::Other)
         {
-            return Ok(Trace::Unclear);
+            // The block of an earlier write says that this one did not come after it: somebody
+            // edited. Without any block everything is possible.
+            return Ok(if body.block.is_empty() {
+                Trace::Unclear
+            } else {
+                Trace::Partly(self.snapshot(repository, number, &issue, true))
+            });
         }
         // Expected, and no trace. A body has no timeline: it is only believed untouched while the
         // issue is, since somebody could have restored the old text together with its block.

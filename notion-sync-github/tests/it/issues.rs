@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Duration;
 use notion_sync_core::ErrorKind;
-use notion_sync_core::remote::{Action, Remote as _, WriteKind};
+use notion_sync_core::remote::{Action, Cursor, ListRequest, Remote as _, WriteKind};
 use notion_sync_core::snapshot::Content;
 use notion_sync_core::value::Value;
 use notion_sync_github::{
@@ -439,4 +440,44 @@ async fn bookkeeping_goes_around_the_text() {
     let at = world.mark();
     one(&issues, mark).await.unwrap();
     assert!(world.asked(at).iter().all(|line| line.starts_with("GET")));
+}
+
+#[tokio::test]
+async fn a_busy_hour_is_not_listed_for_ever() {
+    let world = World::new();
+    for number in 0..250 {
+        let now = world.now();
+        world
+            .hub()
+            .open_issue(REPO, "ada", &format!("Many {number}"), None, now)
+            .unwrap();
+    }
+    let issues = world.issues();
+    let since = |cursor: &Cursor| ListRequest {
+        cursor: Some(cursor.clone()),
+        full: false,
+    };
+    let all = ListRequest {
+        cursor: None,
+        full: true,
+    };
+    let first = issues.list(all).await.unwrap();
+    assert!(first.items.len() >= 250);
+    world.clock.advance(Duration::hours(2));
+    let second = issues.list(since(&first.cursor)).await.unwrap();
+    let third = issues.list(since(&second.cursor)).await.unwrap();
+    assert!(third.items.is_empty(), "{}", third.items.len());
+    let mark = world.mark();
+    let fourth = issues.list(since(&third.cursor)).await.unwrap();
+    assert_eq!(world.asked(mark).len(), 1);
+    assert_eq!(fourth.cursor, third.cursor, "asked again for free");
+    // A change that shows up late, but within the bound, is still found.
+    let now = world.now();
+    world
+        .hub()
+        .rewrite(REPO, 1, "ada", Some("late"), now)
+        .unwrap();
+    world.clock.advance(Duration::minutes(15));
+    let late = issues.list(since(&fourth.cursor)).await.unwrap();
+    assert_eq!(late.items.len(), 1);
 }

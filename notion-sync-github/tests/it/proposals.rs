@@ -1,10 +1,11 @@
 //! Proposals: a branch, a pull request, its end.
 
 use notion_sync_core::ErrorKind;
-use notion_sync_core::remote::{Action, ProposalKind, Propose, Remote as _, WriteKind};
+use notion_sync_core::remote::{Action, ProposalKind, Propose, Remote as _, Trace, WriteKind};
 use notion_sync_core::snapshot::Presence;
 use notion_sync_core::value::Value;
 use notion_sync_github::reference;
+use notion_sync_testkit::emulator::Fault;
 use notion_sync_testkit::github::MergeMethod;
 
 use crate::support::*;
@@ -301,4 +302,67 @@ async fn an_unknown_pull_request_is_missing() {
         .await
         .unwrap();
     assert_eq!(read.presence, Presence::Missing);
+}
+
+#[tokio::test]
+async fn a_proposal_that_people_dealt_with_before_its_answer_came_is_found() {
+    for (name, end) in [("merged", 0), ("closed", 1), ("pushed to", 2)] {
+        let world = World::new();
+        let files = world.files();
+        let sent = propose("o1", proposal("v1\n", None));
+        let sent_at = world.now();
+        let first = one(&files, sent.clone()).await.unwrap();
+        let n: u64 = first.notes["number"].parse().unwrap();
+        let now = world.now();
+        match end {
+            0 => {
+                world.hub().set_draft(REPO, n, "ada", false, now).unwrap();
+                world
+                    .hub()
+                    .merge(REPO, n, "ada", MergeMethod::Squash, now)
+                    .unwrap();
+            }
+            1 => world.hub().close(REPO, n, "ada", None, now).unwrap(),
+            _ => {
+                world
+                    .hub()
+                    .commit(
+                        REPO,
+                        BRANCH,
+                        "ada",
+                        "Mine",
+                        &[("docs/c.md", Some("c"))],
+                        now,
+                    )
+                    .unwrap();
+            }
+        }
+        let traced = files.trace(&[sent], sent_at).await.unwrap();
+        let [Trace::Applied(ack)] = traced.as_slice() else {
+            panic!("{name}: {traced:?}");
+        };
+        assert_eq!(ack.notes["number"], n.to_string(), "{name}");
+        assert_eq!(
+            ack.notes["head"], first.notes["head"],
+            "{name}: the head as we left it, not as others did"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_branch_that_an_earlier_attempt_left_is_gone_on_with() {
+    let world = World::new();
+    let files = world.files();
+    world.fault("POST", "/pulls", Fault::DropBefore);
+    one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap_err();
+    assert!(world.hub().branches(REPO).unwrap().contains_key(BRANCH));
+    // The page went on, so another operation is sent for the same branch.
+    let ack = one(&files, propose("o2", proposal("v2\n", None)))
+        .await
+        .unwrap();
+    assert!(ack.notes.contains_key("number"));
+    let held = world.hub().files(REPO, BRANCH).unwrap();
+    assert_eq!(held["docs/plan.md"], "v2\n");
 }

@@ -256,6 +256,7 @@ pub(crate) fn new_file(path: &str, text: &str) -> Action {
 pub(crate) fn edit_file(path: &str, from: &str, to: &str) -> Action {
     Action::Update(Update {
         object: file(path),
+        seen: None,
         fields: BTreeMap::new(),
         content: Some(ContentChange::Text {
             expected: blob(from),
@@ -269,6 +270,7 @@ pub(crate) fn edit_file(path: &str, from: &str, to: &str) -> Action {
 pub(crate) fn move_file(path: &str, to: &str) -> Action {
     Action::Update(Update {
         object: file(path),
+        seen: None,
         fields: BTreeMap::new(),
         content: None,
         place: Some(to.to_owned()),
@@ -304,6 +306,7 @@ pub(crate) fn change(
 ) -> Action {
     Action::Update(Update {
         object: issue(number),
+        seen: None,
         fields: fields
             .iter()
             .map(|(name, expected, desired)| {

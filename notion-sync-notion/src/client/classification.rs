@@ -78,6 +78,12 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
         .map(str::to_owned)
 }
 
+fn answered_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = headers.get(http::header::DATE)?.to_str().ok()?;
+    let date = DateTime::parse_from_rfc2822(date).ok()?;
+    Some(date.to_utc())
+}
+
 /// Judges an answer after sections 7.1 to 7.4 of the fact sheet.
 pub(super) fn classify(endpoint: &Endpoint, response: &Response, now: DateTime<Utc>) -> Verdict {
     let status = response.status();
@@ -91,6 +97,7 @@ pub(super) fn classify(endpoint: &Endpoint, response: &Response, now: DateTime<U
             result: Ok(Answer {
                 body: response.body().clone(),
                 request_id,
+                answered_at: answered_at(response.headers()),
                 committed: None,
             }),
             pause: None,
@@ -104,6 +111,7 @@ pub(super) fn classify(endpoint: &Endpoint, response: &Response, now: DateTime<U
             result: Ok(Answer {
                 body: response.body().clone(),
                 request_id,
+                answered_at: answered_at(response.headers()),
                 committed: Some(committed),
             }),
             pause: None,

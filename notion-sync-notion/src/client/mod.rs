@@ -86,6 +86,8 @@ pub struct Answer {
     pub body: Bytes,
     /// Notion's id of the request.
     pub request_id: Option<String>,
+    /// When the service answered, by its own clock and to the second.
+    pub answered_at: Option<DateTime<Utc>>,
     /// Set when the service saved the change but could not show it (503 after commit).
     pub committed: Option<Committed>,
 }
@@ -215,7 +217,10 @@ impl Client {
     /// As [`call`](Self::call); [`ErrorKind::Unavailable`] when the answer is no list.
     pub async fn page_of(&self, endpoint: &Endpoint) -> Result<Listed> {
         let answer = self.call(endpoint).await?;
-        Listed::parse(&answer.body).map_err(|error| unreadable(endpoint, &answer, error))
+        let mut list =
+            Listed::parse(&answer.body).map_err(|error| unreadable(endpoint, &answer, error))?;
+        list.answered_at = answer.answered_at;
+        Ok(list)
     }
 
     /// Reads every page of a list; `page` makes the call for a cursor.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use notion_sync_core::document::edit::{self, BlockEdit, Position};
 use notion_sync_core::document::{Block, BlockKind, Document, InlineKind, blocks, dialect};
 use notion_sync_core::id::BlockId;
@@ -38,7 +39,11 @@ pub(super) struct BodyPlan {
     /// The body as it is, with the ids that the steps need.
     tree: Vec<Block>,
     steps: Vec<Step>,
+    /// When blocks were last edited, of those that were read one by one.
+    edited: Edited,
 }
+
+type Edited = BTreeMap<BlockId, DateTime<Utc>>;
 
 fn blocked(message: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Blocked, "change the body of a page").message(message.to_string())
@@ -125,10 +130,11 @@ impl BodyPlan {
         identified: bool,
         desired: &Document,
     ) -> Result<Self> {
+        let mut edited = Edited::new();
         let tree = if identified {
             current.blocks.clone()
         } else {
-            match Self::identified(client, page, current, desired).await? {
+            match Self::identified(client, page, current, desired, &mut edited).await? {
                 Some(tree) => tree,
                 None => Self::walked(client, page, current).await?,
             }
@@ -139,7 +145,24 @@ impl BodyPlan {
             page: page.to_owned(),
             tree,
             steps,
+            edited,
         })
+    }
+
+    /// When anything that the steps touch was edited last: the blocks that they change or delete,
+    /// and `page`, the time of the page itself, where they insert into it. `None` where the time of
+    /// one of them is not known.
+    pub(super) fn touched(&self, page: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let mut newest = None;
+        for step in &self.steps {
+            let at = match step {
+                Step::Update { id, .. } | Step::Delete { id } => self.edited.get(id).copied(),
+                // Whoever takes inserted blocks away again edits nothing that is still there.
+                Step::Insert { .. } => page,
+            };
+            newest = newest.max(Some(at?));
+        }
+        newest
     }
 
     /// Attaches ids to a body read as Markdown: at the top and inside what is touched. `None` when
@@ -149,9 +172,11 @@ impl BodyPlan {
         page: &str,
         current: &Document,
         desired: &Document,
+        edited: &mut Edited,
     ) -> Result<Option<Vec<Block>>> {
         let mut tree = current.blocks.clone();
-        let fetched = read_level(client, page).await?;
+        let mut fetched = read_level(client, page).await?;
+        edited.append(&mut fetched.edited);
         if !identify(&mut tree, &fetched.blocks) {
             return Ok(None);
         }
@@ -165,7 +190,8 @@ impl BodyPlan {
                 return Ok(Some(tree));
             }
             for id in unread {
-                let fetched = read_level(client, id.as_str()).await?;
+                let mut fetched = read_level(client, id.as_str()).await?;
+                edited.append(&mut fetched.edited);
                 let Some(parent) = find(&mut tree, &id) else {
                     return Ok(None);
                 };

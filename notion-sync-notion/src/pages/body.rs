@@ -73,8 +73,8 @@ pub async fn read_body(client: &Client, page: &str) -> Result<Body> {
 pub(super) struct Level {
     pub(super) blocks: Vec<Block>,
     pub(super) parents: Vec<BlockId>,
-    /// When any of them was last edited.
-    pub(super) newest: Option<DateTime<Utc>>,
+    /// When each of them was last edited.
+    pub(super) edited: BTreeMap<BlockId, DateTime<Utc>>,
 }
 
 pub(super) fn level(list: &Listed) -> Result<Level> {
@@ -87,7 +87,9 @@ pub(super) fn level(list: &Listed) -> Result<Level> {
         if read.in_trash {
             continue;
         }
-        out.newest = out.newest.max(read.last_edited_time);
+        if let (Some(id), Some(edited)) = (&read.block.id, read.last_edited_time) {
+            out.edited.insert(id.clone(), edited);
+        }
         // What is inside a block that we keep as it is, is kept with it.
         let opaque = matches!(read.block.kind, BlockKind::Opaque { .. });
         if read.fetch_children

@@ -32,6 +32,8 @@ pub(super) struct Scan {
     from: Option<DateTime<Utc>>,
     /// The service's own cursor within the present query.
     cursor: Option<String>,
+    /// When the first of its queries was answered, by the service's clock.
+    answered: Option<DateTime<Utc>>,
     /// The newest edit that the service showed.
     newest: Option<DateTime<Utc>>,
     /// Whether `newest` follows the items, or was found before a full listing began.
@@ -138,11 +140,14 @@ impl NotionPages {
             .cursor
             .clone()
             .unwrap_or_else(|| Cursor(String::new()));
-        let cursor = match scan.newest {
-            Some(newest) if scan.complete => {
+        // Whatever was edited before `visibility` ago has been shown. Without this the edits of one
+        // busy hour would be listed again with every query until somebody edits something else.
+        let shown = (scan.answered).map(|answered| answered - self.settings.visibility);
+        let cursor = match scan.newest.max(shown) {
+            Some(reached) if scan.complete => {
                 // Never backward: a page may have left the listing.
                 let old = parse_cursor(&before)?;
-                Cursor(text(old.map_or(newest, |old| old.max(newest))))
+                Cursor(text(old.map_or(reached, |old| old.max(reached))))
             }
             _ => before,
         };
@@ -182,6 +187,7 @@ impl NotionPages {
             key,
             from,
             cursor: None,
+            answered: None,
             newest,
             last: None,
             items: BTreeMap::new(),
@@ -228,6 +234,7 @@ impl NotionPages {
             }
             other => other?,
         };
+        scan.answered = scan.answered.or(list.answered_at);
         for raw in &list.results {
             let kind = Object::of(raw)
                 .ok()

@@ -60,12 +60,14 @@ pub struct PageSettings {
     pub create_options: bool,
     /// How far successive queries overlap.
     pub overlap: Duration,
+    /// How long a new edit may be missing from a query.
+    pub visibility: Duration,
     /// Width of the bucket that edit times are rounded to, in seconds. The service's is 60.
     pub grain: u32,
 }
 
 impl PageSettings {
-    /// Settings that read everything, with the default names and the overlap and grain of `bounds`.
+    /// Settings that read everything, with the default names overlap, visibility and grain of `bounds`.
     #[must_use]
     pub fn new(data_source: impl Into<String>, bounds: &Bounds) -> Self {
         Self {
@@ -74,6 +76,7 @@ impl PageSettings {
             names: BookkeepingNames::default(),
             create_options: false,
             overlap: Duration::seconds(i64::from(bounds.notion_overlap)),
+            visibility: Duration::seconds(i64::from(bounds.visibility)),
             grain: bounds.notion_grain,
         }
     }

@@ -2,13 +2,15 @@
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::id::OpId;
-use notion_sync_core::remote::{Ack, Action, ContentChange, Create, Trace, Update, Write};
-use notion_sync_core::snapshot::{Presence, Proof};
+use notion_sync_core::remote::{
+    Ack, Action, ContentChange, Create, SeenVersion, Trace, Update, Write,
+};
+use notion_sync_core::snapshot::{Content, Presence, Proof};
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::json;
 
-use super::body::read_level;
+use super::blocks::BodyPlan;
 use super::bookkeeping::OP;
 use super::creation::{Plan, wanted_body};
 use super::update::{Resolved, resolve};
@@ -18,8 +20,10 @@ use crate::client::{Endpoint, PAGE_SIZE};
 use crate::property;
 use crate::wire::{DataSource, Page};
 
-/// How far Notion's rounded times and our clock may lie apart, in seconds.
-const SKEW_SECONDS: i64 = 120;
+/// How far Notion's clock and ours may lie apart, in seconds, beyond the rounding of its times.
+const SKEW_SECONDS: i64 = 60;
+/// How far Notion rounds its times down, in seconds.
+const ROUNDING_SECONDS: i64 = 60;
 
 impl NotionPages {
     pub(super) async fn trace_one(&self, write: &Write, sent_at: DateTime<Utc>) -> Result<Trace> {
@@ -160,7 +164,7 @@ impl NotionPages {
     ) -> Result<Newest> {
         let bookkeeping = self.bookkeeping(schema);
         let marked = bookkeeping.property(OP).is_some();
-        let floor = sent_at - Duration::seconds(SKEW_SECONDS);
+        let floor = sent_at - Duration::seconds(ROUNDING_SECONDS + SKEW_SECONDS);
         let mut cursor: Option<String> = None;
         let mut similar = false;
         loop {
@@ -231,46 +235,76 @@ impl NotionPages {
             }
         }
         let (mut body_holds, mut body_waits) = (true, true);
+        let mut shown = None;
         if let Some(ContentChange::Blocks { expected, desired }) = &update.content {
             match read_body(&self.client, &id).await? {
-                Body::Document { document, .. } => {
+                Body::Document {
+                    document,
+                    identified,
+                } => {
                     body_holds = document.canon_eq(desired);
                     body_waits = document.canon_eq(expected);
+                    shown = Some((document, identified));
                 }
                 Body::Unusable(_) => return Ok(Trace::Unclear),
             }
         }
         let has_mark = self.has_last_op(&schema);
-        if fields_hold && body_holds {
-            // With a mark in the schema and not on the page the last step is missing: sending again
-            // does only that.
-            return Ok(if has_mark && !update.bookkeeping.is_empty() {
-                Trace::NotApplied
-            } else {
-                Trace::Applied(ack(snapshot))
-            });
+        let complete = fields_hold && body_holds;
+        if complete && !(has_mark && !update.bookkeeping.is_empty()) {
+            return Ok(Trace::Applied(ack(snapshot)));
         }
-        if !(fields_wait && body_waits) {
-            // Something else is there: sending again fails and leads to a new plan.
-            return Ok(Trace::NotApplied);
+        if complete || !(fields_wait && body_waits) {
+            // The last step is missing, or something else is there. The parts are told apart by
+            // what they hold: whatever stands as it was sent is agreed.
+            let mut snapshot = snapshot;
+            if let Some((document, _)) = shown {
+                snapshot.content = Content::Blocks(document);
+            }
+            return Ok(Trace::Partly(snapshot));
         }
         // All is as it was before. Either nothing was written, or somebody put it back.
-        let floor = sent_at - Duration::seconds(SKEW_SECONDS);
-        let moved = if update.content.is_some() {
-            // Properties move the time of the page, so the body is judged by its own blocks.
-            read_level(&self.client, &id)
-                .await?
-                .newest
-                .is_some_and(|newest| newest >= floor)
-        } else {
-            !has_mark && page.last_edited_time.is_some_and(|edited| edited >= floor)
+        let edited = match (&update.content, shown) {
+            // Properties move the time of the page, so a body is judged by its own blocks.
+            (Some(ContentChange::Blocks { desired, .. }), Some((document, identified))) => {
+                BodyPlan::new(&self.client, &id, &document, identified, desired)
+                    .await?
+                    .touched(page.last_edited_time)
+                    .or(page.last_edited_time)
+            }
+            // One request writes all properties, and its mark with them.
+            _ if has_mark => None,
+            _ => page.last_edited_time,
         };
-        Ok(if moved {
+        let grain = snapshot.revision.grain_seconds;
+        let doubtful =
+            edited.is_some_and(|edited| may_be_ours(edited, update.seen.as_ref(), sent_at, grain));
+        Ok(if doubtful {
             Trace::Unclear
         } else {
             Trace::NotApplied
         })
     }
+}
+
+/// Whether an edit at this rounded time can be a write that was sent at `sent_at` for the version
+/// `seen`.
+fn may_be_ours(
+    edited: DateTime<Utc>,
+    seen: Option<&SeenVersion>,
+    sent_at: DateTime<Utc>,
+    grain_seconds: u32,
+) -> bool {
+    // Both times are the service's: whatever was not edited since it was seen, was not by us.
+    let old = seen.is_some_and(|seen| {
+        if seen.settled {
+            edited <= seen.at
+        } else {
+            edited < seen.at
+        }
+    });
+    let bucket = Duration::seconds(i64::from(grain_seconds));
+    !old && edited + bucket >= sent_at - Duration::seconds(SKEW_SECONDS)
 }
 
 /// What the newest pages say about a create.

@@ -10,6 +10,7 @@ mod user;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::value::RawValue;
 
@@ -106,6 +107,8 @@ pub struct Listed {
     pub next_cursor: Option<String>,
     /// Whether the service says that it stopped before the end (`request_status`).
     pub incomplete: bool,
+    /// When the service answered, by its own clock; of several pages, the first.
+    pub answered_at: Option<DateTime<Utc>>,
     /// Everything else.
     pub rest: Object,
 }
@@ -134,6 +137,7 @@ impl Listed {
             results,
             next_cursor,
             incomplete,
+            answered_at: None,
             rest: object,
         })
     }

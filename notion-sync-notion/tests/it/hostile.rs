@@ -237,6 +237,7 @@ fn writes(dice: &mut Dice) -> Action {
         }),
         _ => Action::Update(Update {
             object,
+            seen: None,
             fields: [(
                 "title".to_owned(),
                 FieldChange {

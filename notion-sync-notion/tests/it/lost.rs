@@ -179,10 +179,13 @@ fn settle(stage: &Stage, write: &Write, place: &str) -> bool {
         Trace::NotApplied => {
             match stage.write(write) {
                 Ok(_) => {}
-                // A body half changed: the engine plans again from what it reads.
-                Err(error) if error.kind() == ErrorKind::Stale => replan(stage, write, place),
                 Err(error) => panic!("{place}: {error}"),
             }
+            true
+        }
+        // A body half changed: the engine plans again from what it reads.
+        Trace::Partly(_) => {
+            replan(stage, write, place);
             true
         }
         Trace::Unclear => {

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use futures::executor::block_on;
-use notion_sync_core::remote::{ListRequest, Remote};
+use notion_sync_core::remote::{Cursor, ListRequest, Remote};
 use notion_sync_core::snapshot::{Content, Presence, Proof};
 use notion_sync_core::value::Value;
 use notion_sync_core::{ErrorKind, Retry};
@@ -186,15 +186,25 @@ fn changes_are_listed_from_a_cursor() {
     );
     assert!(second.cursor.0 > first.cursor.0);
 
-    // Nothing new: the overlap shows the edit again, and the cursor stays.
+    // Nothing new: the overlap shows the edit again. Then the service's clock moves the cursor on,
+    // so that it is not listed for ever.
     stage.clock.advance(Duration::hours(3));
-    let since = ListRequest {
-        cursor: Some(second.cursor.clone()),
+    let since = |cursor: &Cursor| ListRequest {
+        cursor: Some(cursor.clone()),
         full: false,
     };
-    let third = block_on(stage.pages.list(since)).unwrap();
-    assert_eq!(third.cursor, second.cursor);
+    let third = block_on(stage.pages.list(since(&second.cursor))).unwrap();
     assert_eq!(third.items.len(), 1);
+    assert!(third.cursor.0 > second.cursor.0);
+    let fourth = block_on(stage.pages.list(since(&third.cursor))).unwrap();
+    assert!(fourth.items.is_empty());
+    assert_eq!(fourth.cursor, third.cursor);
+
+    // An edit that shows up late, but within the bound, is still found.
+    stage.ada(|ada| ada.rename(id, "Newer name").unwrap());
+    stage.clock.advance(Duration::minutes(15));
+    let late = block_on(stage.pages.list(since(&fourth.cursor))).unwrap();
+    assert_eq!(late.items.len(), 1);
 }
 
 #[test]

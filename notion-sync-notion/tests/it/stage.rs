@@ -272,6 +272,7 @@ pub(crate) fn update(
 ) -> Write {
     let action = Action::Update(Update {
         object: page_ref(&page.to_string()),
+        seen: None,
         fields: fields
             .into_iter()
             .map(|(key, expected, desired)| (key, FieldChange { expected, desired }))

@@ -338,7 +338,12 @@ impl Emulator for NotionEmulator {
         let actor = self
             .viewer(&request)
             .map_or_else(|_| "anonymous".to_owned(), |v| v.name);
-        let reply = self.strike(&request, now, &id, fault.as_ref());
+        let mut reply = self.strike(&request, now, &id, fault.as_ref());
+        if let Reply::Answer { response, .. } = &mut reply
+            && let Ok(date) = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string().parse()
+        {
+            response.headers_mut().insert(http::header::DATE, date);
+        }
         let status = match &reply {
             Reply::Answer { response, .. } => response.status().as_u16(),
             Reply::Dropped => 0,

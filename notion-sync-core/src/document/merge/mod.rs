@@ -14,6 +14,7 @@ pub(crate) mod alignment;
 mod base;
 mod block;
 mod compose;
+mod confirm;
 mod region;
 pub(crate) mod sequence;
 

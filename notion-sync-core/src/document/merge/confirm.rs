@@ -1,0 +1,120 @@
+//! What of a write that may have been cut off is there.
+
+use super::base::{BasePair, BodyBase};
+use super::region::{State, regions_at};
+use crate::document::model::{Block, Document};
+use crate::id::Side;
+
+impl BodyBase {
+    /// The base after a write of which nobody knows how far it came: the agreed state where the
+    /// written side shows what was `sent`, this base everywhere else.
+    ///
+    /// `sent` is the base that the whole write would have led to, `shown` what the written `side`
+    /// holds now. Where it holds what was sent, both sides held that at some moment, whoever wrote
+    /// it; where it holds something else, the write did not reach it or somebody changed it since,
+    /// and the old base tells what. Text that differs from what was sent in white space and marks
+    /// only counts as sent: a service may store another form.
+    ///
+    /// `None` where the two bases cannot be told apart place by place, because one of them has
+    /// content that the written side has no form for. Then nothing may be assumed.
+    #[must_use]
+    pub fn confirmed(&self, sent: &Self, side: Side, shown: &Document) -> Option<Self> {
+        let run = |pair: &BasePair| -> Vec<Block> {
+            match side {
+                Side::Notion => pair.notion.clone(),
+                Side::Github => pair.github.clone(),
+            }
+        };
+        let formless = |base: &Self| base.pairs.iter().any(|pair| run(pair).is_empty());
+        if formless(self) || formless(sent) {
+            let whole = Document {
+                blocks: sent.pairs.iter().flat_map(run).collect(),
+            };
+            return whole.canon_eq(shown).then(|| sent.clone());
+        }
+        // The same question as in a merge, asked of the written side alone: its present form and
+        // its old one, both against what was sent.
+        let terms = Self {
+            pairs: (sent.pairs.iter().map(run))
+                .map(|blocks| BasePair {
+                    notion: blocks.clone(),
+                    github: blocks,
+                })
+                .collect(),
+            held: Vec::new(),
+        };
+        let old: Vec<Block> = self.pairs.iter().flat_map(run).collect();
+        let before = Cut::new(self, run);
+        let mut out = Self::default();
+        let (mut sent_at, mut old_at) = (0, 0);
+        for region in &regions_at(&terms, &shown.blocks, &old, 0) {
+            let sent_pairs = &sent.pairs[sent_at..sent_at + region.base.len()];
+            let old_blocks = old_at..old_at + region.github.len();
+            sent_at += region.base.len();
+            old_at = old_blocks.end;
+            match region.state {
+                State::Same | State::GithubMoved | State::NotionMoved => {
+                    out.pairs.extend_from_slice(sent_pairs);
+                }
+                State::Merged(_) | State::Diverged
+                    if says_same(
+                        region.notion,
+                        &sent_pairs.iter().flat_map(run).collect::<Vec<_>>(),
+                    ) && let [pair] = sent_pairs =>
+                {
+                    let mut pair = pair.clone();
+                    let stored = region.notion.iter().map(Block::canonical).collect();
+                    match side {
+                        Side::Notion => pair.notion = stored,
+                        Side::Github => pair.github = stored,
+                    }
+                    out.pairs.push(pair);
+                }
+                State::Converged | State::Merged(_) | State::Diverged => {
+                    out.pairs.extend_from_slice(before.pairs(old_blocks)?);
+                }
+            }
+        }
+        Some(out.trim())
+    }
+}
+
+/// Whether two runs have the same letters and digits, and any at all.
+fn says_same(one: &[Block], other: &[Block]) -> bool {
+    let words = |blocks: &[Block]| {
+        let mut text: String = blocks.iter().map(Block::to_plain).collect();
+        text.retain(char::is_alphanumeric);
+        text
+    };
+    let one = words(one);
+    !one.is_empty() && one == words(other)
+}
+
+/// The pairs of a base by the blocks of one side.
+struct Cut<'b> {
+    pairs: &'b [BasePair],
+    /// Where each pair begins, and the end.
+    starts: Vec<usize>,
+}
+
+impl<'b> Cut<'b> {
+    fn new(base: &'b BodyBase, run: impl Fn(&BasePair) -> Vec<Block>) -> Self {
+        let mut starts = vec![0];
+        let mut at = 0;
+        for pair in &base.pairs {
+            at += run(pair).len();
+            starts.push(at);
+        }
+        Self {
+            pairs: &base.pairs,
+            starts,
+        }
+    }
+
+    /// The pairs that make up a range of blocks; `None` where a pair crosses its bounds.
+    fn pairs(&self, blocks: std::ops::Range<usize>) -> Option<&'b [BasePair]> {
+        let from = self.starts.binary_search(&blocks.start).ok()?;
+        let to = self.starts.binary_search(&blocks.end).ok()?;
+        self.pairs.get(from..to)
+    }
+}
