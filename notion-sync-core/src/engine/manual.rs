@@ -100,7 +100,12 @@ impl Engine {
                         .insert(field.clone(), agreed);
                 }
                 UnitId::Block(_) | UnitId::Body => body.push(unit.clone()),
-                UnitId::Path | UnitId::Record => {
+                UnitId::Path => {
+                    // Agreed where it lies, or, without an agreed path, where its title says.
+                    let place = github.place.clone().filter(|_| stays == Side::Github);
+                    state.record.base.get_or_insert_with(Base::default).path = place;
+                }
+                UnitId::Record => {
                     return Err(Error::new(ErrorKind::Invalid, DURING)
                         .with("record", id)
                         .with("unit", unit)

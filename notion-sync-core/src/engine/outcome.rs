@@ -129,6 +129,13 @@ impl Engine {
         {
             record.set_object(side, Some(snapshot.object.clone()));
         }
+        // A file that moved is another object.
+        if settlement.path.is_some()
+            && let Some(snapshot) = &ack.snapshot
+            && record.object(side).is_some()
+        {
+            record.set_object(side, Some(snapshot.object.clone()));
+        }
         if is_content {
             let base = record.base.get_or_insert_with(Base::default);
             let mut retired: Vec<ContentHash> = Vec::new();
@@ -151,6 +158,7 @@ impl Engine {
                 base.advance(side, &snapshot.revision);
                 if side == Side::Github
                     && binding.mapping.kind == MappingKind::Documents
+                    && !record.conflicts.contains_key(&UnitId::Path)
                     && let Some(place) = &snapshot.place
                 {
                     base.path = Some(place.clone());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::bind::Bound;
-use super::render::{Draft, desired_file, inject_all, proposal_word};
+use super::render::{Draft, desired_file, inject_all, new_place, proposal_word};
 use super::survey::Prepared;
 use super::text::{self, Stamp};
 use super::{Binding, Engine};
@@ -94,6 +94,11 @@ impl Engine {
             None => branch_name(record, kind, &value),
         };
         let path = file.0.clone();
+        let mut files = vec![file];
+        if let Some(place) = write.and_then(|write| new_place(binding, prepared, write, taken)) {
+            let text = files[0].1.take();
+            files.push((place, text));
+        }
         let page_url = prepared.notion.as_ref().and_then(|view| view.url.clone());
         let propose = Propose {
             kind,
@@ -106,7 +111,7 @@ impl Engine {
                 plan,
             ),
             branch,
-            files: vec![file],
+            files,
             draft: kind == ProposalKind::Create,
             reviewers: binding.mapping.reviewers.clone(),
             head: known.and_then(|known| known.head.clone()),

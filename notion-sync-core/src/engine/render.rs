@@ -179,7 +179,9 @@ impl Engine {
         let record = &prepared.state.record;
         let rows: Vec<u8> = plan.rows.iter().map(|(_, row)| row.0).collect();
         Ok(match step {
-            Step::Write(write) => vec![self.draft_write(binding, bound, prepared, write)?],
+            Step::Write(write) => {
+                vec![self.draft_write(binding, bound, prepared, write, taken)?]
+            }
             Step::Create(Side::Notion) => {
                 vec![self.draft_page(binding, bound, prepared, rows)?]
             }
@@ -256,6 +258,7 @@ impl Engine {
         bound: &Bound,
         prepared: &Prepared,
         write: &WriteStep,
+        taken: &mut BTreeSet<String>,
     ) -> Result<Draft> {
         let record = &prepared.state.record;
         let missing =
@@ -275,11 +278,15 @@ impl Engine {
         match (write.side, binding.mapping.kind) {
             (Side::Github, MappingKind::Documents) => {
                 let source = view.source.as_ref().ok_or_else(missing)?;
-                let desired = desired_file(binding, bound, prepared, source, write)?;
-                update.content = Some(ContentChange::Text {
-                    expected: view.revision.token.clone(),
-                    desired,
-                });
+                // A file that only moves keeps every byte.
+                if !write.fields.is_empty() || write.body.is_some() {
+                    let desired = desired_file(binding, bound, prepared, source, write)?;
+                    update.content = Some(ContentChange::Text {
+                        expected: view.revision.token.clone(),
+                        desired,
+                    });
+                }
+                update.place = new_place(binding, prepared, write, taken);
             }
             _ => {
                 update.fields = native_fields(bound, write.side, &write.fields);
@@ -308,11 +315,13 @@ impl Engine {
                 }
             }
         }
+        let place = update.place.clone();
         let units: Vec<String> = write
             .fields
             .keys()
             .map(ToString::to_string)
             .chain(write.body.as_ref().map(|_| "body".to_owned()))
+            .chain(place.as_ref().map(|_| "path".to_owned()))
             .collect();
         Ok(Draft {
             side: write.side,
@@ -321,7 +330,7 @@ impl Engine {
             settlement: Settlement {
                 fields: write.settles.fields.clone(),
                 body: write.settles.body.clone(),
-                path: write.settles.path.clone(),
+                path: place.or_else(|| write.settles.path.clone()),
                 partial: write.settles.partial.clone(),
                 sent: write.body.as_ref().map(|(_, desired)| desired.hash()),
                 ..Settlement::default()
@@ -494,6 +503,29 @@ impl Engine {
 }
 
 /// A file with a write carried into it.
+/// Where the file of a page moves, if it follows the title.
+pub(super) fn new_place(
+    binding: &Binding,
+    prepared: &Prepared,
+    write: &WriteStep,
+    taken: &mut BTreeSet<String>,
+) -> Option<String> {
+    if !write.follow_title {
+        return None;
+    }
+    let page = prepared.notion.as_ref()?;
+    let now = prepared.github.as_ref()?.place.as_deref()?;
+    let free = |path: &str| path != now && taken.contains(path);
+    let place = binding
+        .mapping
+        .path
+        .path(&text::title_of(page), &page.object.id, free);
+    (place != now).then(|| {
+        taken.insert(place.clone());
+        place
+    })
+}
+
 pub(super) fn desired_file(
     binding: &Binding,
     bound: &Bound,

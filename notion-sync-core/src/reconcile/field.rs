@@ -450,6 +450,7 @@ pub(super) fn step(writes: &mut BTreeMap<Side, WriteStep>, side: Side, row: Row)
         side,
         fields: BTreeMap::new(),
         body: None,
+        follow_title: false,
         settles: AgreedNow::default(),
         rows: Vec::new(),
     });

@@ -7,6 +7,7 @@
 mod body;
 mod field;
 mod life;
+mod place;
 pub mod plan;
 pub mod table;
 
@@ -433,7 +434,7 @@ fn units(case: &Case<'_>) -> Plan {
         field::decide(case, id, unit, notion, github, &mut plan, &mut writes);
     }
     body::decide(case, notion, github, &mut plan, &mut writes);
-    place(case, github, &mut plan);
+    place::decide(case, notion, github, &mut plan, &mut writes);
     by_proposal(case, &mut plan, &mut writes);
     // GitHub first: its writes are conditional, so a plan that is out of date fails there before
     // anything was overwritten on the side without conditions.
@@ -444,24 +445,6 @@ fn units(case: &Case<'_>) -> Plan {
     }
     propose_conflict(case, &mut plan);
     plan
-}
-
-/// Rows 29 and 31: where the file is.
-fn place(case: &Case<'_>, github: &View, plan: &mut Plan) {
-    if case.mapping.kind != MappingKind::Documents {
-        return;
-    }
-    let agreed = case
-        .record
-        .base
-        .as_ref()
-        .and_then(|base| base.path.as_ref());
-    if let Some(place) = &github.place
-        && agreed != Some(place)
-    {
-        plan.rows.push((UnitId::Path, Row(29)));
-        plan.agreed.path = Some(place.clone());
-    }
 }
 
 /// Row 53: where edits are delivered as pull requests, a write to GitHub becomes a proposal and
@@ -515,7 +498,12 @@ pub fn write_hash(write: &WriteStep) -> ContentHash {
         .map(|(id, change)| (id, &change.desired))
         .collect();
     let body = write.body.as_ref().map(|(_, desired)| desired.hash());
-    ContentHash::of("nsync/write/v1", &(fields, body))
+    let domain = if write.follow_title {
+        "nsync/write-and-move/v1"
+    } else {
+        "nsync/write/v1"
+    };
+    ContentHash::of(domain, &(fields, body))
 }
 
 /// Opens or refreshes the pull request of a conflict, closes it when everything is settled.
@@ -524,19 +512,20 @@ fn propose_conflict(case: &Case<'_>, plan: &mut Plan) {
         return;
     }
     let open = proposal_open(case.record, ProposalKind::Conflict);
+    // A pull request shows two texts; where a file lies is decided without one.
+    let parks = plan.parks.iter().filter(|park| park.unit != UnitId::Path);
     let left = case
         .record
         .conflicts
         .keys()
-        .filter(|unit| !plan.closes.contains(unit))
+        .filter(|unit| !plan.closes.contains(unit) && **unit != UnitId::Path)
         .count()
-        + plan
-            .parks
-            .iter()
+        + parks
+            .clone()
             .filter(|park| !case.record.conflicts.contains_key(&park.unit))
             .count();
     let behind = open && left > 0 && is_behind(case.record, plan);
-    if !plan.parks.is_empty() || behind {
+    if parks.count() > 0 || behind {
         plan.steps.push(Step::Propose(ProposalKind::Conflict, None));
     } else if open && left == 0 {
         plan.steps
@@ -553,7 +542,7 @@ pub fn is_behind(record: &Record, plan: &Plan) -> bool {
     record
         .conflicts
         .iter()
-        .filter(|(unit, _)| !plan.closes.contains(unit))
+        .filter(|(unit, _)| !plan.closes.contains(unit) && **unit != UnitId::Path)
         .any(|(unit, conflict)| {
             proposal.published.get(unit) != Some(&(conflict.notion, conflict.github))
         })

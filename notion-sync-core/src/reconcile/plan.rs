@@ -90,6 +90,8 @@ pub struct WriteStep {
     pub fields: BTreeMap<FieldId, FieldChange>,
     /// The body in shared terms: before and after.
     pub body: Option<(Document, Document)>,
+    /// Whether the file moves to the path that the template gives for the page's title.
+    pub follow_title: bool,
     /// What is agreed once it is done.
     pub settles: AgreedNow,
     /// Rows behind it.

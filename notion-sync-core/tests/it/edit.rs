@@ -9,7 +9,7 @@ use notion_sync_core::id::BlockId;
 use proptest::prelude::*;
 
 use crate::merge_pool::{
-    body, child_page, config, doc, edit, item, paragraph as p, strip, strokes, table, with_ids,
+    body, child_page, doc, edit, few, item, paragraph as p, strip, strokes, table, with_ids,
 };
 
 fn bare(document: &Document) -> Document {
@@ -52,7 +52,7 @@ fn names(edits: &[BlockEdit]) -> Vec<&BlockId> {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(few())]
 
     #[test]
     fn a_script_makes_the_new_body(old in body(), new in body()) {

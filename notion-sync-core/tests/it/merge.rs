@@ -10,7 +10,7 @@ use notion_sync_core::id::Side;
 use proptest::prelude::*;
 
 use crate::merge_pool::{
-    Stroke, body, config, doc, edit, outline, project, strokes, with_ids, words_of,
+    Stroke, body, config, doc, edit, few, outline, project, strokes, with_ids, words_of,
 };
 
 fn natural(base: &BodyBase, notion: &Document, github: &Document) -> Composed {
@@ -153,6 +153,10 @@ proptest! {
         prop_assert_eq!(one.github, other.notion);
         prop_assert_eq!(one.base, swap(&other.base));
     }
+}
+
+proptest! {
+    #![proptest_config(few())]
 
     #[test]
     fn regions_cover_both_bodies_in_order(b in body(), x in body(), y in body()) {
@@ -250,6 +254,10 @@ proptest! {
             );
         }
     }
+}
+
+proptest! {
+    #![proptest_config(config())]
 
     #[test]
     fn blocks_come_from_the_inputs(b in body(), x in body(), y in body()) {
@@ -270,6 +278,10 @@ proptest! {
             prop_assert!(inputs.contains(&block.hash()) || merged.contains(&block.hash()));
         }
     }
+}
+
+proptest! {
+    #![proptest_config(few())]
 
     #[test]
     fn a_second_run_has_nothing_to_do(b in body(), x in strokes(0..6), y in strokes(0..6), poor: bool) {
@@ -296,6 +308,10 @@ proptest! {
         // And the same input gives the same output.
         prop_assert_eq!(first, natural(&base, &n, &g));
     }
+}
+
+proptest! {
+    #![proptest_config(config())]
 
     #[test]
     fn both_rewriting_one_block_is_a_conflict(b in body(), at in 0_usize..7) {
@@ -315,6 +331,10 @@ proptest! {
         prop_assert_eq!(&out.base.pairs, &base.pairs);
         prop_assert!(!out.notion_changed && !out.github_changed);
     }
+}
+
+proptest! {
+    #![proptest_config(few())]
 
     #[test]
     fn ids_stay_with_their_blocks(b in body(), x in strokes(0..5), y in strokes(0..5), poor: bool) {
@@ -359,7 +379,7 @@ fn cut_off(before: &Document, after: &Document, bits: u32) -> Document {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(few())]
 
     /// What a cut off write left behind is never taken for an edit of the side that was written.
     #[test]

@@ -9,14 +9,23 @@ use proptest::prelude::*;
 
 const WORDS: [&str; 8] = ["ash", "birch", "cedar", "elm", "fir", "oak", "pine", "yew"];
 
-/// Cases for each property.
+/// Cases for each law of the merge.
 pub(crate) fn config() -> ProptestConfig {
+    cases(10_000)
+}
+
+/// Cases for what else is claimed of it.
+pub(crate) fn few() -> ProptestConfig {
+    cases(2_000)
+}
+
+fn cases(base: u32) -> ProptestConfig {
     let factor = std::env::var("NOTION_SYNC_CASES")
         .ok()
         .and_then(|text| text.parse::<u32>().ok())
         .unwrap_or(1);
     ProptestConfig {
-        cases: 2_000 * factor,
+        cases: base * factor,
         failure_persistence: None,
         max_shrink_iters: 20_000,
         ..ProptestConfig::default()

@@ -4,7 +4,7 @@ use notion_sync_core::document::text_merge::{merge_lines, merge_rich};
 use notion_sync_core::document::{Inline, InlineKind, Mention, RichText};
 use proptest::prelude::*;
 
-use crate::merge_pool::{bold, config};
+use crate::merge_pool::{bold, few};
 
 fn plain(base: &str, ours: &str, theirs: &str) -> Option<String> {
     let merged = merge_rich(
@@ -91,7 +91,7 @@ fn lines() -> impl Strategy<Value = Vec<&'static str>> {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(few())]
 
     #[test]
     fn laws_of_lines(b in lines(), x in lines(), y in lines()) {

@@ -430,19 +430,27 @@ impl ModelRepository {
                 (update.object.clone(), "update")
             }
             Action::Update(update) => {
-                let Some(ContentChange::Text { expected, desired }) = &update.content else {
-                    return Err(Error::new(ErrorKind::Invalid, during));
-                };
                 let path = update.object.id.clone();
-                if inner
-                    .files
-                    .get(&path)
-                    .is_none_or(|text| blob(text) != *expected)
-                {
+                let Some(held) = inner.files.get(&path).cloned() else {
                     return stale();
+                };
+                let text = match &update.content {
+                    Some(ContentChange::Text { expected, desired }) if blob(&held) == *expected => {
+                        desired.clone()
+                    }
+                    None => held,
+                    Some(ContentChange::Text { .. }) => return stale(),
+                    Some(_) => return Err(Error::new(ErrorKind::Invalid, during)),
+                };
+                let target = update.place.clone().unwrap_or_else(|| path.clone());
+                if target != path {
+                    if inner.files.contains_key(&target) {
+                        return Err(Error::new(ErrorKind::AlreadyExists, during));
+                    }
+                    inner.put(&path, None);
                 }
-                inner.put(&path, Some(desired.clone()));
-                (update.object.clone(), "update")
+                inner.put(&target, Some(text));
+                (RemoteRef::new("github", "file", target), "update")
             }
             Action::Remove { object, expected } if object.kind == "file" => {
                 if inner

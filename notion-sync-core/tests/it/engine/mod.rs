@@ -2,6 +2,7 @@
 
 mod documents;
 mod manual;
+mod paths;
 mod properties;
 mod tasks;
 pub(crate) mod world;

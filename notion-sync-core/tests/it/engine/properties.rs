@@ -213,7 +213,7 @@ fn cases() -> u32 {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(1);
-    factor.saturating_mul(125)
+    factor.saturating_mul(500)
 }
 
 fn check(kind: MappingKind, policy: Policy, acts: &[Act]) {

@@ -50,7 +50,7 @@ fn parked() -> impl Strategy<Value = Pair> {
 }
 
 proptest! {
-    #![proptest_config(config(2_000))]
+    #![proptest_config(config(10_000))]
 
     /// P10: the same world gives the same bytes.
     #[test]

@@ -98,7 +98,7 @@ fn play(world: &World, act: &Act) {
 }
 
 proptest! {
-    #![proptest_config(config(60))]
+    #![proptest_config(config(500))]
 
     #[test]
     fn a_dry_run_writes_nothing_and_shows_what_a_tick_persists(

@@ -237,7 +237,7 @@ fn set_unit(unit: &UnitId) -> bool {
 }
 
 proptest! {
-    #![proptest_config(config(2_000))]
+    #![proptest_config(config(10_000))]
 
     /// P09, for what is decided, not for the means.
     #[test]

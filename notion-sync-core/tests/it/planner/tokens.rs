@@ -216,7 +216,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    #![proptest_config(config(3_000))]
+    #![proptest_config(config(10_000))]
 
     /// P02: every word is on both sides, in an open conflict, or an audited loser; also where plans
     /// are cut off in the middle and people go on.

@@ -1,0 +1,184 @@
+//! Files that follow the title of their page.
+
+use futures::executor::block_on;
+use notion_sync_core::id::Side;
+use notion_sync_core::mapping::{Deliver, PathPolicy, Policy};
+use notion_sync_core::record::UnitId;
+use notion_sync_core::value::Value;
+
+use super::world::{World, documents, rewrite};
+
+fn world(paths: PathPolicy, deliver: Deliver) -> (World, String) {
+    let mut mapping = documents(Policy::ManualReview);
+    mapping.path_policy = paths;
+    mapping.deliver = deliver;
+    let world = World::new(mapping);
+    world.repo.put(
+        "docs/guide.md",
+        Some("# Guide\n\nFirst line.\n\nSecond line.\n"),
+    );
+    world.settle();
+    world.pass(10);
+    let page = world.pages.live()[0].clone();
+    (world, page)
+}
+
+fn following() -> (World, String) {
+    world(PathPolicy::FollowTitle, Deliver::Commit)
+}
+
+fn rename(world: &World, page: &str, title: &str) {
+    world.pages.set(page, "title", Value::text(title));
+}
+
+fn rests(world: &World) {
+    world.pass(10);
+    assert_eq!(world.settle(), 0, "a second run writes nothing");
+}
+
+#[test]
+fn a_path_is_stable_unless_it_shall_follow() {
+    let (world, page) = world(PathPolicy::Stable, Deliver::Commit);
+    rename(&world, &page, "New guide");
+    world.settle();
+    assert_eq!(world.repo.paths(), ["docs/guide.md"]);
+    rests(&world);
+}
+
+#[test]
+fn a_file_follows_the_title_in_the_commit_that_writes_it() {
+    let (world, page) = following();
+    rename(&world, &page, "New guide");
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First line.", "First, edited."));
+    world.settle();
+    assert_eq!(world.repo.paths(), ["docs/new-guide.md"]);
+    let text = world.repo.file("docs/new-guide.md").unwrap();
+    assert!(text.contains("# New guide\n\nFirst, edited.\n"), "{text}");
+    assert_eq!(world.repo.commits().len(), 1);
+    let record = &world.records()[0];
+    assert_eq!(record.path.as_deref(), Some("docs/new-guide.md"));
+    rests(&world);
+    // It is the same pair: an edit of the file reaches the page.
+    world
+        .repo
+        .put("docs/new-guide.md", Some(&text.replace("Second", "Last")));
+    world.settle();
+    assert_eq!(
+        super::world::plain(&world.pages.body(&page))[1],
+        "Last line."
+    );
+    rests(&world);
+}
+
+#[test]
+fn a_title_that_people_write_into_the_file_moves_nothing() {
+    let (world, page) = following();
+    let text = world.repo.file("docs/guide.md").unwrap();
+    world
+        .repo
+        .put("docs/guide.md", Some(&text.replace("# Guide", "# Manual")));
+    world.settle();
+    assert_eq!(world.pages.field(&page, "title"), Value::text("Manual"));
+    assert_eq!(world.repo.paths(), ["docs/guide.md"]);
+    rests(&world);
+}
+
+#[test]
+fn a_taken_path_gets_a_suffix() {
+    let (world, page) = following();
+    world
+        .repo
+        .put("docs/manual.md", Some("# Manual\n\nAnother.\n"));
+    world.settle();
+    world.pass(10);
+    rename(&world, &page, "Manual");
+    world.settle();
+    let paths = world.repo.paths();
+    assert_eq!(paths.len(), 2);
+    assert!(
+        paths[0].starts_with("docs/manual-") || paths[1].starts_with("docs/manual-"),
+        "{paths:?}"
+    );
+    assert!(
+        world
+            .repo
+            .file("docs/manual.md")
+            .unwrap()
+            .contains("Another.")
+    );
+    rests(&world);
+}
+
+#[test]
+fn in_a_pull_request_the_file_moves_as_well() {
+    let (world, page) = world(PathPolicy::FollowTitle, Deliver::PullRequest);
+    rename(&world, &page, "New guide");
+    world.settle();
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 1);
+    world.repo.merge(pulls[0]);
+    world.pass(10);
+    world.settle();
+    assert_eq!(world.repo.paths(), ["docs/new-guide.md"]);
+    assert_eq!(world.live(), 1);
+    rests(&world);
+}
+
+#[test]
+fn renamed_and_moved_to_different_places_waits_for_a_person() {
+    for stays in Side::BOTH {
+        let (world, page) = following();
+        // The file carries its page, so that it is known again where it was moved.
+        world
+            .pages
+            .edit_body(&page, |body| rewrite(body, "First line.", "First, edited."));
+        world.settle();
+        world.pass(10);
+        world.repo.rename("docs/guide.md", "docs/moved.md");
+        rename(&world, &page, "New guide");
+        world.pages.edit_body(&page, |body| {
+            rewrite(body, "Second line.", "Second, edited.")
+        });
+        world.settle();
+        let record = world.records()[0].clone();
+        assert_eq!(
+            record.conflicts.keys().collect::<Vec<_>>(),
+            [&UnitId::Path],
+            "only the path waits"
+        );
+        let text = world.repo.file("docs/moved.md").unwrap();
+        assert!(
+            text.contains("# New guide") && text.contains("Second, edited."),
+            "{text}"
+        );
+        assert!(world.repo.pulls("open").is_empty());
+        rests(&world);
+        block_on(world.engine.settle_conflicts(&record.id, stays)).unwrap();
+        world.settle();
+        let place = match stays {
+            Side::Notion => "docs/new-guide.md",
+            Side::Github => "docs/moved.md",
+        };
+        assert_eq!(world.repo.paths(), [place]);
+        assert_eq!(world.conflicts(), 0);
+        rests(&world);
+    }
+}
+
+#[test]
+fn moved_to_where_the_title_says_is_agreed() {
+    let (world, page) = following();
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First line.", "First, edited."));
+    world.settle();
+    world.pass(10);
+    world.repo.rename("docs/guide.md", "docs/new-guide.md");
+    rename(&world, &page, "New guide");
+    world.settle();
+    assert_eq!(world.conflicts(), 0);
+    assert_eq!(world.repo.paths(), ["docs/new-guide.md"]);
+    rests(&world);
+}
