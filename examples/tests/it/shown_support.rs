@@ -28,9 +28,10 @@ pub(crate) fn fixtures(below: &str) -> Option<PathBuf> {
     None
 }
 
-/// Whether everything is run at its full size.
+/// Whether everything is run at its full size: on CI, but once is enough there.
 pub(crate) fn full() -> bool {
-    std::env::var_os("CI").is_some()
+    let small = std::env::var_os("NOTION_SYNC_SHOWN").is_some_and(|size| size == "small");
+    std::env::var_os("CI").is_some() && !small
 }
 
 /// A folder that goes with the test.
