@@ -119,6 +119,9 @@ impl Default for Budget {
     }
 }
 
+/// How many hints one tick answers.
+const HINTS: usize = 500;
+
 /// Keeps any number of mappings the same.
 #[derive(Debug)]
 pub struct Engine {
@@ -192,15 +195,14 @@ impl Engine {
         self.bindings.values()
     }
 
-    /// Takes a hint. It is durable when this returns; nothing is fetched.
+    /// Takes a hint. It is durable when this returns; nothing is fetched. One whose delivery was
+    /// taken before is a no-op. Receivers that have no engine use [`State::ingest`].
     ///
     /// # Errors
     ///
-    /// When the store fails: then the sender must try again.
+    /// As [`State::ingest`].
     pub async fn ingest(&self, event: ChangeEvent) -> Result<()> {
-        let mut batch = Batch::default();
-        batch.inbox(&event)?;
-        self.state().commit(batch).await
+        self.state().ingest(&[event]).await.map(|_| ())
     }
 
     /// Does what is due, and says when to come back.
@@ -211,9 +213,14 @@ impl Engine {
     /// record is in the answer, and everything else went on.
     pub async fn tick(&self, budget: Budget) -> Result<Tick> {
         let mut tick = Tick::default();
+        // Taken once: a hint that names no mapping makes each of them look, whichever comes first.
+        let hints = self.state().inbox(HINTS).await?;
         for binding in self.bindings.values() {
-            let report = self.run_mapping(binding, budget).await?;
+            let report = self.run_mapping(binding, budget, &hints).await?;
             tick.add(report);
+        }
+        if hints.len() == HINTS {
+            tick.more(self.now());
         }
         Ok(tick)
     }
@@ -268,7 +275,21 @@ impl Engine {
         self.clock.now()
     }
 
-    async fn run_mapping(&self, binding: &Binding, budget: Budget) -> Result<MappingReport> {
+    /// Whether a hint makes a mapping look. One for a mapping that is not there any more is
+    /// everybody's, so that it is not kept for ever.
+    pub(crate) fn concerns(&self, hint: &ChangeEvent, mapping: &MappingId) -> bool {
+        match &hint.mapping {
+            Some(named) => named == mapping || !self.bindings.contains_key(named),
+            None => true,
+        }
+    }
+
+    async fn run_mapping(
+        &self,
+        binding: &Binding,
+        budget: Budget,
+        hints: &[Stored<ChangeEvent>],
+    ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
         let mut report = MappingReport::new(id.clone());
         self.recover(binding, &mut report).await?;
@@ -286,7 +307,8 @@ impl Engine {
                 .value
                 .swept_at
                 .is_some_and(|at| at + self.schedule.sweep <= self.now());
-        if poll_due || looks_due || !self.state().inbox().await?.is_empty() {
+        let hinted = hints.iter().any(|hint| self.concerns(&hint.value, id));
+        if poll_due || looks_due || hinted {
             match self.observe_and_plan(binding, full, &mut report).await {
                 Ok(()) => {}
                 Err(error)
@@ -325,6 +347,7 @@ impl Engine {
         }
         let mut survey = self.survey(binding, &bound, full).await?;
         report.observed = survey.prepared.len();
+        report.found.clone_from(&survey.found);
         let cursors = survey.cursors.clone();
         let complete = survey.complete;
         let hints = if survey.waits.is_none() {
@@ -370,9 +393,14 @@ impl Engine {
         for hints in hints.chunks(50) {
             let mut batch = Batch::default();
             for hint in hints {
-                batch.seen(hint)?;
+                batch.seen(hint, self.now())?;
             }
-            self.state().commit(batch).await?;
+            match self.state().commit(batch).await {
+                Ok(()) => report.hints += hints.len(),
+                // Somebody else answered one of them at the same time.
+                Err(error) if error.kind() == ErrorKind::Stale => report.retry = true,
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -30,6 +30,8 @@ pub(crate) struct Survey {
     pub(crate) prepared: Vec<Prepared>,
     /// Where the listings ended.
     pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
+    /// How many objects the listings showed as new or moved, where they list what changed.
+    pub(crate) found: BTreeMap<Side, usize>,
     /// Whether both listings were complete.
     pub(crate) complete: bool,
     /// Hints that are answered by this survey.
@@ -105,7 +107,8 @@ impl Engine {
                 due.insert(owner);
             }
         }
-        let hints = self.state().inbox().await?;
+        let mut hints = self.state().inbox(super::HINTS).await?;
+        hints.retain(|hint| self.concerns(&hint.value, id));
         let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
         let hint_owners = self.state().owners(&hinted).await?;
         due.extend(hint_owners.values().cloned());
@@ -114,18 +117,30 @@ impl Engine {
         let owners = self.state().owners(&objects).await?;
         let mut records: BTreeMap<RecordId, RecordState> = BTreeMap::new();
         let mut new: Vec<(Side, RemoteRef)> = Vec::new();
+        let mut found: BTreeMap<Side, usize> = BTreeMap::new();
         for (side, object) in looking.pairs() {
-            match owners.get(&object) {
-                Some(owner) => {
-                    if let Some(state) = self.known(&mut records, owner).await?
-                        && state.record.mapping == *id
-                        && (looking.moved(side, state, now, self.bounds.settle())
-                            || looking.gone.contains_key(&object))
-                    {
-                        due.insert(owner.clone());
+            let moved = match owners.get(&object) {
+                Some(owner) => match self.known(&mut records, owner).await? {
+                    Some(state) if state.record.mapping == *id => {
+                        let gone = looking.gone.contains_key(&object);
+                        if gone || looking.moved(side, state, now, self.bounds.settle()) {
+                            due.insert(owner.clone());
+                        }
+                        gone || looking.revised(side, state)
                     }
+                    _ => false,
+                },
+                None => {
+                    new.push((side, object));
+                    true
                 }
-                None => new.push((side, object)),
+            };
+            let all = match side {
+                Side::Notion => full_notion,
+                Side::Github => full_github,
+            };
+            if moved && !all {
+                *found.entry(side).or_default() += 1;
             }
         }
         if full_notion || full_github {
@@ -156,10 +171,13 @@ impl Engine {
         let mut answered = Vec::with_capacity(hints.len());
         for hint in hints {
             let elsewhere = match hint_owners.get(&hint.value.object) {
-                Some(owner) => self.known(&mut records, owner).await?.is_some_and(|state| {
-                    state.record.mapping != *id && self.bindings.contains_key(&state.record.mapping)
-                }),
-                None => false,
+                Some(owner) if hint.value.mapping.is_none() => {
+                    self.known(&mut records, owner).await?.is_some_and(|state| {
+                        state.record.mapping != *id
+                            && self.bindings.contains_key(&state.record.mapping)
+                    })
+                }
+                _ => false,
             };
             if !elsewhere {
                 answered.push(hint);
@@ -235,6 +253,7 @@ impl Engine {
         };
         Ok(Survey {
             prepared,
+            found,
             // New objects are known only from the listing: it must show them again.
             complete: notion.complete && github.complete && !unread,
             cursors: (Some(notion.cursor), Some(github.cursor)),
@@ -532,6 +551,16 @@ impl Looking {
         self.items
             .get(&(side, object.clone()))
             .filter(|snapshot| snapshot.content != Content::NotRead)
+    }
+
+    /// Whether a listing shows another revision of an object than was last seen.
+    fn revised(&self, side: Side, state: &RecordState) -> bool {
+        let listed =
+            (state.record.object(side)).and_then(|object| self.items.get(&(side, object.clone())));
+        match (listed, state.record.seen(side)) {
+            (Some(item), Some(seen)) => seen.revision.token != item.revision.token,
+            _ => false,
+        }
     }
 
     /// Whether an object may have changed since it was last seen.
