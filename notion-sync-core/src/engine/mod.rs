@@ -22,6 +22,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -132,6 +133,7 @@ pub struct Engine {
     guard: Guard,
     schedule: Schedule,
     bindings: BTreeMap<MappingId, Binding>,
+    halted: AtomicBool,
 }
 
 impl Engine {
@@ -146,6 +148,7 @@ impl Engine {
             guard: Guard::default(),
             schedule: Schedule::default(),
             bindings: BTreeMap::new(),
+            halted: AtomicBool::new(false),
         }
     }
 
@@ -195,6 +198,19 @@ impl Engine {
         self.bindings.values()
     }
 
+    /// Makes a tick that is under way, and every later one, end as soon as it can: reads are given up,
+    /// a write that was begun is finished and its outcome stored. Nothing is lost by it: what was not
+    /// looked at is looked at by the next engine.
+    pub fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was told to end.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
+    }
+
     /// Takes a hint. It is durable when this returns; nothing is fetched. One whose delivery was
     /// taken before is a no-op. Receivers that have no engine use [`State::ingest`].
     ///
@@ -216,6 +232,9 @@ impl Engine {
         // Taken once: a hint that names no mapping makes each of them look, whichever comes first.
         let hints = self.state().inbox(HINTS).await?;
         for binding in self.bindings.values() {
+            if self.is_halted() {
+                return Ok(tick);
+            }
             let report = self.run_mapping(binding, budget, &hints).await?;
             tick.add(report);
         }
@@ -316,8 +335,13 @@ impl Engine {
                 {
                     return Err(error);
                 }
+                // That it was told to end is no fault of the mapping.
+                Err(_) if self.is_halted() => {}
                 Err(error) => report.fail(&error),
             }
+        }
+        if self.is_halted() {
+            return Ok(report);
         }
         match self.execute(binding, budget.operations, &mut report).await {
             Ok(()) => {}

@@ -9,7 +9,7 @@ use super::bind::Bound;
 use super::identity;
 use super::text;
 use super::{Binding, Engine};
-use crate::error::{Result, Retry};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::id::{RecordId, RemoteRef, Side};
 use crate::mapping::View;
@@ -188,6 +188,9 @@ impl Engine {
             .map(|state| {
                 let proposal = proposals.get(&state.record.id).copied();
                 async move {
+                    if self.is_halted() {
+                        return (state, Err(halted()));
+                    }
                     let read = self
                         .prepare(binding, bound, looking, state.clone(), proposal)
                         .await;
@@ -197,6 +200,9 @@ impl Engine {
             .buffered(READERS)
             .collect()
             .await;
+        if self.is_halted() {
+            return Err(halted());
+        }
         // What a remote does not answer now is looked at later; the rest goes on. Otherwise a run
         // that needs more requests than a remote allows at once would never get anywhere.
         let mut prepared: Vec<Prepared> = Vec::new();
@@ -215,7 +221,11 @@ impl Engine {
         }
         let mut unread = false;
         let mut fresh = Vec::new();
-        for (side, read) in self.read_new(binding, bound, looking, &new).await {
+        let read = self.read_new(binding, bound, looking, &new).await;
+        if self.is_halted() {
+            return Err(halted());
+        }
+        for (side, read) in read {
             match read {
                 Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
                 Ok(_) => {}
@@ -430,6 +440,7 @@ impl Engine {
             .map(|(side, object)| async move {
                 let snapshot = match looking.ready(side, &object) {
                     Some(snapshot) => Ok(snapshot.clone()),
+                    None if self.is_halted() => Err(halted()),
                     None => binding.remote(side).read(&object, true).await,
                 };
                 let view = snapshot.map(|snapshot| {
@@ -449,6 +460,10 @@ impl Engine {
             .collect()
             .await
     }
+}
+
+fn halted() -> Error {
+    Error::new(ErrorKind::Unavailable, "look at both sides").message("told to end")
 }
 
 /// Keeps the proof that an object on GitHub is gone. It stands in one listing alone; whoever reads

@@ -111,6 +111,24 @@ fn a_new_page_is_found_without_waiting_for_the_poll() {
     assert_eq!(after.mappings[0].found[&Side::Notion], 1);
 }
 
+#[test]
+fn an_engine_that_was_told_to_end_looks_at_nothing_and_leaves_no_trace() {
+    let mut world = resting();
+    world.pages.create("News", body(&["Today"]));
+    take(&world, &[hint("a", None)]);
+    let before = block_on(State::new(&*world.store).mapping(&world.mapping.id)).unwrap();
+    world.engine.halt();
+    assert!(world.engine.is_halted());
+    assert_eq!(look(&world).mappings, []);
+    let after = block_on(State::new(&*world.store).mapping(&world.mapping.id)).unwrap();
+    assert_eq!(before, after);
+    assert_eq!(waiting(&world).hints, 1);
+    // The next engine goes on.
+    world.restart();
+    assert_eq!(look(&world).mappings[0].observed, 1);
+    assert_eq!(waiting(&world).hints, 0);
+}
+
 /// A second mapping beside the first.
 fn pair() -> (World, MappingId, MappingId) {
     let first = World::new(documents(Policy::ManualReview));
