@@ -8,6 +8,7 @@ mod config;
 mod embedding;
 mod receiver;
 mod receiver_hostile;
+mod receiver_missed;
 mod scratch;
 mod services;
 mod serving;

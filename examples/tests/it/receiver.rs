@@ -33,7 +33,7 @@ const SOURCE: &str = "0f9c6bcd-1b52-4b8d-8d5c-1f2a3b4c5d6e";
 const PAGE: &str = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9";
 
 /// The repository of most recorded deliveries.
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [[documents]]
 name = "handbook"
 data_source = "0f9c6bcd-1b52-4b8d-8d5c-1f2a3b4c5d6e"
@@ -81,7 +81,7 @@ pub(crate) struct Stand {
     pub(crate) receiver: Receiver,
 }
 
-fn noon() -> DateTime<Utc> {
+pub(crate) fn noon() -> DateTime<Utc> {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
