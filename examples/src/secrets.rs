@@ -29,10 +29,16 @@ pub struct Secrets {
     pub notion_token: Option<SecretString>,
     /// `NOTION_WEBHOOK_SECRET`.
     pub notion_webhook: Option<SecretString>,
+    /// `NOTION_WEBHOOK_SECRET_PREVIOUS`: still accepted during a rotation.
+    pub notion_webhook_previous: Option<SecretString>,
     /// Token or App.
     pub github: Option<GithubSecret>,
     /// `GITHUB_WEBHOOK_SECRET`.
     pub github_webhook: Option<SecretString>,
+    /// `GITHUB_WEBHOOK_SECRET_PREVIOUS`: still accepted during a rotation.
+    pub github_webhook_previous: Option<SecretString>,
+    /// `NOTION_SYNC_EVENTS_TOKEN`: who may send events to `POST /events`.
+    pub events_token: Option<SecretString>,
     /// `ENCRYPTION_KEY`.
     pub encryption_key: Option<SecretString>,
     /// `ENCRYPTION_KEY_PREVIOUS`: keys that may still open, separated by commas or white space.
@@ -44,8 +50,17 @@ impl fmt::Debug for Secrets {
         f.debug_struct("Secrets")
             .field("notion_token", &self.notion_token.is_some())
             .field("notion_webhook", &self.notion_webhook.is_some())
+            .field(
+                "notion_webhook_previous",
+                &self.notion_webhook_previous.is_some(),
+            )
             .field("github", &self.github.is_some())
             .field("github_webhook", &self.github_webhook.is_some())
+            .field(
+                "github_webhook_previous",
+                &self.github_webhook_previous.is_some(),
+            )
+            .field("events_token", &self.events_token.is_some())
             .field("encryption_key", &self.encryption_key.is_some())
             .field(
                 "encryption_key_previous",
@@ -75,8 +90,11 @@ impl Secrets {
         let mut secrets = Self {
             notion_token: get("NOTION_INTEGRATION_TOKEN"),
             notion_webhook: get("NOTION_WEBHOOK_SECRET"),
+            notion_webhook_previous: get("NOTION_WEBHOOK_SECRET_PREVIOUS"),
             github: None,
             github_webhook: get("GITHUB_WEBHOOK_SECRET"),
+            github_webhook_previous: get("GITHUB_WEBHOOK_SECRET_PREVIOUS"),
+            events_token: get("NOTION_SYNC_EVENTS_TOKEN"),
             encryption_key: get("ENCRYPTION_KEY"),
             encryption_key_previous: get("ENCRYPTION_KEY_PREVIOUS"),
         };

@@ -31,6 +31,9 @@ pub struct ChangeEvent {
     pub detected_at: DateTime<Utc>,
     /// The page or object.
     pub object: RemoteRef,
+    /// What the remote calls the event, for example `issues.edited`, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
     /// The revision that was observed, as the remote says it.
     #[serde(default)]
     pub revision: Option<String>,

@@ -22,5 +22,6 @@ pub mod snapshot;
 pub mod state;
 pub mod store;
 pub mod value;
+pub mod webhook;
 
 pub use error::{Error, ErrorKind, Result, Retry};

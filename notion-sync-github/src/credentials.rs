@@ -312,3 +312,33 @@ impl TokenSource for InstallationTokens {
         self.current.lock().await.as_ref()?.permissions.clone()
     }
 }
+
+/// Speaks for a GitHub App itself and not for an installation: for the list of deliveries of its
+/// webhook. What it may do besides is to read about itself.
+#[derive(Debug)]
+pub struct AppTokens {
+    tokens: Arc<InstallationTokens>,
+}
+
+impl AppTokens {
+    /// Signs with the key of `tokens`.
+    #[must_use]
+    pub fn new(tokens: Arc<InstallationTokens>) -> Self {
+        Self { tokens }
+    }
+}
+
+#[async_trait]
+impl TokenSource for AppTokens {
+    fn kind(&self) -> CredentialKind {
+        CredentialKind::Installation
+    }
+
+    async fn token(&self) -> Result<Credential> {
+        self.tokens.app_token().map(Credential::new)
+    }
+
+    async fn refused(&self, _fingerprint: &str) -> bool {
+        false
+    }
+}

@@ -86,6 +86,12 @@ endpoints! {
     USER: GET "/user", "ask whose token it is", cached;
     USER_BY_LOGIN: GET "/users/{}", "look up a person", cached;
     INSTALLATION_REPOSITORIES: GET "/installation/repositories", "list the repositories of the installation";
+    APP_HOOK_DELIVERIES: GET "/app/hook/deliveries", "list deliveries of a webhook";
+    APP_HOOK_DELIVERY: GET "/app/hook/deliveries/{}", "read a delivery of a webhook";
+    REPOSITORY_HOOK_DELIVERIES: GET "/repositories/{}/hooks/{}/deliveries", "list deliveries of a webhook";
+    REPOSITORY_HOOK_DELIVERY: GET "/repositories/{}/hooks/{}/deliveries/{}", "read a delivery of a webhook";
+    ORG_HOOK_DELIVERIES: GET "/orgs/{}/hooks/{}/deliveries", "list deliveries of a webhook";
+    ORG_HOOK_DELIVERY: GET "/orgs/{}/hooks/{}/deliveries/{}", "read a delivery of a webhook";
     GRAPHQL: POST "/graphql", "ask GraphQL";
 }
 

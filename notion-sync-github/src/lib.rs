@@ -27,13 +27,15 @@ pub mod reference;
 mod repository;
 mod settings;
 mod transport;
+pub mod webhook;
 mod wire;
 
 pub use access::{AccessReport, Finding, Needs, Person};
 pub use client::{Exchange, GithubClient, Observer};
 pub use comments::MAX_BODY_BYTES;
 pub use credentials::{
-    AppInstallation, Credential, CredentialKind, InstallationTokens, PersonalToken, TokenSource,
+    AppInstallation, AppTokens, Credential, CredentialKind, InstallationTokens, PersonalToken,
+    TokenSource,
 };
 pub use failure::{classify, limit_of};
 pub use files::{FileScope, FilesSettings, GithubFiles, MAX_FILE_BYTES};

@@ -39,6 +39,7 @@ pub mod client;
 pub mod identifier;
 pub mod pages;
 pub mod property;
+pub mod webhook;
 pub mod wire;
 
 pub use client::{Client, ClientSettings, Endpoint, RateGate, ReqwestSend};

@@ -13,3 +13,4 @@ pub mod model;
 pub mod notion;
 pub mod server;
 pub mod store_suite;
+pub mod webhook;

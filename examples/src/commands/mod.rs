@@ -20,9 +20,10 @@ mod progress;
 mod reasons;
 mod serve;
 mod session;
-mod standing;
+pub(crate) mod standing;
 mod status;
 mod sync;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -64,7 +65,7 @@ enum Command {
     Apply(plan::ApplyArgs),
     /// Look at both sides and write what is due
     Sync(sync::SyncArgs),
-    /// Sync for ever, by polling; ends cleanly on Ctrl-C. Receives no webhooks yet
+    /// Sync for ever, by polling and, with --listen, by webhooks; ends cleanly on Ctrl-C
     Serve(serve::ServeArgs),
     /// Say what is where: pairs, conflicts, blocked and set-aside operations. Asks no service
     Status(status::StatusArgs),
@@ -82,6 +83,8 @@ enum Command {
     Convert(convert::ConvertArgs),
     /// Print schemas of what other programs send
     Events(events::EventsArgs),
+    /// Show or forget the token that Notion's webhook sent
+    Webhooks(webhooks::WebhooksArgs),
 }
 
 impl Command {
@@ -102,6 +105,7 @@ impl Command {
             Self::DeadLetter(args) => args.common.json,
             Self::Audit(args) => args.common.json,
             Self::Link(args) => args.common.json,
+            Self::Webhooks(args) => args.common.json,
             Self::Convert(_) | Self::Events(_) => false,
         }
     }
@@ -124,6 +128,7 @@ impl Command {
             Self::Link(args) => link::run(args).await,
             Self::Convert(args) => convert::run(args),
             Self::Events(args) => events::run(args),
+            Self::Webhooks(args) => webhooks::run(args).await,
         }
     }
 }

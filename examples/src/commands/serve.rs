@@ -1,27 +1,53 @@
 //! `serve`: syncs for ever.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
-use notion_sync_core::engine::{Budget, Tick};
-use notion_sync_core::{ErrorKind, Retry};
+use notion_sync_core::engine::{Budget, Engine, Tick};
+use notion_sync_core::state::State;
+use notion_sync_core::store::Store;
+use notion_sync_core::{Error, ErrorKind, Retry};
 use notion_sync_store::Access;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::arguments::Common;
 use super::output::{Output, plain};
 use super::session::Session;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::receiver::{self, HookReaders, Limits, Listening, Metered, Receiver, Served, Watch};
+use crate::wiring::{self, Parts};
+
+/// Most writes of one tick. A signal is looked at between ticks, so this is what may still be written
+/// after one; a commit of several files is one piece.
+const WRITES: usize = 8;
+
+/// How long ids of deliveries are kept: for longer than any service repeats one.
+const KEPT: chrono::Duration = chrono::Duration::days(8);
+
+/// How far back failed deliveries are asked for: GitHub keeps them for three days.
+const MISSED: chrono::Duration = chrono::Duration::days(3);
+
+/// Between two looks for deliveries that failed and ids to forget.
+const CHORES: Duration = Duration::from_secs(3_600);
 
 /// What `serve` takes.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) common: Common,
+    /// Receive webhooks and events here, instead of where `[receiver]` says; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
 }
 
-/// Polls until Ctrl-C or SIGTERM. With `--json` every tick that did something is one line.
+/// Polls until Ctrl-C or SIGTERM, and receives where it is told to listen. With `--json` every tick
+/// that did something is one line, after one with the address.
 ///
 /// Nothing depends on a clean end: the next start recovers what was under way.
 pub(super) async fn run(args: ServeArgs) -> Outcome {
@@ -29,34 +55,191 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
     let store = session.store(Access::Exclusive).await?;
     let online = session.online()?;
     let stop = stop()?;
-    tokio::pin!(stop);
-    let engine = session.engine(&online, store).await?;
+    let receiver = Receiver::new(
+        &session.config,
+        &session.secrets,
+        Arc::clone(&store),
+        Arc::clone(&online.parts.clock),
+        Limits {
+            github: session.config.receiver.github_max_bytes,
+            ..Limits::default()
+        },
+    )
+    .await?;
+    // What arrives needs the store alone, so it is taken before the first request to any service.
+    let listening = match args.listen.or(session.config.receiver.listen) {
+        Some(address) => Some(listen(session.output, &receiver, address)?),
+        None => None,
+    };
+    let parts = metered(&online.parts, &receiver);
+    let (config, secrets) = (&session.config, &session.secrets);
+    let engine = wiring::engine(config, secrets, &parts, Arc::clone(&store)).await?;
+    let readers = receiver::deliveries(config, secrets, &parts)?;
     tracing::info!("started");
-    let mut pause;
+    let mut work = Work {
+        engine: &engine,
+        store: &*store,
+        output: session.output,
+        bell: receiver.bell(),
+        gather: Duration::from_millis(u64::from(config.receiver.gather_ms)),
+        watch: receiver.watch(),
+        served: receiver.served(),
+        receiver: &receiver,
+    };
+    let ended = tokio::select! {
+        ended = work.until(Box::pin(stop)) => ended,
+        ended = chores(&readers, &receiver, &*store) => ended,
+    };
+    receiver.set_ready(false);
+    if let Some(listening) = listening {
+        listening.stop().await;
+    }
+    receiver.watch().save(&*store).await?;
+    ended?;
+    tracing::info!("stopped");
+    Ok(Exit::Clean)
+}
+
+/// Listens, and says where.
+fn listen(output: Output, receiver: &Receiver, address: SocketAddr) -> Result<Listening, Failure> {
+    let listening = Listening::start(receiver.router(), address).map_err(|error| {
+        Failure::usage(format!(
+            "cannot listen on {address}: {error}; choose another port, or 0 for a free one"
+        ))
+    })?;
+    let address = listening.address();
+    output.object(&json!({ "listening": address }));
+    output.line(format!("listening on http://{address}"));
+    Ok(listening)
+}
+
+/// The network with a meter on it.
+fn metered(parts: &Parts, receiver: &Receiver) -> Parts {
+    let meter = |inner, service| Metered::new(inner, service, receiver.served());
+    Parts {
+        clock: Arc::clone(&parts.clock),
+        notion_http: meter(Arc::clone(&parts.notion_http), "notion"),
+        github_http: meter(Arc::clone(&parts.github_http), "github"),
+    }
+}
+
+/// What has to be done now and then. Ends only with an error of the store.
+async fn chores(
+    readers: &HookReaders,
+    receiver: &Receiver,
+    store: &dyn Store,
+) -> Result<(), Failure> {
+    let mut known = BTreeSet::new();
+    let mut since = MISSED;
     loop {
-        // A tick is never cut off in the middle: the signal is looked at between ticks.
-        match engine.tick(Budget::default()).await {
-            Ok(tick) => {
-                show(session.output, &tick);
-                pause = tick
-                    .next_due
-                    .map_or(chrono::Duration::seconds(60), |due| due - Utc::now())
-                    .max(chrono::Duration::milliseconds(100));
+        let now = Utc::now();
+        match receiver::catch_up(readers, receiver, now - since, &mut known).await {
+            Ok(new) => {
+                if new > 0 {
+                    tracing::info!(new, "took deliveries that had failed");
+                }
+                // Later rounds overlap by an hour.
+                since = chrono::Duration::hours(2);
             }
-            // A store that is busy or a lost race is tried again; a broken one is not.
-            Err(error) if error.kind() == ErrorKind::Stale || error.retry() != Retry::Never => {
-                tracing::warn!(%error, "a tick failed");
-                pause = chrono::Duration::seconds(5);
-            }
+            Err(error) => tracing::warn!(%error, "deliveries that failed could not be taken"),
+        }
+        match State::new(store).forget_hints(now - KEPT).await {
+            Ok(_) => {}
+            Err(error) if passes(&error) => tracing::warn!(%error, "ids could not be forgotten"),
             Err(error) => return Err(error.into()),
         }
-        let pause = pause.to_std().unwrap_or(Duration::from_secs(1));
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = &mut stop => {
-                tracing::info!("stopped");
-                return Ok(Exit::Clean);
+        tokio::time::sleep(CHORES).await;
+    }
+}
+
+/// Whether trying again can help. A store that is busy or a lost race is tried again; a broken one is
+/// not.
+fn passes(error: &Error) -> bool {
+    error.kind() == ErrorKind::Stale || error.retry() != Retry::Never
+}
+
+/// The worker.
+struct Work<'a> {
+    engine: &'a Engine,
+    store: &'a dyn Store,
+    output: Output,
+    bell: Arc<Notify>,
+    gather: Duration,
+    watch: Arc<Watch>,
+    served: Arc<Served>,
+    receiver: &'a Receiver,
+}
+
+impl Work<'_> {
+    /// Ticks until `stop` ends.
+    async fn until(&mut self, mut stop: Pin<Box<impl Future<Output = ()>>>) -> Result<(), Failure> {
+        loop {
+            let mut tick = Box::pin(self.engine.tick(Budget {
+                operations: WRITES,
+                ..Budget::default()
+            }));
+            // A tick is never cut off in the middle: what it reads is given up, what it writes is
+            // finished.
+            let ended = tokio::select! {
+                biased;
+                () = &mut stop => None,
+                ended = &mut tick => Some(ended),
+            };
+            let Some(ended) = ended else {
+                self.receiver.set_ready(false);
+                self.engine.halt();
+                let tick = tick.await?;
+                show(self.output, &tick);
+                return Ok(());
+            };
+            drop(tick);
+            let pause = self.after(ended).await?;
+            if self.rest(pause, stop.as_mut()).await {
+                return Ok(());
             }
+        }
+    }
+
+    /// Notes what a tick did. Answers when the next one is due.
+    async fn after(&self, ended: notion_sync_core::Result<Tick>) -> Result<Duration, Failure> {
+        let tick = match ended {
+            Ok(tick) => tick,
+            Err(error) if passes(&error) => {
+                tracing::warn!(%error, "a tick failed");
+                return Ok(Duration::from_secs(5));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let now = Utc::now();
+        show(self.output, &tick);
+        self.served.looked(&tick, now);
+        self.watch.looked(&tick, now);
+        self.receiver.set_ready(true);
+        match self.watch.save(self.store).await {
+            Ok(()) => {}
+            Err(error) if passes(&error) => tracing::warn!(%error, "what was heard was not saved"),
+            Err(error) => return Err(error.into()),
+        }
+        let pause = tick
+            .next_due
+            .map_or(chrono::Duration::seconds(60), |due| due - now)
+            .max(chrono::Duration::milliseconds(100));
+        Ok(pause.to_std().unwrap_or(Duration::from_secs(1)))
+    }
+
+    /// Waits for the next tick: until it is due, or until something arrived and nothing more follows
+    /// shortly. Answers whether it was told to stop.
+    async fn rest(&self, pause: Duration, mut stop: Pin<&mut impl Future<Output = ()>>) -> bool {
+        tokio::select! {
+            biased;
+            () = stop.as_mut() => return true,
+            () = tokio::time::sleep(pause) => return false,
+            () = self.bell.notified() => {}
+        }
+        tokio::select! {
+            biased;
+            () = stop.as_mut() => true,
+            () = tokio::time::sleep(self.gather.min(pause)) => false,
         }
     }
 }

@@ -13,37 +13,39 @@ use crate::exit::{Exit, Failure};
 
 /// One mapping.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct MappingStanding {
-    pub(super) mapping: String,
-    pub(super) live: usize,
-    pub(super) provisioning: usize,
-    pub(super) deleting: usize,
-    pub(super) detached: usize,
-    pub(super) tombstones: usize,
-    pub(super) conflicts: usize,
-    pub(super) proposals: usize,
-    pub(super) drift: usize,
-    pub(super) dead: usize,
-    pub(super) open_operations: usize,
-    pub(super) blocked: usize,
+pub(crate) struct MappingStanding {
+    pub(crate) mapping: String,
+    pub(crate) live: usize,
+    pub(crate) provisioning: usize,
+    pub(crate) deleting: usize,
+    pub(crate) detached: usize,
+    pub(crate) tombstones: usize,
+    pub(crate) conflicts: usize,
+    pub(crate) proposals: usize,
+    pub(crate) drift: usize,
+    pub(crate) dead: usize,
+    pub(crate) open_operations: usize,
+    pub(crate) blocked: usize,
+    /// When the oldest operation that is not final was planned.
+    pub(crate) oldest_operation: Option<DateTime<Utc>>,
     /// Start of the hash to approve.
-    pub(super) guarded: Option<String>,
-    pub(super) last_poll: Option<DateTime<Utc>>,
-    pub(super) last_error: Option<String>,
-    pub(super) next_look: Option<DateTime<Utc>>,
-    pub(super) problems: Vec<Issue>,
+    pub(crate) guarded: Option<String>,
+    pub(crate) last_poll: Option<DateTime<Utc>>,
+    pub(crate) last_error: Option<String>,
+    pub(crate) next_look: Option<DateTime<Utc>>,
+    pub(crate) problems: Vec<Issue>,
 }
 
 /// A record that a person has to look at.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Issue {
-    pub(super) record: String,
-    pub(super) title: String,
-    pub(super) kind: &'static str,
-    pub(super) message: String,
-    pub(super) page: Option<String>,
-    pub(super) github: Option<String>,
-    pub(super) since: Option<DateTime<Utc>>,
+pub(crate) struct Issue {
+    pub(crate) record: String,
+    pub(crate) title: String,
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    pub(crate) page: Option<String>,
+    pub(crate) github: Option<String>,
+    pub(crate) since: Option<DateTime<Utc>>,
 }
 
 /// Every configured mapping, in the order of the configuration.
@@ -58,7 +60,8 @@ pub(super) async fn of(
     Ok(out)
 }
 
-async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStanding, Failure> {
+/// One mapping.
+pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStanding, Failure> {
     let state = State::new(store);
     let id = MappingId::new(name);
     let records = state.records(&id).await?;
@@ -121,6 +124,7 @@ async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStanding, Failu
             .iter()
             .filter(|op| op.value.state == OpState::Blocked)
             .count(),
+        oldest_operation: open.iter().map(|op| op.value.created_at).min(),
         guarded: remembered
             .guarded
             .filter(|hash| remembered.approved != Some(*hash))

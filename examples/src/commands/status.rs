@@ -1,13 +1,16 @@
 //! `status`: what is where.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
-use serde_json::json;
+use notion_sync_core::state::State;
+use serde_json::{Map, json};
 
 use super::arguments::Common;
 use super::output::{Output, plain, time, unit};
 use super::session::Session;
 use super::standing::{self, MappingStanding};
 use crate::exit::{Exit, Outcome};
+use crate::receiver::{self, Heard, Source};
 
 /// What `status` takes.
 #[derive(Debug, Args)]
@@ -27,13 +30,69 @@ pub(super) async fn run(args: StatusArgs) -> Outcome {
     if waiting {
         exit = exit.or(Exit::Retry);
     }
-    session
-        .output
-        .object(&json!({ "mappings": standing, "exit": exit.code() }));
+    let now = Utc::now();
+    let mut webhooks = Map::new();
+    let mut sources = Vec::new();
+    for source in Source::ALL {
+        let heard = receiver::heard(&*store, source).await?;
+        if heard.expected || heard.last_event.is_some() {
+            webhooks.insert(
+                source.name().to_owned(),
+                json!({
+                    "last_event": heard.last_event,
+                    "unannounced": heard.unannounced,
+                    "unannounced_since": heard.unannounced_since,
+                    "silent": heard.is_silent(now),
+                }),
+            );
+            sources.push((source, heard));
+        }
+    }
+    let waiting = State::new(&*store).waiting().await?;
+    session.output.object(&json!({
+        "mappings": standing,
+        "webhooks": webhooks,
+        "inbox": { "hints": waiting.hints, "oldest": waiting.oldest },
+        "exit": exit.code(),
+    }));
+    for (source, heard) in &sources {
+        listen(session.output, *source, heard, now);
+    }
+    if waiting.hints > 0 {
+        session
+            .output
+            .line(format!("{} events wait to be looked at", waiting.hints));
+    }
     for one in &standing {
         show(session.output, one);
     }
     Ok(exit)
+}
+
+/// One source of events for people.
+fn listen(output: Output, source: Source, heard: &Heard, now: DateTime<Utc>) {
+    let name = match source {
+        Source::Notion => "webhook of Notion",
+        Source::Github => "webhook of GitHub",
+        Source::Events => "events of other programs",
+    };
+    let last = heard.last_event.map_or_else(
+        || "nothing yet".to_owned(),
+        |at| format!("last {}", time(at)),
+    );
+    output.line(format!("{name}: {last}"));
+    if let Some(since) = heard.unannounced_since {
+        let word = if heard.is_silent(now) {
+            "it seems to be silent: "
+        } else {
+            ""
+        };
+        output.line(format!(
+            "  {word}polls found {} changes since {} that none announced",
+            heard.unannounced,
+            time(since)
+        ));
+    }
 }
 
 /// One mapping for people.

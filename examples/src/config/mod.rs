@@ -34,7 +34,8 @@ pub use fault::{Fault, Faults};
 pub use reading::Places;
 pub use section::{
     Delete, DocumentsSection, FrontMatterField, GithubSection, NotionSection, PropertyKind,
-    RepositoryChoice, ScheduleSection, Sealing, StatusSection, StoreSection, TasksSection,
+    ReceiverSection, RepositoryChoice, ScheduleSection, Sealing, StatusSection, StoreSection,
+    TasksSection,
 };
 pub use validation::is_loopback;
 
@@ -57,6 +58,8 @@ pub struct Config {
     pub guard: Guard,
     /// How often the engine looks by itself.
     pub schedule: ScheduleSection,
+    /// Webhooks and events over HTTP.
+    pub receiver: ReceiverSection,
     /// Pages and Markdown files.
     pub documents: Vec<DocumentsSection>,
     /// Pages and issues.

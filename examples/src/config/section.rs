@@ -1,6 +1,7 @@
 //! The sections of the settings.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use notion_sync_core::mapping::{Deliver, Direction, FileMarker, Limits, PathPolicy, Policy};
@@ -124,6 +125,34 @@ impl Default for ScheduleSection {
         Self {
             poll: 60,
             sweep: 86_400,
+        }
+    }
+}
+
+/// `[receiver]`: webhooks and events over HTTP, for `serve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReceiverSection {
+    /// Where to listen; nothing is received where it is not set. Plain HTTP: put what ends TLS in
+    /// front of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// Seconds that may pass from a change to its event before a webhook counts as silent. Default
+    /// 600: Notion may take five minutes.
+    pub silence: u32,
+    /// How long to wait for more after an event, in milliseconds: edits come in flocks. Default 500.
+    pub gather_ms: u32,
+    /// Largest delivery of GitHub, in bytes. Default 25 MiB, which is what GitHub sends at most.
+    pub github_max_bytes: usize,
+}
+
+impl Default for ReceiverSection {
+    fn default() -> Self {
+        Self {
+            listen: None,
+            silence: 600,
+            gather_ms: 500,
+            github_max_bytes: notion_sync_github::webhook::MAX_BYTES,
         }
     }
 }

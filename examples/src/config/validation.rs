@@ -224,6 +224,21 @@ impl Check<'_> {
                 "write at least as much as schedule.poll",
             );
         }
+        let receiver = &config.receiver;
+        if receiver.gather_ms > 60_000 {
+            self.fault(
+                "receiver.gather_ms",
+                "events would wait for longer than a poll",
+                "write at most 60000",
+            );
+        }
+        if receiver.github_max_bytes < 65_536 {
+            self.fault(
+                "receiver.github_max_bytes",
+                "ordinary deliveries would be refused",
+                "write at least 65536",
+            );
+        }
         for (key, value) in [
             ("guard.removal_percent", config.guard.removal_percent),
             ("guard.edit_percent", config.guard.edit_percent),

@@ -6,8 +6,12 @@
 mod commands;
 mod config;
 mod embedding;
+mod receiver;
+mod receiver_hostile;
+mod receiver_missed;
 mod scratch;
 mod services;
+mod serving;
 mod shown_bad_input;
 mod shown_crash;
 mod shown_deletion;
@@ -16,3 +20,4 @@ mod shown_parallel;
 mod shown_quiet;
 mod shown_support;
 mod shown_tasks;
+mod shown_webhooks;

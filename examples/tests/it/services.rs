@@ -14,11 +14,11 @@ use serde_json::Value;
 use crate::scratch::{Ran, Scratch};
 
 /// Both services, a folder with a configuration, and the environment of the program.
-struct Stand {
-    services: Services,
+pub(crate) struct Stand {
+    pub(crate) services: Services,
     _serving: Serving,
     runtime: tokio::runtime::Runtime,
-    folder: Scratch,
+    pub(crate) folder: Scratch,
     env: Vec<(String, String)>,
     handbook: String,
     backlog: String,
@@ -56,7 +56,7 @@ impl Stand {
     }
 
     /// With a configuration of documents and tasks.
-    fn configured(name: &str, extra: &str) -> Self {
+    pub(crate) fn configured(name: &str, extra: &str) -> Self {
         let stand = Self::new(name);
         let bounds = bounds_for(&small_bounds());
         let text = format!(
@@ -84,8 +84,15 @@ impl Stand {
         stand
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with(arguments, &[])
+    }
+
+    /// The environment of the program.
+    pub(crate) fn env(&self) -> Vec<(&str, &str)> {
+        let own = self.env.iter();
+        own.map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
     }
 
     fn run_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Ran {
@@ -98,7 +105,7 @@ impl Stand {
         self.folder.run(arguments, &env)
     }
 
-    fn notion(&self) -> MutexGuard<'_, NotionEmulator> {
+    pub(crate) fn notion(&self) -> MutexGuard<'_, NotionEmulator> {
         self.services
             .notion
             .lock()
@@ -106,12 +113,12 @@ impl Stand {
     }
 
     /// Pages of the handbook.
-    fn rows(&self) -> Vec<NotionId> {
+    pub(crate) fn rows(&self) -> Vec<NotionId> {
         let notion = self.notion();
         notion.rows(notion.id("handbook-pages"))
     }
 
-    fn page(&self, title: &str) -> NotionId {
+    pub(crate) fn page(&self, title: &str) -> NotionId {
         let notion = self.notion();
         let rows = notion.rows(notion.id("handbook-pages"));
         rows.into_iter()
@@ -119,13 +126,13 @@ impl Stand {
             .unwrap()
     }
 
-    fn file(&self, path: &str) -> String {
+    pub(crate) fn file(&self, path: &str) -> String {
         let github = self.services.github.lock().unwrap();
         let bytes = github.file(HANDBOOK, "main", path).unwrap().unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
-    fn push(&self, path: &str, text: &str) {
+    pub(crate) fn push(&self, path: &str, text: &str) {
         let mut github = self.services.github.lock().unwrap();
         github
             .commit(
@@ -140,7 +147,7 @@ impl Stand {
     }
 
     /// Bob rewrites a paragraph of a page.
-    fn rewrite(&self, page: NotionId, begins: &str, text: &str) {
+    pub(crate) fn rewrite(&self, page: NotionId, begins: &str, text: &str) {
         let mut notion = self.notion();
         let block = notion
             .blocks(page)

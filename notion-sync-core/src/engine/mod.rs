@@ -23,6 +23,7 @@ mod text;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -120,6 +121,9 @@ impl Default for Budget {
     }
 }
 
+/// How many hints one tick answers.
+const HINTS: usize = 500;
+
 /// Keeps any number of mappings the same.
 #[derive(Debug)]
 pub struct Engine {
@@ -130,6 +134,7 @@ pub struct Engine {
     guard: Guard,
     schedule: Schedule,
     bindings: BTreeMap<MappingId, Binding>,
+    halted: AtomicBool,
 }
 
 impl Engine {
@@ -144,6 +149,7 @@ impl Engine {
             guard: Guard::default(),
             schedule: Schedule::default(),
             bindings: BTreeMap::new(),
+            halted: AtomicBool::new(false),
         }
     }
 
@@ -193,15 +199,27 @@ impl Engine {
         self.bindings.values()
     }
 
-    /// Takes a hint. It is durable when this returns; nothing is fetched.
+    /// Makes a tick that is under way, and every later one, end as soon as it can: reads are given up,
+    /// a write that was begun is finished and its outcome stored. Nothing is lost by it: what was not
+    /// looked at is looked at by the next engine.
+    pub fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was told to end.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
+    }
+
+    /// Takes a hint. It is durable when this returns; nothing is fetched. One whose delivery was
+    /// taken before is a no-op. Receivers that have no engine use [`State::ingest`].
     ///
     /// # Errors
     ///
-    /// When the store fails: then the sender must try again.
+    /// As [`State::ingest`].
     pub async fn ingest(&self, event: ChangeEvent) -> Result<()> {
-        let mut batch = Batch::default();
-        batch.inbox(&event)?;
-        self.state().commit(batch).await
+        self.state().ingest(&[event]).await.map(|_| ())
     }
 
     /// Does what is due, and says when to come back.
@@ -212,9 +230,17 @@ impl Engine {
     /// record is in the answer, and everything else went on.
     pub async fn tick(&self, budget: Budget) -> Result<Tick> {
         let mut tick = Tick::default();
+        // Taken once: a hint that names no mapping makes each of them look, whichever comes first.
+        let hints = self.state().inbox(HINTS).await?;
         for binding in self.bindings.values() {
-            let report = self.run_mapping(binding, budget).await?;
+            if self.is_halted() {
+                return Ok(tick);
+            }
+            let report = self.run_mapping(binding, budget, &hints).await?;
             tick.add(report);
+        }
+        if hints.len() == HINTS {
+            tick.more(self.now());
         }
         Ok(tick)
     }
@@ -269,7 +295,21 @@ impl Engine {
         self.clock.now()
     }
 
-    async fn run_mapping(&self, binding: &Binding, budget: Budget) -> Result<MappingReport> {
+    /// Whether a hint makes a mapping look. One for a mapping that is not there any more is
+    /// everybody's, so that it is not kept for ever.
+    pub(crate) fn concerns(&self, hint: &ChangeEvent, mapping: &MappingId) -> bool {
+        match &hint.mapping {
+            Some(named) => named == mapping || !self.bindings.contains_key(named),
+            None => true,
+        }
+    }
+
+    async fn run_mapping(
+        &self,
+        binding: &Binding,
+        budget: Budget,
+        hints: &[Stored<ChangeEvent>],
+    ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
         let mut report = MappingReport::new(id.clone());
         self.recover(binding, &mut report).await?;
@@ -287,7 +327,8 @@ impl Engine {
                 .value
                 .swept_at
                 .is_some_and(|at| at + self.schedule.sweep <= self.now());
-        if poll_due || looks_due || !self.state().inbox().await?.is_empty() {
+        let hinted = hints.iter().any(|hint| self.concerns(&hint.value, id));
+        if poll_due || looks_due || hinted {
             match self.observe_and_plan(binding, full, &mut report).await {
                 Ok(()) => {}
                 Err(error)
@@ -295,8 +336,13 @@ impl Engine {
                 {
                     return Err(error);
                 }
+                // That it was told to end is no fault of the mapping.
+                Err(_) if self.is_halted() => {}
                 Err(error) => report.fail(&error),
             }
+        }
+        if self.is_halted() {
+            return Ok(report);
         }
         match self.execute(binding, budget.operations, &mut report).await {
             Ok(()) => {}
@@ -326,6 +372,7 @@ impl Engine {
         }
         let mut survey = self.survey(binding, &bound, full).await?;
         report.observed = survey.prepared.len();
+        report.found.clone_from(&survey.found);
         let cursors = survey.cursors.clone();
         let complete = survey.complete;
         let hints = if survey.waits.is_none() {
@@ -371,9 +418,14 @@ impl Engine {
         for hints in hints.chunks(50) {
             let mut batch = Batch::default();
             for hint in hints {
-                batch.seen(hint)?;
+                batch.seen(hint, self.now())?;
             }
-            self.state().commit(batch).await?;
+            match self.state().commit(batch).await {
+                Ok(()) => report.hints += hints.len(),
+                // Somebody else answered one of them at the same time.
+                Err(error) if error.kind() == ErrorKind::Stale => report.retry = true,
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What a tick did.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,13 @@ pub struct MappingReport {
     pub mapping: MappingId,
     /// How many records were looked at.
     pub observed: usize,
+    /// How many objects of each side a listing of what changed showed as new or moved, our own
+    /// writes included. Full listings are left out.
+    #[serde(default)]
+    pub found: BTreeMap<Side, usize>,
+    /// How many hints were answered.
+    #[serde(default)]
+    pub hints: usize,
     /// How many operations were planned.
     pub planned: usize,
     /// What was written.
@@ -88,6 +97,15 @@ impl Tick {
         self.mappings.push(report);
     }
 
+    /// Hints are left: the next tick is due unless everything waits for later anyway.
+    pub(super) fn more(&mut self, now: DateTime<Utc>) {
+        let answered = self.mappings.iter().any(|report| report.hints > 0);
+        if answered {
+            self.next_due = Some(now);
+            self.settle_due = Some(now);
+        }
+    }
+
     /// How many writes were applied.
     #[must_use]
     pub fn writes(&self) -> usize {
@@ -110,6 +128,8 @@ impl MappingReport {
         Self {
             mapping,
             observed: 0,
+            found: BTreeMap::new(),
+            hints: 0,
             planned: 0,
             applied: Vec::new(),
             incidents: Vec::new(),

@@ -9,7 +9,7 @@ use super::bind::Bound;
 use super::identity;
 use super::text;
 use super::{Binding, Engine};
-use crate::error::{Result, Retry};
+use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::id::{RecordId, RemoteRef, Side};
 use crate::mapping::View;
@@ -30,6 +30,8 @@ pub(crate) struct Survey {
     pub(crate) prepared: Vec<Prepared>,
     /// Where the listings ended.
     pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
+    /// How many objects the listings showed as new or moved, where they list what changed.
+    pub(crate) found: BTreeMap<Side, usize>,
     /// Whether both listings were complete.
     pub(crate) complete: bool,
     /// Hints that are answered by this survey.
@@ -105,7 +107,8 @@ impl Engine {
                 due.insert(owner);
             }
         }
-        let hints = self.state().inbox().await?;
+        let mut hints = self.state().inbox(super::HINTS).await?;
+        hints.retain(|hint| self.concerns(&hint.value, id));
         let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
         let hint_owners = self.state().owners(&hinted).await?;
         due.extend(hint_owners.values().cloned());
@@ -114,18 +117,30 @@ impl Engine {
         let owners = self.state().owners(&objects).await?;
         let mut records: BTreeMap<RecordId, RecordState> = BTreeMap::new();
         let mut new: Vec<(Side, RemoteRef)> = Vec::new();
+        let mut found: BTreeMap<Side, usize> = BTreeMap::new();
         for (side, object) in looking.pairs() {
-            match owners.get(&object) {
-                Some(owner) => {
-                    if let Some(state) = self.known(&mut records, owner).await?
-                        && state.record.mapping == *id
-                        && (looking.moved(side, state, now, self.bounds.settle())
-                            || looking.gone.contains_key(&object))
-                    {
-                        due.insert(owner.clone());
+            let moved = match owners.get(&object) {
+                Some(owner) => match self.known(&mut records, owner).await? {
+                    Some(state) if state.record.mapping == *id => {
+                        let gone = looking.gone.contains_key(&object);
+                        if gone || looking.moved(side, state, now, self.bounds.settle()) {
+                            due.insert(owner.clone());
+                        }
+                        gone || looking.revised(side, state)
                     }
+                    _ => false,
+                },
+                None => {
+                    new.push((side, object));
+                    true
                 }
-                None => new.push((side, object)),
+            };
+            let all = match side {
+                Side::Notion => full_notion,
+                Side::Github => full_github,
+            };
+            if moved && !all {
+                *found.entry(side).or_default() += 1;
             }
         }
         if full_notion || full_github {
@@ -156,10 +171,13 @@ impl Engine {
         let mut answered = Vec::with_capacity(hints.len());
         for hint in hints {
             let elsewhere = match hint_owners.get(&hint.value.object) {
-                Some(owner) => self.known(&mut records, owner).await?.is_some_and(|state| {
-                    state.record.mapping != *id && self.bindings.contains_key(&state.record.mapping)
-                }),
-                None => false,
+                Some(owner) if hint.value.mapping.is_none() => {
+                    self.known(&mut records, owner).await?.is_some_and(|state| {
+                        state.record.mapping != *id
+                            && self.bindings.contains_key(&state.record.mapping)
+                    })
+                }
+                _ => false,
             };
             if !elsewhere {
                 answered.push(hint);
@@ -170,6 +188,9 @@ impl Engine {
             .map(|state| {
                 let proposal = proposals.get(&state.record.id).copied();
                 async move {
+                    if self.is_halted() {
+                        return (state, Err(halted()));
+                    }
                     let read = self
                         .prepare(binding, bound, looking, state.clone(), proposal)
                         .await;
@@ -179,6 +200,9 @@ impl Engine {
             .buffered(READERS)
             .collect()
             .await;
+        if self.is_halted() {
+            return Err(halted());
+        }
         // What a remote does not answer now is looked at later; the rest goes on. Otherwise a run
         // that needs more requests than a remote allows at once would never get anywhere.
         let mut prepared: Vec<Prepared> = Vec::new();
@@ -197,7 +221,11 @@ impl Engine {
         }
         let mut unread = false;
         let mut fresh = Vec::new();
-        for (side, read) in self.read_new(binding, bound, looking, &new).await {
+        let read = self.read_new(binding, bound, looking, &new).await;
+        if self.is_halted() {
+            return Err(halted());
+        }
+        for (side, read) in read {
             match read {
                 Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
                 Ok(_) => {}
@@ -235,6 +263,7 @@ impl Engine {
         };
         Ok(Survey {
             prepared,
+            found,
             // New objects are known only from the listing: it must show them again.
             complete: notion.complete && github.complete && !unread,
             cursors: (Some(notion.cursor), Some(github.cursor)),
@@ -411,6 +440,7 @@ impl Engine {
             .map(|(side, object)| async move {
                 let snapshot = match looking.ready(side, &object) {
                     Some(snapshot) => Ok(snapshot.clone()),
+                    None if self.is_halted() => Err(halted()),
                     None => binding.remote(side).read(&object, true).await,
                 };
                 let view = snapshot.map(|snapshot| {
@@ -430,6 +460,10 @@ impl Engine {
             .collect()
             .await
     }
+}
+
+fn halted() -> Error {
+    Error::new(ErrorKind::Unavailable, "look at both sides").message("told to end")
 }
 
 /// Keeps the proof that an object on GitHub is gone. It stands in one listing alone; whoever reads
@@ -532,6 +566,16 @@ impl Looking {
         self.items
             .get(&(side, object.clone()))
             .filter(|snapshot| snapshot.content != Content::NotRead)
+    }
+
+    /// Whether a listing shows another revision of an object than was last seen.
+    fn revised(&self, side: Side, state: &RecordState) -> bool {
+        let listed =
+            (state.record.object(side)).and_then(|object| self.items.get(&(side, object.clone())));
+        match (listed, state.record.seen(side)) {
+            (Some(item), Some(seen)) => seen.revision.token != item.revision.token,
+            _ => false,
+        }
     }
 
     /// Whether an object may have changed since it was last seen.

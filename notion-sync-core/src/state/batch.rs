@@ -1,5 +1,8 @@
 //! Changes that are committed together.
 
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
 use super::value::{self, Stored, put};
 use super::{MappingState, RecordState, base_key, claim_key, claims, index, stamp};
 use crate::audit::AuditRow;
@@ -254,7 +257,8 @@ impl Batch {
         Ok(self)
     }
 
-    /// Adds a hint. The same delivery twice is kept once.
+    /// Adds a hint. The commit ends as [`Stale`](crate::ErrorKind::Stale) when its delivery is known;
+    /// [`State::ingest`](super::State::ingest) takes care of that.
     ///
     /// # Errors
     ///
@@ -269,7 +273,7 @@ impl Batch {
             &mut self.changes,
             Table::Inbox,
             &event.id,
-            Expect::Any,
+            Expect::Absent,
             indexes,
             event,
             0,
@@ -277,23 +281,59 @@ impl Batch {
         Ok(self)
     }
 
-    /// Removes a hint that was looked at. Its id stays known, so that a repeat is dropped.
+    /// Removes a hint that was looked at `at`. Its id stays known, so that a repeat is dropped; what
+    /// it said is not kept.
     ///
     /// # Errors
     ///
     /// When a value cannot be written.
-    pub fn seen(&mut self, event: &Stored<ChangeEvent>) -> Result<&mut Self> {
-        let expect = Expect::Version(event.version);
+    pub fn seen(&mut self, event: &Stored<ChangeEvent>, at: DateTime<Utc>) -> Result<&mut Self> {
+        let mut rest = event.value.clone();
+        rest.changed.clear();
+        rest.actors.clear();
         put(
             &mut self.changes,
             Table::Inbox,
-            &event.value.id,
-            expect,
-            Vec::new(),
-            &event.value,
+            &rest.id,
+            Expect::Version(event.version),
+            vec![IndexEntry {
+                name: index::INBOX,
+                key: "seen".to_owned(),
+                sort: stamp(at),
+            }],
+            &rest,
             event.chunks,
         )?;
         Ok(self)
+    }
+
+    /// Saves a setting of the installation. `stored` is what was loaded, if anything was.
+    ///
+    /// # Errors
+    ///
+    /// When the value cannot be written.
+    pub fn setting<T: Serialize>(
+        &mut self,
+        name: &str,
+        value: &T,
+        stored: Option<&Stored<T>>,
+    ) -> Result<&mut Self> {
+        put(
+            &mut self.changes,
+            Table::Setting,
+            name,
+            stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)),
+            Vec::new(),
+            value,
+            stored.map_or(0, |stored| stored.chunks),
+        )?;
+        Ok(self)
+    }
+
+    /// Removes a setting of the installation.
+    pub fn forget_setting<T>(&mut self, name: &str, stored: &Stored<T>) -> &mut Self {
+        value::delete(&mut self.changes, Table::Setting, name, stored.chunks);
+        self
     }
 }
 

@@ -4,6 +4,7 @@
 //! written in the same transaction.
 
 mod batch;
+mod inbox;
 mod value;
 
 use std::collections::BTreeMap;
@@ -12,12 +13,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use batch::{Batch, SaveBody};
+pub use inbox::{MAX_EVENT, Waiting};
 pub use value::{Stored, load, load_many};
 
 use crate::audit::{AuditEvent, AuditRow};
 use crate::document::merge::BodyBase;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::ChangeEvent;
 use crate::hash::ContentHash;
 use crate::id::{MappingId, OpId, RecordId, RemoteRef};
 use crate::operation::Operation;
@@ -343,22 +344,6 @@ impl<'a> State<'a> {
                 _ => return Ok(false),
             }
         }
-    }
-
-    /// Hints that were not looked at yet, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails.
-    pub async fn inbox(&self) -> Result<Vec<Stored<ChangeEvent>>> {
-        let hits = self.all_hits(Table::Inbox, index::INBOX, "new").await?;
-        let mut out = Vec::new();
-        for hit in hits {
-            if let Some(event) = load::<ChangeEvent>(self.store, Table::Inbox, &hit.key).await? {
-                out.push(event);
-            }
-        }
-        Ok(out)
     }
 
     /// Carries out a batch.

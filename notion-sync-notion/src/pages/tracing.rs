@@ -251,7 +251,7 @@ impl NotionPages {
         }
         let has_mark = self.has_last_op(&schema);
         let complete = fields_hold && body_holds;
-        if complete && !(has_mark && !update.bookkeeping.is_empty()) {
+        if complete && (!has_mark || update.bookkeeping.is_empty()) {
             return Ok(Trace::Applied(ack(snapshot)));
         }
         if complete || !(fields_wait && body_waits) {

@@ -12,4 +12,5 @@ mod reading;
 mod scripted;
 mod stage;
 mod transport;
+mod webhook;
 mod writing;

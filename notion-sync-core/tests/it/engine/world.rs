@@ -171,6 +171,10 @@ impl World {
         .unwrap()
     }
 
+    pub(crate) fn engine_time(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     pub(crate) fn pass(&self, minutes: i64) {
         self.clock.advance(Duration::minutes(minutes));
     }

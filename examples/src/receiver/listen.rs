@@ -1,0 +1,196 @@
+//! The socket: a bounded number of connections, none of which may idle for long.
+//!
+//! It has a thread of its own. The engine may compute for a while between two points at which it
+//! waits, and on a machine with one core nothing else of the same runtime is served meanwhile.
+
+use std::future::{Future, IntoFuture as _};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::Listener;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+/// Most connections at the same time; more wait to be accepted.
+const CONNECTIONS: usize = 1_024;
+/// How long a connection may neither send nor take anything.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long requests under way may take when the process ends.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A router that listens. Stops at once when it is dropped; [`stop`](Self::stop) answers first what
+/// arrived.
+#[derive(Debug)]
+pub struct Listening {
+    address: SocketAddr,
+    state: watch::Sender<State>,
+    ended: watch::Receiver<bool>,
+}
+
+/// What the thread shall do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Serve,
+    /// Answer what arrived, and end.
+    Farewell,
+    /// End.
+    Stop,
+}
+
+impl Listening {
+    /// Listens on an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be bound.
+    pub fn start(router: Router, address: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (state, told) = watch::channel(State::Serve);
+        let (tell, ended) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        std::thread::Builder::new()
+            .name("receiver".to_owned())
+            .spawn(move || {
+                if let Err(error) = runtime.block_on(serve(listener, router, told)) {
+                    tracing::error!(%error, "stopped listening");
+                }
+                let _ = tell.send(true);
+            })?;
+        Ok(Self {
+            address,
+            state,
+            ended,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nothing more, and waits until what arrived is answered, ten seconds at most.
+    pub async fn stop(mut self) {
+        let _ = self.state.send(State::Farewell);
+        let _ = timeout(FAREWELL, self.ended.wait_for(|ended| *ended)).await;
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.state.send(State::Stop);
+    }
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    router: Router,
+    told: watch::Receiver<State>,
+) -> io::Result<()> {
+    let bounded = Bounded {
+        inner: TcpListener::from_std(listener)?,
+        room: Arc::new(Semaphore::new(CONNECTIONS)),
+    };
+    let (mut gently, mut at_once) = (told.clone(), told);
+    let farewell = async move {
+        // A sender that is gone means the same as one that says so.
+        let _ = gently.wait_for(|state| *state != State::Serve).await;
+    };
+    let serve = axum::serve(bounded, router).with_graceful_shutdown(farewell);
+    tokio::select! {
+        ended = serve.into_future() => ended,
+        _ = at_once.wait_for(|state| *state == State::Stop) => Ok(()),
+    }
+}
+
+struct Bounded {
+    inner: TcpListener,
+    room: Arc<Semaphore>,
+}
+
+impl Listener for Bounded {
+    type Io = Guarded;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        // The semaphore is never closed; if it were, connections would not be counted.
+        let room = Arc::clone(&self.room).acquire_owned().await.ok();
+        let (inner, address) = Listener::accept(&mut self.inner).await;
+        // Answers are small; waiting for more would only add delay.
+        let _ = inner.set_nodelay(true);
+        let guarded = Guarded {
+            inner,
+            idle: Box::pin(sleep(IDLE)),
+            _room: room,
+        };
+        (guarded, address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.inner.local_addr()
+    }
+}
+
+/// A connection that ends when nothing moves.
+struct Guarded {
+    inner: TcpStream,
+    idle: Pin<Box<Sleep>>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Guarded {
+    /// Counts idle time from now where something moved, and ends the connection where nothing does.
+    fn watched<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        moved: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if moved.is_ready() {
+            self.idle.as_mut().reset(Instant::now() + IDLE);
+            return moved;
+        }
+        ready!(self.idle.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Guarded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let moved = Pin::new(&mut self.inner).poll_read(context, buffer);
+        self.watched(context, moved)
+    }
+}
+
+impl AsyncWrite for Guarded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let moved = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.watched(context, moved)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
