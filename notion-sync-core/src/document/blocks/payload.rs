@@ -257,7 +257,7 @@ fn runs(items: Option<Vec<&RawValue>>) -> Option<RichText> {
 
 impl Payload<'_> {
     fn into_kind(self, name: &str, id: Option<&str>) -> Option<BlockKind> {
-        let color = Color(self.color.unwrap_or_else(|| "default".to_owned()));
+        let color = Color(self.color.unwrap_or_default());
         Some(match name {
             "paragraph" => BlockKind::Paragraph {
                 text: runs(self.rich_text)?,

@@ -18,7 +18,7 @@ pub(crate) const KINDS: [&str; 6] = [
 
 /// Reads such a line. What is visible counts where people can edit it: target and caption.
 pub(crate) fn read(marker: &Marker, line: &Finished) -> Option<BlockKind> {
-    let text = line.text.canonical();
+    let text = line.text().canonical();
     let visible = match &line.first_image {
         Some((url, alt)) => Some((url.clone(), alt.canonical())),
         None => target(&text),

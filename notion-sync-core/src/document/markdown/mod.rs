@@ -81,6 +81,9 @@ impl LineEnding {
     /// The line end that most lines of a text have; `\n` where there is none.
     #[must_use]
     pub fn of(source: &str) -> Self {
+        if !source.contains('\r') {
+            return Self::Lf;
+        }
         let crlf = source.matches("\r\n").count();
         if crlf * 2 > source.matches('\n').count() {
             Self::Crlf
@@ -175,6 +178,17 @@ pub(crate) struct Source {
 }
 
 pub(crate) fn read_source(source: &str, limits: &Limits) -> Result<Source, MarkdownError> {
+    let (front_matter, body) = split(source, limits)?;
+    let nodes = reader::read(source, body, limits)?;
+    Ok(Source {
+        front_matter,
+        nodes,
+        body,
+    })
+}
+
+/// Takes the front matter off, and says where the body starts.
+fn split(source: &str, limits: &Limits) -> Result<(Option<FrontMatter>, usize), MarkdownError> {
     if source.len() > limits.bytes {
         return Err(MarkdownError::TooLarge {
             limit: limits.bytes,
@@ -186,12 +200,7 @@ pub(crate) fn read_source(source: &str, limits: &Limits) -> Result<Source, Markd
         || if source.starts_with('\u{feff}') { 3 } else { 0 },
         |front_matter| front_matter.span().end,
     );
-    let nodes = reader::read(source, body, limits)?;
-    Ok(Source {
-        front_matter,
-        nodes,
-        body,
-    })
+    Ok((front_matter, body))
 }
 
 /// Reads a Markdown file. Front matter is split off first; every block gets its span in `source`.
@@ -215,10 +224,10 @@ pub(crate) fn read_source(source: &str, limits: &Limits) -> Result<Source, Markd
 /// # Ok::<(), markdown::MarkdownError>(())
 /// ```
 pub fn parse(source: &str, limits: &Limits) -> Result<Parsed, MarkdownError> {
-    let read = read_source(source, limits)?;
+    let (front_matter, body) = split(source, limits)?;
     Ok(Parsed {
-        front_matter: read.front_matter,
-        document: node::document(&read.nodes),
+        front_matter,
+        document: node::into_document(reader::read_blocks(source, body, limits)?),
         line_ending: LineEnding::of(source),
     })
 }

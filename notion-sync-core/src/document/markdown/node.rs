@@ -105,6 +105,16 @@ impl Node {
         1 + self.children.iter().map(Self::count).sum::<usize>()
     }
 
+    /// The block of a node that is not needed any more.
+    fn into_block(self) -> Block {
+        Block {
+            id: None,
+            span: Some(self.span),
+            kind: self.kind,
+            children: self.children.into_iter().map(Self::into_block).collect(),
+        }
+    }
+
     /// The block. Depth was limited when the node was made.
     pub(crate) fn to_block(&self) -> Block {
         Block {
@@ -123,19 +133,44 @@ pub(crate) fn document(nodes: &[Node]) -> Document {
     }
 }
 
+/// The document of nodes that are not needed any more.
+pub(crate) fn into_document(nodes: Vec<Node>) -> Document {
+    Document {
+        blocks: nodes.into_iter().map(Node::into_block).collect(),
+    }
+}
+
 /// Joins pieces to rich text.
 pub(crate) fn rich_text(pieces: &[Piece]) -> RichText {
-    let mut out: Vec<Inline> = Vec::new();
+    let mut out: Vec<Inline> = Vec::with_capacity(pieces.len().min(8));
     for piece in pieces {
-        if let (Some(last), InlineKind::Text(text)) = (out.last_mut(), &piece.inline.kind)
-            && last.annotations == piece.inline.annotations
-            && last.link == piece.inline.link
-            && let InlineKind::Text(before) = &mut last.kind
-        {
-            before.push_str(text);
-            continue;
+        if !join(&mut out, &piece.inline) {
+            out.push(piece.inline.clone());
         }
-        out.push(piece.inline.clone());
     }
     RichText(out)
+}
+
+/// The same of pieces that are not needed any more.
+pub(crate) fn joined(pieces: Vec<Piece>) -> RichText {
+    let mut out: Vec<Inline> = Vec::with_capacity(pieces.len().min(8));
+    for piece in pieces {
+        if !join(&mut out, &piece.inline) {
+            out.push(piece.inline);
+        }
+    }
+    RichText(out)
+}
+
+/// Appends text to the last run where it looks the same.
+fn join(out: &mut [Inline], inline: &Inline) -> bool {
+    if let (Some(last), InlineKind::Text(text)) = (out.last_mut(), &inline.kind)
+        && last.annotations == inline.annotations
+        && last.link == inline.link
+        && let InlineKind::Text(before) = &mut last.kind
+    {
+        before.push_str(text);
+        return true;
+    }
+    false
 }

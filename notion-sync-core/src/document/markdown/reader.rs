@@ -16,8 +16,27 @@ use super::node::{Form, Node};
 use super::{Limits, MarkdownError};
 use crate::document::{Alignment, BlockKind, RichText, Span};
 
-/// Reads the part of the source from `body` on.
+/// Reads the part of the source from `body` on, with how everything stands in it.
 pub(crate) fn read(source: &str, body: usize, limits: &Limits) -> Result<Vec<Node>, MarkdownError> {
+    read_nodes(source, body, limits, true)
+}
+
+/// The same where only the blocks and their spans are wanted: how they are indented, what their
+/// lines start with and where each piece of their text stands is left out.
+pub(crate) fn read_blocks(
+    source: &str,
+    body: usize,
+    limits: &Limits,
+) -> Result<Vec<Node>, MarkdownError> {
+    read_nodes(source, body, limits, false)
+}
+
+fn read_nodes(
+    source: &str,
+    body: usize,
+    limits: &Limits,
+    placed: bool,
+) -> Result<Vec<Node>, MarkdownError> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -31,6 +50,7 @@ pub(crate) fn read(source: &str, body: usize, limits: &Limits) -> Result<Vec<Nod
         containers: Vec::new(),
         frames: vec![Frame::new(Kind::Root, body..source.len())],
         skipping: 0,
+        placed,
     };
     reader.frames[0].gap_start = body;
     for (event, range) in Parser::new_ext(&source[body..], options).into_offset_iter() {
@@ -108,6 +128,8 @@ struct Reader<'a> {
     frames: Vec<Frame>,
     /// Open tags inside something that is kept as source.
     skipping: usize,
+    /// Whether nodes say how they stand in the source.
+    placed: bool,
 }
 
 impl Reader<'_> {
@@ -272,7 +294,9 @@ impl Reader<'_> {
         } else {
             position.at.min(frame.range.end)
         };
-        frame.inner = "> ".to_owned();
+        if self.placed {
+            frame.inner = "> ".to_owned();
+        }
         self.containers.push(Container::Quote);
     }
 
@@ -284,7 +308,7 @@ impl Reader<'_> {
             end += 1;
         }
         let end = (end + 1).min(self.source.len());
-        let marker = self.source.get(start..end).unwrap_or("-").to_owned();
+        let marker = self.source.get(start..end).unwrap_or("-");
         let marker_column = self.column(start) + marker.len();
         let mut position = Position {
             at: end,
@@ -313,9 +337,15 @@ impl Reader<'_> {
         };
         frame.first_line = (lines::line_start(self.source, start), marker_column + gap);
         frame.gap_start = end.min(frame.range.end);
-        frame.inner = " ".repeat(width);
+        if self.placed {
+            frame.inner = " ".repeat(width);
+        }
         frame.kind = Kind::Item {
-            marker,
+            marker: if self.placed {
+                marker.to_owned()
+            } else {
+                String::new()
+            },
             gap,
             ordered,
             start: number,
@@ -331,7 +361,9 @@ impl Reader<'_> {
                 found: self.blocks,
             });
         }
-        node.indent = self.indent(node.span.start);
+        if self.placed {
+            node.indent = self.indent(node.span.start);
+        }
         self.check_height(&node)?;
         if let Some(top) = self.frames.last_mut() {
             top.nodes.push(node);
@@ -436,13 +468,13 @@ impl Reader<'_> {
                 self.add(node)
             }
             Kind::Cell => {
-                let finished = frame.inline.unwrap_or_default().finish(self.source);
+                let mut finished = frame.inline.unwrap_or_default().finish(self.source);
                 let span = Span {
                     start: frame.range.start,
                     end: frame.range.end,
                 };
                 if let Some(row) = self.frames.last_mut() {
-                    row.cells.push((finished.text, span));
+                    row.cells.push((finished.take_text(false), span));
                 }
                 Ok(())
             }

@@ -68,10 +68,10 @@ impl<'a> Settled<'a> {
         let wanted = self.document.canonical();
         for round in 0..ROUNDS {
             let text = self.text();
-            let Ok(nodes) = reader::read(&text, 0, &limits) else {
+            let Ok(nodes) = reader::read_blocks(&text, 0, &limits) else {
                 return;
             };
-            let found = node::document(&nodes).canonical();
+            let found = node::into_document(nodes).canonical();
             let mut raised = Vec::new();
             self.compare(
                 &wanted.blocks,

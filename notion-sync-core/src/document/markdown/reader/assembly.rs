@@ -29,6 +29,7 @@ impl Reader<'_> {
         }
         let mut color = Color::default();
         let mut form = Form::Plain;
+        let mut keep = self.placed;
         if let Some(marker) = trailing_marker(&finished.own) {
             match marker.kind.as_str() {
                 "style" => {
@@ -48,6 +49,8 @@ impl Reader<'_> {
                     {
                         take_marker(&mut finished);
                         frame.callout = Some(marker);
+                        // The emoji in front is taken off its pieces.
+                        keep = true;
                     }
                 }
                 _ => {
@@ -62,7 +65,7 @@ impl Reader<'_> {
         }
         let mut node = Node::leaf(
             BlockKind::Paragraph {
-                text: finished.text,
+                text: finished.take_text(keep),
                 color,
             },
             span,
@@ -90,7 +93,7 @@ impl Reader<'_> {
         let mut node = Node::leaf(
             BlockKind::Heading {
                 level,
-                text: finished.text,
+                text: finished.take_text(self.placed),
                 toggle,
                 color,
             },
@@ -393,7 +396,6 @@ fn take_marker(finished: &mut Finished) {
         }),
         _ => None,
     };
-    finished.text = rich_text(&own.pieces);
 }
 
 fn strip_emoji(source: &str, own: &mut Own, emoji: &str) {
