@@ -4,6 +4,8 @@
 //! formatting are joined; text is NFC with `\n` line ends. Changing any of this changes
 //! [`CANON`], which forces a new base instead of a storm of differences.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::model::{Block, BlockKind, Color, Document, Inline, InlineKind, RichText};
@@ -68,7 +70,7 @@ impl Block {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.children.is_empty()
-            && matches!(&self.kind, BlockKind::Paragraph { text, .. } if text.canonical().is_empty())
+            && matches!(&self.kind, BlockKind::Paragraph { text, .. } if text.is_blank())
     }
 }
 
@@ -77,8 +79,13 @@ impl BlockKind {
     #[must_use]
     pub fn canonical(&self) -> Self {
         let mut kind = self.clone();
+        let settle = |text: &mut RichText| {
+            if let Cow::Owned(canonical) = text.as_canonical() {
+                *text = canonical;
+            }
+        };
         if let Some(text) = kind.text_mut() {
-            *text = text.canonical();
+            settle(text);
         }
         match &mut kind {
             Self::NumberedItem { start, .. } => *start = None,
@@ -88,19 +95,17 @@ impl BlockKind {
                 caption,
                 ..
             } => {
-                *code = canonical_text(code);
+                if !is_canonical_text(code) {
+                    *code = canonical_text(code);
+                }
                 *info = None;
-                *caption = caption.canonical();
+                settle(caption);
             }
             Self::Table { alignment, .. } => alignment.clear(),
-            Self::TableRow { cells } => {
-                for cell in cells {
-                    *cell = cell.canonical();
-                }
-            }
+            Self::TableRow { cells } => cells.iter_mut().for_each(settle),
             Self::Media { caption, .. }
             | Self::Bookmark { caption, .. }
-            | Self::Embed { caption, .. } => *caption = caption.canonical(),
+            | Self::Embed { caption, .. } => settle(caption),
             Self::ChildPage { title, .. } | Self::ChildDatabase { title, .. } => title.clear(),
             Self::Heading { level, .. } => *level = (*level).clamp(1, 6),
             _ => {}
@@ -113,6 +118,9 @@ impl RichText {
     /// A copy in canonical form: equal neighbours joined, no empty runs, outer white space gone.
     #[must_use]
     pub fn canonical(&self) -> Self {
+        if self.is_canonical() {
+            return self.clone();
+        }
         let mut out: Vec<Inline> = Vec::with_capacity(self.0.len());
         for inline in &self.0 {
             let mut inline = inline.clone();
@@ -150,6 +158,58 @@ impl RichText {
         }
         trim(&mut out);
         Self(out)
+    }
+}
+
+impl RichText {
+    /// Whether the canonical form is empty.
+    fn is_blank(&self) -> bool {
+        let white = |inline: &Inline| match &inline.kind {
+            InlineKind::Text(text) => {
+                text.is_empty() || (!inline.annotations.code && text.trim().is_empty())
+            }
+            _ => false,
+        };
+        self.0.iter().all(white)
+    }
+
+    /// The canonical form, itself where it has that form already.
+    pub(crate) fn as_canonical(&self) -> Cow<'_, Self> {
+        if self.is_canonical() {
+            Cow::Borrowed(self)
+        } else {
+            Cow::Owned(self.canonical())
+        }
+    }
+
+    /// Whether this is known to be in canonical form. Nearly all text that was read is, and then
+    /// nothing has to be copied.
+    fn is_canonical(&self) -> bool {
+        let Some(last) = self.0.len().checked_sub(1) else {
+            return true;
+        };
+        self.0.iter().enumerate().all(|(at, inline)| {
+            let fits = match &inline.kind {
+                InlineKind::Text(text) => {
+                    let white = |c: Option<char>| c.is_none_or(char::is_whitespace);
+                    let outer = !inline.annotations.code
+                        && ((at == 0 && white(text.chars().next()))
+                            || (at == last && white(text.chars().next_back())));
+                    !text.is_empty() && !outer && is_canonical_text(text)
+                }
+                _ => true,
+            };
+            let joins = at.checked_sub(1).is_some_and(|before| {
+                let before = &self.0[before];
+                matches!(
+                    (&before.kind, &inline.kind),
+                    (InlineKind::Text(_), InlineKind::Text(_))
+                        | (InlineKind::Verbatim(_), InlineKind::Verbatim(_))
+                ) && before.annotations == inline.annotations
+                    && before.link == inline.link
+            });
+            fits && !joins
+        })
     }
 }
 
@@ -195,13 +255,18 @@ fn trim(runs: &mut Vec<Inline>) {
     }
 }
 
+/// Whether text is NFC with `\n` line ends.
+fn is_canonical_text(text: &str) -> bool {
+    // Most text is ASCII, for which the tables of Unicode need not be asked.
+    !text.contains('\r') && (text.is_ascii() || unicode_normalization::is_nfc(text))
+}
+
 /// NFC with `\n` line ends.
 pub(crate) fn canonical_text(text: &str) -> String {
-    let unix = if text.contains('\r') {
-        text.replace("\r\n", "\n").replace('\r', "\n")
-    } else {
-        text.to_owned()
-    };
+    if is_canonical_text(text) {
+        return text.to_owned();
+    }
+    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
     if unicode_normalization::is_nfc(&unix) {
         unix
     } else {

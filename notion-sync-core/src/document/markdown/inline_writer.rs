@@ -52,7 +52,7 @@ const AHEAD: usize = 64;
 
 /// Writes rich text.
 pub(crate) fn write(text: &RichText, place: Place, care: Care) -> String {
-    let mut out = write_runs(&text.canonical().0, place, care, (true, true), false);
+    let mut out = write_runs(&text.as_canonical().0, place, care, (true, true), false);
     if place == Place::Line && out.ends_with('#') {
         out.pop();
         out.push_str("\\#");
@@ -92,7 +92,15 @@ fn write_runs(
         ends,
     };
     for (at, run) in runs.iter().enumerate() {
-        writer.run(runs, at, run);
+        match &run.kind {
+            // Most runs: no format to open or to close.
+            InlineKind::Text(text)
+                if writer.open.is_empty() && run.link.is_none() && run.annotations.is_plain() =>
+            {
+                writer.text(text, writer.ends && at + 1 == runs.len());
+            }
+            _ => writer.run(runs, at, run),
+        }
     }
     while let Some((_, end)) = writer.open.pop() {
         writer.out.push_str(&end);
@@ -352,22 +360,48 @@ impl InlineWriter {
     }
 
     fn text(&mut self, text: &str, last: bool) {
-        let chars: Vec<char> = text.chars().collect();
-        for (at, &c) in chars.iter().enumerate() {
-            let before = at.checked_sub(1).map(|at| chars[at]);
-            let next = chars.get(at + 1).copied();
-            self.char(c, before, next, &chars[at..], last);
+        self.out.reserve(text.len());
+        let bytes = text.as_bytes();
+        // What stands before `done` is written; what follows up to `at` needs no second look.
+        let (mut done, mut at) = (0, 0);
+        while let Some(&byte) = bytes.get(at) {
+            if self.care < Care::Explicit && !self.matters(bytes, at, byte) {
+                at += 1;
+                continue;
+            }
+            self.out.push_str(&text[done..at]);
+            let mut rest = text[at..].chars();
+            let Some(c) = rest.next() else { break };
+            let before = text[..at].chars().next_back();
+            self.char(c, before, rest.clone().next(), &text[at..], last);
+            at += c.len_utf8();
+            done = at;
+        }
+        self.out.push_str(&text[done..]);
+    }
+
+    /// Whether a byte of text may need more than to be copied. The cheap part of what
+    /// [`InlineWriter::char`] looks at: it may say yes too often, never no.
+    fn matters(&self, bytes: &[u8], at: usize, byte: u8) -> bool {
+        let before = at.checked_sub(1).map(|at| bytes[at]);
+        let edge = matches!(before, None | Some(b'\n'));
+        let next = bytes.get(at + 1);
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | 0x80.. => false,
+            b' ' | b'\t' => edge || matches!(next, None | Some(b'\n')),
+            b'\n' | b'\\' | b'`' | b'*' | b'~' | b'[' | b'_' | b'<' | b'&' | b'@' => true,
+            b']' => self.brackets,
+            b'$' => self.dollars,
+            b'|' => edge || self.place == Place::Cell,
+            b'#' | b'>' | b'-' | b'+' | b'=' => edge,
+            b':' => edge || next == Some(&b'/'),
+            b'.' => edge || matches!(before, Some(b'0'..=b'9' | b'w' | b'W')),
+            b')' => edge || matches!(before, Some(b'0'..=b'9')),
+            _ => false,
         }
     }
 
-    fn char(
-        &mut self,
-        c: char,
-        before: Option<char>,
-        next: Option<char>,
-        rest: &[char],
-        last: bool,
-    ) {
+    fn char(&mut self, c: char, before: Option<char>, next: Option<char>, rest: &str, last: bool) {
         let line_start = (self.starts && self.out.is_empty()) || self.out.ends_with('\n');
         match c {
             '\n' => {
@@ -404,7 +438,7 @@ impl InlineWriter {
         c: char,
         before: Option<char>,
         next: Option<char>,
-        rest: &[char],
+        rest: &str,
         line_start: bool,
     ) -> bool {
         if !c.is_ascii_punctuation() {
@@ -423,7 +457,10 @@ impl InlineWriter {
             '&' => next.is_none_or(|c| c.is_ascii_alphanumeric() || c == '#'),
             '|' => self.place == Place::Cell || line_start,
             '#' | '>' | '-' | '+' | '=' => line_start,
-            ':' => line_start || (word(before) && next == Some('/') && rest.get(2) == Some(&'/')),
+            ':' => {
+                line_start
+                    || (word(before) && next == Some('/') && rest.as_bytes().get(2) == Some(&b'/'))
+            }
             '@' => word(next) || next.is_none(),
             '.' | ')' => self.after_number() || (c == '.' && self.after_www()),
             _ => false,

@@ -65,13 +65,19 @@ impl<'a> Settled<'a> {
             blocks: usize::MAX,
             depth: 512,
         };
-        let wanted = self.document.canonical();
+        let mut canonical = None;
         for round in 0..ROUNDS {
             let text = self.text();
             let Ok(nodes) = reader::read_blocks(&text, 0, &limits) else {
                 return;
             };
-            let found = node::into_document(nodes).canonical();
+            let found = node::into_document(nodes);
+            // Nearly always everything came back as it is, and no canonical form has to be made.
+            if says_the_same(&self.document.blocks, &found.blocks) {
+                return;
+            }
+            let found = found.canonical();
+            let wanted = canonical.get_or_insert_with(|| self.document.canonical());
             let mut raised = Vec::new();
             self.compare(
                 &wanted.blocks,
@@ -176,6 +182,19 @@ impl<'a> Settled<'a> {
             raised.push(number);
         }
     }
+}
+
+/// Whether the canonical forms of two lists of blocks are equal.
+fn says_the_same(wanted: &[Block], found: &[Block]) -> bool {
+    let (wanted, found) = (
+        without_trailing_blanks(wanted),
+        without_trailing_blanks(found),
+    );
+    wanted.len() == found.len()
+        && wanted.iter().zip(found).all(|(want, have)| {
+            (want.kind == have.kind || want.kind.canonical() == have.kind.canonical())
+                && says_the_same(&want.children, &have.children)
+        })
 }
 
 fn measure(block: &Block, sizes: &mut Vec<usize>) -> usize {
