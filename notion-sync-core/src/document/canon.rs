@@ -257,8 +257,30 @@ fn trim(runs: &mut Vec<Inline>) {
 
 /// Whether text is NFC with `\n` line ends.
 fn is_canonical_text(text: &str) -> bool {
-    // Most text is ASCII, for which the tables of Unicode need not be asked.
-    !text.contains('\r') && (text.is_ascii() || unicode_normalization::is_nfc(text))
+    !text.contains('\r') && is_nfc(text)
+}
+
+/// Whether text is NFC, without asking the tables of Unicode where the first bytes of its
+/// characters say so: Latin letters and Cyrillic below U+0480, CJK ideographs, typographic signs.
+fn is_nfc(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += match byte {
+            0..=0x7f => 1,
+            0xc2..=0xcb | 0xd0 | 0xd1 => 2,
+            0xe4..=0xe9 => 3,
+            0xe2 if bytes.get(at + 1) == Some(&0x80)
+                && bytes
+                    .get(at + 2)
+                    .is_some_and(|last| matches!(last, 0x90..=0xa7)) =>
+            {
+                3
+            }
+            _ => return unicode_normalization::is_nfc(text),
+        };
+    }
+    true
 }
 
 /// NFC with `\n` line ends.
@@ -267,9 +289,39 @@ pub(crate) fn canonical_text(text: &str) -> String {
         return text.to_owned();
     }
     let unix = text.replace("\r\n", "\n").replace('\r', "\n");
-    if unicode_normalization::is_nfc(&unix) {
+    if is_nfc(&unix) {
         unix
     } else {
         unix.nfc().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_nfc;
+
+    /// What is told by its first bytes must be true beside every other character: a character that
+    /// could join its neighbour is none of those.
+    #[test]
+    fn first_bytes_tell_only_what_the_tables_say() {
+        let marks = [
+            '\u{300}', '\u{301}', '\u{327}', '\u{3099}', '\u{1161}', 'a', '가',
+        ];
+        for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let alone = c.to_string();
+            assert_eq!(
+                is_nfc(&alone),
+                unicode_normalization::is_nfc(&alone),
+                "{c:?}"
+            );
+            if u32::from(c) < 0x1_0000 {
+                for mark in marks {
+                    for text in [format!("{c}{mark}"), format!("{mark}{c}")] {
+                        let wanted = unicode_normalization::is_nfc(&text);
+                        assert_eq!(is_nfc(&text), wanted, "{text:?}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Rich text to inline Markdown.
 
+use std::borrow::Cow;
+
 use super::{html, marker};
 use crate::document::{Annotations, Inline, InlineKind, Mention, RichText};
 
@@ -110,7 +112,7 @@ fn write_runs(
 
 struct InlineWriter {
     out: String,
-    open: Vec<(Format, String)>,
+    open: Vec<(Format, Cow<'static, str>)>,
     place: Place,
     care: Care,
     dollars: bool,
@@ -274,19 +276,19 @@ impl InlineWriter {
             && !is_white(last)
             && (!is_sign(first) || is_white(before) || is_sign(before))
             && (!is_sign(last) || is_white(after) || is_sign(after));
-        let (start, end) = match &format {
-            Format::Link(url) => ("[".to_owned(), format!("]({})", self.url(url))),
+        let (start, end): (Cow<'_, str>, Cow<'static, str>) = match &format {
+            Format::Link(url) => ("[".into(), format!("]({})", self.url(url)).into()),
             Format::Color(color) => (
-                format!("<span color=\"{}\">", html::escape(color)),
-                "</span>".to_owned(),
+                format!("<span color=\"{}\">", html::escape(color)).into(),
+                "</span>".into(),
             ),
-            Format::Underline => ("<u>".to_owned(), "</u>".to_owned()),
-            Format::Bold if fits => ("**".to_owned(), "**".to_owned()),
-            Format::Italic if fits => ("*".to_owned(), "*".to_owned()),
-            Format::Strike if fits => ("~~".to_owned(), "~~".to_owned()),
-            Format::Bold => ("<strong>".to_owned(), "</strong>".to_owned()),
-            Format::Italic => ("<em>".to_owned(), "</em>".to_owned()),
-            Format::Strike => ("<del>".to_owned(), "</del>".to_owned()),
+            Format::Underline => ("<u>".into(), "</u>".into()),
+            Format::Bold if fits => ("**".into(), "**".into()),
+            Format::Italic if fits => ("*".into(), "*".into()),
+            Format::Strike if fits => ("~~".into(), "~~".into()),
+            Format::Bold => ("<strong>".into(), "</strong>".into()),
+            Format::Italic => ("<em>".into(), "</em>".into()),
+            Format::Strike => ("<del>".into(), "</del>".into()),
         };
         self.out.push_str(&start);
         self.open.push((format, end));
@@ -335,12 +337,14 @@ impl InlineWriter {
             self.out.push_str("</code>");
             return;
         }
-        let longest = text
-            .split(|c| c != '`')
-            .map(str::len)
-            .max()
-            .unwrap_or_default();
-        let fence = "`".repeat(longest + 1);
+        let longest = match text.contains('`') {
+            true => text.split(|c| c != '`').map(str::len).max().unwrap_or(0),
+            false => 0,
+        };
+        let fence: Cow<'_, str> = match longest {
+            0 => "`".into(),
+            _ => "`".repeat(longest + 1).into(),
+        };
         let blank = text.chars().all(|c| c == ' ');
         let pad = if text.starts_with('`')
             || text.ends_with('`')
@@ -350,13 +354,13 @@ impl InlineWriter {
         } else {
             ""
         };
-        let text = if self.place == Place::Cell {
-            text.replace('|', "\\|")
-        } else {
-            text.to_owned()
+        let text: Cow<'_, str> = match self.place {
+            Place::Cell => text.replace('|', "\\|").into(),
+            _ => text.into(),
         };
-        self.out
-            .push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
+        for part in [&*fence, pad, &*text, pad, &*fence] {
+            self.out.push_str(part);
+        }
     }
 
     fn text(&mut self, text: &str, last: bool) {
@@ -485,6 +489,28 @@ impl InlineWriter {
 
 /// A link's target: between angle brackets where it has to be.
 pub(crate) fn destination(url: &str) -> String {
+    let safe = |b: u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'/' | b'.'
+                    | b'-'
+                    | b'_'
+                    | b':'
+                    | b'#'
+                    | b'='
+                    | b'?'
+                    | b'%'
+                    | b'+'
+                    | b','
+                    | b'~'
+                    | b'@'
+            )
+    };
+    // Most URLs are of signs that mean nothing here.
+    if !url.is_empty() && url.bytes().all(safe) {
+        return url.to_owned();
+    }
     let plain = !url.is_empty()
         && !url.starts_with('<')
         && url

@@ -238,8 +238,7 @@ pub fn parse(source: &str, limits: &Limits) -> Result<Parsed, MarkdownError> {
 /// returned, and blocks that came back different are written in a more explicit way of the dialect.
 #[must_use]
 pub fn write(document: &Document, style: &Style) -> String {
-    let settled = Settled::of(document, style);
-    let text = settled.text();
+    let text = Settled::of(document, style).into_text();
     match style.line_ending {
         LineEnding::Lf => text,
         LineEnding::Crlf => text.replace('\n', "\r\n"),

@@ -16,6 +16,8 @@ pub(crate) struct Settled<'a> {
     style: &'a Style,
     care: Vec<Care>,
     sizes: Vec<usize>,
+    /// The whole document as it was last written, where no care was raised since.
+    text: Option<String>,
 }
 
 impl<'a> Settled<'a> {
@@ -29,6 +31,7 @@ impl<'a> Settled<'a> {
             style,
             care: vec![Care::Plain; sizes.len()],
             sizes,
+            text: None,
         };
         settled.settle();
         settled
@@ -48,7 +51,11 @@ impl<'a> Settled<'a> {
     }
 
     /// The whole document.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn into_text(mut self) -> String {
+        self.text.take().unwrap_or_else(|| self.write())
+    }
+
+    fn write(&self) -> String {
         let mut text = self
             .writer()
             .blocks(&self.document.blocks, 0, At::FileStart);
@@ -67,13 +74,14 @@ impl<'a> Settled<'a> {
         };
         let mut canonical = None;
         for round in 0..ROUNDS {
-            let text = self.text();
+            let text = self.write();
             let Ok(nodes) = reader::read_blocks(&text, 0, &limits) else {
                 return;
             };
             let found = node::into_document(nodes);
             // Nearly always everything came back as it is, and no canonical form has to be made.
             if says_the_same(&self.document.blocks, &found.blocks) {
+                self.text = Some(text);
                 return;
             }
             let found = found.canonical();
@@ -88,6 +96,7 @@ impl<'a> Settled<'a> {
                 &mut raised,
             );
             if raised.is_empty() {
+                self.text = Some(text);
                 return;
             }
             for number in raised {
