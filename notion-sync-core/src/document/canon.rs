@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::layout::Layout;
 use super::model::{Block, BlockKind, Color, Document, Inline, InlineKind, RichText};
 use crate::hash::ContentHash;
 
@@ -43,6 +44,7 @@ impl Block {
         Self {
             id: None,
             span: None,
+            layout: Layout::default(),
             kind: self.kind.canonical(),
             children: canonical_blocks(&self.children),
         }

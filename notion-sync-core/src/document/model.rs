@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::layout::Layout;
 use crate::id::BlockId;
 
 /// A half-open range of bytes in the source a block was parsed from.
@@ -35,6 +36,9 @@ pub struct Block {
     /// Where the block stands in the file it was parsed from, children included. Not content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
+    /// How it is laid out. Not content.
+    #[serde(default, skip_serializing_if = "Layout::is_default")]
+    pub layout: Layout,
     /// What the block is, and its own text.
     pub kind: BlockKind,
     /// Blocks inside this one. Rows of a table and columns of a column list are children too.
@@ -498,6 +502,7 @@ impl Block {
         Self {
             id: None,
             span: None,
+            layout: Layout::default(),
             kind,
             children: Vec::new(),
         }
@@ -579,6 +584,23 @@ impl BlockKind {
             | Self::Toggle { text, .. }
             | Self::Quote { text, .. }
             | Self::Callout { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The block's colour, where it can have one.
+    #[must_use]
+    pub fn color(&self) -> Option<&Color> {
+        match self {
+            Self::Paragraph { color, .. }
+            | Self::Heading { color, .. }
+            | Self::BulletedItem { color, .. }
+            | Self::NumberedItem { color, .. }
+            | Self::ToDo { color, .. }
+            | Self::Toggle { color, .. }
+            | Self::Quote { color, .. }
+            | Self::Callout { color, .. }
+            | Self::TableOfContents { color } => Some(color),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ mod blocks;
 mod dialect;
 mod edit;
 mod engine;
+mod fidelity;
 mod fixtures;
 mod front_matter;
 mod markdown;

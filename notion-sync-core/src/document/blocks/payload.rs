@@ -1,11 +1,12 @@
 //! Block objects as Notion sends them.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::rich_text::read_rich_text;
 use super::stable::{Fields, push_object};
+use crate::document::layout::{Layout, ListFormat};
 use crate::document::model::{Block, BlockKind, Color, Icon, MediaKind, MediaSource, RichText};
 use crate::document::reference::{normal_id, stable_url};
 use crate::error::{Error, ErrorKind, Result};
@@ -75,7 +76,7 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
     };
     let payload = fields.get(&kind_name);
     let known = payload.and_then(|raw| known_kind(&kind_name, raw, id.as_deref(), level));
-    let (kind, children) = known.unwrap_or_else(|| {
+    let (kind, layout, children) = known.unwrap_or_else(|| {
         let mut raw = String::new();
         let kept = fields
             .0
@@ -88,6 +89,7 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
                 kind: kind_name.clone(),
                 raw,
             },
+            Layout::default(),
             Vec::new(),
         )
     });
@@ -104,6 +106,7 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
         block: Block {
             id: id.map(BlockId::from),
             span: None,
+            layout,
             kind,
             children,
         },
@@ -130,6 +133,8 @@ struct Payload<'a> {
     is_toggleable: Option<bool>,
     checked: Option<bool>,
     list_start_index: Option<u64>,
+    #[serde(deserialize_with = "list_format")]
+    list_format: Option<ListFormat>,
     icon: Option<IconPart>,
     language: Option<String>,
     expression: Option<String>,
@@ -197,7 +202,7 @@ fn known_kind(
     raw: &RawValue,
     id: Option<&str>,
     level: usize,
-) -> Option<(BlockKind, Vec<Block>)> {
+) -> Option<(BlockKind, Layout, Vec<Block>)> {
     if !is_known(name) {
         return None;
     }
@@ -211,7 +216,11 @@ fn known_kind(
             children.push(read_level(child.get(), level + 1).ok()?.block);
         }
     }
-    Some((payload.into_kind(name, id)?, children))
+    let layout = Layout {
+        format: payload.list_format.unwrap_or_default(),
+        ..Layout::default()
+    };
+    Some((payload.into_kind(name, id)?, layout, children))
 }
 
 fn is_known(name: &str) -> bool {
@@ -365,6 +374,19 @@ impl Payload<'_> {
             _ => return None,
         })
     }
+}
+
+/// A format of a list; one that we do not know counts as not said.
+fn list_format<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<ListFormat>, D::Error> {
+    let name = Option::<String>::deserialize(from)?;
+    Ok(match name.as_deref() {
+        Some("numbers") => Some(ListFormat::Numbers),
+        Some("letters") => Some(ListFormat::Letters),
+        Some("roman") => Some(ListFormat::Roman),
+        _ => None,
+    })
 }
 
 /// A share between 0 and 1 in thousandths.

@@ -7,7 +7,7 @@ use super::rich_text::{write_literal, write_rich_text};
 use crate::document::limits::{
     BLOCK_UNITS, EQUATION_UNITS, code_language, is_color, is_web_url, units,
 };
-use crate::document::model::{Block, BlockKind, Color, Icon, MediaKind, MediaSource, RichText};
+use crate::document::model::{Block, BlockKind, Icon, MediaKind, MediaSource, RichText};
 use crate::document::reference::as_uuid;
 use crate::document::validation::CREATABLE;
 
@@ -75,7 +75,7 @@ pub fn update(kind: &BlockKind) -> Option<Value> {
         own.payload.remove("type");
     }
     // An absent colour would leave the old one.
-    if let Some(color) = color_of(kind)
+    if let Some(color) = kind.color()
         && color.is_default()
     {
         own.payload.insert("color".to_owned(), json!("default"));
@@ -133,21 +133,6 @@ pub fn same_type(old: &BlockKind, new: &BlockKind) -> bool {
     }
 }
 
-fn color_of(kind: &BlockKind) -> Option<&Color> {
-    match kind {
-        BlockKind::Paragraph { color, .. }
-        | BlockKind::Heading { color, .. }
-        | BlockKind::BulletedItem { color, .. }
-        | BlockKind::NumberedItem { color, .. }
-        | BlockKind::ToDo { color, .. }
-        | BlockKind::Toggle { color, .. }
-        | BlockKind::Quote { color, .. }
-        | BlockKind::Callout { color, .. }
-        | BlockKind::TableOfContents { color } => Some(color),
-        _ => None,
-    }
-}
-
 fn media_name(media: MediaKind) -> &'static str {
     match media {
         MediaKind::Image => "image",
@@ -163,7 +148,7 @@ pub(super) fn write_own(kind: &BlockKind) -> Result<Own, Reason> {
     let mut notes = Vec::new();
     let mut payload = Map::new();
     let name = fill(kind, &mut payload, &mut notes)?;
-    if let Some(color) = color_of(kind)
+    if let Some(color) = kind.color()
         && !color.is_default()
     {
         if is_color(&color.0) {

@@ -3,7 +3,8 @@
 use super::encoding::{Carried, decode_runs, deep_level, is_marked, joined, read_code};
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
-use super::{Converted, Reason, Report};
+use super::{Converted, Reason, Report, notes, paragraph};
+use crate::document::layout::is_item;
 use crate::document::model::{
     Block, BlockKind, Document, Inline, InlineKind, MediaSource, RichText,
 };
@@ -14,7 +15,10 @@ use crate::document::model::{
 #[must_use]
 pub fn from_notion(document: &Document, context: &LinkContext) -> Converted {
     let mut report = Report::default();
-    let mut document = shaped(document, &mut report);
+    let mut document = document.clone();
+    // First: in the shape below a paragraph may become the text of what it stands in.
+    read_source(&mut document.blocks);
+    let mut document = shaped(&document, &mut report);
     let mut inward = Inward {
         context,
         report,
@@ -28,6 +32,20 @@ pub fn from_notion(document: &Document, context: &LinkContext) -> Converted {
     }
 }
 
+/// Paragraphs that carry source.
+fn read_source(blocks: &mut [Block]) {
+    for block in blocks {
+        if let BlockKind::Paragraph { text, color } = &block.kind
+            && color.is_default()
+            && block.children.is_empty()
+            && let Some(markdown) = paragraph::source(text)
+        {
+            block.kind = BlockKind::Verbatim { markdown };
+        }
+        read_source(&mut block.children);
+    }
+}
+
 struct Inward<'c> {
     context: &'c LinkContext,
     report: Report,
@@ -38,9 +56,43 @@ impl Inward<'_> {
     fn blocks(&mut self, blocks: &mut [Block]) {
         for (at, block) in blocks.iter_mut().enumerate() {
             self.place.push(at);
+            self.read_notes(block);
             self.block(&mut block.kind);
             self.blocks(&mut block.children);
             self.place.pop();
+        }
+    }
+
+    /// Takes what notes say into the layout.
+    fn read_notes(&mut self, block: &mut Block) {
+        if is_item(&block.kind) {
+            if let Some(data) = block
+                .kind
+                .text_mut()
+                .and_then(|text| notes::take(text, notes::LIST))
+            {
+                notes::apply_to_item(&data, block);
+            }
+            return;
+        }
+        match &mut block.kind {
+            BlockKind::Table { alignment, .. } => {
+                if let Some(BlockKind::TableRow { cells }) =
+                    block.children.first_mut().map(|row| &mut row.kind)
+                    && let Some(data) = cells
+                        .first_mut()
+                        .and_then(|cell| notes::take(cell, notes::TABLE))
+                    && let Some(said) = notes::alignment(&data)
+                {
+                    *alignment = said;
+                }
+            }
+            BlockKind::Code { info, caption, .. } => {
+                if let Some(data) = notes::take(caption, notes::CODE) {
+                    *info = notes::info(&data);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -25,12 +25,14 @@
 mod encoding;
 mod inward;
 mod link;
+mod notes;
 mod outward;
+mod paragraph;
 mod shape;
 
 pub use inward::from_notion;
 pub use link::LinkContext;
-pub use outward::to_notion;
+pub use outward::{to_notion, to_notion_with};
 pub use shape::{named, normal};
 
 use std::fmt;
@@ -39,6 +41,19 @@ use super::model::Document;
 
 #[cfg(doc)]
 use super::model::{BlockKind, InlineKind};
+
+/// How much of what only a file says a page carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Carry {
+    /// Content. List tightness, the start of a list, info strings and the alignment of columns stay
+    /// in the file and are reported: right for a sync, which keeps the file and patches it.
+    #[default]
+    Content,
+    /// Everything: the page alone gives the file back. What Notion has no place for stands in notes
+    /// in grey code: behind the first item of a list, in the first cell of a table, in the caption
+    /// of code.
+    Everything,
+}
 
 /// A converted body with what could not be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,6 +114,10 @@ pub enum Reason {
     Alignment,
     /// The start of a numbered list stays in the file only.
     ListStart,
+    /// Blank lines in a list, or where a list ends and another begins, stay in the file only.
+    Spacing,
+    /// How a list is counted (letters, Roman numerals) cannot be set through the API.
+    ListFormat,
     /// A table was made rectangular, or got its missing row.
     Table,
     /// The first paragraph inside an item, quote or callout without text became its text.
@@ -121,6 +140,8 @@ impl fmt::Display for Reason {
             Self::Language => "the code language is unknown to Notion and stays in the file only",
             Self::Alignment => "alignment of columns stays in the file only",
             Self::ListStart => "the start of the list stays in the file only",
+            Self::Spacing => "blank lines in the list stay in the file only",
+            Self::ListFormat => "letters and Roman numerals of a list cannot be set in Notion",
             Self::Table => "the table was made rectangular",
             Self::FirstParagraph => "the first paragraph inside became the block's text",
             Self::Columns => "the columns were arranged as Notion accepts them",

@@ -1,12 +1,15 @@
 //! From a file to a page.
 
+use serde_json::{Map, Value};
+
 use super::encoding::{
     EQUATION, VERBATIM, block_code, decode_runs, deep_level, encode_run, is_marked, is_source,
     is_too_large, joined, mark, marked_code, shield_code,
 };
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
-use super::{Converted, Reason, Report};
+use super::{Carry, Converted, Reason, Report, notes, paragraph};
+use crate::document::Layout;
 use crate::document::blocks::as_held;
 use crate::document::limits::{
     ARRAY_ITEMS, BLOCK_UNITS, EQUATION_UNITS, TEXT_UNITS, code_language, is_color, units,
@@ -19,12 +22,21 @@ use crate::document::model::{
 /// Turns a body as the repository says it into one that Notion can hold.
 ///
 /// Keeps ids and drops spans. See the module's table for the forms, and the report for what is lost.
+///
+/// What a file says about its layout stays in the file: see [`Carry::Content`].
 #[must_use]
 pub fn to_notion(document: &Document, context: &LinkContext) -> Converted {
+    to_notion_with(document, context, Carry::Content)
+}
+
+/// The same, and says how much of the file's layout the page carries.
+#[must_use]
+pub fn to_notion_with(document: &Document, context: &LinkContext, carry: Carry) -> Converted {
     let mut report = Report::default();
     let mut document = shaped(document, &mut report);
     let mut outward = Outward {
         context,
+        carry,
         report,
         place: Vec::new(),
     };
@@ -38,6 +50,7 @@ pub fn to_notion(document: &Document, context: &LinkContext) -> Converted {
 
 struct Outward<'c> {
     context: &'c LinkContext,
+    carry: Carry,
     report: Report,
     place: Vec<usize>,
 }
@@ -48,12 +61,48 @@ impl Outward<'_> {
     }
 
     fn blocks(&mut self, blocks: &mut [Block]) {
-        for (at, block) in blocks.iter_mut().enumerate() {
+        for at in 0..blocks.len() {
             self.place.push(at);
+            let list = notes::of_list(blocks, at);
+            let block = &mut blocks[at];
             block.span = None;
+            let table = notes::of_table(&block.kind);
             self.block(block);
             self.blocks(&mut block.children);
+            if let Some(data) = list {
+                self.list(&data, block);
+            }
+            if let Some(data) = table
+                && self.carry == Carry::Everything
+                && let Some(BlockKind::TableRow { cells }) =
+                    block.children.first_mut().map(|row| &mut row.kind)
+                && let Some(cell) = cells.first_mut()
+            {
+                notes::add(cell, notes::TABLE, &data);
+            }
             self.place.pop();
+        }
+        for block in blocks {
+            block.layout = Layout::default();
+        }
+    }
+
+    /// Notes what the file says about a list on its first item, or reports it.
+    fn list(&mut self, data: &Map<String, Value>, block: &mut Block) {
+        if self.carry == Carry::Everything {
+            if let Some(text) = block.kind.text_mut() {
+                notes::add(text, notes::LIST, data);
+            }
+            return;
+        }
+        if data.get("start").is_some_and(|start| *start != 1) {
+            self.note(Reason::ListStart);
+        }
+        if data.contains_key("spacing") || data.contains_key("separate") {
+            self.note(Reason::Spacing);
+        }
+        if data.contains_key("format") {
+            self.note(Reason::ListFormat);
         }
     }
 
@@ -89,7 +138,22 @@ impl Outward<'_> {
             return;
         }
         if let Some(text) = block.kind.text_mut() {
+            // Only what could be mistaken for source is needed again.
+            let before = match text.0.first() {
+                Some(first) if may_be_source(first) => text.clone(),
+                _ => RichText::default(),
+            };
             self.text(text);
+            // Part of a text, so it must not be read as source that is a block.
+            if let BlockKind::Paragraph { text, color } = &mut block.kind
+                && color.is_default()
+                && block.children.is_empty()
+                && paragraph::source(text).is_some()
+            {
+                let mut runs = joined(&before);
+                runs[0] = encode_run(&runs[0]);
+                *text = RichText(runs);
+            }
         }
         match &mut block.kind {
             BlockKind::Code {
@@ -101,7 +165,8 @@ impl Outward<'_> {
                 match code_language(language) {
                     Some(known) => {
                         let said = info.as_deref().map(first_word).unwrap_or_default();
-                        if known == "plain text" && code_language(said).is_none() {
+                        let lost = known == "plain text" && code_language(said).is_none();
+                        if lost && self.carry == Carry::Content {
                             self.report.add(&self.place, Reason::Language);
                         }
                         if known != language {
@@ -118,12 +183,15 @@ impl Outward<'_> {
                     self.report.add(&self.place, Reason::TooLarge);
                 }
                 self.text(caption);
+                if let Some(data) = notes::of_code(info.as_deref())
+                    && self.carry == Carry::Everything
+                {
+                    notes::add(caption, notes::CODE, &data);
+                }
             }
-            BlockKind::NumberedItem {
-                start: Some(start), ..
-            } if *start != 1 => self.note(Reason::ListStart),
             BlockKind::Table { alignment, .. }
-                if alignment.iter().any(|said| *said != Alignment::None) =>
+                if self.carry == Carry::Content
+                    && alignment.iter().any(|said| *said != Alignment::None) =>
             {
                 self.note(Reason::Alignment);
             }
@@ -163,7 +231,12 @@ impl Outward<'_> {
     /// The code block that carries a block which Notion does not have.
     fn carrier(&mut self, kind: &BlockKind) -> Option<BlockKind> {
         let carrier = match kind {
-            BlockKind::Verbatim { markdown } => marked_code("markdown", VERBATIM, markdown),
+            BlockKind::Verbatim { markdown } => {
+                match paragraph::of_source(markdown, self.context) {
+                    Some(paragraph) => return Some(paragraph),
+                    None => marked_code("markdown", VERBATIM, markdown),
+                }
+            }
             BlockKind::Equation { expression } if units(expression) > EQUATION_UNITS => {
                 marked_code("latex", EQUATION, expression)
             }
@@ -286,6 +359,10 @@ impl Outward<'_> {
 fn is_carrier(runs: &[Inline], out: &[Inline], at: usize) -> bool {
     (is_marked(&out[at].annotations) && out[at].kind != runs[at].kind)
         || matches!(runs[at].kind, InlineKind::Verbatim(_))
+}
+
+fn may_be_source(run: &Inline) -> bool {
+    is_marked(&run.annotations) || matches!(run.kind, InlineKind::Verbatim(_))
 }
 
 fn looks_like_run(source: &str) -> bool {

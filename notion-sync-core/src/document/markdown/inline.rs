@@ -8,7 +8,7 @@ use super::autolink;
 use super::html::{self, InlineTag};
 use super::lines::{self, Container};
 use super::node::{Own, Piece, joined, rich_text};
-use crate::document::{Annotations, Inline, InlineKind, RichText, Span};
+use crate::document::{Annotations, Inline, InlineKind, RichText, Span, with_title};
 
 /// How deep inline HTML that we understand may nest; deeper stays source text.
 const HTML_DEPTH: usize = 16;
@@ -151,6 +151,11 @@ impl InlineBuilder {
             return;
         }
         match event {
+            // A line end that was written as an entity is a space where HTML is shown.
+            Event::Text(text) if text.bytes().any(|b| matches!(b, b'\n' | b'\r')) => {
+                let text = CowStr::from(text.replace(['\n', '\r'], " "));
+                self.text(source, &text, range);
+            }
             Event::Text(text) => self.text(source, &text, range),
             Event::Code(text) => {
                 let annotations = Annotations {
@@ -228,12 +233,13 @@ impl InlineBuilder {
             Tag::Link {
                 link_type,
                 dest_url,
+                title,
                 ..
             } => {
                 let url = if link_type == LinkType::Email && !dest_url.starts_with("mailto:") {
                     format!("mailto:{dest_url}")
                 } else {
-                    dest_url.into_string()
+                    titled(dest_url, &title)
                 };
                 self.links.push(Link {
                     url,
@@ -242,9 +248,11 @@ impl InlineBuilder {
                     pieces: self.pieces.len(),
                 });
             }
-            Tag::Image { dest_url, .. } => {
+            Tag::Image {
+                dest_url, title, ..
+            } => {
                 self.image = Some(Box::new(Image {
-                    url: dest_url.into_string(),
+                    url: titled(dest_url, &title),
                     depth: 0,
                     alt: Self::default(),
                 }));
@@ -388,6 +396,14 @@ impl Finished {
             joined(std::mem::take(&mut self.own.pieces))
         }
     }
+}
+
+/// A target with the title behind it, if there is one.
+fn titled(target: CowStr<'_>, title: &str) -> String {
+    if title.is_empty() {
+        return target.into_string();
+    }
+    with_title(&target, &title.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 /// The parser leaves the `[]` of a collapsed reference out of its range.

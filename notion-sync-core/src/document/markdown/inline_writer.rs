@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{html, marker};
-use crate::document::{Annotations, Inline, InlineKind, Mention, RichText};
+use crate::document::{Annotations, Inline, InlineKind, Mention, RichText, split_title};
 
 /// Where inline Markdown stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -487,8 +487,40 @@ impl InlineWriter {
     }
 }
 
-/// A link's target: between angle brackets where it has to be.
-pub(crate) fn destination(url: &str) -> String {
+/// A link's target, and its title if it has one.
+pub(crate) fn destination(link: &str) -> String {
+    let (url, title) = split_title(link);
+    let Some(title) = title else {
+        return target(url);
+    };
+    let mut out = format!("{} \"", target(url));
+    // A blank line would end the block.
+    let mut line = false;
+    for (at, c) in title.char_indices() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '&' if is_entity(&title[at..]) => out.push_str("&amp;"),
+            '\n' | '\r' => out.push_str("&#10;"),
+            '\t' | ' ' if line || at == 0 => out.push_str(&format!("&#{};", u32::from(c))),
+            c if c.is_control() => out.push_str(&format!("&#{};", u32::from(c))),
+            c => out.push(c),
+        }
+        line = c == '\n';
+    }
+    out.push('"');
+    out
+}
+
+fn is_entity(text: &str) -> bool {
+    text[1..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '#')
+        && text[1..].chars().take(33).any(|c| c == ';')
+}
+
+/// A target: between angle brackets where it has to be.
+fn target(url: &str) -> String {
     let safe = |b: u8| {
         b.is_ascii_alphanumeric()
             || matches!(
@@ -521,11 +553,7 @@ pub(crate) fn destination(url: &str) -> String {
         match c {
             '\n' | '\r' => out.push_str(&format!("&#{};", u32::from(c))),
             '\\' => out.push_str("\\\\"),
-            '&' if url[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '#')
-                && url[at + 1..].chars().take(33).any(|c| c == ';') =>
-            {
-                out.push_str("&amp;");
-            }
+            '&' if is_entity(&url[at..]) => out.push_str("&amp;"),
             '<' | '>' => {
                 out.push('\\');
                 out.push(c);

@@ -21,6 +21,7 @@
 //! | caption of code, table without header row | `<!-- notion-sync:code {…} -->`, `<!-- notion-sync:table {…} -->` in front of it |
 //! | table of contents, breadcrumb, unknown blocks | `<!-- notion-sync:opaque {…} -->` |
 //! | empty paragraph | `&nbsp;` |
+//! | letters or Roman numerals of a numbered list | `<!-- notion-sync:style {"format":"letters"} -->` behind the text of its items |
 //! | anything that would not read back otherwise | `<!-- notion-sync:block {…} -->` |
 
 mod alert;
@@ -36,6 +37,7 @@ mod marker;
 pub(crate) mod node;
 mod reader;
 mod settle;
+mod spacing;
 pub(crate) mod writer;
 
 pub use language::{info_of_language, language_of_info};

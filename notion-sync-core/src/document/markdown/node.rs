@@ -1,11 +1,12 @@
 //! Blocks together with how they stand in the source.
 
-use crate::document::{Block, BlockKind, Document, Inline, InlineKind, RichText, Span};
+use crate::document::{Block, BlockKind, Document, Inline, InlineKind, Layout, RichText, Span};
 
 /// A block and its place in the source.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) kind: BlockKind,
+    pub(crate) layout: Layout,
     /// From the first byte of its marker or content (behind indentation) to the end of its last
     /// line, without the line end.
     pub(crate) span: Span,
@@ -70,6 +71,7 @@ impl Node {
     pub(crate) fn leaf(kind: BlockKind, span: Span) -> Self {
         Self {
             kind,
+            layout: Layout::default(),
             span,
             own: None,
             children: Vec::new(),
@@ -96,6 +98,7 @@ impl Node {
             .map(|child| Self::from_block(child, span))
             .collect();
         let mut node = Self::leaf(block.kind, span).with_children(children);
+        node.layout = block.layout;
         node.form = Form::Dialect;
         node
     }
@@ -110,6 +113,7 @@ impl Node {
         Block {
             id: None,
             span: Some(self.span),
+            layout: self.layout,
             kind: self.kind,
             children: self.children.into_iter().map(Self::into_block).collect(),
         }
@@ -120,6 +124,7 @@ impl Node {
         Block {
             id: None,
             span: Some(self.span),
+            layout: self.layout,
             kind: self.kind.clone(),
             children: self.children.iter().map(Self::to_block).collect(),
         }

@@ -14,7 +14,8 @@ use super::lines::{self, Container, Position};
 use super::marker::Marker;
 use super::node::{Form, Node};
 use super::{Limits, MarkdownError};
-use crate::document::{Alignment, BlockKind, RichText, Span};
+use crate::document::layout;
+use crate::document::{Alignment, BlockKind, RichText, Spacing, Span};
 
 /// Reads the part of the source from `body` on, with how everything stands in it.
 pub(crate) fn read(source: &str, body: usize, limits: &Limits) -> Result<Vec<Node>, MarkdownError> {
@@ -100,6 +101,8 @@ struct Frame {
     /// First line of a container and the column where its content starts there.
     first_line: (usize, usize),
     inner: String,
+    /// Of an item: what the parser said about its paragraphs.
+    spacing: Spacing,
 }
 
 impl Frame {
@@ -116,6 +119,7 @@ impl Frame {
             callout: None,
             first_line: (usize::MAX, 0),
             inner: String::new(),
+            spacing: Spacing::Unsaid,
         }
     }
 }
@@ -245,7 +249,14 @@ impl Reader<'_> {
         self.flush()?;
         let mut frame = Frame::new(Kind::Root, range.clone());
         match tag {
-            Tag::Paragraph => frame.kind = Kind::Paragraph,
+            Tag::Paragraph => {
+                frame.kind = Kind::Paragraph;
+                if let Some(item) = self.frames.last_mut()
+                    && matches!(item.kind, Kind::Item { .. })
+                {
+                    item.spacing = Spacing::Loose;
+                }
+            }
             Tag::Heading { level, .. } => frame.kind = Kind::Heading(level as u8),
             Tag::BlockQuote(kind) => {
                 frame.kind = Kind::Quote(kind.map(alert_name));
@@ -390,7 +401,12 @@ impl Reader<'_> {
             return Ok(());
         }
         match top.inline.take() {
-            Some(inline) if !inline.is_empty() => self.paragraph(inline),
+            Some(inline) if !inline.is_empty() => {
+                if top.spacing == Spacing::Unsaid {
+                    top.spacing = Spacing::Tight;
+                }
+                self.paragraph(inline)
+            }
             _ => Ok(()),
         }
     }
@@ -413,6 +429,7 @@ impl Reader<'_> {
             }
             Kind::List(_) => {
                 if let Some(parent) = self.frames.last_mut() {
+                    lay_out(parent.nodes.last(), &mut frame.nodes);
                     parent.nodes.append(&mut frame.nodes);
                 }
                 Ok(())
@@ -479,6 +496,26 @@ impl Reader<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+/// Says about all items of a list whether the list is loose, and about its first one whether the
+/// list follows another one of its kind.
+fn lay_out(before: Option<&Node>, items: &mut [Node]) {
+    let said = |spacing| items.iter().any(|item| item.layout.spacing == spacing);
+    let spacing = if said(Spacing::Loose) {
+        Spacing::Loose
+    } else if said(Spacing::Tight) {
+        Spacing::Tight
+    } else {
+        Spacing::Unsaid
+    };
+    for item in items.iter_mut() {
+        item.layout.spacing = spacing;
+    }
+    if let (Some(before), Some(first)) = (before, items.first_mut()) {
+        first.layout.separate = layout::is_item(&before.kind)
+            && layout::is_numbered(&before.kind) == layout::is_numbered(&first.kind);
     }
 }
 

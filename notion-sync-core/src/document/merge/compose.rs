@@ -255,6 +255,7 @@ pub(crate) fn bare(block: &Block) -> Block {
     Block {
         id: None,
         span: None,
+        layout: block.layout,
         kind: block.kind.clone(),
         children: block.children.iter().map(bare).collect(),
     }

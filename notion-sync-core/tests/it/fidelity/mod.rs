@@ -1,0 +1,7 @@
+//! What the converters keep: every direction, every recorded document, judged by what is rendered
+//! and by the canonical form.
+
+mod rendered;
+mod service;
+mod staged;
+mod trips;
