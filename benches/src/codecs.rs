@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use notion_sync_core::document::blocks::{assemble, read_full, stages};
+use notion_sync_core::document::blocks::{self, assemble, read_full};
 use notion_sync_core::document::dialect::{from_notion, to_notion};
 use notion_sync_core::document::markdown::{self, Style};
 use notion_sync_core::document::{Block, Document, notion_markdown};
 use notion_sync_core::id::BlockId;
 use pulldown_cmark::{Options, Parser};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -23,11 +23,6 @@ struct List<'a> {
     results: Vec<&'a RawValue>,
 }
 
-#[derive(Serialize)]
-struct Append<'a> {
-    children: &'a [Value],
-}
-
 /// Markdown to the bodies of the append requests.
 pub(crate) fn to_requests(markdown: &str) -> Vec<Vec<u8>> {
     let Ok(parsed) = markdown::parse(markdown, &MARKDOWN_LIMITS) else {
@@ -38,13 +33,10 @@ pub(crate) fn to_requests(markdown: &str) -> Vec<Vec<u8>> {
 
 /// A page to the bodies of the append requests.
 pub(crate) fn requests(page: &Document) -> Vec<Vec<u8>> {
-    stages(&page.blocks)
-        .stages
+    blocks::requests(&page.blocks)
+        .requests
         .iter()
-        .map(|stage| {
-            let children = &stage.children;
-            serde_json::to_vec(&Append { children }).unwrap_or_default()
-        })
+        .map(|request| format!("{{\"children\":{}}}", request.children).into_bytes())
         .collect()
 }
 

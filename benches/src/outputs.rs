@@ -99,7 +99,11 @@ fn of_document(document: &Document, before: &str) -> String {
     let converted = to_notion(document, &context());
     let page = &converted.document;
     let planned = stages(&page.blocks);
-    let sent = requests(page);
+    // As values: the order of keys says nothing.
+    let sent: Vec<Option<Value>> = requests(page)
+        .iter()
+        .map(|body| serde_json::from_slice(body).ok())
+        .collect();
     let back = read(&returned::lists(&page.blocks));
     let inward = from_notion(&back, &context());
     let written = [document, page, &inward.document]
