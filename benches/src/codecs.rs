@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use notion_sync_core::document::blocks::{self, assemble, read_full};
-use notion_sync_core::document::dialect::{from_notion, to_notion};
+use notion_sync_core::document::dialect::{
+    Carry, from_notion, from_notion_owned, to_notion, to_notion_owned,
+};
 use notion_sync_core::document::markdown::{self, Style};
 use notion_sync_core::document::{Block, Document, notion_markdown};
 use notion_sync_core::id::BlockId;
@@ -28,7 +30,7 @@ pub(crate) fn to_requests(markdown: &str) -> Vec<Vec<u8>> {
     let Ok(parsed) = markdown::parse(markdown, &MARKDOWN_LIMITS) else {
         return Vec::new();
     };
-    requests(&to_notion(&parsed.document, &context()).document)
+    requests(&to_notion_owned(parsed.document, &context(), Carry::Content).document)
 }
 
 /// A page to the bodies of the append requests.
@@ -68,7 +70,7 @@ pub(crate) fn read(returned: &Returned) -> Document {
 
 /// The answers of the block endpoints to Markdown.
 pub(crate) fn to_markdown(returned: &Returned) -> String {
-    let document = from_notion(&read(returned), &context()).document;
+    let document = from_notion_owned(read(returned), &context()).document;
     markdown::write(&document, &Style::default())
 }
 

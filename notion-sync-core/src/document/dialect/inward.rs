@@ -1,6 +1,6 @@
 //! From a page to a file.
 
-use super::encoding::{Carried, decode_runs, deep_level, is_marked, joined, read_code};
+use super::encoding::{Carried, decode_runs, deep_level, is_joined, is_marked, joined, read_code};
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
 use super::{Converted, Reason, Report, notes, paragraph};
@@ -14,11 +14,16 @@ use crate::document::model::{
 /// Keeps ids. Carriers whose marker was damaged on the page are what they look like: code.
 #[must_use]
 pub fn from_notion(document: &Document, context: &LinkContext) -> Converted {
+    from_notion_owned(document.clone(), context)
+}
+
+/// The same of a body that is not needed any more, which saves the copy.
+#[must_use]
+pub fn from_notion_owned(mut document: Document, context: &LinkContext) -> Converted {
     let mut report = Report::default();
-    let mut document = document.clone();
     // First: in the shape below a paragraph may become the text of what it stands in.
     read_source(&mut document.blocks);
-    let mut document = shaped(&document, &mut report);
+    let mut document = shaped(document, &mut report);
     let mut inward = Inward {
         context,
         report,
@@ -161,6 +166,10 @@ impl Inward<'_> {
     }
 
     fn text(&mut self, text: &mut RichText) {
+        let carries = |run: &Inline| is_marked(&run.annotations) || run.link.is_some();
+        if !text.0.iter().any(carries) && is_joined(text) {
+            return;
+        }
         // Joined first: Notion splits long runs, and a carrier can be longer than one.
         let mut out: Vec<Inline> = Vec::with_capacity(text.0.len());
         for mut run in joined(text) {

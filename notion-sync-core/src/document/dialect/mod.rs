@@ -30,9 +30,9 @@ mod outward;
 mod paragraph;
 mod shape;
 
-pub use inward::from_notion;
+pub use inward::{from_notion, from_notion_owned};
 pub use link::LinkContext;
-pub use outward::{to_notion, to_notion_with};
+pub use outward::{to_notion, to_notion_owned, to_notion_with};
 pub use shape::{named, normal};
 
 use std::fmt;

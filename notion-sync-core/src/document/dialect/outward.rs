@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::encoding::{
-    EQUATION, VERBATIM, block_code, decode_runs, deep_level, encode_run, is_marked, is_source,
-    is_too_large, joined, mark, marked_code, shield_code,
+    EQUATION, VERBATIM, block_code, decode_runs, deep_level, encode_run, is_joined, is_marked,
+    is_source, is_too_large, joined, mark, marked_code, shield_code,
 };
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
@@ -32,6 +32,12 @@ pub fn to_notion(document: &Document, context: &LinkContext) -> Converted {
 /// The same, and says how much of the file's layout the page carries.
 #[must_use]
 pub fn to_notion_with(document: &Document, context: &LinkContext, carry: Carry) -> Converted {
+    to_notion_owned(document.clone(), context, carry)
+}
+
+/// The same of a body that is not needed any more, which saves the copy.
+#[must_use]
+pub fn to_notion_owned(document: Document, context: &LinkContext, carry: Carry) -> Converted {
     let mut report = Report::default();
     let mut document = shaped(document, &mut report);
     let mut outward = Outward {
@@ -261,6 +267,9 @@ impl Outward<'_> {
     }
 
     fn text(&mut self, text: &mut RichText) {
+        if self.is_plain(text) {
+            return;
+        }
         let runs = joined(text);
         let mut out: Vec<Inline> = runs.iter().map(|run| self.run(run.clone())).collect();
         // Grey code that stays what it is must not be joined with a carrier beside it.
@@ -301,6 +310,26 @@ impl Outward<'_> {
                 *text = held;
             }
         }
+    }
+
+    /// Whether a page holds the text as it is: true of most text, and told without a copy.
+    fn is_plain(&self, text: &RichText) -> bool {
+        let plain = |run: &Inline| {
+            let color = &run.annotations.color;
+            matches!(run.kind, InlineKind::Text(_))
+                && run.link.is_none()
+                && !is_marked(&run.annotations)
+                && (color.is_default() || is_color(&color.0))
+        };
+        let length = |run: &Inline| match &run.kind {
+            InlineKind::Text(text) => text.len(),
+            _ => 0,
+        };
+        // A byte is at least as much as a unit.
+        text.0.len() <= ARRAY_ITEMS
+            && text.0.iter().all(plain)
+            && is_joined(text)
+            && text.0.iter().map(length).sum::<usize>() <= TEXT_UNITS
     }
 
     fn run(&mut self, mut run: Inline) -> Inline {

@@ -14,7 +14,7 @@ use crate::document::model::{Block, BlockKind, Document, InlineKind, Mention, Ri
 ///   the ones that both have).
 #[must_use]
 pub fn normal(document: &Document) -> Document {
-    shaped(document, &mut Report::default())
+    shaped(document.clone(), &mut Report::default())
 }
 
 /// The body with custom emojis as their names between colons.
@@ -33,8 +33,8 @@ pub fn named(mut document: Document) -> Document {
     document
 }
 
-pub(super) fn shaped(document: &Document, report: &mut Report) -> Document {
-    let mut blocks = document.blocks.clone();
+pub(super) fn shaped(document: Document, report: &mut Report) -> Document {
+    let mut blocks = document.blocks;
     shape_blocks(&mut blocks, &mut Vec::new(), report, Inside::Any);
     Document { blocks }
 }
@@ -52,6 +52,9 @@ fn shape_blocks(
     report: &mut Report,
     inside: Inside,
 ) {
+    if blocks.is_empty() {
+        return;
+    }
     let mut out: Vec<Block> = Vec::with_capacity(blocks.len());
     for (at, mut block) in std::mem::take(blocks).into_iter().enumerate() {
         place.push(at);
@@ -108,7 +111,11 @@ fn shape_blocks(
         if inside == Inside::ColumnList && !matches!(block.kind, BlockKind::Column { .. }) {
             report.add(place, Reason::Columns);
         }
-        emit(&mut out, vec![block], inside);
+        if inside == Inside::ColumnList {
+            emit(&mut out, vec![block], inside);
+        } else {
+            out.push(block);
+        }
         place.pop();
     }
     *blocks = out;

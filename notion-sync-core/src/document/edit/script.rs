@@ -5,6 +5,7 @@ use std::mem::discriminant;
 use std::ops::Range;
 
 use super::{BlockEdit, EditError, Position};
+use crate::document::canon::is_same;
 use crate::document::merge::alignment::{Hashed, Zeal, fill, trimmed_len};
 use crate::document::merge::sequence::{gaps, matches};
 use crate::document::model::{Block, BlockKind, MediaSource};
@@ -102,7 +103,7 @@ impl Scribe {
     }
 
     fn fate(&mut self, old: &Block, new: &Block) -> Fate {
-        if old.canonical() == new.canonical() {
+        if is_same(old, new) {
             return Fate::Stays(Vec::new());
         }
         let Some(id) = &old.id else {
@@ -223,7 +224,7 @@ fn counterparts(old: &[Block], new: &[Block]) -> Vec<(usize, usize)> {
     let pinned = anchors(old, new, &[], irreplaceable);
     let known = anchors(old, new, &pinned, |block| block.id.clone());
     let old_hashed = Hashed::of(old);
-    let new_hashed = Hashed::of(new);
+    let new_hashed = Hashed::beside(new, &old_hashed);
     let mut equal = known.clone();
     for (old_gap, new_gap) in gaps(&known, old.len(), new.len()) {
         let found = matches(

@@ -158,7 +158,13 @@ pub(crate) fn rich_text(pieces: &[Piece]) -> RichText {
 
 /// The same of pieces that are not needed any more.
 pub(crate) fn joined(pieces: Vec<Piece>) -> RichText {
-    let mut out: Vec<Inline> = Vec::with_capacity(pieces.len().min(8));
+    let joins = |pair: &&[Piece]| match pair {
+        [before, piece] => !looks_like(&before.inline, &piece.inline),
+        _ => true,
+    };
+    // Runs are large and most texts have one: room for more would be most of the memory.
+    let count = pieces.windows(2).filter(joins).count() + usize::from(!pieces.is_empty());
+    let mut out: Vec<Inline> = Vec::with_capacity(count);
     for piece in pieces {
         if !join(&mut out, &piece.inline) {
             out.push(piece.inline);
@@ -170,12 +176,20 @@ pub(crate) fn joined(pieces: Vec<Piece>) -> RichText {
 /// Appends text to the last run where it looks the same.
 fn join(out: &mut [Inline], inline: &Inline) -> bool {
     if let (Some(last), InlineKind::Text(text)) = (out.last_mut(), &inline.kind)
-        && last.annotations == inline.annotations
-        && last.link == inline.link
+        && looks_like(last, inline)
         && let InlineKind::Text(before) = &mut last.kind
     {
         before.push_str(text);
         return true;
     }
     false
+}
+
+/// Whether two runs are text that looks and leads the same.
+fn looks_like(one: &Inline, other: &Inline) -> bool {
+    matches!(
+        (&one.kind, &other.kind),
+        (InlineKind::Text(_), InlineKind::Text(_))
+    ) && one.annotations == other.annotations
+        && one.link == other.link
 }

@@ -3,6 +3,7 @@
 use super::inline_writer::Care;
 use super::writer::{At, Writer, without_trailing_blanks};
 use super::{Limits, Style, node, reader};
+use crate::document::canon::says_the_same;
 use crate::document::{Block, BlockKind, Document};
 
 /// Rounds of writing and reading back. Each raises what came back different; four would do if
@@ -191,19 +192,6 @@ impl<'a> Settled<'a> {
             raised.push(number);
         }
     }
-}
-
-/// Whether the canonical forms of two lists of blocks are equal.
-fn says_the_same(wanted: &[Block], found: &[Block]) -> bool {
-    let (wanted, found) = (
-        without_trailing_blanks(wanted),
-        without_trailing_blanks(found),
-    );
-    wanted.len() == found.len()
-        && wanted.iter().zip(found).all(|(want, have)| {
-            (want.kind == have.kind || want.kind.canonical() == have.kind.canonical())
-                && says_the_same(&want.children, &have.children)
-        })
 }
 
 fn measure(block: &Block, sizes: &mut Vec<usize>) -> usize {

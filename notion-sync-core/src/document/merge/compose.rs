@@ -7,6 +7,7 @@ use super::base::{BasePair, BodyBase, Held};
 use super::block::merge_pair;
 use super::region::{Region, Regions, State};
 use super::sequence;
+use crate::document::canon::says_the_same;
 use crate::document::model::{Block, Document};
 use crate::id::Side;
 
@@ -156,8 +157,10 @@ fn held(region: &Region<'_>, at: usize) -> Held {
 }
 
 fn changed(before: &[Block], after: &[Block]) -> bool {
-    let hashes = |blocks: &[Block]| Hashed::of(&blocks[..trimmed_len(blocks)]).hashes;
-    hashes(before) != hashes(after)
+    !says_the_same(before, after) && {
+        let hashes = |blocks: &[Block]| Hashed::of(&blocks[..trimmed_len(blocks)]).hashes;
+        hashes(before) != hashes(after)
+    }
 }
 
 /// The pairs of two runs that were just agreed. Empty paragraphs at their ends count: they need
