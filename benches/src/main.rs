@@ -6,6 +6,8 @@ mod measure;
 mod memory;
 mod outputs;
 mod pages;
+mod peers;
+mod planner;
 mod returned;
 mod typed;
 
@@ -25,6 +27,7 @@ NAMES            only cases whose name starts with one of these
 --rounds N       at most N rounds of each case (default 60)
 --seconds N      about N seconds for each case (default 3)
 --once           run each case once and print nothing: for tools that count instructions
+--peers FOLDER   run the peers that benches/peers/install put there on the same input
 --outputs        print digests of all outputs for all recorded data, to compare before and after
 ";
 
@@ -33,6 +36,7 @@ struct Arguments {
     json: bool,
     once: bool,
     outputs: bool,
+    peers: Option<std::path::PathBuf>,
     effort: Effort,
 }
 
@@ -42,6 +46,7 @@ fn arguments() -> Result<Arguments, String> {
         json: false,
         once: false,
         outputs: false,
+        peers: None,
         effort: Effort {
             rounds: 60,
             time: Duration::from_secs(3),
@@ -49,6 +54,11 @@ fn arguments() -> Result<Arguments, String> {
     };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
+        if argument == "--peers" {
+            let folder = given.next().ok_or(USAGE)?;
+            out.peers = Some(std::path::absolute(folder).map_err(|error| error.to_string())?);
+            continue;
+        }
         let mut number = || {
             let number = given.next().and_then(|number| number.parse::<u32>().ok());
             number.ok_or_else(|| format!("{argument} takes a number\n{USAGE}"))
@@ -86,8 +96,10 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let documents = input::files(&folder.join("markdown"), "md");
     let input = input::Input::of(input::joined(&documents))?;
     let pages = pages::Pages::of(&input.page);
+    let planner = planner::Planner::new(&input.page)?;
     let mut cases = codecs::cases(&input);
     cases.extend(pages::cases(&pages));
+    cases.extend(planner.cases());
     let wanted = |case: &Case<'_>| {
         let names = &arguments.names;
         names.is_empty()
@@ -102,7 +114,11 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         }
         return Ok(());
     }
-    let rows = measure::run(&cases, arguments.effort);
+    let mut rows = measure::run(&cases, arguments.effort);
+    if let Some(folder) = &arguments.peers {
+        rows.extend(peers::run(folder, &input)?);
+        measure::compare(&mut rows);
+    }
     if arguments.json {
         let text = serde_json::to_string_pretty(&rows).map_err(|error| error.to_string())?;
         println!("{text}");

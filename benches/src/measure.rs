@@ -60,6 +60,32 @@ pub(crate) struct Row {
     pub(crate) allocations: usize,
 }
 
+impl Row {
+    /// What a peer said about itself: times of the whole in microseconds, without memory.
+    pub(crate) fn of_peer(
+        name: String,
+        [min_us, median_us, max_us]: [f64; 3],
+        rounds: usize,
+        bytes: usize,
+        reference: &str,
+    ) -> Self {
+        Self {
+            name,
+            min_us,
+            median_us,
+            p99_us: max_us,
+            max_us,
+            rounds,
+            mb_per_s: Some(bytes as f64 / median_us),
+            reference: Some(reference.to_owned()),
+            times_reference: None,
+            peak_bytes: 0,
+            peak_documents: None,
+            allocations: 0,
+        }
+    }
+}
+
 /// Rounds and time that one case gets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
@@ -133,7 +159,7 @@ pub(crate) fn compare(rows: &mut [Row]) {
 /// The rows as a table for people.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut out = format!(
-        "{:<30} {:>10} {:>10} {:>10} {:>8} {:>8} {:>7} {:>9}  {}\n",
+        "{:<36} {:>10} {:>10} {:>10} {:>8} {:>8} {:>7} {:>9}  {}\n",
         "case",
         "min ms",
         "median ms",
@@ -153,7 +179,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
             _ => String::new(),
         };
         out.push_str(&format!(
-            "{:<30} {:>10.3} {:>10.3} {:>10.3} {:>8} {:>8.2} {:>7} {:>9}  {}\n",
+            "{:<36} {:>10.3} {:>10.3} {:>10.3} {:>8} {:>8.2} {:>7} {:>9}  {}\n",
             row.name,
             row.min_us / 1e3,
             row.median_us / 1e3,

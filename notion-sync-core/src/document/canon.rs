@@ -109,7 +109,16 @@ pub(crate) fn says_the_same(one: &[Block], other: &[Block]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_same(a, b))
 }
 
-/// The same for two blocks.
+/// Whether two blocks say the same in the same words: the canonical forms are equal then, and may
+/// be where this says no.
+pub(crate) fn is_identical(one: &Block, other: &Block) -> bool {
+    one.kind == other.kind && {
+        let (one, other) = (trimmed(&one.children), trimmed(&other.children));
+        one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_identical(a, b))
+    }
+}
+
+/// The same as [`says_the_same`] for two blocks.
 pub(crate) fn is_same(one: &Block, other: &Block) -> bool {
     (one.kind == other.kind
         || (discriminant(&one.kind) == discriminant(&other.kind)
@@ -348,6 +357,9 @@ fn is_canonical_text(text: &str) -> bool {
 /// Whether text is NFC, without asking the tables of Unicode where the first bytes of its
 /// characters say so: Latin letters and Cyrillic below U+0480, CJK ideographs, typographic signs.
 fn is_nfc(text: &str) -> bool {
+    if text.is_ascii() {
+        return true;
+    }
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::rich_text::read_rich_text;
-use super::stable::{Fields, push_object};
+use super::rich_text::{Item, Run, color_of};
+use super::stable::{Fields, Key, push_object};
 use crate::document::layout::{Layout, ListFormat};
-use crate::document::model::{Block, BlockKind, Color, Icon, MediaKind, MediaSource, RichText};
+use crate::document::model::{Block, BlockKind, Icon, MediaKind, MediaSource, RichText};
 use crate::document::reference::{normal_id, stable_url};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::BlockId;
@@ -118,22 +118,23 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
 }
 
 /// The fields of every type we know. All optional: what one type lacks another has.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Payload<'a> {
-    #[serde(borrow)]
-    rich_text: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    caption: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    cells: Option<Vec<Vec<&'a RawValue>>>,
+///
+/// Text is read as runs right away where it has no run of an unknown type, and else as JSON text
+/// that each run is read from.
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>, 'de: 'a"))]
+struct Payload<'a, R> {
+    rich_text: Option<Vec<R>>,
+    caption: Option<Vec<R>>,
+    cells: Option<Vec<Vec<R>>>,
     #[serde(borrow)]
     children: Option<Vec<&'a RawValue>>,
-    color: Option<String>,
+    #[serde(borrow)]
+    color: Option<Key<'a>>,
     is_toggleable: Option<bool>,
     checked: Option<bool>,
     list_start_index: Option<u64>,
-    #[serde(deserialize_with = "list_format")]
+    #[serde(default, deserialize_with = "list_format")]
     list_format: Option<ListFormat>,
     icon: Option<IconPart>,
     language: Option<String>,
@@ -206,7 +207,16 @@ fn known_kind(
     if !is_known(name) {
         return None;
     }
-    let payload: Payload<'_> = serde_json::from_str(raw.get()).ok()?;
+    kind_of::<Item<'_>>(name, raw, id, level).or_else(|| kind_of::<&RawValue>(name, raw, id, level))
+}
+
+fn kind_of<'a, R: Run + Deserialize<'a>>(
+    name: &str,
+    raw: &'a RawValue,
+    id: Option<&str>,
+    level: usize,
+) -> Option<(BlockKind, Layout, Vec<Block>)> {
+    let payload: Payload<'a, R> = serde_json::from_str(raw.get()).ok()?;
     let mut children = Vec::new();
     if let Some(inside) = &payload.children {
         if level >= INLINE_LEVELS {
@@ -260,13 +270,14 @@ fn is_known(name: &str) -> bool {
     )
 }
 
-fn runs(items: Option<Vec<&RawValue>>) -> Option<RichText> {
-    read_rich_text(&items.unwrap_or_default())
+fn runs<R: Run>(items: Option<Vec<R>>) -> Option<RichText> {
+    let items = items.unwrap_or_default().into_iter();
+    items.map(R::inline).collect::<Option<_>>().map(RichText)
 }
 
-impl Payload<'_> {
+impl<R: Run> Payload<'_, R> {
     fn into_kind(self, name: &str, id: Option<&str>) -> Option<BlockKind> {
-        let color = Color(self.color.unwrap_or_default());
+        let color = self.color.map(color_of).unwrap_or_default();
         Some(match name {
             "paragraph" => BlockKind::Paragraph {
                 text: runs(self.rich_text)?,
@@ -332,7 +343,7 @@ impl Payload<'_> {
                 cells: self
                     .cells?
                     .into_iter()
-                    .map(|cell| read_rich_text(&cell))
+                    .map(|cell| runs(Some(cell)))
                     .collect::<Option<_>>()?,
             },
             "synced_block" => BlockKind::Synced {

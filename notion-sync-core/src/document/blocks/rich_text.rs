@@ -3,19 +3,21 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::stable::push_stable;
+use super::stable::{Key, push_stable};
 use crate::document::model::{Annotations, Color, Inline, InlineKind, Mention, RichText};
 use crate::document::reference::{absolute_link, normal_id};
 
+/// One rich text object.
 #[derive(Debug, Deserialize)]
-struct Item<'a> {
+pub(super) struct Item<'a> {
     #[serde(rename = "type")]
     kind: Option<String>,
     text: Option<TextPart>,
     equation: Option<EquationPart>,
     #[serde(borrow)]
     mention: Option<&'a RawValue>,
-    annotations: Option<AnnotationsPart>,
+    #[serde(borrow)]
+    annotations: Option<AnnotationsPart<'a>>,
     href: Option<String>,
 }
 
@@ -37,13 +39,14 @@ struct EquationPart {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct AnnotationsPart {
+struct AnnotationsPart<'a> {
     bold: Option<bool>,
     italic: Option<bool>,
     strikethrough: Option<bool>,
     underline: Option<bool>,
     code: Option<bool>,
-    color: Option<String>,
+    #[serde(borrow)]
+    color: Option<Key<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,35 +82,66 @@ struct DatePart {
 pub(super) fn read_rich_text(items: &[&RawValue]) -> Option<RichText> {
     items
         .iter()
-        .map(|raw| read_item(raw))
+        .map(|raw| raw.inline())
         .collect::<Option<_>>()
         .map(RichText)
 }
 
-fn read_item(raw: &RawValue) -> Option<Inline> {
-    let item: Item<'_> = serde_json::from_str(raw.get()).ok()?;
-    let annotations = item
-        .annotations
-        .map(AnnotationsPart::into_annotations)
-        .unwrap_or_default();
-    let (kind, link) = match (item.text, item.equation, item.mention) {
-        (Some(text), _, _) => (
-            InlineKind::Text(text.content),
-            text.link.and_then(|link| link.url).or(item.href),
-        ),
-        // The `href` of an equation or mention is derived.
-        (None, Some(equation), _) => (InlineKind::Equation(equation.expression), None),
-        (None, None, Some(mention)) => (InlineKind::Mention(read_mention(mention)), None),
-        (None, None, None) => {
-            item.kind?;
-            (InlineKind::Mention(Mention::Other(stable(raw))), None)
+/// What a run can be read from.
+pub(super) trait Run {
+    /// The run; `None` where it is none, or has to be read from its JSON text.
+    fn inline(self) -> Option<Inline>;
+}
+
+impl Run for Item<'_> {
+    fn inline(self) -> Option<Inline> {
+        let annotations = self
+            .annotations
+            .map(AnnotationsPart::into_annotations)
+            .unwrap_or_default();
+        let (kind, link) = match (self.text, self.equation, self.mention) {
+            (Some(text), _, _) => (
+                InlineKind::Text(text.content),
+                text.link.and_then(|link| link.url).or(self.href),
+            ),
+            // The `href` of an equation or mention is derived.
+            (None, Some(equation), _) => (InlineKind::Equation(equation.expression), None),
+            (None, None, Some(mention)) => (InlineKind::Mention(read_mention(mention)), None),
+            (None, None, None) => return None,
+        };
+        Some(Inline {
+            kind,
+            annotations,
+            link: link.map(absolute_link),
+        })
+    }
+}
+
+impl Run for &RawValue {
+    fn inline(self) -> Option<Inline> {
+        let mut item: Item<'_> = serde_json::from_str(self.get()).ok()?;
+        if item.text.is_some() || item.equation.is_some() || item.mention.is_some() {
+            return item.inline();
         }
-    };
-    Some(Inline {
-        kind,
-        annotations,
-        link: link.map(absolute_link),
-    })
+        item.kind.take()?;
+        Some(Inline {
+            kind: InlineKind::Mention(Mention::Other(stable(self))),
+            annotations: item
+                .annotations
+                .map(AnnotationsPart::into_annotations)
+                .unwrap_or_default(),
+            link: None,
+        })
+    }
+}
+
+/// A colour by its name; the default one is the empty name, which needs no memory.
+pub(super) fn color_of(name: Key<'_>) -> Color {
+    if name.0 == "default" {
+        Color::default()
+    } else {
+        Color(name.0.into_owned())
+    }
 }
 
 fn stable(raw: &RawValue) -> String {
@@ -140,7 +174,7 @@ fn known_mention(raw: &RawValue) -> Option<Mention> {
     })
 }
 
-impl AnnotationsPart {
+impl AnnotationsPart<'_> {
     fn into_annotations(self) -> Annotations {
         let on = |flag: Option<bool>| flag == Some(true);
         Annotations {
@@ -149,7 +183,7 @@ impl AnnotationsPart {
             strikethrough: on(self.strikethrough),
             underline: on(self.underline),
             code: on(self.code),
-            color: self.color.map(Color).unwrap_or_default(),
+            color: self.color.map(color_of).unwrap_or_default(),
         }
     }
 }

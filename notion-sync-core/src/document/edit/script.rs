@@ -1,13 +1,14 @@
 //! Finding the steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 use std::mem::discriminant;
 use std::ops::Range;
 
 use super::{BlockEdit, EditError, Position};
 use crate::document::canon::is_same;
 use crate::document::merge::alignment::{Hashed, Zeal, fill, trimmed_len};
-use crate::document::merge::sequence::{gaps, matches};
+use crate::document::merge::sequence::{gaps, matches_hashed};
 use crate::document::model::{Block, BlockKind, MediaSource};
 use crate::id::BlockId;
 
@@ -227,7 +228,7 @@ fn counterparts(old: &[Block], new: &[Block]) -> Vec<(usize, usize)> {
     let new_hashed = Hashed::beside(new, &old_hashed);
     let mut equal = known.clone();
     for (old_gap, new_gap) in gaps(&known, old.len(), new.len()) {
-        let found = matches(
+        let found = matches_hashed(
             &old_hashed.hashes[old_gap.clone()],
             &new_hashed.hashes[new_gap.clone()],
         );
@@ -242,7 +243,7 @@ fn counterparts(old: &[Block], new: &[Block]) -> Vec<(usize, usize)> {
 }
 
 /// `within` and, between its pairs, the blocks with the same key.
-fn anchors<K: Ord>(
+fn anchors<K: Eq + Hash>(
     old: &[Block],
     new: &[Block],
     within: &[(usize, usize)],
@@ -257,7 +258,7 @@ fn anchors<K: Ord>(
     for (old_gap, new_gap) in gaps(within, old.len(), new.len()) {
         let (old_at, old_keys) = keyed(old, old_gap);
         let (new_at, new_keys) = keyed(new, new_gap);
-        let found = matches(&old_keys, &new_keys);
+        let found = matches_hashed(&old_keys, &new_keys);
         out.extend(found.into_iter().map(|(o, n)| (old_at[o], new_at[n])));
     }
     out.sort_unstable();

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::mem::discriminant;
 
-use crate::document::canon::is_same;
+use crate::document::canon::is_identical;
 use crate::document::model::{Block, BlockKind, InlineKind, RichText};
 use crate::hash::ContentHash;
 
@@ -66,7 +66,7 @@ impl<'a> Hashed<'a> {
         for block in &blocks {
             let near = other.blocks.iter().enumerate().skip(at).take(AHEAD);
             let found = near
-                .filter(|(_, known)| is_same(block, known))
+                .filter(|(_, known)| is_identical(block, known))
                 .map(|(found, _)| found)
                 .next();
             match found {
@@ -98,7 +98,7 @@ pub(crate) fn trimmed_len(blocks: &[Block]) -> usize {
 /// Pairs `(index in old, index in new)` of blocks that are the same block, edited or not; both
 /// ascending.
 pub(crate) fn align(old: &Hashed<'_>, new: &Hashed<'_>, zeal: Zeal) -> Vec<(usize, usize)> {
-    let anchors = sequence::matches(&old.hashes, &new.hashes);
+    let anchors = sequence::matches_hashed(&old.hashes, &new.hashes);
     fill(old, new, &anchors, zeal)
 }
 

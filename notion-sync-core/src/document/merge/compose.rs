@@ -231,7 +231,7 @@ fn carry(region: &Region<'_>, to: Side, depth: usize) -> Vec<Block> {
 /// others bare. A single block that stays a block of its kind keeps its id.
 fn retain(held: &[Block], wanted: &[Block], side: Side) -> Vec<Block> {
     let (old, new) = (Hashed::of(held), Hashed::of(wanted));
-    let kept: BTreeMap<usize, usize> = sequence::matches(&old.hashes, &new.hashes)
+    let kept: BTreeMap<usize, usize> = sequence::matches_hashed(&old.hashes, &new.hashes)
         .into_iter()
         .map(|(old, new)| (new, old))
         .collect();

@@ -471,12 +471,13 @@ fn recognise(old: &Hashed<'_>, new: &Hashed<'_>, gone: &BTreeSet<usize>) -> Vec<
     }
     let there: Vec<usize> = (0..old.len()).filter(|at| !gone.contains(at)).collect();
     let hashes: Vec<ContentHash> = there.iter().map(|at| old.hashes[*at]).collect();
-    let mut equal: Vec<(usize, usize)> = sequence::matches(&hashes, &new.hashes)
+    let mut equal: Vec<(usize, usize)> = sequence::matches_hashed(&hashes, &new.hashes)
         .into_iter()
         .map(|(before, after)| (there[before], after))
         .collect();
     for (old_gap, new_gap) in sequence::gaps(&equal.clone(), old.len(), new.len()) {
-        let back = sequence::matches(&old.hashes[old_gap.clone()], &new.hashes[new_gap.clone()]);
+        let back =
+            sequence::matches_hashed(&old.hashes[old_gap.clone()], &new.hashes[new_gap.clone()]);
         let shift = |(o, n)| (old_gap.start + o, new_gap.start + n);
         equal.extend(back.into_iter().map(shift));
     }
