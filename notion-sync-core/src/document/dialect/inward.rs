@@ -6,7 +6,7 @@ use super::shape::shaped;
 use super::{Converted, Reason, Report, notes, paragraph};
 use crate::document::layout::is_item;
 use crate::document::model::{
-    Block, BlockKind, Document, Inline, InlineKind, MediaSource, RichText,
+    Block, BlockKind, Document, Inline, InlineKind, MediaSource, Mention, RichText,
 };
 
 /// Turns a body as the page says it into the one that belongs into the repository.
@@ -25,10 +25,9 @@ pub fn from_notion(document: &Document, context: &LinkContext) -> Converted {
         place: Vec::new(),
     };
     inward.blocks(&mut document.blocks);
-    inward.report.entries.sort_by(|a, b| a.place.cmp(&b.place));
     Converted {
         document,
-        report: inward.report,
+        report: inward.report.settled(),
     }
 }
 
@@ -139,6 +138,7 @@ impl Inward<'_> {
             self.text(text);
         }
         match kind {
+            BlockKind::Opaque { .. } => self.report.add(&self.place, Reason::Opaque),
             BlockKind::TableRow { cells } => {
                 for cell in cells {
                     self.text(cell);
@@ -171,6 +171,9 @@ impl Inward<'_> {
             {
                 out.extend(runs);
                 continue;
+            }
+            if matches!(run.kind, InlineKind::Mention(Mention::Other(_))) {
+                self.report.add(&self.place, Reason::Opaque);
             }
             if let (Some(link), InlineKind::Text(_)) = (&run.link, &run.kind) {
                 run.link = Some(self.link(link, Target::Page));

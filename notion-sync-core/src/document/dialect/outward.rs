@@ -16,7 +16,7 @@ use crate::document::limits::{
 };
 use crate::document::model::{
     Alignment, Annotations, Block, BlockKind, Color, Document, Inline, InlineKind, MediaSource,
-    RichText,
+    Mention, RichText,
 };
 
 /// Turns a body as the repository says it into one that Notion can hold.
@@ -41,10 +41,9 @@ pub fn to_notion_with(document: &Document, context: &LinkContext, carry: Carry) 
         place: Vec::new(),
     };
     outward.blocks(&mut document.blocks);
-    outward.report.entries.sort_by(|a, b| a.place.cmp(&b.place));
     Converted {
         document,
-        report: outward.report,
+        report: outward.report.settled(),
     }
 }
 
@@ -83,7 +82,10 @@ impl Outward<'_> {
             self.place.pop();
         }
         for block in blocks {
-            block.layout = Layout::default();
+            block.layout = Layout {
+                format: block.layout.format,
+                ..Layout::default()
+            };
         }
     }
 
@@ -107,7 +109,14 @@ impl Outward<'_> {
     }
 
     fn block(&mut self, block: &mut Block) {
+        if matches!(block.kind, BlockKind::Opaque { .. }) {
+            self.note(Reason::Opaque);
+        }
         if let Some(replaced) = self.carrier(&block.kind) {
+            self.note(match block.kind {
+                BlockKind::Verbatim { .. } => Reason::Source,
+                _ => Reason::Data,
+            });
             block.kind = replaced;
             return;
         }
@@ -263,6 +272,16 @@ impl Outward<'_> {
     fn text(&mut self, text: &mut RichText) {
         let runs = joined(text);
         let mut out: Vec<Inline> = runs.iter().map(|run| self.run(run.clone())).collect();
+        for (at, run) in runs.iter().enumerate() {
+            if matches!(run.kind, InlineKind::Verbatim(_)) {
+                self.note(Reason::InlineSource);
+            } else if is_carrier(&runs, &out, at) {
+                self.note(Reason::Data);
+            }
+            if matches!(run.kind, InlineKind::Mention(Mention::Other(_))) {
+                self.note(Reason::Opaque);
+            }
+        }
         // Grey code that stays what it is must not be joined with a carrier beside it.
         for at in 0..out.len() {
             let touches = |other: Option<usize>| {
