@@ -571,6 +571,22 @@ impl BlockKind {
     }
 
     /// The same, to change it.
+    pub fn color_mut(&mut self) -> Option<&mut Color> {
+        match self {
+            Self::Paragraph { color, .. }
+            | Self::Heading { color, .. }
+            | Self::BulletedItem { color, .. }
+            | Self::NumberedItem { color, .. }
+            | Self::ToDo { color, .. }
+            | Self::Toggle { color, .. }
+            | Self::Quote { color, .. }
+            | Self::Callout { color, .. }
+            | Self::TableOfContents { color } => Some(color),
+            _ => None,
+        }
+    }
+
+    /// The block's own rich text, to change it.
     pub fn text_mut(&mut self) -> Option<&mut RichText> {
         match self {
             Self::Paragraph { text, .. }

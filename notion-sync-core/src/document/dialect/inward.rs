@@ -129,6 +129,17 @@ impl Inward<'_> {
                 *level = deep;
                 let mut runs = joined(text);
                 runs.remove(0);
+                // The space behind the marker was written with it.
+                if let Some(Inline {
+                    kind: InlineKind::Text(rest),
+                    annotations,
+                    ..
+                }) = runs.first_mut()
+                    && !annotations.code
+                    && rest.starts_with(' ')
+                {
+                    rest.remove(0);
+                }
                 *text = RichText(runs);
             }
             self.text(text);

@@ -126,6 +126,9 @@ pub enum Reason {
     Alignment,
     /// The start of a numbered list stays in the file only.
     ListStart,
+    /// An info string that says more than the language, or says it in another word, stays in the
+    /// file only.
+    Info,
     /// Blank lines in a list, or where a list ends and another begins, stay in the file only.
     Spacing,
     /// How a list is counted (letters, Roman numerals) cannot be set through the API.
@@ -162,6 +165,7 @@ impl Reason {
             Self::TooLarge => Effect::Refused,
             Self::Source | Self::InlineSource | Self::Data | Self::Opaque => Effect::KeptOpaque,
             Self::Language
+            | Self::Info
             | Self::Alignment
             | Self::ListStart
             | Self::Spacing
@@ -204,6 +208,7 @@ impl fmt::Display for Reason {
             Self::Language => "the code language is unknown to Notion and stays in the file only",
             Self::Alignment => "alignment of columns stays in the file only",
             Self::ListStart => "the start of the list stays in the file only",
+            Self::Info => "the info string stays in the file only",
             Self::Spacing => "blank lines in the list stay in the file only",
             Self::ListFormat => "letters and Roman numerals of a list cannot be set in Notion",
             Self::Table => "the table was made rectangular",

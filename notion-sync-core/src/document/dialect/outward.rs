@@ -175,8 +175,9 @@ impl Outward<'_> {
                     Some(known) => {
                         let said = info.as_deref().map(first_word).unwrap_or_default();
                         let lost = known == "plain text" && code_language(said).is_none();
-                        if lost && self.carry == Carry::Content {
-                            self.report.add(&self.place, Reason::Language);
+                        if self.carry == Carry::Content && info.is_some() {
+                            let reason = if lost { Reason::Language } else { Reason::Info };
+                            self.report.add(&self.place, reason);
                         }
                         if known != language {
                             *language = known.to_owned();
@@ -228,7 +229,7 @@ impl Outward<'_> {
             }
             _ => {}
         }
-        if let Some(color) = color_mut(&mut block.kind)
+        if let Some(color) = block.kind.color_mut()
             && !color.is_default()
             && !is_color(&color.0)
         {
@@ -390,19 +391,4 @@ fn looks_like_run(source: &str) -> bool {
 
 fn first_word(info: &str) -> &str {
     info.split([' ', '\t', ',', '{']).next().unwrap_or_default()
-}
-
-fn color_mut(kind: &mut BlockKind) -> Option<&mut Color> {
-    match kind {
-        BlockKind::Paragraph { color, .. }
-        | BlockKind::Heading { color, .. }
-        | BlockKind::BulletedItem { color, .. }
-        | BlockKind::NumberedItem { color, .. }
-        | BlockKind::ToDo { color, .. }
-        | BlockKind::Toggle { color, .. }
-        | BlockKind::Quote { color, .. }
-        | BlockKind::Callout { color, .. }
-        | BlockKind::TableOfContents { color } => Some(color),
-        _ => None,
-    }
 }

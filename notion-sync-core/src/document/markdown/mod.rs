@@ -48,6 +48,9 @@ use super::model::Document;
 use node::Node;
 pub(crate) use settle::Settled;
 
+/// Most columns of a table.
+pub const MAX_COLUMNS: usize = 1_000;
+
 /// What a source may have at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -131,6 +134,14 @@ pub enum MarkdownError {
         /// The limit.
         limit: usize,
         /// What was found before reading stopped.
+        found: usize,
+    },
+    /// A table with too many columns.
+    #[error("a table has {found} columns, the limit is {limit}")]
+    TooWide {
+        /// The limit.
+        limit: usize,
+        /// What was found.
         found: usize,
     },
     /// Blocks nested too deep.
