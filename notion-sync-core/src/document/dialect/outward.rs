@@ -113,10 +113,14 @@ impl Outward<'_> {
             self.note(Reason::Opaque);
         }
         if let Some(replaced) = self.carrier(&block.kind) {
-            self.note(match block.kind {
-                BlockKind::Verbatim { .. } => Reason::Source,
-                _ => Reason::Data,
-            });
+            match &block.kind {
+                // Definitions are links on the page.
+                BlockKind::Verbatim { markdown }
+                    if markdown.starts_with('[')
+                        && matches!(replaced, BlockKind::Paragraph { .. }) => {}
+                BlockKind::Verbatim { .. } => self.note(Reason::Source),
+                _ => self.note(Reason::Data),
+            }
             block.kind = replaced;
             return;
         }
