@@ -181,6 +181,11 @@ impl BlockKind {
         if let Some(text) = kind.text_mut() {
             settle(text);
         }
+        if let Some(color) = kind.color_mut()
+            && color.is_default()
+        {
+            *color = Color::default();
+        }
         match &mut kind {
             Self::NumberedItem { start, .. } => *start = None,
             Self::Code {

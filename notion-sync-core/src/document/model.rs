@@ -273,7 +273,8 @@ pub enum MediaKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaSource {
-    /// At a URL (absolute, or relative to the file in a repository).
+    /// At a URL (absolute, or relative to the file in a repository), with the title of an image in
+    /// it: see [`with_title`](super::with_title).
     External(String),
     /// At Notion. The stable part of the signed link: origin and path, no query string.
     Hosted(String),
@@ -368,7 +369,8 @@ pub struct Inline {
     /// How it looks.
     #[serde(default, skip_serializing_if = "Annotations::is_plain")]
     pub annotations: Annotations,
-    /// Where it leads. Absolute, or relative to the file in a repository.
+    /// Where it leads. Absolute, or relative to the file in a repository. The title of a link stands
+    /// in it: see [`with_title`](super::with_title).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
@@ -606,6 +608,22 @@ impl BlockKind {
     }
 
     /// The same, to change it.
+    pub fn color_mut(&mut self) -> Option<&mut Color> {
+        match self {
+            Self::Paragraph { color, .. }
+            | Self::Heading { color, .. }
+            | Self::BulletedItem { color, .. }
+            | Self::NumberedItem { color, .. }
+            | Self::ToDo { color, .. }
+            | Self::Toggle { color, .. }
+            | Self::Quote { color, .. }
+            | Self::Callout { color, .. }
+            | Self::TableOfContents { color } => Some(color),
+            _ => None,
+        }
+    }
+
+    /// The block's own rich text, to change it.
     pub fn text_mut(&mut self) -> Option<&mut RichText> {
         match self {
             Self::Paragraph { text, .. }

@@ -82,7 +82,7 @@ fn trailing_uuid(text: &str) -> Option<String> {
 pub(crate) fn id_or_rest(url: &str) -> String {
     id_of_url(url).unwrap_or_else(|| {
         let url = url.trim().trim_start_matches("{{").trim_end_matches("}}");
-        url.rsplit('/').next().unwrap_or(url).to_owned()
+        normal_id(url.rsplit('/').next().unwrap_or(url))
     })
 }
 

@@ -10,6 +10,7 @@ mod engine;
 mod fidelity;
 mod fixtures;
 mod front_matter;
+mod fuzzed;
 mod markdown;
 mod markdown_properties;
 mod merge;

@@ -6,7 +6,7 @@ use super::shape::shaped;
 use super::{Converted, Reason, Report, notes, paragraph};
 use crate::document::layout::is_item;
 use crate::document::model::{
-    Block, BlockKind, Document, Inline, InlineKind, MediaSource, RichText,
+    Block, BlockKind, Document, Inline, InlineKind, MediaSource, Mention, RichText,
 };
 
 /// Turns a body as the page says it into the one that belongs into the repository.
@@ -30,10 +30,9 @@ pub fn from_notion_owned(mut document: Document, context: &LinkContext) -> Conve
         place: Vec::new(),
     };
     inward.blocks(&mut document.blocks);
-    inward.report.entries.sort_by(|a, b| a.place.cmp(&b.place));
     Converted {
         document,
-        report: inward.report,
+        report: inward.report.settled(),
     }
 }
 
@@ -135,6 +134,17 @@ impl Inward<'_> {
                 *level = deep;
                 let mut runs = joined(text);
                 runs.remove(0);
+                // The space behind the marker was written with it.
+                if let Some(Inline {
+                    kind: InlineKind::Text(rest),
+                    annotations,
+                    ..
+                }) = runs.first_mut()
+                    && !annotations.code
+                    && rest.starts_with(' ')
+                {
+                    rest.remove(0);
+                }
                 *text = RichText(runs);
             }
             self.text(text);
@@ -144,6 +154,7 @@ impl Inward<'_> {
             self.text(text);
         }
         match kind {
+            BlockKind::Opaque { .. } => self.report.add(&self.place, Reason::Opaque),
             BlockKind::TableRow { cells } => {
                 for cell in cells {
                     self.text(cell);
@@ -180,6 +191,9 @@ impl Inward<'_> {
             {
                 out.extend(runs);
                 continue;
+            }
+            if matches!(run.kind, InlineKind::Mention(Mention::Other(_))) {
+                self.report.add(&self.place, Reason::Opaque);
             }
             if let (Some(link), InlineKind::Text(_)) = (&run.link, &run.kind) {
                 run.link = Some(self.link(link, Target::Page));

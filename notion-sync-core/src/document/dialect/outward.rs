@@ -16,7 +16,7 @@ use crate::document::limits::{
 };
 use crate::document::model::{
     Alignment, Annotations, Block, BlockKind, Color, Document, Inline, InlineKind, MediaSource,
-    RichText,
+    Mention, RichText,
 };
 
 /// Turns a body as the repository says it into one that Notion can hold.
@@ -47,10 +47,9 @@ pub fn to_notion_owned(document: Document, context: &LinkContext, carry: Carry) 
         place: Vec::new(),
     };
     outward.blocks(&mut document.blocks);
-    outward.report.entries.sort_by(|a, b| a.place.cmp(&b.place));
     Converted {
         document,
-        report: outward.report,
+        report: outward.report.settled(),
     }
 }
 
@@ -89,7 +88,10 @@ impl Outward<'_> {
             self.place.pop();
         }
         for block in blocks {
-            block.layout = Layout::default();
+            block.layout = Layout {
+                format: block.layout.format,
+                ..Layout::default()
+            };
         }
     }
 
@@ -113,7 +115,18 @@ impl Outward<'_> {
     }
 
     fn block(&mut self, block: &mut Block) {
+        if matches!(block.kind, BlockKind::Opaque { .. }) {
+            self.note(Reason::Opaque);
+        }
         if let Some(replaced) = self.carrier(&block.kind) {
+            match &block.kind {
+                // Definitions are links on the page.
+                BlockKind::Verbatim { markdown }
+                    if markdown.starts_with('[')
+                        && matches!(replaced, BlockKind::Paragraph { .. }) => {}
+                BlockKind::Verbatim { .. } => self.note(Reason::Source),
+                _ => self.note(Reason::Data),
+            }
             block.kind = replaced;
             return;
         }
@@ -172,8 +185,9 @@ impl Outward<'_> {
                     Some(known) => {
                         let said = info.as_deref().map(first_word).unwrap_or_default();
                         let lost = known == "plain text" && code_language(said).is_none();
-                        if lost && self.carry == Carry::Content {
-                            self.report.add(&self.place, Reason::Language);
+                        if self.carry == Carry::Content && info.is_some() {
+                            let reason = if lost { Reason::Language } else { Reason::Info };
+                            self.report.add(&self.place, reason);
                         }
                         if known != language {
                             *language = known.to_owned();
@@ -225,7 +239,7 @@ impl Outward<'_> {
             }
             _ => {}
         }
-        if let Some(color) = color_mut(&mut block.kind)
+        if let Some(color) = block.kind.color_mut()
             && !color.is_default()
             && !is_color(&color.0)
         {
@@ -272,6 +286,16 @@ impl Outward<'_> {
         }
         let runs = joined(text);
         let mut out: Vec<Inline> = runs.iter().map(|run| self.run(run.clone())).collect();
+        for (at, run) in runs.iter().enumerate() {
+            if matches!(run.kind, InlineKind::Verbatim(_)) {
+                self.note(Reason::InlineSource);
+            } else if is_carrier(&runs, &out, at) {
+                self.note(Reason::Data);
+            }
+            if matches!(run.kind, InlineKind::Mention(Mention::Other(_))) {
+                self.note(Reason::Opaque);
+            }
+        }
         // Grey code that stays what it is must not be joined with a carrier beside it.
         for at in 0..out.len() {
             let touches = |other: Option<usize>| {
@@ -400,19 +424,4 @@ fn looks_like_run(source: &str) -> bool {
 
 fn first_word(info: &str) -> &str {
     info.split([' ', '\t', ',', '{']).next().unwrap_or_default()
-}
-
-fn color_mut(kind: &mut BlockKind) -> Option<&mut Color> {
-    match kind {
-        BlockKind::Paragraph { color, .. }
-        | BlockKind::Heading { color, .. }
-        | BlockKind::BulletedItem { color, .. }
-        | BlockKind::NumberedItem { color, .. }
-        | BlockKind::ToDo { color, .. }
-        | BlockKind::Toggle { color, .. }
-        | BlockKind::Quote { color, .. }
-        | BlockKind::Callout { color, .. }
-        | BlockKind::TableOfContents { color } => Some(color),
-        _ => None,
-    }
 }

@@ -25,7 +25,9 @@ pub fn normal(document: &Document) -> Document {
 pub fn named(mut document: Document) -> Document {
     fn name(blocks: &mut [Block]) {
         for block in blocks {
-            each_text(&mut block.kind, name_emojis);
+            each_text(&mut block.kind, |text| {
+                name_emojis(text);
+            });
             name(&mut block.children);
         }
     }
@@ -64,7 +66,11 @@ fn shape_blocks(
             _ => Inside::Any,
         };
         shape_blocks(&mut block.children, place, report, within);
-        each_text(&mut block.kind, name_emojis);
+        let mut emojis = false;
+        each_text(&mut block.kind, |text| emojis |= name_emojis(text));
+        if emojis {
+            report.add(place, Reason::Emoji);
+        }
         hoist(&mut block, place, report);
         let mut several = Vec::new();
         match block.kind {
@@ -224,10 +230,14 @@ fn each_text(kind: &mut BlockKind, mut change: impl FnMut(&mut RichText)) {
     }
 }
 
-fn name_emojis(text: &mut RichText) {
+/// Whether there was one.
+fn name_emojis(text: &mut RichText) -> bool {
+    let mut found = false;
     for run in &mut text.0 {
         if let InlineKind::Mention(Mention::Emoji(name)) = &run.kind {
             run.kind = InlineKind::Text(format!(":{name}:"));
+            found = true;
         }
     }
+    found
 }

@@ -19,7 +19,8 @@
 //! | columns, synced block | `<!-- notion-sync:column_list -->` … `<!-- /notion-sync:column_list -->` around the blocks |
 //! | children of a block that has none in Markdown | `<!-- notion-sync:nested -->` … around the block and its children |
 //! | caption of code, table without header row | `<!-- notion-sync:code {…} -->`, `<!-- notion-sync:table {…} -->` in front of it |
-//! | table of contents, breadcrumb, unknown blocks | `<!-- notion-sync:opaque {…} -->` |
+//! | table of contents, breadcrumb | `<!-- notion-sync:table_of_contents -->`, `<!-- notion-sync:breadcrumb -->` |
+//! | blocks of a type that has no form | `<!-- notion-sync:opaque {…} -->` behind the link or text that they show, if any |
 //! | empty paragraph | `&nbsp;` |
 //! | letters or Roman numerals of a numbered list | `<!-- notion-sync:style {"format":"letters"} -->` behind the text of its items |
 //! | anything that would not read back otherwise | `<!-- notion-sync:block {…} -->` |
@@ -46,6 +47,9 @@ use super::front_matter::{FrontMatter, FrontMatterError};
 use super::model::Document;
 use node::Node;
 pub(crate) use settle::Settled;
+
+/// Most columns of a table.
+pub const MAX_COLUMNS: usize = 1_000;
 
 /// What a source may have at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +137,14 @@ pub enum MarkdownError {
         /// The limit.
         limit: usize,
         /// What was found before reading stopped.
+        found: usize,
+    },
+    /// A table with too many columns.
+    #[error("a table has {found} columns, the limit is {limit}")]
+    TooWide {
+        /// The limit.
+        limit: usize,
+        /// What was found.
         found: usize,
     },
     /// Blocks nested too deep.

@@ -13,7 +13,7 @@ use super::inline::InlineBuilder;
 use super::lines::{self, Container, Position};
 use super::marker::Marker;
 use super::node::{Form, Node};
-use super::{Limits, MarkdownError};
+use super::{Limits, MAX_COLUMNS, MarkdownError};
 use crate::document::layout;
 use crate::document::{Alignment, BlockKind, RichText, Spacing, Span};
 
@@ -270,6 +270,12 @@ impl Reader<'_> {
             Tag::CodeBlock(CodeBlockKind::Indented) => frame.kind = Kind::Code(None),
             Tag::HtmlBlock => frame.kind = Kind::Html,
             Tag::Table(alignment) => {
+                if alignment.len() > MAX_COLUMNS {
+                    return Err(MarkdownError::TooWide {
+                        limit: MAX_COLUMNS,
+                        found: alignment.len(),
+                    });
+                }
                 frame.kind = Kind::Table(alignment.into_iter().map(alignment_of).collect());
             }
             Tag::TableHead | Tag::TableRow => frame.kind = Kind::Row,

@@ -25,7 +25,7 @@ fn format_of(tag: &str) -> Option<&str> {
         .split([' ', '>'])
         .next()
         .unwrap_or_default();
-    ["em", "strong", "del", "a", "u"]
+    ["em", "strong", "del", "a", "u", "span"]
         .into_iter()
         .find(|format| *format == name)
 }

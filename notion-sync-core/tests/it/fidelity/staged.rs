@@ -1,7 +1,9 @@
 //! Long and deep bodies, appended in stages that can be resumed.
 
 use notion_sync_core::document::blocks::stages;
+use notion_sync_core::document::limits::validate;
 use notion_sync_core::document::{Block, BlockKind, Color, Document, RichText};
+use serde_json::json;
 
 use super::service::Service;
 
@@ -102,4 +104,29 @@ fn appending_resumes_at_every_stage() {
             assert!(service.body().canon_eq(&body), "{case} stopped at {stop}");
         }
     }
+}
+
+/// A table is at most as wide as an array may be long.
+#[test]
+fn rows_have_at_most_a_hundred_cells() {
+    let request = |cells: usize| {
+        json!({"children": [{"type": "table", "table": {
+            "table_width": cells,
+            "children": [{"type": "table_row", "table_row": {"cells": vec![json!([]); cells]}}],
+        }}]})
+    };
+    assert_eq!(validate(&request(100)), []);
+    assert_eq!(validate(&request(101))[0].found, "101");
+    let row = Block::new(BlockKind::TableRow {
+        cells: vec![RichText::plain("c"); 101],
+    });
+    let wide = Block::new(BlockKind::Table {
+        width: 101,
+        header_row: true,
+        header_column: false,
+        alignment: Vec::new(),
+    })
+    .with_children(vec![row]);
+    let plan = stages(&[wide]);
+    assert!(plan.stages.is_empty() && plan.unwritable.len() == 1);
 }

@@ -115,7 +115,7 @@ pub(crate) fn file_trip(source: &str, carry: Carry) -> Trip {
     if let Ok(enhanced) = notion_markdown::write(&page) {
         trip.through_enhanced = true;
         let read = notion_markdown::parse(&enhanced, &limits::Limits::default()).unwrap();
-        trip.equal("enhanced", &named(page), &read);
+        trip.equal("enhanced", &named(page), &named(read.clone()));
         if notion_markdown::write(&read).as_ref() != Ok(&enhanced) {
             trip.unstable.push("enhanced");
         }
@@ -140,7 +140,7 @@ pub(crate) fn page_trip(page: &Document) -> Trip {
     if let Ok(enhanced) = notion_markdown::write(page) {
         trip.through_enhanced = true;
         let read = notion_markdown::parse(&enhanced, &limits::Limits::default()).unwrap();
-        trip.equal("enhanced", &named(page.clone()), &read);
+        trip.equal("enhanced", &named(page.clone()), &named(read));
     }
     trip
 }
