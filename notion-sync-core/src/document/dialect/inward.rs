@@ -177,7 +177,11 @@ impl Inward<'_> {
     }
 
     fn text(&mut self, text: &mut RichText) {
-        let carries = |run: &Inline| is_marked(&run.annotations) || run.link.is_some();
+        let carries = |run: &Inline| {
+            is_marked(&run.annotations)
+                || run.link.is_some()
+                || matches!(run.kind, InlineKind::Mention(_))
+        };
         if !text.0.iter().any(carries) && is_joined(text) {
             return;
         }
