@@ -1,8 +1,12 @@
 //! Content hashes: BLAKE3 of a canonical form under a domain tag.
 
 use std::fmt;
+use std::io::BufWriter;
 
 use serde::{Deserialize, Serialize};
+
+/// Bytes that are collected before they are hashed.
+const BUFFER_BYTES: usize = 2048;
 
 /// The hash of a value in canonical form. Printed as 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,9 +18,15 @@ impl ContentHash {
     /// The serialisation is JSON; types that are hashed use ordered maps only, so equal values
     /// always give equal bytes.
     pub fn of<T: Serialize + ?Sized>(domain: &str, value: &T) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(domain);
+        // The serialiser writes a few bytes at a time, the hasher likes many.
+        let hasher = blake3::Hasher::new_derive_key(domain);
+        let mut writer = BufWriter::with_capacity(BUFFER_BYTES, hasher);
         // Serialising our own types into a hasher cannot fail: no I/O, no map with non-string keys.
-        if serde_json::to_writer(&mut hasher, value).is_err() {
+        let written = serde_json::to_writer(&mut writer, value).is_ok();
+        let Ok(mut hasher) = writer.into_inner() else {
+            return Self([0; 32]);
+        };
+        if !written {
             hasher.update(b"\0unserialisable");
         }
         Self(*hasher.finalize().as_bytes())

@@ -1,9 +1,10 @@
 //! `convert`: the converter on standard input and output.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 
 use clap::{Args, ValueEnum};
-use notion_sync_core::document::dialect::{self, LinkContext};
+use notion_sync_core::document::dialect::{self, Carry, Effect, LinkContext};
 use notion_sync_core::document::limits::Limits;
 use notion_sync_core::document::{Block, Document, blocks, markdown, notion_markdown};
 use serde_json::Value;
@@ -30,6 +31,15 @@ pub(super) struct ConvertArgs {
     /// The same for images.
     #[arg(long, value_name = "URL", default_value = "")]
     raw_base: String,
+    /// How much of what only a file says (blank lines in lists, info strings, alignment) a page
+    /// carries: `everything`, so that the page alone gives the file back, or `content`, as a sync
+    /// does. Blocks carry everything unless told otherwise, Notion's Markdown content.
+    #[arg(long, value_enum)]
+    carry: Option<Carried>,
+    /// Shows on standard error everything that was approximated, left behind or kept opaque, with
+    /// its place, and the totals.
+    #[arg(long)]
+    report: bool,
     /// Path of the Markdown file, for its relative links.
     #[arg(long, value_name = "PATH", default_value = "")]
     path: String,
@@ -43,6 +53,23 @@ enum Format {
     NotionMarkdown,
     /// The Markdown of a repository; front matter is left out.
     Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Carried {
+    /// Content only.
+    Content,
+    /// Content and layout.
+    Everything,
+}
+
+impl ConvertArgs {
+    fn carry(&self) -> Carry {
+        match (self.carry, self.to) {
+            (Some(Carried::Content), _) | (None, Format::NotionMarkdown) => Carry::Content,
+            _ => Carry::Everything,
+        }
+    }
 }
 
 pub(super) fn run(args: ConvertArgs) -> Outcome {
@@ -63,17 +90,29 @@ pub(super) fn run(args: ConvertArgs) -> Outcome {
         ))
     })?;
     let document = read(args.from, &text)?;
+    let carry = args.carry();
     let links = LinkContext::new(args.blob_base, args.raw_base, args.path);
     let outward = args.from == Format::Markdown && args.to != Format::Markdown;
     let inward = args.from != Format::Markdown && args.to == Format::Markdown;
     let document = if outward || inward {
         let converted = if outward {
-            dialect::to_notion(&document, &links)
+            dialect::to_notion_with(&document, &links, carry)
         } else {
             dialect::from_notion(&document, &links)
         };
+        let mut totals: BTreeMap<Effect, usize> = BTreeMap::new();
         for entry in &converted.report.entries {
-            note(&entry.place, &entry.reason.to_string());
+            let effect = entry.reason.effect();
+            *totals.entry(effect).or_default() += 1;
+            if args.report {
+                note(&entry.place, &format!("{effect}: {}", entry.reason));
+            } else if effect != Effect::KeptOpaque {
+                // What comes back as it was needs no warning.
+                note(&entry.place, &entry.reason.to_string());
+            }
+        }
+        if args.report {
+            summary(&totals);
         }
         converted.document
     } else {
@@ -84,6 +123,20 @@ pub(super) fn run(args: ConvertArgs) -> Outcome {
     // A reader that went away is no error.
     let _ = stdout.write_all(out.as_bytes());
     Ok(Exit::Clean)
+}
+
+/// Says on standard error how much of what a conversion reported.
+fn summary(totals: &BTreeMap<Effect, usize>) {
+    let parts: Vec<String> = totals
+        .iter()
+        .map(|(effect, count)| format!("{count} {effect}"))
+        .collect();
+    let said = if parts.is_empty() {
+        "nothing was lost".to_owned()
+    } else {
+        parts.join(", ")
+    };
+    let _ = writeln!(std::io::stderr().lock(), "notion-sync: {said}");
 }
 
 /// Says on standard error what a conversion could not keep.

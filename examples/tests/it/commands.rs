@@ -304,6 +304,50 @@ fn convert_goes_round() {
 }
 
 #[test]
+fn convert_reports_what_it_keeps_and_leaves() {
+    let folder = Scratch::new("convert-report");
+    let file = "3. c\n\n4. d\n\n<div>\nx\n</div>\n\n```sh\nls\n```\n";
+    let args = |more: &[&'static str]| {
+        let mut args = vec![
+            "convert", "--from", "markdown", "--to", "blocks", "--report",
+        ];
+        args.extend(more);
+        args
+    };
+    let page = folder.run_with(&args(&[]), file.as_bytes()).ends(0);
+    assert!(
+        page.err.contains("block 3: kept opaque: source"),
+        "{}",
+        page.err
+    );
+    assert!(
+        page.err.ends_with("notion-sync: 1 kept opaque\n"),
+        "{}",
+        page.err
+    );
+    let back = folder
+        .run_with(
+            &[
+                "convert", "--from", "blocks", "--to", "markdown", "--report",
+            ],
+            page.out.as_bytes(),
+        )
+        .ends(0);
+    assert_eq!(back.out, file);
+    assert_eq!(back.err, "notion-sync: nothing was lost\n");
+    let content = folder
+        .run_with(&args(&["--carry", "content"]), file.as_bytes())
+        .ends(0);
+    assert!(
+        content
+            .err
+            .ends_with("notion-sync: 3 left behind, 1 kept opaque\n"),
+        "{}",
+        content.err
+    );
+}
+
+#[test]
 fn convert_refuses_what_it_cannot_read() {
     let folder = Scratch::new("convert-bad");
     let deep = format!(

@@ -4,8 +4,13 @@
 //! formatting are joined; text is NFC with `\n` line ends. Changing any of this changes
 //! [`CANON`], which forces a new base instead of a storm of differences.
 
+use std::borrow::Cow;
+use std::mem::discriminant;
+
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::layout::Layout;
 use super::model::{Block, BlockKind, Color, Document, Inline, InlineKind, RichText};
 use crate::hash::ContentHash;
 
@@ -24,13 +29,13 @@ impl Document {
     /// The hash of the canonical form.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
-        ContentHash::of(CANON, &self.canonical().blocks)
+        hash_list(self.blocks.iter())
     }
 
     /// Whether both say the same.
     #[must_use]
     pub fn canon_eq(&self, other: &Self) -> bool {
-        self.canonical() == other.canonical()
+        says_the_same(&self.blocks, &other.blocks) || self.canonical() == other.canonical()
     }
 }
 
@@ -41,6 +46,7 @@ impl Block {
         Self {
             id: None,
             span: None,
+            layout: Layout::default(),
             kind: self.kind.canonical(),
             children: canonical_blocks(&self.children),
         }
@@ -49,8 +55,76 @@ impl Block {
     /// The hash of the canonical form, children included.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
-        ContentHash::of(CANON, &self.canonical())
+        ContentHash::of(CANON, &Canonical(self))
     }
+}
+
+/// A block that serialises as its canonical form does, without a copy of what has that form already.
+struct Canonical<'a>(&'a Block);
+
+impl Serialize for Canonical<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let children = trimmed(&self.0.children);
+        let fields = 1 + usize::from(!children.is_empty());
+        let mut out = serializer.serialize_struct("Block", fields)?;
+        let kind = &self.0.kind;
+        if kind.is_canonical() {
+            out.serialize_field("kind", kind)?;
+        } else {
+            out.serialize_field("kind", &kind.canonical())?;
+        }
+        if !children.is_empty() {
+            let children: Vec<Canonical<'_>> = children.iter().map(Canonical).collect();
+            out.serialize_field("children", &children)?;
+        }
+        out.end()
+    }
+}
+
+/// The hash of a body that consists of these blocks, as [`Document::hash`] gives it.
+pub(crate) fn hash_list<'a>(blocks: impl Iterator<Item = &'a Block>) -> ContentHash {
+    let mut blocks: Vec<Canonical<'_>> = blocks.map(Canonical).collect();
+    while blocks.last().is_some_and(|block| is_nothing(block.0)) {
+        blocks.pop();
+    }
+    ContentHash::of(CANON, &blocks)
+}
+
+/// Whether the canonical form of a block is an empty paragraph.
+fn is_nothing(block: &Block) -> bool {
+    matches!(&block.kind, BlockKind::Paragraph { text, .. } if text.is_blank())
+        && trimmed(&block.children).is_empty()
+}
+
+/// Blocks without those at the end that the canonical form leaves out.
+fn trimmed(blocks: &[Block]) -> &[Block] {
+    let len = blocks.iter().rposition(|block| !is_nothing(block));
+    &blocks[..len.map_or(0, |at| at + 1)]
+}
+
+/// Whether the canonical forms of two lists of blocks are equal. Takes no copy of what
+/// has that form already.
+pub(crate) fn says_the_same(one: &[Block], other: &[Block]) -> bool {
+    let (one, other) = (trimmed(one), trimmed(other));
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_same(a, b))
+}
+
+/// Whether two blocks say the same in the same words: the canonical forms are equal then, and may
+/// be where this says no.
+pub(crate) fn is_identical(one: &Block, other: &Block) -> bool {
+    one.kind == other.kind && {
+        let (one, other) = (trimmed(&one.children), trimmed(&other.children));
+        one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_identical(a, b))
+    }
+}
+
+/// The same as [`says_the_same`] for two blocks.
+pub(crate) fn is_same(one: &Block, other: &Block) -> bool {
+    (one.kind == other.kind
+        || (discriminant(&one.kind) == discriminant(&other.kind)
+            && !(one.kind.is_canonical() && other.kind.is_canonical())
+            && one.kind.canonical() == other.kind.canonical()))
+        && says_the_same(&one.children, &other.children)
 }
 
 fn canonical_blocks(blocks: &[Block]) -> Vec<Block> {
@@ -68,17 +142,49 @@ impl Block {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.children.is_empty()
-            && matches!(&self.kind, BlockKind::Paragraph { text, .. } if text.canonical().is_empty())
+            && matches!(&self.kind, BlockKind::Paragraph { text, .. } if text.is_blank())
     }
 }
 
 impl BlockKind {
+    /// Whether this is known to be in canonical form.
+    fn is_canonical(&self) -> bool {
+        let own = match self {
+            Self::NumberedItem { start, .. } => start.is_none(),
+            Self::Code {
+                code,
+                info,
+                caption,
+                ..
+            } => info.is_none() && is_canonical_text(code) && caption.is_canonical(),
+            Self::Table { alignment, .. } => alignment.is_empty(),
+            Self::TableRow { cells } => cells.iter().all(RichText::is_canonical),
+            Self::Media { caption, .. }
+            | Self::Bookmark { caption, .. }
+            | Self::Embed { caption, .. } => caption.is_canonical(),
+            Self::ChildPage { title, .. } | Self::ChildDatabase { title, .. } => title.is_empty(),
+            Self::Heading { level, .. } => (1..=6).contains(level),
+            _ => true,
+        };
+        own && self.text().is_none_or(RichText::is_canonical)
+    }
+
     /// A copy in canonical form.
     #[must_use]
     pub fn canonical(&self) -> Self {
         let mut kind = self.clone();
+        let settle = |text: &mut RichText| {
+            if let Cow::Owned(canonical) = text.as_canonical() {
+                *text = canonical;
+            }
+        };
         if let Some(text) = kind.text_mut() {
-            *text = text.canonical();
+            settle(text);
+        }
+        if let Some(color) = kind.color_mut()
+            && color.is_default()
+        {
+            *color = Color::default();
         }
         match &mut kind {
             Self::NumberedItem { start, .. } => *start = None,
@@ -88,19 +194,17 @@ impl BlockKind {
                 caption,
                 ..
             } => {
-                *code = canonical_text(code);
+                if !is_canonical_text(code) {
+                    *code = canonical_text(code);
+                }
                 *info = None;
-                *caption = caption.canonical();
+                settle(caption);
             }
             Self::Table { alignment, .. } => alignment.clear(),
-            Self::TableRow { cells } => {
-                for cell in cells {
-                    *cell = cell.canonical();
-                }
-            }
+            Self::TableRow { cells } => cells.iter_mut().for_each(settle),
             Self::Media { caption, .. }
             | Self::Bookmark { caption, .. }
-            | Self::Embed { caption, .. } => *caption = caption.canonical(),
+            | Self::Embed { caption, .. } => settle(caption),
             Self::ChildPage { title, .. } | Self::ChildDatabase { title, .. } => title.clear(),
             Self::Heading { level, .. } => *level = (*level).clamp(1, 6),
             _ => {}
@@ -113,6 +217,9 @@ impl RichText {
     /// A copy in canonical form: equal neighbours joined, no empty runs, outer white space gone.
     #[must_use]
     pub fn canonical(&self) -> Self {
+        if self.is_canonical() {
+            return self.clone();
+        }
         let mut out: Vec<Inline> = Vec::with_capacity(self.0.len());
         for inline in &self.0 {
             let mut inline = inline.clone();
@@ -150,6 +257,58 @@ impl RichText {
         }
         trim(&mut out);
         Self(out)
+    }
+}
+
+impl RichText {
+    /// Whether the canonical form is empty.
+    fn is_blank(&self) -> bool {
+        let white = |inline: &Inline| match &inline.kind {
+            InlineKind::Text(text) => {
+                text.is_empty() || (!inline.annotations.code && text.trim().is_empty())
+            }
+            _ => false,
+        };
+        self.0.iter().all(white)
+    }
+
+    /// The canonical form, itself where it has that form already.
+    pub(crate) fn as_canonical(&self) -> Cow<'_, Self> {
+        if self.is_canonical() {
+            Cow::Borrowed(self)
+        } else {
+            Cow::Owned(self.canonical())
+        }
+    }
+
+    /// Whether this is known to be in canonical form. Nearly all text that was read is, and then
+    /// nothing has to be copied.
+    fn is_canonical(&self) -> bool {
+        let Some(last) = self.0.len().checked_sub(1) else {
+            return true;
+        };
+        self.0.iter().enumerate().all(|(at, inline)| {
+            let fits = match &inline.kind {
+                InlineKind::Text(text) => {
+                    let white = |c: Option<char>| c.is_none_or(char::is_whitespace);
+                    let outer = !inline.annotations.code
+                        && ((at == 0 && white(text.chars().next()))
+                            || (at == last && white(text.chars().next_back())));
+                    !text.is_empty() && !outer && is_canonical_text(text)
+                }
+                _ => true,
+            };
+            let joins = at.checked_sub(1).is_some_and(|before| {
+                let before = &self.0[before];
+                matches!(
+                    (&before.kind, &inline.kind),
+                    (InlineKind::Text(_), InlineKind::Text(_))
+                        | (InlineKind::Verbatim(_), InlineKind::Verbatim(_))
+                ) && before.annotations == inline.annotations
+                    && before.link == inline.link
+            });
+            fits && !joins
+        })
     }
 }
 
@@ -195,16 +354,76 @@ fn trim(runs: &mut Vec<Inline>) {
     }
 }
 
+/// Whether text is NFC with `\n` line ends.
+fn is_canonical_text(text: &str) -> bool {
+    !text.contains('\r') && is_nfc(text)
+}
+
+/// Whether text is NFC, without asking the tables of Unicode where the first bytes of its
+/// characters say so: Latin letters and Cyrillic below U+0480, CJK ideographs, typographic signs.
+fn is_nfc(text: &str) -> bool {
+    if text.is_ascii() {
+        return true;
+    }
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        at += match byte {
+            0..=0x7f => 1,
+            0xc2..=0xcb | 0xd0 | 0xd1 => 2,
+            0xe4..=0xe9 => 3,
+            0xe2 if bytes.get(at + 1) == Some(&0x80)
+                && bytes
+                    .get(at + 2)
+                    .is_some_and(|last| matches!(last, 0x90..=0xa7)) =>
+            {
+                3
+            }
+            _ => return unicode_normalization::is_nfc(text),
+        };
+    }
+    true
+}
+
 /// NFC with `\n` line ends.
 pub(crate) fn canonical_text(text: &str) -> String {
-    let unix = if text.contains('\r') {
-        text.replace("\r\n", "\n").replace('\r', "\n")
-    } else {
-        text.to_owned()
-    };
-    if unicode_normalization::is_nfc(&unix) {
+    if is_canonical_text(text) {
+        return text.to_owned();
+    }
+    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
+    if is_nfc(&unix) {
         unix
     } else {
         unix.nfc().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_nfc;
+
+    /// What is told by its first bytes must be true beside every other character: a character that
+    /// could join its neighbour is none of those.
+    #[test]
+    fn first_bytes_tell_only_what_the_tables_say() {
+        let marks = [
+            '\u{300}', '\u{301}', '\u{327}', '\u{3099}', '\u{1161}', 'a', '가',
+        ];
+        for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let alone = c.to_string();
+            assert_eq!(
+                is_nfc(&alone),
+                unicode_normalization::is_nfc(&alone),
+                "{c:?}"
+            );
+            if u32::from(c) < 0x1_0000 {
+                for mark in marks {
+                    for text in [format!("{c}{mark}"), format!("{mark}{c}")] {
+                        let wanted = unicode_normalization::is_nfc(&text);
+                        assert_eq!(is_nfc(&text), wanted, "{text:?}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ mod canon;
 pub mod dialect;
 pub mod edit;
 pub mod front_matter;
+mod layout;
 pub mod limits;
 pub mod markdown;
 pub mod merge;
@@ -18,9 +19,12 @@ pub mod notion_markdown;
 pub mod patch;
 mod reference;
 pub mod text_merge;
+mod title;
 mod validation;
 
+pub use layout::{Layout, ListFormat, Spacing};
 pub use model::{
     Alignment, Annotations, Block, BlockKind, Color, Document, Icon, Inline, InlineKind, MediaKind,
     MediaSource, Mention, RichText, Span,
 };
+pub use title::{split_title, with_title};

@@ -1,7 +1,11 @@
 //! Blocks, rich text, and what makes two of them equal.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use super::layout::Layout;
 use crate::id::BlockId;
 
 /// A half-open range of bytes in the source a block was parsed from.
@@ -32,6 +36,9 @@ pub struct Block {
     /// Where the block stands in the file it was parsed from, children included. Not content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<Span>,
+    /// How it is laid out. Not content.
+    #[serde(default, skip_serializing_if = "Layout::is_default")]
+    pub layout: Layout,
     /// What the block is, and its own text.
     pub kind: BlockKind,
     /// Blocks inside this one. Rows of a table and columns of a column list are children too.
@@ -266,7 +273,8 @@ pub enum MediaKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaSource {
-    /// At a URL (absolute, or relative to the file in a repository).
+    /// At a URL (absolute, or relative to the file in a repository), with the title of an image in
+    /// it: see [`with_title`](super::with_title).
     External(String),
     /// At Notion. The stable part of the signed link: origin and path, no query string.
     Hosted(String),
@@ -287,7 +295,10 @@ pub enum Alignment {
 }
 
 /// A colour by Notion's name: `default`, `red`, `red_background`, …
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+///
+/// The empty name says the same as `default`, and is equal to it: every run of text has a colour,
+/// and nearly none has another than this one, so it must not cost an allocation.
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Color(pub String);
 
@@ -297,11 +308,39 @@ impl Color {
     pub fn is_default(&self) -> bool {
         self.0.is_empty() || self.0 == "default"
     }
+
+    fn name(&self) -> &str {
+        if self.0.is_empty() {
+            "default"
+        } else {
+            &self.0
+        }
+    }
 }
 
-impl Default for Color {
-    fn default() -> Self {
-        Self("default".to_owned())
+impl fmt::Debug for Color {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Color").field(&self.name()).finish()
+    }
+}
+
+impl PartialEq for Color {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Color {}
+
+impl PartialOrd for Color {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Color {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(other.name())
     }
 }
 
@@ -330,7 +369,8 @@ pub struct Inline {
     /// How it looks.
     #[serde(default, skip_serializing_if = "Annotations::is_plain")]
     pub annotations: Annotations,
-    /// Where it leads. Absolute, or relative to the file in a repository.
+    /// Where it leads. Absolute, or relative to the file in a repository. The title of a link stands
+    /// in it: see [`with_title`](super::with_title).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
@@ -404,7 +444,8 @@ impl Annotations {
     /// Whether nothing is set.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        *self == Self::default()
+        !(self.bold || self.italic || self.strikethrough || self.underline || self.code)
+            && self.color.is_default()
     }
 }
 
@@ -463,6 +504,7 @@ impl Block {
         Self {
             id: None,
             span: None,
+            layout: Layout::default(),
             kind,
             children: Vec::new(),
         }
@@ -548,7 +590,40 @@ impl BlockKind {
         }
     }
 
+    /// The block's colour, where it can have one.
+    #[must_use]
+    pub fn color(&self) -> Option<&Color> {
+        match self {
+            Self::Paragraph { color, .. }
+            | Self::Heading { color, .. }
+            | Self::BulletedItem { color, .. }
+            | Self::NumberedItem { color, .. }
+            | Self::ToDo { color, .. }
+            | Self::Toggle { color, .. }
+            | Self::Quote { color, .. }
+            | Self::Callout { color, .. }
+            | Self::TableOfContents { color } => Some(color),
+            _ => None,
+        }
+    }
+
     /// The same, to change it.
+    pub fn color_mut(&mut self) -> Option<&mut Color> {
+        match self {
+            Self::Paragraph { color, .. }
+            | Self::Heading { color, .. }
+            | Self::BulletedItem { color, .. }
+            | Self::NumberedItem { color, .. }
+            | Self::ToDo { color, .. }
+            | Self::Toggle { color, .. }
+            | Self::Quote { color, .. }
+            | Self::Callout { color, .. }
+            | Self::TableOfContents { color } => Some(color),
+            _ => None,
+        }
+    }
+
+    /// The block's own rich text, to change it.
     pub fn text_mut(&mut self) -> Option<&mut RichText> {
         match self {
             Self::Paragraph { text, .. }

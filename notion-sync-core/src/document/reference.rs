@@ -5,6 +5,13 @@ pub(crate) const PAGE_BASE: &str = "https://app.notion.com/p/";
 
 /// An id in dashed lower case where it is a UUID in any spelling; else the text as it is.
 pub(crate) fn normal_id(id: &str) -> String {
+    let normal = |(at, b): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => b == b'-',
+        _ => matches!(b, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    if id.len() == 36 && id.bytes().enumerate().all(normal) {
+        return id.to_owned();
+    }
     let compact: String = id.chars().filter(|c| *c != '-').collect();
     if compact.len() == 32 && compact.bytes().all(|b| b.is_ascii_hexdigit()) {
         dashed(&compact)
@@ -75,7 +82,7 @@ fn trailing_uuid(text: &str) -> Option<String> {
 pub(crate) fn id_or_rest(url: &str) -> String {
     id_of_url(url).unwrap_or_else(|| {
         let url = url.trim().trim_start_matches("{{").trim_end_matches("}}");
-        url.rsplit('/').next().unwrap_or(url).to_owned()
+        normal_id(url.rsplit('/').next().unwrap_or(url))
     })
 }
 

@@ -190,6 +190,9 @@ impl Checker {
         match kind {
             "table_row" => {
                 if let Some(Value::Array(cells)) = payload.get("cells") {
+                    if cells.len() > ARRAY_ITEMS {
+                        self.report(here, "a row holds at most 100 cells", cells.len());
+                    }
                     for (at, cell) in cells.iter().enumerate() {
                         if let Value::Array(items) = cell {
                             self.rich_text(&format!("{here}.cells[{at}]"), items);

@@ -1,11 +1,13 @@
 //! Between files and pages.
 
 use notion_sync_core::document::blocks::stages;
-use notion_sync_core::document::dialect::{LinkContext, Reason, from_notion, normal, to_notion};
+use notion_sync_core::document::dialect::{
+    Effect, LinkContext, Reason, from_notion, normal, to_notion,
+};
 use notion_sync_core::document::limits::validate;
 use notion_sync_core::document::{
     Alignment, Annotations, Block, BlockKind, Color, Document, Inline, InlineKind, MediaKind,
-    MediaSource, RichText,
+    MediaSource, Mention, RichText,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -124,7 +126,15 @@ fn the_forms_are_the_documented_ones() {
     ] {
         let out = to_notion(&file, &context());
         assert!(out.document.canon_eq(&page), "{:#?}", out.document);
-        assert_eq!(out.report.entries, []);
+        // Nothing is lost, and what is only carried is said.
+        assert!(
+            out.report
+                .entries
+                .iter()
+                .all(|entry| entry.reason.effect() == Effect::KeptOpaque),
+            "{:?}",
+            out.report
+        );
         assert!(from_notion(&page, &context()).document.canon_eq(&file));
     }
 }
@@ -191,8 +201,8 @@ fn what_is_lost_is_reported() {
     assert_eq!(
         reasons,
         [
-            (0, Reason::Table),
             (0, Reason::Alignment),
+            (0, Reason::Table),
             (1, Reason::ListStart),
             (2, Reason::Language),
             (3, Reason::TooLarge),
@@ -202,6 +212,65 @@ fn what_is_lost_is_reported() {
         ]
     );
     assert!(out.report.too_large());
+}
+
+#[test]
+fn what_is_only_carried_is_reported_with_its_place() {
+    let opaque = || BlockKind::Opaque {
+        kind: "button".into(),
+        raw: "{}".into(),
+    };
+    let emoji = Inline {
+        kind: InlineKind::Mention(Mention::Emoji("parrot".into())),
+        annotations: Annotations::default(),
+        link: None,
+    };
+    let page = Document {
+        blocks: vec![
+            Block::paragraph("a"),
+            Block::new(BlockKind::Toggle {
+                text: RichText(vec![emoji]),
+                color: Color::default(),
+            })
+            .with_children(vec![Block::new(opaque())]),
+        ],
+    };
+    let said: Vec<_> = from_notion(&page, &context())
+        .report
+        .entries
+        .into_iter()
+        .map(|entry| (entry.place, entry.reason, entry.reason.effect()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (vec![1], Reason::Emoji, Effect::Approximated),
+            (vec![1, 0], Reason::Opaque, Effect::KeptOpaque),
+        ]
+    );
+    let file = Document {
+        blocks: vec![
+            Block::new(BlockKind::Verbatim {
+                markdown: "<div>\nx\n</div>".into(),
+            }),
+            run(InlineKind::Verbatim("[^1]".into())).blocks.remove(0),
+            run(InlineKind::Equation("x".repeat(1001))).blocks.remove(0),
+        ],
+    };
+    let said: Vec<_> = to_notion(&file, &context())
+        .report
+        .entries
+        .into_iter()
+        .map(|entry| (entry.place, entry.reason))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (vec![0], Reason::Source),
+            (vec![1], Reason::InlineSource),
+            (vec![2], Reason::Data),
+        ]
+    );
 }
 
 #[test]

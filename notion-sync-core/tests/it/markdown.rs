@@ -200,6 +200,48 @@ fn limits_carry_both_numbers() {
 }
 
 #[test]
+fn hostile_tables_end() {
+    let wide = format!("{}\n{}\n", "|a".repeat(5_000), "|-".repeat(5_000));
+    assert!(matches!(
+        markdown::parse(&wide, &Limits::default()),
+        Err(MarkdownError::TooWide {
+            limit: 1_000,
+            found: 5_000
+        })
+    ));
+    // Every row of one character stands for a thousand cells: a small file must not ask for many.
+    let rows = format!(
+        "{}\n{}\n{}",
+        "|a".repeat(1_000),
+        "|-".repeat(1_000),
+        "b\n".repeat(15_000)
+    );
+    let document = markdown::parse(&rows, &Limits::default()).unwrap().document;
+    let cells: usize = document
+        .blocks
+        .iter()
+        .flat_map(|table| &table.children)
+        .map(|row| match &row.kind {
+            BlockKind::TableRow { cells } => cells.len(),
+            _ => 0,
+        })
+        .sum();
+    assert!(
+        cells < rows.len() * 16,
+        "{cells} cells of {} bytes",
+        rows.len()
+    );
+    // What GitHub people write is far below.
+    let fine = format!(
+        "{}\n{}\n{}",
+        "|a".repeat(20),
+        "|-".repeat(20),
+        "|b\n".repeat(5_000)
+    );
+    assert!(markdown::parse(&fine, &Limits::default()).is_ok());
+}
+
+#[test]
 fn hostile_nesting_ends() {
     for source in [
         "> ".repeat(100_000),
@@ -218,6 +260,10 @@ fn hostile_nesting_ends() {
         "$a".repeat(100_000),
         "&".repeat(100_000),
         "_a ".repeat(100_000),
+        "[a]: b\n".repeat(20_000),
+        "- a\n  ```\n  b\n  ```\n".repeat(3_000),
+        "1. a\n2) b\n".repeat(5_000),
+        "[a](b \"c\") ".repeat(20_000),
     ] {
         let start: String = source.chars().take(10).collect();
         match markdown::parse(&source, &Limits::default()) {

@@ -316,6 +316,7 @@ pub(crate) fn strip(block: &Block) -> Block {
     Block {
         id: None,
         span: None,
+        layout: block.layout,
         kind: block.kind.clone(),
         children: block.children.iter().map(strip).collect(),
     }

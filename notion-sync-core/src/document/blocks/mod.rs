@@ -2,22 +2,25 @@
 //!
 //! [`read`] takes one block object (children are fetched apart and attached with [`assemble`]),
 //! [`write()`] gives the object for an append request, [`update`] the body for changing a block in
-//! place, and [`stages`] cuts any content into append requests that Notion accepts.
+//! place, and [`stages`] or [`requests`] cut any content into append requests that Notion accepts.
 //!
 //! Reading is lenient: a type we do not know, or one whose fields are not what we know, becomes
 //! [`BlockKind::Opaque`](super::BlockKind::Opaque) and keeps its JSON. Writing is strict: what
 //! Notion would refuse is left out and reported.
 
+mod json;
 mod payload;
 mod rich_text;
-pub(crate) use rich_text::as_held;
+mod runs;
 mod stable;
 mod stages;
 mod tree;
 mod writer;
 
+pub(crate) use runs::as_held;
+
 pub use payload::{BlockRead, read, read_full};
-pub use stages::{Stage, Stages, stages};
+pub use stages::{Request, Requests, Stage, Stages, requests, stages};
 pub use tree::assemble;
 pub use writer::{same_type, update, write};
 

@@ -1,12 +1,13 @@
 //! Block objects as Notion sends them.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::rich_text::read_rich_text;
-use super::stable::{Fields, push_object};
-use crate::document::model::{Block, BlockKind, Color, Icon, MediaKind, MediaSource, RichText};
+use super::rich_text::{Item, Run, color_of};
+use super::stable::{Fields, Key, push_object};
+use crate::document::layout::{Layout, ListFormat};
+use crate::document::model::{Block, BlockKind, Icon, MediaKind, MediaSource, RichText};
 use crate::document::reference::{normal_id, stable_url};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::BlockId;
@@ -75,7 +76,7 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
     };
     let payload = fields.get(&kind_name);
     let known = payload.and_then(|raw| known_kind(&kind_name, raw, id.as_deref(), level));
-    let (kind, children) = known.unwrap_or_else(|| {
+    let (kind, layout, children) = known.unwrap_or_else(|| {
         let mut raw = String::new();
         let kept = fields
             .0
@@ -88,6 +89,7 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
                 kind: kind_name.clone(),
                 raw,
             },
+            Layout::default(),
             Vec::new(),
         )
     });
@@ -104,6 +106,7 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
         block: Block {
             id: id.map(BlockId::from),
             span: None,
+            layout,
             kind,
             children,
         },
@@ -115,21 +118,24 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
 }
 
 /// The fields of every type we know. All optional: what one type lacks another has.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Payload<'a> {
-    #[serde(borrow)]
-    rich_text: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    caption: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    cells: Option<Vec<Vec<&'a RawValue>>>,
+///
+/// Text is read as runs right away where it has no run of an unknown type, and else as JSON text
+/// that each run is read from.
+#[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "R: Deserialize<'de>, 'de: 'a"))]
+struct Payload<'a, R> {
+    rich_text: Option<Vec<R>>,
+    caption: Option<Vec<R>>,
+    cells: Option<Vec<Vec<R>>>,
     #[serde(borrow)]
     children: Option<Vec<&'a RawValue>>,
-    color: Option<String>,
+    #[serde(borrow)]
+    color: Option<Key<'a>>,
     is_toggleable: Option<bool>,
     checked: Option<bool>,
     list_start_index: Option<u64>,
+    #[serde(default, deserialize_with = "list_format")]
+    list_format: Option<ListFormat>,
     icon: Option<IconPart>,
     language: Option<String>,
     expression: Option<String>,
@@ -197,11 +203,20 @@ fn known_kind(
     raw: &RawValue,
     id: Option<&str>,
     level: usize,
-) -> Option<(BlockKind, Vec<Block>)> {
+) -> Option<(BlockKind, Layout, Vec<Block>)> {
     if !is_known(name) {
         return None;
     }
-    let payload: Payload<'_> = serde_json::from_str(raw.get()).ok()?;
+    kind_of::<Item<'_>>(name, raw, id, level).or_else(|| kind_of::<&RawValue>(name, raw, id, level))
+}
+
+fn kind_of<'a, R: Run + Deserialize<'a>>(
+    name: &str,
+    raw: &'a RawValue,
+    id: Option<&str>,
+    level: usize,
+) -> Option<(BlockKind, Layout, Vec<Block>)> {
+    let payload: Payload<'a, R> = serde_json::from_str(raw.get()).ok()?;
     let mut children = Vec::new();
     if let Some(inside) = &payload.children {
         if level >= INLINE_LEVELS {
@@ -211,7 +226,11 @@ fn known_kind(
             children.push(read_level(child.get(), level + 1).ok()?.block);
         }
     }
-    Some((payload.into_kind(name, id)?, children))
+    let layout = Layout {
+        format: payload.list_format.unwrap_or_default(),
+        ..Layout::default()
+    };
+    Some((payload.into_kind(name, id)?, layout, children))
 }
 
 fn is_known(name: &str) -> bool {
@@ -251,13 +270,14 @@ fn is_known(name: &str) -> bool {
     )
 }
 
-fn runs(items: Option<Vec<&RawValue>>) -> Option<RichText> {
-    read_rich_text(&items.unwrap_or_default())
+fn runs<R: Run>(items: Option<Vec<R>>) -> Option<RichText> {
+    let items = items.unwrap_or_default().into_iter();
+    items.map(R::inline).collect::<Option<_>>().map(RichText)
 }
 
-impl Payload<'_> {
+impl<R: Run> Payload<'_, R> {
     fn into_kind(self, name: &str, id: Option<&str>) -> Option<BlockKind> {
-        let color = Color(self.color.unwrap_or_else(|| "default".to_owned()));
+        let color = self.color.map(color_of).unwrap_or_default();
         Some(match name {
             "paragraph" => BlockKind::Paragraph {
                 text: runs(self.rich_text)?,
@@ -323,7 +343,7 @@ impl Payload<'_> {
                 cells: self
                     .cells?
                     .into_iter()
-                    .map(|cell| read_rich_text(&cell))
+                    .map(|cell| runs(Some(cell)))
                     .collect::<Option<_>>()?,
             },
             "synced_block" => BlockKind::Synced {
@@ -365,6 +385,19 @@ impl Payload<'_> {
             _ => return None,
         })
     }
+}
+
+/// A format of a list; one that we do not know counts as not said.
+fn list_format<'de, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<ListFormat>, D::Error> {
+    let name = Option::<String>::deserialize(from)?;
+    Ok(match name.as_deref() {
+        Some("numbers") => Some(ListFormat::Numbers),
+        Some("letters") => Some(ListFormat::Letters),
+        Some("roman") => Some(ListFormat::Roman),
+        _ => None,
+    })
 }
 
 /// A share between 0 and 1 in thousandths.

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::writer::{Own, write_own};
+use super::json::push_string;
+use super::writer::{Stand, push_own};
 use super::{Issue, Reason};
 use crate::document::limits::{ARRAY_ITEMS, NESTED_LEVELS, REQUEST_BLOCKS, REQUEST_BYTES};
-use crate::document::model::{Block, BlockKind, RichText};
+use crate::document::model::{Block, BlockKind};
 
 /// Bytes of a request that are not its blocks: keys, brackets and a position.
 const FRAME_BYTES: usize = 512;
@@ -41,6 +42,32 @@ pub struct Stage {
     pub children: Vec<Value>,
 }
 
+/// The same as [`Stages`], with the blocks of each request as the JSON text that is sent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Requests {
+    /// The requests in order: the parent of each was created by an earlier one.
+    pub requests: Vec<Request>,
+    /// See [`Stages::placeholders`].
+    pub placeholders: Vec<Vec<usize>>,
+    /// See [`Stages::unwritable`].
+    pub unwritable: Vec<Issue>,
+    /// See [`Stages::approximated`].
+    pub approximated: Vec<Issue>,
+}
+
+/// One append request, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Where to append: see [`Stage::parent`].
+    pub parent: Vec<usize>,
+    /// How many blocks earlier requests created under the same parent.
+    pub first: usize,
+    /// How many blocks this request creates directly under the parent, at most 100.
+    pub count: usize,
+    /// The `children` of the request: a JSON array. At most 500,000 bytes.
+    pub children: String,
+}
+
 /// Plans how to create `blocks` under one parent.
 ///
 /// Every request keeps all limits of [`super::super::limits`]: at most 100 blocks per array, two
@@ -49,11 +76,29 @@ pub struct Stage {
 /// kept under every parent.
 #[must_use]
 pub fn stages(blocks: &[Block]) -> Stages {
+    let planned = requests(blocks);
+    let stage = |request: Request| Stage {
+        parent: request.parent,
+        first: request.first,
+        // What was just written is JSON, and not nested too deep to be read.
+        children: serde_json::from_str(&request.children).unwrap_or_default(),
+    };
+    Stages {
+        stages: planned.requests.into_iter().map(stage).collect(),
+        placeholders: planned.placeholders,
+        unwritable: planned.unwritable,
+        approximated: planned.approximated,
+    }
+}
+
+/// The same as [`stages`], as text. Takes a small part of the time and memory.
+#[must_use]
+pub fn requests(blocks: &[Block]) -> Requests {
     let mut planner = Planner::default();
     planner.queue.push_back(Pending {
         parent: Vec::new(),
         created: 0,
-        blocks: blocks.iter().collect(),
+        blocks,
         source: Vec::new(),
         offset: 0,
         inside: Inside::Any,
@@ -82,7 +127,7 @@ enum Inside {
 struct Pending<'a> {
     parent: Vec<usize>,
     created: usize,
-    blocks: Vec<&'a Block>,
+    blocks: &'a [Block],
     source: Vec<usize>,
     /// Index of the first of `blocks` among its siblings in the source.
     offset: usize,
@@ -102,7 +147,8 @@ const EMPTY: Room = Room {
 };
 
 enum Placed {
-    Object(Value),
+    /// Appended to the text.
+    Object,
     /// Not in this request: too full.
     Full,
     /// Not this deep in a request.
@@ -113,8 +159,10 @@ enum Placed {
 
 #[derive(Debug, Default)]
 struct Planner<'a> {
-    out: Stages,
+    out: Requests,
     queue: VecDeque<Pending<'a>>,
+    /// Room for the fields of the block that is being placed.
+    own: String,
 }
 
 /// Lengths to cut back to when a block turns out not to fit.
@@ -146,44 +194,66 @@ impl<'a> Planner<'a> {
         path.push(0);
         while at < pending.blocks.len() {
             let first = created;
-            let mut children = Vec::new();
+            let mut text = String::from("[");
             let mut room = EMPTY;
-            while at < pending.blocks.len() && children.len() < ARRAY_ITEMS {
+            while at < pending.blocks.len() && created - first < ARRAY_ITEMS {
                 if let Some(last) = source.last_mut() {
                     *last = pending.offset + at;
                 }
                 if let Some(last) = path.last_mut() {
                     *last = created;
                 }
+                let empty = created == first;
                 let place = Place {
                     source: &source,
                     created: &path,
                     depth: 0,
                     inside: pending.inside,
-                    alone: children.is_empty(),
+                    alone: empty,
                 };
-                match self.place(pending.blocks[at], place, &mut room) {
-                    Placed::Object(object) => {
-                        children.push(object);
+                match self.place_item(&pending.blocks[at], place, &mut room, &mut text, empty) {
+                    Placed::Object => {
                         created += 1;
                         at += 1;
                     }
                     Placed::Never => at += 1,
-                    Placed::Full | Placed::Deep if children.is_empty() => {
+                    Placed::Full | Placed::Deep if empty => {
                         self.unwritable(&source, Reason::TooLarge);
                         at += 1;
                     }
                     Placed::Full | Placed::Deep => break,
                 }
             }
-            if !children.is_empty() {
-                self.out.stages.push(Stage {
+            if created > first {
+                text.push(']');
+                self.out.requests.push(Request {
                     parent: pending.parent.clone(),
                     first,
-                    children,
+                    count: created - first,
+                    children: text,
                 });
             }
         }
+    }
+
+    /// Places a block in an array, with a comma in front where it is not the first.
+    fn place_item(
+        &mut self,
+        block: &'a Block,
+        place: Place<'_>,
+        room: &mut Room,
+        text: &mut String,
+        first: bool,
+    ) -> Placed {
+        let start = text.len();
+        if !first {
+            text.push(',');
+        }
+        let placed = self.place(block, place, room, text);
+        if !matches!(placed, Placed::Object) {
+            text.truncate(start);
+        }
+        placed
     }
 
     fn unwritable(&mut self, place: &[usize], reason: Reason) {
@@ -216,7 +286,14 @@ impl<'a> Planner<'a> {
         self.out.approximated.truncate(mark.approximated);
     }
 
-    fn place(&mut self, block: &'a Block, place: Place<'_>, room: &mut Room) -> Placed {
+    /// Appends the block's object to `text`. Where it does not, the text is not whole.
+    fn place(
+        &mut self,
+        block: &'a Block,
+        place: Place<'_>,
+        room: &mut Room,
+        text: &mut String,
+    ) -> Placed {
         let fits_parent = match (&block.kind, place.inside) {
             (BlockKind::TableRow { .. }, Inside::Table { .. })
             | (BlockKind::Column { .. }, Inside::ColumnList) => true,
@@ -235,25 +312,42 @@ impl<'a> Planner<'a> {
         if place.depth + own_levels > NESTED_LEVELS {
             return Placed::Deep;
         }
-        let mut own = match self.own(block, place) {
-            Ok(own) => own,
+        let mut own = std::mem::take(&mut self.own);
+        own.clear();
+        let mut notes = Vec::new();
+        let written = push_adjusted(&mut own, block, place, &mut notes);
+        let mark = self.mark();
+        let before = *room;
+        let placed = match written {
+            Ok(name) => {
+                for reason in notes {
+                    self.approximated(place.source, reason);
+                }
+                // Type, key, brackets, comma and an array of children.
+                if take_count(room, 1, own.len() + 96) {
+                    text.push_str("{\"object\":\"block\",\"type\":");
+                    push_string(text, name);
+                    text.push(',');
+                    push_string(text, name);
+                    text.push(':');
+                    text.push_str(&own[..own.len() - 1]);
+                    Ok(own.len() <= 2)
+                } else {
+                    Err(Placed::Full)
+                }
+            }
             Err(reason) => {
                 self.unwritable(place.source, reason);
+                self.own = own;
                 return Placed::Never;
             }
         };
-        let mark = self.mark();
-        let before = *room;
-        for reason in std::mem::take(&mut own.notes) {
-            self.approximated(place.source, reason);
-        }
-        if !take(room, &own.payload) {
-            self.cut_back(&mark);
-            *room = before;
-            return Placed::Full;
-        }
-        match self.place_children(block, place, room, &mut own) {
-            Ok(()) => Placed::Object(own.into_value()),
+        self.own = own;
+        match placed.and_then(|bare| self.place_children(block, place, room, text, bare)) {
+            Ok(()) => {
+                text.push_str("}}");
+                Placed::Object
+            }
             Err(placed) => {
                 self.cut_back(&mark);
                 *room = before;
@@ -262,59 +356,23 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// The block's own object, adjusted to where it stands.
-    fn own(&self, block: &Block, place: Place<'_>) -> Result<Own, Reason> {
-        match (&block.kind, place.inside) {
-            (BlockKind::TableRow { cells }, Inside::Table { width }) if cells.len() != width => {
-                let mut cells = cells.clone();
-                cells.resize(width, RichText::default());
-                write_own(&BlockKind::TableRow { cells })
-            }
-            (
-                BlockKind::Table {
-                    header_row,
-                    header_column,
-                    ..
-                },
-                _,
-            ) if table_width(block) <= ARRAY_ITEMS => write_own(&BlockKind::Table {
-                width: table_width(block),
-                header_row: *header_row,
-                header_column: *header_column,
-                alignment: Vec::new(),
-            }),
-            (BlockKind::Table { .. }, _) => Err(Reason::TooLarge),
-            (
-                BlockKind::Heading {
-                    level,
-                    text,
-                    toggle: false,
-                    color,
-                },
-                _,
-            ) if !block.children.is_empty() => {
-                let mut own = write_own(&BlockKind::Heading {
-                    level: *level,
-                    text: text.clone(),
-                    toggle: true,
-                    color: color.clone(),
-                })?;
-                own.notes.push(Reason::Heading);
-                own.notes.dedup();
-                Ok(own)
-            }
-            (kind, _) => write_own(kind),
-        }
-    }
-
     /// Places as many of the children as this request takes and leaves the rest for later ones.
+    /// `bare` says that the object in `text` has no field yet.
     fn place_children(
         &mut self,
         block: &'a Block,
         place: Place<'_>,
         room: &mut Room,
-        own: &mut Own,
+        text: &mut String,
+        bare: bool,
     ) -> Result<(), Placed> {
+        let insists = matches!(
+            block.kind,
+            BlockKind::Table { .. } | BlockKind::ColumnList | BlockKind::Column { .. }
+        );
+        if block.children.is_empty() && !insists {
+            return Ok(());
+        }
         match &block.kind {
             // Editing the children of a copy would edit the source.
             BlockKind::Synced { from: Some(_) } => return Ok(()),
@@ -335,14 +393,20 @@ impl<'a> Planner<'a> {
             BlockKind::ColumnList => Inside::ColumnList,
             _ => Inside::Any,
         };
-        let mut placed = Vec::new();
+        let start = text.len();
+        text.push_str(if bare {
+            "\"children\":["
+        } else {
+            ",\"children\":["
+        });
+        let mut placed = 0;
         let mut source = place.source.to_vec();
         let mut created = place.created.to_vec();
         source.push(0);
         created.push(0);
         let mut rest = None;
         for (at, child) in block.children.iter().enumerate() {
-            if place.depth >= NESTED_LEVELS || placed.len() >= ARRAY_ITEMS {
+            if place.depth >= NESTED_LEVELS || placed >= ARRAY_ITEMS {
                 rest = Some((at, Placed::Deep));
                 break;
             }
@@ -350,7 +414,7 @@ impl<'a> Planner<'a> {
                 *last = at;
             }
             if let Some(last) = created.last_mut() {
-                *last = placed.len();
+                *last = placed;
             }
             let inner = Place {
                 source: &source,
@@ -359,8 +423,8 @@ impl<'a> Planner<'a> {
                 inside,
                 alone: place.alone,
             };
-            match self.place(child, inner, room) {
-                Placed::Object(object) => placed.push(object),
+            match self.place_item(child, inner, room, text, placed == 0) {
+                Placed::Object => placed += 1,
                 Placed::Never => {}
                 refused => {
                     rest = Some((at, refused));
@@ -368,88 +432,120 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        self.satisfy(
-            block,
-            place,
-            room,
-            &mut placed,
-            rest.as_ref().map(|(_, why)| why),
-        )?;
+        let refused = rest.as_ref().map(|(_, why)| why);
+        placed += self.satisfy(block, place, room, text, placed, refused)?;
         if let Some((at, _)) = rest {
             self.queue.push_back(Pending {
                 parent: place.created.to_vec(),
-                created: placed.len(),
-                blocks: block.children[at..].iter().collect(),
+                created: placed,
+                blocks: &block.children[at..],
                 source: place.source.to_vec(),
                 offset: at,
                 inside,
             });
         }
-        if !placed.is_empty() {
-            own.payload
-                .insert("children".to_owned(), Value::Array(placed));
+        if placed > 0 {
+            text.push(']');
+        } else {
+            text.truncate(start);
         }
         Ok(())
     }
 
-    /// Adds the children that Notion insists on.
+    /// Adds the children that Notion insists on, and returns how many.
     fn satisfy(
         &mut self,
         block: &Block,
         place: Place<'_>,
         room: &mut Room,
-        placed: &mut Vec<Value>,
+        text: &mut String,
+        placed: usize,
         refused: Option<&Placed>,
-    ) -> Result<(), Placed> {
+    ) -> Result<usize, Placed> {
         // It fits whole into an emptier request.
         if matches!(refused, Some(Placed::Full)) && !place.alone {
             return Err(Placed::Full);
         }
-        let filler = match &block.kind {
-            BlockKind::Table { .. } if placed.is_empty() => {
+        let (filler, count) = match &block.kind {
+            BlockKind::Table { .. } if placed == 0 => {
                 if refused.is_some() {
                     return Err(Placed::Full);
                 }
-                let cells = vec![json!([]); table_width(block)];
-                vec![json!({"object": "block", "type": "table_row", "table_row": {"cells": cells}})]
+                let cells = vec!["[]"; table_width(block)].join(",");
+                let row = format!(
+                    "{{\"object\":\"block\",\"type\":\"table_row\",\"table_row\":{{\"cells\":[{cells}]}}}}"
+                );
+                (row, 1)
             }
-            BlockKind::ColumnList if placed.len() < 2 => {
+            BlockKind::ColumnList if placed < 2 => {
                 if refused.is_some() {
                     return Err(Placed::Full);
                 }
-                let column = json!({"object": "block", "type": "column",
-                    "column": {"children": [empty_paragraph()]}});
-                vec![column; 2 - placed.len()]
+                let column = format!(
+                    "{{\"object\":\"block\",\"type\":\"column\",\"column\":{{\"children\":[{EMPTY_PARAGRAPH}]}}}}"
+                );
+                (column, 2 - placed)
             }
-            BlockKind::Column { .. } if placed.is_empty() => {
+            BlockKind::Column { .. } if placed == 0 => {
                 if refused.is_some() {
                     let mut path = place.created.to_vec();
                     path.push(0);
                     self.out.placeholders.push(path);
                 }
-                placed.push(empty_paragraph());
+                text.push_str(EMPTY_PARAGRAPH);
                 return if take_count(room, 1, 96) {
-                    Ok(())
+                    Ok(1)
                 } else {
                     Err(Placed::Full)
                 };
             }
-            _ => return Ok(()),
+            _ => return Ok(0),
         };
         self.approximated(place.source, Reason::Padded);
-        for object in filler {
-            let bytes = serde_json::to_string(&object).map_or(0, |text| text.len() + 1);
-            if !take_count(room, 2, bytes) {
+        for at in 0..count {
+            if !take_count(room, 2, filler.len() + 1) {
                 return Err(Placed::Full);
             }
-            placed.push(object);
+            if placed + at > 0 {
+                text.push(',');
+            }
+            text.push_str(&filler);
         }
-        Ok(())
+        Ok(count)
     }
 }
 
-fn empty_paragraph() -> Value {
-    json!({"object": "block", "type": "paragraph", "paragraph": {"rich_text": []}})
+const EMPTY_PARAGRAPH: &str =
+    "{\"object\":\"block\",\"type\":\"paragraph\",\"paragraph\":{\"rich_text\":[]}}";
+
+/// Appends the block's own fields, adjusted to where it stands.
+fn push_adjusted<'a>(
+    out: &mut String,
+    block: &'a Block,
+    place: Place<'_>,
+    notes: &mut Vec<Reason>,
+) -> Result<&'a str, Reason> {
+    let mut stand = Stand::default();
+    match (&block.kind, place.inside) {
+        (BlockKind::TableRow { .. }, Inside::Table { width }) => stand.width = Some(width),
+        (BlockKind::Table { .. }, _) => {
+            let width = table_width(block);
+            if width > ARRAY_ITEMS {
+                return Err(Reason::TooLarge);
+            }
+            stand.width = Some(width);
+        }
+        (BlockKind::Heading { toggle: false, .. }, _) if !block.children.is_empty() => {
+            stand.toggle = true;
+        }
+        _ => {}
+    }
+    let name = push_own(out, &block.kind, stand, notes)?;
+    if stand.toggle {
+        notes.push(Reason::Heading);
+        notes.dedup();
+    }
+    Ok(name)
 }
 
 /// The number of columns that a table needs for all of its rows.
@@ -485,13 +581,7 @@ fn takes_children(kind: &BlockKind) -> bool {
     )
 }
 
-/// Takes the room for one block with `payload`.
-fn take(room: &mut Room, payload: &Map<String, Value>) -> bool {
-    let bytes = serde_json::to_string(payload).map_or(usize::MAX / 2, |text| text.len());
-    // Type, key, brackets, comma and an array of children.
-    take_count(room, 1, bytes + 96)
-}
-
+/// Takes the room for some blocks.
 fn take_count(room: &mut Room, blocks: usize, bytes: usize) -> bool {
     if room.blocks < blocks || room.bytes < bytes {
         return false;

@@ -3,30 +3,22 @@
 use serde_json::{Map, Value, json};
 
 use super::Reason;
-use super::rich_text::{write_literal, write_rich_text};
+use super::json::Fields;
+use super::runs::{push_literal, push_rich_text};
 use crate::document::limits::{
     BLOCK_UNITS, EQUATION_UNITS, code_language, is_color, is_web_url, units,
 };
-use crate::document::model::{Block, BlockKind, Color, Icon, MediaKind, MediaSource, RichText};
+use crate::document::model::{Block, BlockKind, Icon, MediaKind, MediaSource, RichText};
 use crate::document::reference::as_uuid;
 use crate::document::validation::CREATABLE;
 
-/// A block object without children, with what had to change to make it one.
-#[derive(Debug)]
-pub(super) struct Own {
-    pub(super) name: String,
-    pub(super) payload: Map<String, Value>,
-    pub(super) notes: Vec<Reason>,
-}
-
-impl Own {
-    pub(super) fn into_value(self) -> Value {
-        let mut object = Map::new();
-        object.insert("object".to_owned(), json!("block"));
-        object.insert("type".to_owned(), json!(self.name));
-        object.insert(self.name, Value::Object(self.payload));
-        Value::Object(object)
-    }
+/// Where a block stands changes what is written of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stand {
+    /// Columns of the table, which the block is or which the row is in.
+    pub(super) width: Option<usize>,
+    /// A heading folds although it does not say so.
+    pub(super) toggle: bool,
 }
 
 /// The object that creates `block` in an append request, without its children ([`super::stages`]
@@ -38,7 +30,12 @@ impl Own {
 /// # Errors
 /// The reason why the API cannot create it.
 pub fn write(block: &Block) -> Result<Value, Reason> {
-    write_own(&block.kind).map(Own::into_value)
+    let (name, payload) = write_own(&block.kind)?;
+    let mut object = Map::new();
+    object.insert("object".to_owned(), json!("block"));
+    object.insert("type".to_owned(), json!(name));
+    object.insert(name, Value::Object(payload));
+    Ok(Value::Object(object))
 }
 
 /// The body that changes an existing block of the same type (see [`same_type`]) to `kind`.
@@ -63,25 +60,27 @@ pub fn update(kind: &BlockKind) -> Option<Value> {
             source: MediaSource::Hosted(_),
             caption,
         } => {
-            let caption = write_rich_text(caption, &mut Vec::new()).ok()?;
+            let mut written = String::new();
+            push_rich_text(&mut written, caption, &mut Vec::new()).ok()?;
+            let caption: Value = serde_json::from_str(&written).ok()?;
             return Some(json!({media_name(*media): {"caption": caption}}));
         }
         _ => {}
     }
-    let mut own = write_own(kind).ok()?;
+    let (name, mut payload) = write_own(kind).ok()?;
     // Fixed once the block exists.
-    own.payload.remove("table_width");
+    payload.remove("table_width");
     if matches!(kind, BlockKind::Media { .. }) {
-        own.payload.remove("type");
+        payload.remove("type");
     }
     // An absent colour would leave the old one.
-    if let Some(color) = color_of(kind)
+    if let Some(color) = kind.color()
         && color.is_default()
     {
-        own.payload.insert("color".to_owned(), json!("default"));
+        payload.insert("color".to_owned(), json!("default"));
     }
     if let BlockKind::Callout { icon: None, .. } = kind {
-        own.payload.insert("icon".to_owned(), Value::Null);
+        payload.insert("icon".to_owned(), Value::Null);
     }
     if let BlockKind::Media { caption, .. }
     | BlockKind::Bookmark { caption, .. }
@@ -89,9 +88,9 @@ pub fn update(kind: &BlockKind) -> Option<Value> {
     | BlockKind::Code { caption, .. } = kind
         && caption.is_empty()
     {
-        own.payload.insert("caption".to_owned(), json!([]));
+        payload.insert("caption".to_owned(), json!([]));
     }
-    Some(json!({own.name: own.payload}))
+    Some(json!({name: payload}))
 }
 
 /// Whether an update in place can make `new` out of `old`: the API never changes a block's type, a
@@ -133,21 +132,6 @@ pub fn same_type(old: &BlockKind, new: &BlockKind) -> bool {
     }
 }
 
-fn color_of(kind: &BlockKind) -> Option<&Color> {
-    match kind {
-        BlockKind::Paragraph { color, .. }
-        | BlockKind::Heading { color, .. }
-        | BlockKind::BulletedItem { color, .. }
-        | BlockKind::NumberedItem { color, .. }
-        | BlockKind::ToDo { color, .. }
-        | BlockKind::Toggle { color, .. }
-        | BlockKind::Quote { color, .. }
-        | BlockKind::Callout { color, .. }
-        | BlockKind::TableOfContents { color } => Some(color),
-        _ => None,
-    }
-}
-
 fn media_name(media: MediaKind) -> &'static str {
     match media {
         MediaKind::Image => "image",
@@ -158,50 +142,73 @@ fn media_name(media: MediaKind) -> &'static str {
     }
 }
 
-/// The type and fields of a block, without children.
-pub(super) fn write_own(kind: &BlockKind) -> Result<Own, Reason> {
-    let mut notes = Vec::new();
-    let mut payload = Map::new();
-    let name = fill(kind, &mut payload, &mut notes)?;
-    if let Some(color) = color_of(kind)
+/// The type and fields of a block, without children, as values.
+fn write_own(kind: &BlockKind) -> Result<(String, Map<String, Value>), Reason> {
+    if let BlockKind::Opaque { kind, raw } = kind {
+        let payload = opaque_payload(kind, raw).ok_or(Reason::NotCreatable)?;
+        return Ok((kind.clone(), payload));
+    }
+    let mut text = String::new();
+    let name = push_own(&mut text, kind, Stand::default(), &mut Vec::new())?.to_owned();
+    // What was just written is JSON.
+    let payload = serde_json::from_str(&text).unwrap_or_default();
+    Ok((name, payload))
+}
+
+/// Appends the fields of a block, without children, as an object, and returns the name of its type.
+/// Reasons for what had to change go to `notes`. After an error the text is not whole.
+pub(super) fn push_own<'k>(
+    out: &mut String,
+    kind: &'k BlockKind,
+    stand: Stand,
+    notes: &mut Vec<Reason>,
+) -> Result<&'k str, Reason> {
+    if let BlockKind::Opaque { kind, raw } = kind {
+        let payload = opaque_payload(kind, raw).ok_or(Reason::NotCreatable)?;
+        // Printing a value cannot fail.
+        out.push_str(&serde_json::to_string(&payload).unwrap_or_default());
+        return Ok(kind);
+    }
+    let mut fields = Fields::open(out, None);
+    let name = fill(kind, stand, &mut fields, notes)?;
+    if let Some(color) = kind.color()
         && !color.is_default()
     {
         if is_color(&color.0) {
-            payload.insert("color".to_owned(), json!(color.0));
+            fields.text("color", &color.0);
         } else {
             notes.push(Reason::Color);
         }
     }
+    fields.close();
     notes.sort_unstable();
     notes.dedup();
-    Ok(Own {
-        name,
-        payload,
-        notes,
-    })
+    Ok(name)
 }
 
-/// Fills `payload` and returns the type's name.
+/// Appends the fields and returns the type's name.
 fn fill(
     kind: &BlockKind,
-    payload: &mut Map<String, Value>,
+    stand: Stand,
+    fields: &mut Fields<'_>,
     notes: &mut Vec<Reason>,
-) -> Result<String, Reason> {
-    let mut put = |key: &str, value: Value| {
-        payload.insert(key.to_owned(), value);
-    };
-    let rich =
-        |text: &RichText, notes: &mut Vec<Reason>| write_rich_text(text, notes).map(Value::Array);
+) -> Result<&'static str, Reason> {
     if let Some(text) = kind.text() {
-        put("rich_text", rich(text, notes)?);
+        push_rich_text(fields.key("rich_text"), text, notes)?;
     }
-    let name = match kind {
+    let caption = |fields: &mut Fields<'_>, caption: &RichText, notes: &mut Vec<Reason>| {
+        if caption.is_empty() {
+            return Ok(());
+        }
+        push_rich_text(fields.key("caption"), caption, notes)
+    };
+    Ok(match kind {
         BlockKind::Paragraph { .. } => "paragraph",
         BlockKind::Heading { level, toggle, .. } => {
             if *level > 4 || *level == 0 {
                 notes.push(Reason::Heading);
             }
-            put("is_toggleable", json!(toggle));
+            fields.flag("is_toggleable", *toggle || stand.toggle);
             match level {
                 0 | 1 => "heading_1",
                 2 => "heading_2",
@@ -212,7 +219,7 @@ fn fill(
         BlockKind::BulletedItem { .. } => "bulleted_list_item",
         BlockKind::NumberedItem { .. } => "numbered_list_item",
         BlockKind::ToDo { checked, .. } => {
-            put("checked", json!(checked));
+            fields.flag("checked", *checked);
             "to_do"
         }
         BlockKind::Toggle { .. } => "toggle",
@@ -220,13 +227,16 @@ fn fill(
         BlockKind::Callout { icon, .. } => {
             match icon {
                 Some(Icon::Emoji(emoji)) if !emoji.is_empty() => {
-                    put("icon", json!({"type": "emoji", "emoji": emoji}));
+                    let mut icon = Fields::open(fields.key("icon"), None);
+                    icon.text("type", "emoji");
+                    icon.text("emoji", emoji);
+                    icon.close();
                 }
                 Some(Icon::External(url)) if is_web_url(url) => {
-                    put(
-                        "icon",
-                        json!({"type": "external", "external": {"url": url}}),
-                    );
+                    let mut icon = Fields::open(fields.key("icon"), None);
+                    icon.text("type", "external");
+                    push_url(icon.key("external"), url);
+                    icon.close();
                 }
                 Some(_) => notes.push(Reason::Icon),
                 None => {}
@@ -236,35 +246,33 @@ fn fill(
         BlockKind::Code {
             code,
             language,
-            caption,
+            caption: text,
             ..
         } => {
-            put("rich_text", Value::Array(write_literal(code)?));
+            push_literal(fields.key("rich_text"), code)?;
             let known = code_language(language).unwrap_or_else(|| {
                 notes.push(Reason::Language);
                 "plain text"
             });
-            put("language", json!(known));
-            if !caption.is_empty() {
-                put("caption", rich(caption, notes)?);
-            }
+            fields.text("language", known);
+            caption(fields, text, notes)?;
             "code"
         }
         BlockKind::Equation { expression } => {
             if units(expression) > EQUATION_UNITS {
                 notes.push(Reason::Expression);
-                put("rich_text", Value::Array(write_literal(expression)?));
-                put("language", json!("latex"));
+                push_literal(fields.key("rich_text"), expression)?;
+                fields.text("language", "latex");
                 "code"
             } else {
-                put("expression", json!(expression));
+                fields.text("expression", expression);
                 "equation"
             }
         }
         BlockKind::Verbatim { markdown } => {
             notes.push(Reason::Verbatim);
-            put("rich_text", Value::Array(write_literal(markdown)?));
-            put("language", json!("markdown"));
+            push_literal(fields.key("rich_text"), markdown)?;
+            fields.text("language", "markdown");
             "code"
         }
         BlockKind::Divider => "divider",
@@ -273,7 +281,10 @@ fn fill(
         BlockKind::ColumnList => "column_list",
         BlockKind::Column { ratio } => {
             if let Some(ratio) = ratio {
-                put("width_ratio", json!(f64::from(*ratio) / 1000.0));
+                fields.raw(
+                    "width_ratio",
+                    &json!(f64::from(*ratio) / 1000.0).to_string(),
+                );
             }
             "column"
         }
@@ -283,28 +294,19 @@ fn fill(
             header_column,
             ..
         } => {
-            put("table_width", json!(width));
-            put("has_column_header", json!(header_row));
-            put("has_row_header", json!(header_column));
+            fields.raw("table_width", &stand.width.unwrap_or(*width).to_string());
+            fields.flag("has_column_header", *header_row);
+            fields.flag("has_row_header", *header_column);
             "table"
         }
         BlockKind::TableRow { cells } => {
-            let mut written = Vec::with_capacity(cells.len());
-            let mut total = 0;
-            for cell in cells {
-                total += units(&cell.to_plain());
-                if total > BLOCK_UNITS {
-                    return Err(Reason::TooLarge);
-                }
-                written.push(rich(cell, notes)?);
-            }
-            put("cells", Value::Array(written));
+            push_cells(fields.key("cells"), cells, stand.width, notes)?;
             "table_row"
         }
         BlockKind::Media {
             media,
             source,
-            caption,
+            caption: text,
         } => {
             let MediaSource::External(url) = source else {
                 return Err(Reason::Hosted);
@@ -312,21 +314,17 @@ fn fill(
             if !is_web_url(url) {
                 return Err(Reason::Url);
             }
-            put("type", json!("external"));
-            put("external", json!({"url": url}));
-            if !caption.is_empty() {
-                put("caption", rich(caption, notes)?);
-            }
+            fields.text("type", "external");
+            push_url(fields.key("external"), url);
+            caption(fields, text, notes)?;
             media_name(*media)
         }
-        BlockKind::Bookmark { url, caption } | BlockKind::Embed { url, caption } => {
+        BlockKind::Bookmark { url, caption: text } | BlockKind::Embed { url, caption: text } => {
             if !is_web_url(url) {
                 return Err(Reason::Url);
             }
-            put("url", json!(url));
-            if !caption.is_empty() {
-                put("caption", rich(caption, notes)?);
-            }
+            fields.text("url", url);
+            caption(fields, text, notes)?;
             if matches!(kind, BlockKind::Bookmark { .. }) {
                 "bookmark"
             } else {
@@ -335,8 +333,8 @@ fn fill(
         }
         BlockKind::LinkToPage { page } => {
             let page = as_uuid(page).ok_or(Reason::NotCreatable)?;
-            put("type", json!("page_id"));
-            put("page_id", json!(page));
+            fields.text("type", "page_id");
+            fields.text("page_id", &page);
             "link_to_page"
         }
         BlockKind::Synced { from } => {
@@ -347,28 +345,74 @@ fn fill(
                 }
                 None => Value::Null,
             };
-            put("synced_from", from);
+            fields.raw("synced_from", &from.to_string());
             "synced_block"
         }
-        BlockKind::Opaque { kind, raw } => {
-            *payload = opaque_payload(kind, raw).ok_or(Reason::NotCreatable)?;
-            return Ok(kind.clone());
-        }
-        BlockKind::ChildPage { .. } | BlockKind::ChildDatabase { .. } => {
+        BlockKind::Opaque { .. }
+        | BlockKind::ChildPage { .. }
+        | BlockKind::ChildDatabase { .. } => {
             return Err(Reason::NotCreatable);
         }
-    };
-    Ok(name.to_owned())
+    })
+}
+
+fn push_url(out: &mut String, url: &str) {
+    let mut fields = Fields::open(out, None);
+    fields.text("url", url);
+    fields.close();
+}
+
+/// Appends the cells of a row, as many as the table has columns where that is said.
+fn push_cells(
+    out: &mut String,
+    cells: &[RichText],
+    width: Option<usize>,
+    notes: &mut Vec<Reason>,
+) -> Result<(), Reason> {
+    let mut total = 0;
+    out.push('[');
+    for at in 0..width.unwrap_or(cells.len()) {
+        if at > 0 {
+            out.push(',');
+        }
+        let Some(cell) = cells.get(at) else {
+            out.push_str("[]");
+            continue;
+        };
+        total += units(&cell.to_plain());
+        if total > BLOCK_UNITS {
+            return Err(Reason::TooLarge);
+        }
+        push_rich_text(out, cell, notes)?;
+    }
+    out.push(']');
+    Ok(())
 }
 
 /// Types that are kept as raw JSON and can be created again from exactly that JSON.
 const REPEATABLE: [&str; 3] = ["link_to_page", "tab", "template"];
+
+/// Nesting of JSON that is still read when it stands in a request.
+const READABLE_LEVELS: usize = 96;
+
+/// Levels of nesting. Parsing has limited them.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
 
 fn opaque_payload(kind: &str, raw: &str) -> Option<Map<String, Value>> {
     if !REPEATABLE.contains(&kind) || CREATABLE.binary_search(&kind).is_err() {
         return None;
     }
     let object: Value = serde_json::from_str(raw).ok()?;
+    // What is written has to be readable again, with what stands around it.
+    if depth(&object) > READABLE_LEVELS {
+        return None;
+    }
     let Some(Value::Object(payload)) = object.get(kind) else {
         return None;
     };

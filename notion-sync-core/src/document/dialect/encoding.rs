@@ -128,6 +128,10 @@ pub(super) fn is_too_large(code: &str) -> bool {
 
 /// The level that the marker at the start of a heading says.
 pub(super) fn deep_level(text: &RichText) -> Option<u8> {
+    // Cheap to tell for nearly every heading.
+    if !text.0.iter().any(|run| is_marked(&run.annotations)) {
+        return None;
+    }
     let first = joined(text).into_iter().next()?;
     let InlineKind::Text(marker) = &first.kind else {
         return None;
@@ -168,6 +172,23 @@ pub(super) fn is_source(text: &str) -> bool {
         .any(|start| text.starts_with(start))
         && text.ends_with(['>', ']', ')'])
         && text.len() > 2
+}
+
+/// Whether [`joined`] would change nothing.
+pub(super) fn is_joined(text: &RichText) -> bool {
+    let empty = |run: &Inline| matches!(&run.kind, InlineKind::Text(text) if text.is_empty());
+    let joins = |pair: &[Inline]| match pair {
+        [one, other] => {
+            matches!(
+                (&one.kind, &other.kind),
+                (InlineKind::Text(_), InlineKind::Text(_))
+                    | (InlineKind::Verbatim(_), InlineKind::Verbatim(_))
+            ) && one.annotations == other.annotations
+                && one.link == other.link
+        }
+        _ => false,
+    };
+    !text.0.iter().any(empty) && !text.0.windows(2).any(joins)
 }
 
 /// Runs with equal neighbours joined and empty ones dropped, text as it is.

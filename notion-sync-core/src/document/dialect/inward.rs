@@ -1,11 +1,12 @@
 //! From a page to a file.
 
-use super::encoding::{Carried, decode_runs, deep_level, is_marked, joined, read_code};
+use super::encoding::{Carried, decode_runs, deep_level, is_joined, is_marked, joined, read_code};
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
-use super::{Converted, Reason, Report};
+use super::{Converted, Reason, Report, notes, paragraph};
+use crate::document::layout::is_item;
 use crate::document::model::{
-    Block, BlockKind, Document, Inline, InlineKind, MediaSource, RichText,
+    Block, BlockKind, Document, Inline, InlineKind, MediaSource, Mention, RichText,
 };
 
 /// Turns a body as the page says it into the one that belongs into the repository.
@@ -13,7 +14,15 @@ use crate::document::model::{
 /// Keeps ids. Carriers whose marker was damaged on the page are what they look like: code.
 #[must_use]
 pub fn from_notion(document: &Document, context: &LinkContext) -> Converted {
+    from_notion_owned(document.clone(), context)
+}
+
+/// The same of a body that is not needed any more, which saves the copy.
+#[must_use]
+pub fn from_notion_owned(mut document: Document, context: &LinkContext) -> Converted {
     let mut report = Report::default();
+    // First: in the shape below a paragraph may become the text of what it stands in.
+    read_source(&mut document.blocks);
     let mut document = shaped(document, &mut report);
     let mut inward = Inward {
         context,
@@ -21,10 +30,23 @@ pub fn from_notion(document: &Document, context: &LinkContext) -> Converted {
         place: Vec::new(),
     };
     inward.blocks(&mut document.blocks);
-    inward.report.entries.sort_by(|a, b| a.place.cmp(&b.place));
     Converted {
         document,
-        report: inward.report,
+        report: inward.report.settled(),
+    }
+}
+
+/// Paragraphs that carry source.
+fn read_source(blocks: &mut [Block]) {
+    for block in blocks {
+        if let BlockKind::Paragraph { text, color } = &block.kind
+            && color.is_default()
+            && block.children.is_empty()
+            && let Some(markdown) = paragraph::source(text)
+        {
+            block.kind = BlockKind::Verbatim { markdown };
+        }
+        read_source(&mut block.children);
     }
 }
 
@@ -38,9 +60,43 @@ impl Inward<'_> {
     fn blocks(&mut self, blocks: &mut [Block]) {
         for (at, block) in blocks.iter_mut().enumerate() {
             self.place.push(at);
+            self.read_notes(block);
             self.block(&mut block.kind);
             self.blocks(&mut block.children);
             self.place.pop();
+        }
+    }
+
+    /// Takes what notes say into the layout.
+    fn read_notes(&mut self, block: &mut Block) {
+        if is_item(&block.kind) {
+            if let Some(data) = block
+                .kind
+                .text_mut()
+                .and_then(|text| notes::take(text, notes::LIST))
+            {
+                notes::apply_to_item(&data, block);
+            }
+            return;
+        }
+        match &mut block.kind {
+            BlockKind::Table { alignment, .. } => {
+                if let Some(BlockKind::TableRow { cells }) =
+                    block.children.first_mut().map(|row| &mut row.kind)
+                    && let Some(data) = cells
+                        .first_mut()
+                        .and_then(|cell| notes::take(cell, notes::TABLE))
+                    && let Some(said) = notes::alignment(&data)
+                {
+                    *alignment = said;
+                }
+            }
+            BlockKind::Code { info, caption, .. } => {
+                if let Some(data) = notes::take(caption, notes::CODE) {
+                    *info = notes::info(&data);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -78,6 +134,17 @@ impl Inward<'_> {
                 *level = deep;
                 let mut runs = joined(text);
                 runs.remove(0);
+                // The space behind the marker was written with it.
+                if let Some(Inline {
+                    kind: InlineKind::Text(rest),
+                    annotations,
+                    ..
+                }) = runs.first_mut()
+                    && !annotations.code
+                    && rest.starts_with(' ')
+                {
+                    rest.remove(0);
+                }
                 *text = RichText(runs);
             }
             self.text(text);
@@ -87,6 +154,7 @@ impl Inward<'_> {
             self.text(text);
         }
         match kind {
+            BlockKind::Opaque { .. } => self.report.add(&self.place, Reason::Opaque),
             BlockKind::TableRow { cells } => {
                 for cell in cells {
                     self.text(cell);
@@ -109,6 +177,14 @@ impl Inward<'_> {
     }
 
     fn text(&mut self, text: &mut RichText) {
+        let carries = |run: &Inline| {
+            is_marked(&run.annotations)
+                || run.link.is_some()
+                || matches!(run.kind, InlineKind::Mention(_))
+        };
+        if !text.0.iter().any(carries) && is_joined(text) {
+            return;
+        }
         // Joined first: Notion splits long runs, and a carrier can be longer than one.
         let mut out: Vec<Inline> = Vec::with_capacity(text.0.len());
         for mut run in joined(text) {
@@ -119,6 +195,9 @@ impl Inward<'_> {
             {
                 out.extend(runs);
                 continue;
+            }
+            if matches!(run.kind, InlineKind::Mention(Mention::Other(_))) {
+                self.report.add(&self.place, Reason::Opaque);
             }
             if let (Some(link), InlineKind::Text(_)) = (&run.link, &run.kind) {
                 run.link = Some(self.link(link, Target::Page));

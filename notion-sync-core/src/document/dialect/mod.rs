@@ -15,6 +15,10 @@
 //! | inline source without a form ([`InlineKind::Verbatim`]): HTML tags, footnote references, images | grey code with exactly that text |
 //! | a run that Notion refuses (a link of more than 2,000 characters, a link on an equation) | grey code: `<!-- notion-sync:run {…} -->`, the run as JSON |
 //! | a heading of level 5 or 6 | a heading of level 4 that starts with grey code `#####` or `######` |
+//! | one line of HTML that is a block | a paragraph of grey code |
+//! | link reference definitions, a line each | a paragraph: labels as grey code, targets as links |
+//! | title of a link or image | `#:~:notion-sync-title=…` behind the address |
+//! | blank lines in a list, its start, a list right behind another one; alignment; info string | where asked for ([`Carry::Everything`]): a note in grey code behind the first item, in the first cell, in the caption |
 //! | a relative link or image source | an absolute URL below the repository's pages or raw files; a link to a file that has a page: the page |
 //! | a link that Notion refuses (`ftp:`, an empty one), or an absolute one into the repository | a URL with `notion-sync-link=` in its query, which says the original |
 //!
@@ -25,12 +29,14 @@
 mod encoding;
 mod inward;
 mod link;
+mod notes;
 mod outward;
+mod paragraph;
 mod shape;
 
-pub use inward::from_notion;
+pub use inward::{from_notion, from_notion_owned};
 pub use link::LinkContext;
-pub use outward::to_notion;
+pub use outward::{to_notion, to_notion_owned, to_notion_with};
 pub use shape::{named, normal};
 
 use std::fmt;
@@ -39,6 +45,19 @@ use super::model::Document;
 
 #[cfg(doc)]
 use super::model::{BlockKind, InlineKind};
+
+/// How much of what only a file says a page carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Carry {
+    /// Content. List tightness, the start of a list, info strings and the alignment of columns stay
+    /// in the file and are reported: right for a sync, which keeps the file and patches it.
+    #[default]
+    Content,
+    /// Everything: the page alone gives the file back. What Notion has no place for stands in notes
+    /// in grey code: behind the first item of a list, in the first cell of a table, in the caption
+    /// of code.
+    Everything,
+}
 
 /// A converted body with what could not be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +82,14 @@ impl Report {
         self.entries
             .iter()
             .any(|entry| entry.reason == Reason::TooLarge)
+    }
+
+    /// The same in document order, each once.
+    fn settled(mut self) -> Self {
+        self.entries
+            .sort_by(|a, b| a.place.cmp(&b.place).then(a.reason.cmp(&b.reason)));
+        self.entries.dedup();
+        self
     }
 
     fn add(&mut self, place: &[usize], reason: Reason) {
@@ -99,6 +126,13 @@ pub enum Reason {
     Alignment,
     /// The start of a numbered list stays in the file only.
     ListStart,
+    /// An info string that says more than the language, or says it in another word, stays in the
+    /// file only.
+    Info,
+    /// Blank lines in a list, or where a list ends and another begins, stay in the file only.
+    Spacing,
+    /// How a list is counted (letters, Roman numerals) cannot be set through the API.
+    ListFormat,
     /// A table was made rectangular, or got its missing row.
     Table,
     /// The first paragraph inside an item, quote or callout without text became its text.
@@ -111,6 +145,59 @@ pub enum Reason {
     Link,
     /// A colour without a name in Notion was left out.
     Color,
+    /// A custom emoji became its name between colons: a file cannot say its id.
+    Emoji,
+    /// Source without a block of its own is kept as it is, in a block that carries it.
+    Source,
+    /// Source inside a text is kept as it is, as grey code.
+    InlineSource,
+    /// A block or a part of a text that Notion refuses is kept as data.
+    Data,
+    /// A block or mention of a type that has no form here is kept as it is.
+    Opaque,
+}
+
+impl Reason {
+    /// What became of it.
+    #[must_use]
+    pub fn effect(self) -> Effect {
+        match self {
+            Self::TooLarge => Effect::Refused,
+            Self::Source | Self::InlineSource | Self::Data | Self::Opaque => Effect::KeptOpaque,
+            Self::Language
+            | Self::Info
+            | Self::Alignment
+            | Self::ListStart
+            | Self::Spacing
+            | Self::ListFormat => Effect::LeftBehind,
+            _ => Effect::Approximated,
+        }
+    }
+}
+
+/// What became of something that a conversion could not say as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Effect {
+    /// It says something close.
+    Approximated,
+    /// It is layout that stays where it came from; the result does not have it.
+    LeftBehind,
+    /// It is carried along, unchanged and not in a form of its own, and comes back as it was.
+    KeptOpaque,
+    /// It cannot be written at all.
+    Refused,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Approximated => "approximated",
+            Self::LeftBehind => "left behind",
+            Self::KeptOpaque => "kept opaque",
+            Self::Refused => "refused",
+        })
+    }
 }
 
 impl fmt::Display for Reason {
@@ -121,12 +208,20 @@ impl fmt::Display for Reason {
             Self::Language => "the code language is unknown to Notion and stays in the file only",
             Self::Alignment => "alignment of columns stays in the file only",
             Self::ListStart => "the start of the list stays in the file only",
+            Self::Info => "the info string stays in the file only",
+            Self::Spacing => "blank lines in the list stay in the file only",
+            Self::ListFormat => "letters and Roman numerals of a list cannot be set in Notion",
             Self::Table => "the table was made rectangular",
             Self::FirstParagraph => "the first paragraph inside became the block's text",
             Self::Columns => "the columns were arranged as Notion accepts them",
             Self::Heading => "blocks inside a heading follow it now",
             Self::Link => "a link has another spelling now",
             Self::Color => "the colour is unknown to Notion and was left out",
+            Self::Emoji => "a custom emoji became its name",
+            Self::Source => "source without a block in Notion is carried as it is",
+            Self::InlineSource => "source inside the text is carried as grey code",
+            Self::Data => "what Notion refuses is carried as data",
+            Self::Opaque => "a type without a form is kept as it is",
         })
     }
 }

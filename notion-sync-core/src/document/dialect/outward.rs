@@ -1,43 +1,61 @@
 //! From a file to a page.
 
+use serde_json::{Map, Value};
+
 use super::encoding::{
-    EQUATION, VERBATIM, block_code, decode_runs, deep_level, encode_run, is_marked, is_source,
-    is_too_large, joined, mark, marked_code, shield_code,
+    EQUATION, VERBATIM, block_code, decode_runs, deep_level, encode_run, is_joined, is_marked,
+    is_source, is_too_large, joined, mark, marked_code, shield_code,
 };
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
-use super::{Converted, Reason, Report};
+use super::{Carry, Converted, Reason, Report, notes, paragraph};
+use crate::document::Layout;
 use crate::document::blocks::as_held;
 use crate::document::limits::{
     ARRAY_ITEMS, BLOCK_UNITS, EQUATION_UNITS, TEXT_UNITS, code_language, is_color, units,
 };
 use crate::document::model::{
     Alignment, Annotations, Block, BlockKind, Color, Document, Inline, InlineKind, MediaSource,
-    RichText,
+    Mention, RichText,
 };
 
 /// Turns a body as the repository says it into one that Notion can hold.
 ///
 /// Keeps ids and drops spans. See the module's table for the forms, and the report for what is lost.
+///
+/// What a file says about its layout stays in the file: see [`Carry::Content`].
 #[must_use]
 pub fn to_notion(document: &Document, context: &LinkContext) -> Converted {
+    to_notion_with(document, context, Carry::Content)
+}
+
+/// The same, and says how much of the file's layout the page carries.
+#[must_use]
+pub fn to_notion_with(document: &Document, context: &LinkContext, carry: Carry) -> Converted {
+    to_notion_owned(document.clone(), context, carry)
+}
+
+/// The same of a body that is not needed any more, which saves the copy.
+#[must_use]
+pub fn to_notion_owned(document: Document, context: &LinkContext, carry: Carry) -> Converted {
     let mut report = Report::default();
     let mut document = shaped(document, &mut report);
     let mut outward = Outward {
         context,
+        carry,
         report,
         place: Vec::new(),
     };
     outward.blocks(&mut document.blocks);
-    outward.report.entries.sort_by(|a, b| a.place.cmp(&b.place));
     Converted {
         document,
-        report: outward.report,
+        report: outward.report.settled(),
     }
 }
 
 struct Outward<'c> {
     context: &'c LinkContext,
+    carry: Carry,
     report: Report,
     place: Vec<usize>,
 }
@@ -48,17 +66,67 @@ impl Outward<'_> {
     }
 
     fn blocks(&mut self, blocks: &mut [Block]) {
-        for (at, block) in blocks.iter_mut().enumerate() {
+        for at in 0..blocks.len() {
             self.place.push(at);
+            let list = notes::of_list(blocks, at);
+            let block = &mut blocks[at];
             block.span = None;
+            let table = notes::of_table(&block.kind);
             self.block(block);
             self.blocks(&mut block.children);
+            if let Some(data) = list {
+                self.list(&data, block);
+            }
+            if let Some(data) = table
+                && self.carry == Carry::Everything
+                && let Some(BlockKind::TableRow { cells }) =
+                    block.children.first_mut().map(|row| &mut row.kind)
+                && let Some(cell) = cells.first_mut()
+            {
+                notes::add(cell, notes::TABLE, &data);
+            }
             self.place.pop();
+        }
+        for block in blocks {
+            block.layout = Layout {
+                format: block.layout.format,
+                ..Layout::default()
+            };
+        }
+    }
+
+    /// Notes what the file says about a list on its first item, or reports it.
+    fn list(&mut self, data: &Map<String, Value>, block: &mut Block) {
+        if self.carry == Carry::Everything {
+            if let Some(text) = block.kind.text_mut() {
+                notes::add(text, notes::LIST, data);
+            }
+            return;
+        }
+        if data.get("start").is_some_and(|start| *start != 1) {
+            self.note(Reason::ListStart);
+        }
+        if data.contains_key("spacing") || data.contains_key("separate") {
+            self.note(Reason::Spacing);
+        }
+        if data.contains_key("format") {
+            self.note(Reason::ListFormat);
         }
     }
 
     fn block(&mut self, block: &mut Block) {
+        if matches!(block.kind, BlockKind::Opaque { .. }) {
+            self.note(Reason::Opaque);
+        }
         if let Some(replaced) = self.carrier(&block.kind) {
+            match &block.kind {
+                // Definitions are links on the page.
+                BlockKind::Verbatim { markdown }
+                    if markdown.starts_with('[')
+                        && matches!(replaced, BlockKind::Paragraph { .. }) => {}
+                BlockKind::Verbatim { .. } => self.note(Reason::Source),
+                _ => self.note(Reason::Data),
+            }
             block.kind = replaced;
             return;
         }
@@ -89,7 +157,22 @@ impl Outward<'_> {
             return;
         }
         if let Some(text) = block.kind.text_mut() {
+            // Only what could be mistaken for source is needed again.
+            let before = match text.0.first() {
+                Some(first) if may_be_source(first) => text.clone(),
+                _ => RichText::default(),
+            };
             self.text(text);
+            // Part of a text, so it must not be read as source that is a block.
+            if let BlockKind::Paragraph { text, color } = &mut block.kind
+                && color.is_default()
+                && block.children.is_empty()
+                && paragraph::source(text).is_some()
+            {
+                let mut runs = joined(&before);
+                runs[0] = encode_run(&runs[0]);
+                *text = RichText(runs);
+            }
         }
         match &mut block.kind {
             BlockKind::Code {
@@ -101,8 +184,10 @@ impl Outward<'_> {
                 match code_language(language) {
                     Some(known) => {
                         let said = info.as_deref().map(first_word).unwrap_or_default();
-                        if known == "plain text" && code_language(said).is_none() {
-                            self.report.add(&self.place, Reason::Language);
+                        let lost = known == "plain text" && code_language(said).is_none();
+                        if self.carry == Carry::Content && info.is_some() {
+                            let reason = if lost { Reason::Language } else { Reason::Info };
+                            self.report.add(&self.place, reason);
                         }
                         if known != language {
                             *language = known.to_owned();
@@ -118,12 +203,15 @@ impl Outward<'_> {
                     self.report.add(&self.place, Reason::TooLarge);
                 }
                 self.text(caption);
+                if let Some(data) = notes::of_code(info.as_deref())
+                    && self.carry == Carry::Everything
+                {
+                    notes::add(caption, notes::CODE, &data);
+                }
             }
-            BlockKind::NumberedItem {
-                start: Some(start), ..
-            } if *start != 1 => self.note(Reason::ListStart),
             BlockKind::Table { alignment, .. }
-                if alignment.iter().any(|said| *said != Alignment::None) =>
+                if self.carry == Carry::Content
+                    && alignment.iter().any(|said| *said != Alignment::None) =>
             {
                 self.note(Reason::Alignment);
             }
@@ -151,7 +239,7 @@ impl Outward<'_> {
             }
             _ => {}
         }
-        if let Some(color) = color_mut(&mut block.kind)
+        if let Some(color) = block.kind.color_mut()
             && !color.is_default()
             && !is_color(&color.0)
         {
@@ -163,7 +251,12 @@ impl Outward<'_> {
     /// The code block that carries a block which Notion does not have.
     fn carrier(&mut self, kind: &BlockKind) -> Option<BlockKind> {
         let carrier = match kind {
-            BlockKind::Verbatim { markdown } => marked_code("markdown", VERBATIM, markdown),
+            BlockKind::Verbatim { markdown } => {
+                match paragraph::of_source(markdown, self.context) {
+                    Some(paragraph) => return Some(paragraph),
+                    None => marked_code("markdown", VERBATIM, markdown),
+                }
+            }
             BlockKind::Equation { expression } if units(expression) > EQUATION_UNITS => {
                 marked_code("latex", EQUATION, expression)
             }
@@ -188,8 +281,21 @@ impl Outward<'_> {
     }
 
     fn text(&mut self, text: &mut RichText) {
+        if self.is_plain(text) {
+            return;
+        }
         let runs = joined(text);
         let mut out: Vec<Inline> = runs.iter().map(|run| self.run(run.clone())).collect();
+        for (at, run) in runs.iter().enumerate() {
+            if matches!(run.kind, InlineKind::Verbatim(_)) {
+                self.note(Reason::InlineSource);
+            } else if is_carrier(&runs, &out, at) {
+                self.note(Reason::Data);
+            }
+            if matches!(run.kind, InlineKind::Mention(Mention::Other(_))) {
+                self.note(Reason::Opaque);
+            }
+        }
         // Grey code that stays what it is must not be joined with a carrier beside it.
         for at in 0..out.len() {
             let touches = |other: Option<usize>| {
@@ -228,6 +334,26 @@ impl Outward<'_> {
                 *text = held;
             }
         }
+    }
+
+    /// Whether a page holds the text as it is: true of most text, and told without a copy.
+    fn is_plain(&self, text: &RichText) -> bool {
+        let plain = |run: &Inline| {
+            let color = &run.annotations.color;
+            matches!(run.kind, InlineKind::Text(_))
+                && run.link.is_none()
+                && !is_marked(&run.annotations)
+                && (color.is_default() || is_color(&color.0))
+        };
+        let length = |run: &Inline| match &run.kind {
+            InlineKind::Text(text) => text.len(),
+            _ => 0,
+        };
+        // A byte is at least as much as a unit.
+        text.0.len() <= ARRAY_ITEMS
+            && text.0.iter().all(plain)
+            && is_joined(text)
+            && text.0.iter().map(length).sum::<usize>() <= TEXT_UNITS
     }
 
     fn run(&mut self, mut run: Inline) -> Inline {
@@ -288,25 +414,14 @@ fn is_carrier(runs: &[Inline], out: &[Inline], at: usize) -> bool {
         || matches!(runs[at].kind, InlineKind::Verbatim(_))
 }
 
+fn may_be_source(run: &Inline) -> bool {
+    is_marked(&run.annotations) || matches!(run.kind, InlineKind::Verbatim(_))
+}
+
 fn looks_like_run(source: &str) -> bool {
     source.contains("<!-- notion-sync:")
 }
 
 fn first_word(info: &str) -> &str {
     info.split([' ', '\t', ',', '{']).next().unwrap_or_default()
-}
-
-fn color_mut(kind: &mut BlockKind) -> Option<&mut Color> {
-    match kind {
-        BlockKind::Paragraph { color, .. }
-        | BlockKind::Heading { color, .. }
-        | BlockKind::BulletedItem { color, .. }
-        | BlockKind::NumberedItem { color, .. }
-        | BlockKind::ToDo { color, .. }
-        | BlockKind::Toggle { color, .. }
-        | BlockKind::Quote { color, .. }
-        | BlockKind::Callout { color, .. }
-        | BlockKind::TableOfContents { color } => Some(color),
-        _ => None,
-    }
 }

@@ -14,7 +14,7 @@ use crate::document::model::{Block, BlockKind, Document, InlineKind, Mention, Ri
 ///   the ones that both have).
 #[must_use]
 pub fn normal(document: &Document) -> Document {
-    shaped(document, &mut Report::default())
+    shaped(document.clone(), &mut Report::default())
 }
 
 /// The body with custom emojis as their names between colons.
@@ -25,7 +25,9 @@ pub fn normal(document: &Document) -> Document {
 pub fn named(mut document: Document) -> Document {
     fn name(blocks: &mut [Block]) {
         for block in blocks {
-            each_text(&mut block.kind, name_emojis);
+            each_text(&mut block.kind, |text| {
+                name_emojis(text);
+            });
             name(&mut block.children);
         }
     }
@@ -33,8 +35,8 @@ pub fn named(mut document: Document) -> Document {
     document
 }
 
-pub(super) fn shaped(document: &Document, report: &mut Report) -> Document {
-    let mut blocks = document.blocks.clone();
+pub(super) fn shaped(document: Document, report: &mut Report) -> Document {
+    let mut blocks = document.blocks;
     shape_blocks(&mut blocks, &mut Vec::new(), report, Inside::Any);
     Document { blocks }
 }
@@ -52,6 +54,9 @@ fn shape_blocks(
     report: &mut Report,
     inside: Inside,
 ) {
+    if blocks.is_empty() {
+        return;
+    }
     let mut out: Vec<Block> = Vec::with_capacity(blocks.len());
     for (at, mut block) in std::mem::take(blocks).into_iter().enumerate() {
         place.push(at);
@@ -61,7 +66,11 @@ fn shape_blocks(
             _ => Inside::Any,
         };
         shape_blocks(&mut block.children, place, report, within);
-        each_text(&mut block.kind, name_emojis);
+        let mut emojis = false;
+        each_text(&mut block.kind, |text| emojis |= name_emojis(text));
+        if emojis {
+            report.add(place, Reason::Emoji);
+        }
         hoist(&mut block, place, report);
         let mut several = Vec::new();
         match block.kind {
@@ -108,7 +117,11 @@ fn shape_blocks(
         if inside == Inside::ColumnList && !matches!(block.kind, BlockKind::Column { .. }) {
             report.add(place, Reason::Columns);
         }
-        emit(&mut out, vec![block], inside);
+        if inside == Inside::ColumnList {
+            emit(&mut out, vec![block], inside);
+        } else {
+            out.push(block);
+        }
         place.pop();
     }
     *blocks = out;
@@ -217,10 +230,14 @@ fn each_text(kind: &mut BlockKind, mut change: impl FnMut(&mut RichText)) {
     }
 }
 
-fn name_emojis(text: &mut RichText) {
+/// Whether there was one.
+fn name_emojis(text: &mut RichText) -> bool {
+    let mut found = false;
     for run in &mut text.0 {
         if let InlineKind::Mention(Mention::Emoji(name)) = &run.kind {
             run.kind = InlineKind::Text(format!(":{name}:"));
+            found = true;
         }
     }
+    found
 }

@@ -1,12 +1,14 @@
 //! Finding the steps.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 use std::mem::discriminant;
 use std::ops::Range;
 
 use super::{BlockEdit, EditError, Position};
+use crate::document::canon::is_same;
 use crate::document::merge::alignment::{Hashed, Zeal, fill, trimmed_len};
-use crate::document::merge::sequence::{gaps, matches};
+use crate::document::merge::sequence::{gaps, matches_hashed};
 use crate::document::model::{Block, BlockKind, MediaSource};
 use crate::id::BlockId;
 
@@ -102,7 +104,7 @@ impl Scribe {
     }
 
     fn fate(&mut self, old: &Block, new: &Block) -> Fate {
-        if old.canonical() == new.canonical() {
+        if is_same(old, new) {
             return Fate::Stays(Vec::new());
         }
         let Some(id) = &old.id else {
@@ -223,10 +225,10 @@ fn counterparts(old: &[Block], new: &[Block]) -> Vec<(usize, usize)> {
     let pinned = anchors(old, new, &[], irreplaceable);
     let known = anchors(old, new, &pinned, |block| block.id.clone());
     let old_hashed = Hashed::of(old);
-    let new_hashed = Hashed::of(new);
+    let new_hashed = Hashed::beside(new, &old_hashed);
     let mut equal = known.clone();
     for (old_gap, new_gap) in gaps(&known, old.len(), new.len()) {
-        let found = matches(
+        let found = matches_hashed(
             &old_hashed.hashes[old_gap.clone()],
             &new_hashed.hashes[new_gap.clone()],
         );
@@ -241,7 +243,7 @@ fn counterparts(old: &[Block], new: &[Block]) -> Vec<(usize, usize)> {
 }
 
 /// `within` and, between its pairs, the blocks with the same key.
-fn anchors<K: Ord>(
+fn anchors<K: Eq + Hash>(
     old: &[Block],
     new: &[Block],
     within: &[(usize, usize)],
@@ -256,7 +258,7 @@ fn anchors<K: Ord>(
     for (old_gap, new_gap) in gaps(within, old.len(), new.len()) {
         let (old_at, old_keys) = keyed(old, old_gap);
         let (new_at, new_keys) = keyed(new, new_gap);
-        let found = matches(&old_keys, &new_keys);
+        let found = matches_hashed(&old_keys, &new_keys);
         out.extend(found.into_iter().map(|(o, n)| (old_at[o], new_at[n])));
     }
     out.sort_unstable();

@@ -1,6 +1,6 @@
 //! The little HTML that is read as formatting.
 
-use crate::document::{Annotations, Color, Inline, InlineKind, RichText};
+use crate::document::{Annotations, Color, Inline, InlineKind, RichText, split_title, with_title};
 
 /// What an inline tag means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,6 +189,9 @@ pub(crate) fn read_rich_text(html: &str) -> Option<RichText> {
             if let Some(url) = source.strip_prefix("<a ") {
                 match &attributes(url.strip_suffix('>')?)?[..] {
                     [("href", url)] if link.is_none() => link = Some(unescape(url)),
+                    [("href", url), ("title", title)] if link.is_none() => {
+                        link = Some(with_title(&unescape(url), &unescape(title)));
+                    }
                     _ => return None,
                 }
                 continue;
@@ -284,7 +287,13 @@ pub(crate) fn write_rich_text(text: &RichText, explicit: impl Fn(&Inline) -> Str
             close.push(end);
         };
         if let Some(url) = &inline.link {
-            tag(format!("<a href=\"{}\">", escape(url)), "</a>");
+            let open = match split_title(url) {
+                (url, Some(title)) => {
+                    format!("<a href=\"{}\" title=\"{}\">", escape(url), escape(&title))
+                }
+                (url, None) => format!("<a href=\"{}\">", escape(url)),
+            };
+            tag(open, "</a>");
         }
         if !a.color.is_default() {
             tag(

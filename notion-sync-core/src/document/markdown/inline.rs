@@ -7,8 +7,8 @@ use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
 use super::autolink;
 use super::html::{self, InlineTag};
 use super::lines::{self, Container};
-use super::node::{Own, Piece, rich_text};
-use crate::document::{Annotations, Inline, InlineKind, RichText, Span};
+use super::node::{Own, Piece, joined, rich_text};
+use crate::document::{Annotations, Inline, InlineKind, RichText, Span, with_title};
 
 /// How deep inline HTML that we understand may nest; deeper stays source text.
 const HTML_DEPTH: usize = 16;
@@ -27,6 +27,8 @@ pub(crate) struct InlineBuilder {
     images: Vec<(usize, String, RichText)>,
     first: Option<usize>,
     end: usize,
+    /// Whether the last piece is text that stands in the source as it is.
+    exact: bool,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,6 @@ struct Image {
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) own: Own,
-    pub(crate) text: RichText,
     /// The only thing in the block, where it is an image.
     pub(crate) image: Option<(String, RichText)>,
     /// The image that the block starts with.
@@ -79,6 +80,7 @@ impl InlineBuilder {
     }
 
     fn push(&mut self, kind: InlineKind, annotations: Annotations, range: &Range<usize>) {
+        self.exact = false;
         self.pieces.push(Some(Piece {
             source: Span {
                 start: range.start,
@@ -92,8 +94,29 @@ impl InlineBuilder {
         }));
     }
 
+    /// Adds text that does not stand in the source like this.
     fn push_text(&mut self, text: &str, range: &Range<usize>) {
         self.push(InlineKind::Text(text.to_owned()), self.annotations(), range);
+    }
+
+    /// Adds text; neighbours that stand in the source as they are become one piece.
+    fn push_source(&mut self, source: &str, text: &str, range: &Range<usize>) {
+        let exact = source.get(range.clone()) == Some(text);
+        let annotations = self.annotations();
+        if exact
+            && self.exact
+            && let Some(Some(last)) = self.pieces.last_mut()
+            && last.source.end == range.start
+            && last.inline.annotations == annotations
+            && last.inline.link.as_deref() == self.links.last().map(|link| link.url.as_str())
+            && let InlineKind::Text(before) = &mut last.inline.kind
+        {
+            before.push_str(text);
+            last.source.end = range.end;
+            return;
+        }
+        self.push(InlineKind::Text(text.to_owned()), annotations, range);
+        self.exact = exact;
     }
 
     /// Takes one event. Events that are not inline are ignored.
@@ -115,7 +138,7 @@ impl InlineBuilder {
                 Event::Start(Tag::Image { .. }) => image.depth += 1,
                 Event::End(TagEnd::Image) if image.depth == 0 => {
                     if let Some(image) = self.image.take() {
-                        let alt = image.alt.finish(source).text;
+                        let alt = image.alt.finish(source).take_text(false);
                         self.images.push((self.pieces.len(), image.url, alt));
                         let text = lines::unprefixed(source, range.clone(), containers);
                         self.push(InlineKind::Verbatim(text), self.annotations(), &range);
@@ -128,6 +151,11 @@ impl InlineBuilder {
             return;
         }
         match event {
+            // A line end that was written as an entity is a space where HTML is shown.
+            Event::Text(text) if text.bytes().any(|b| matches!(b, b'\n' | b'\r')) => {
+                let text = CowStr::from(text.replace(['\n', '\r'], " "));
+                self.text(source, &text, range);
+            }
             Event::Text(text) => self.text(source, &text, range),
             Event::Code(text) => {
                 let annotations = Annotations {
@@ -174,7 +202,7 @@ impl InlineBuilder {
         {
             range.start = before;
         }
-        self.push_text(text, &range);
+        self.push_source(source, text, &range);
     }
 
     fn math(&mut self, source: &str, math: &str, range: Range<usize>) {
@@ -185,7 +213,7 @@ impl InlineBuilder {
         {
             let text = source[range.clone()].to_owned();
             if !text.contains(['\n', '\r']) {
-                self.push_text(&text, &range);
+                self.push_source(source, &text, &range);
                 return;
             }
         }
@@ -205,12 +233,13 @@ impl InlineBuilder {
             Tag::Link {
                 link_type,
                 dest_url,
+                title,
                 ..
             } => {
                 let url = if link_type == LinkType::Email && !dest_url.starts_with("mailto:") {
                     format!("mailto:{dest_url}")
                 } else {
-                    dest_url.into_string()
+                    titled(dest_url, &title)
                 };
                 self.links.push(Link {
                     url,
@@ -219,9 +248,11 @@ impl InlineBuilder {
                     pieces: self.pieces.len(),
                 });
             }
-            Tag::Image { dest_url, .. } => {
+            Tag::Image {
+                dest_url, title, ..
+            } => {
                 self.image = Some(Box::new(Image {
-                    url: dest_url.into_string(),
+                    url: titled(dest_url, &title),
                     depth: 0,
                     alt: Self::default(),
                 }));
@@ -285,6 +316,7 @@ impl InlineBuilder {
                 let start = self.pieces[open.piece]
                     .as_ref()
                     .map_or(range.start, |piece| piece.source.start);
+                self.exact = false;
                 self.pieces.truncate(open.piece);
                 self.images.retain(|(at, _, _)| *at < open.piece);
                 self.pieces.push(Some(Piece {
@@ -333,7 +365,7 @@ impl InlineBuilder {
                 .map(|text| text.trim().to_owned()),
             _ => None,
         };
-        let pieces = link_bare(source, self.pieces.into_iter().flatten().collect());
+        let pieces = link_bare(source, self.pieces);
         let span = self.first.map(|start| Span {
             // An escape at the start: its backslash is before the range of its event.
             start: pieces
@@ -342,13 +374,36 @@ impl InlineBuilder {
             end: self.end,
         });
         Finished {
-            text: rich_text(&pieces),
             own: Own { span, pieces },
             image,
             first_image,
             display_math,
         }
     }
+}
+
+impl Finished {
+    /// The text of the block.
+    pub(crate) fn text(&self) -> RichText {
+        rich_text(&self.own.pieces)
+    }
+
+    /// The text of the block, which takes the pieces along unless they are to be kept.
+    pub(crate) fn take_text(&mut self, keep: bool) -> RichText {
+        if keep {
+            self.text()
+        } else {
+            joined(std::mem::take(&mut self.own.pieces))
+        }
+    }
+}
+
+/// A target with the title behind it, if there is one.
+fn titled(target: CowStr<'_>, title: &str) -> String {
+    if title.is_empty() {
+        return target.into_string();
+    }
+    with_title(&target, &title.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 /// The parser leaves the `[]` of a collapsed reference out of its range.
@@ -364,36 +419,25 @@ fn collapsed(source: &str, event: &Event<'_>, mut range: Range<usize>) -> Range<
     range
 }
 
-/// Joins neighbouring text that stands in the source as it is, and finds bare links in it.
-fn link_bare(source: &str, pieces: Vec<Piece>) -> Vec<Piece> {
-    let mut joined: Vec<(Piece, bool)> = Vec::with_capacity(pieces.len());
-    for piece in pieces {
-        let exact = is_exact(source, &piece);
-        if let Some((last, true)) = joined.last_mut()
-            && exact
-            && last.source.end == piece.source.start
-            && last.inline.annotations == piece.inline.annotations
-            && last.inline.link == piece.inline.link
-            && let InlineKind::Text(text) = &piece.inline.kind
-            && let InlineKind::Text(before) = &mut last.inline.kind
-        {
-            before.push_str(text);
-            last.source.end = piece.source.end;
-            continue;
-        }
-        joined.push((piece, exact));
-    }
-    let mut out = Vec::with_capacity(joined.len());
-    for (piece, exact) in joined {
-        if piece.inline.link.is_some() || piece.inline.annotations.code || !exact {
-            out.push(piece);
-            continue;
-        }
+/// Finds bare links in text that stands in the source as it is.
+fn link_bare(source: &str, pieces: Vec<Option<Piece>>) -> Vec<Piece> {
+    let mut out = Vec::with_capacity(pieces.len());
+    for piece in pieces.into_iter().flatten() {
+        let open = piece.inline.link.is_none() && !piece.inline.annotations.code;
         let InlineKind::Text(text) = &piece.inline.kind else {
             out.push(piece);
             continue;
         };
+        if !open || !is_exact(source, &piece) {
+            out.push(piece);
+            continue;
+        }
         let before = source[..piece.source.start].chars().next_back();
+        let found = autolink::scan(text, before);
+        if found.is_empty() && !text.is_empty() {
+            out.push(piece);
+            continue;
+        }
         let mut done = 0;
         let mut part = |range: Range<usize>, link: Option<String>| {
             if !range.is_empty() {
@@ -410,7 +454,7 @@ fn link_bare(source: &str, pieces: Vec<Piece>) -> Vec<Piece> {
                 });
             }
         };
-        for found in autolink::scan(text, before) {
+        for found in found {
             part(done..found.range.start, None);
             done = found.range.end;
             part(found.range, Some(found.url));

@@ -1,7 +1,9 @@
 //! Rich text to inline Markdown.
 
+use std::borrow::Cow;
+
 use super::{html, marker};
-use crate::document::{Annotations, Inline, InlineKind, Mention, RichText};
+use crate::document::{Annotations, Inline, InlineKind, Mention, RichText, split_title};
 
 /// Where inline Markdown stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +54,7 @@ const AHEAD: usize = 64;
 
 /// Writes rich text.
 pub(crate) fn write(text: &RichText, place: Place, care: Care) -> String {
-    let mut out = write_runs(&text.canonical().0, place, care, (true, true), false);
+    let mut out = write_runs(&text.as_canonical().0, place, care, (true, true), false);
     if place == Place::Line && out.ends_with('#') {
         out.pop();
         out.push_str("\\#");
@@ -92,7 +94,15 @@ fn write_runs(
         ends,
     };
     for (at, run) in runs.iter().enumerate() {
-        writer.run(runs, at, run);
+        match &run.kind {
+            // Most runs: no format to open or to close.
+            InlineKind::Text(text)
+                if writer.open.is_empty() && run.link.is_none() && run.annotations.is_plain() =>
+            {
+                writer.text(text, writer.ends && at + 1 == runs.len());
+            }
+            _ => writer.run(runs, at, run),
+        }
     }
     while let Some((_, end)) = writer.open.pop() {
         writer.out.push_str(&end);
@@ -102,7 +112,7 @@ fn write_runs(
 
 struct InlineWriter {
     out: String,
-    open: Vec<(Format, String)>,
+    open: Vec<(Format, Cow<'static, str>)>,
     place: Place,
     care: Care,
     dollars: bool,
@@ -266,19 +276,19 @@ impl InlineWriter {
             && !is_white(last)
             && (!is_sign(first) || is_white(before) || is_sign(before))
             && (!is_sign(last) || is_white(after) || is_sign(after));
-        let (start, end) = match &format {
-            Format::Link(url) => ("[".to_owned(), format!("]({})", self.url(url))),
+        let (start, end): (Cow<'_, str>, Cow<'static, str>) = match &format {
+            Format::Link(url) => ("[".into(), format!("]({})", self.url(url)).into()),
             Format::Color(color) => (
-                format!("<span color=\"{}\">", html::escape(color)),
-                "</span>".to_owned(),
+                format!("<span color=\"{}\">", html::escape(color)).into(),
+                "</span>".into(),
             ),
-            Format::Underline => ("<u>".to_owned(), "</u>".to_owned()),
-            Format::Bold if fits => ("**".to_owned(), "**".to_owned()),
-            Format::Italic if fits => ("*".to_owned(), "*".to_owned()),
-            Format::Strike if fits => ("~~".to_owned(), "~~".to_owned()),
-            Format::Bold => ("<strong>".to_owned(), "</strong>".to_owned()),
-            Format::Italic => ("<em>".to_owned(), "</em>".to_owned()),
-            Format::Strike => ("<del>".to_owned(), "</del>".to_owned()),
+            Format::Underline => ("<u>".into(), "</u>".into()),
+            Format::Bold if fits => ("**".into(), "**".into()),
+            Format::Italic if fits => ("*".into(), "*".into()),
+            Format::Strike if fits => ("~~".into(), "~~".into()),
+            Format::Bold => ("<strong>".into(), "</strong>".into()),
+            Format::Italic => ("<em>".into(), "</em>".into()),
+            Format::Strike => ("<del>".into(), "</del>".into()),
         };
         self.out.push_str(&start);
         self.open.push((format, end));
@@ -327,12 +337,14 @@ impl InlineWriter {
             self.out.push_str("</code>");
             return;
         }
-        let longest = text
-            .split(|c| c != '`')
-            .map(str::len)
-            .max()
-            .unwrap_or_default();
-        let fence = "`".repeat(longest + 1);
+        let longest = match text.contains('`') {
+            true => text.split(|c| c != '`').map(str::len).max().unwrap_or(0),
+            false => 0,
+        };
+        let fence: Cow<'_, str> = match longest {
+            0 => "`".into(),
+            _ => "`".repeat(longest + 1).into(),
+        };
         let blank = text.chars().all(|c| c == ' ');
         let pad = if text.starts_with('`')
             || text.ends_with('`')
@@ -342,32 +354,58 @@ impl InlineWriter {
         } else {
             ""
         };
-        let text = if self.place == Place::Cell {
-            text.replace('|', "\\|")
-        } else {
-            text.to_owned()
+        let text: Cow<'_, str> = match self.place {
+            Place::Cell => text.replace('|', "\\|").into(),
+            _ => text.into(),
         };
-        self.out
-            .push_str(&format!("{fence}{pad}{text}{pad}{fence}"));
-    }
-
-    fn text(&mut self, text: &str, last: bool) {
-        let chars: Vec<char> = text.chars().collect();
-        for (at, &c) in chars.iter().enumerate() {
-            let before = at.checked_sub(1).map(|at| chars[at]);
-            let next = chars.get(at + 1).copied();
-            self.char(c, before, next, &chars[at..], last);
+        for part in [&*fence, pad, &*text, pad, &*fence] {
+            self.out.push_str(part);
         }
     }
 
-    fn char(
-        &mut self,
-        c: char,
-        before: Option<char>,
-        next: Option<char>,
-        rest: &[char],
-        last: bool,
-    ) {
+    fn text(&mut self, text: &str, last: bool) {
+        self.out.reserve(text.len());
+        let bytes = text.as_bytes();
+        // What stands before `done` is written; what follows up to `at` needs no second look.
+        let (mut done, mut at) = (0, 0);
+        while let Some(&byte) = bytes.get(at) {
+            if self.care < Care::Explicit && !self.matters(bytes, at, byte) {
+                at += 1;
+                continue;
+            }
+            self.out.push_str(&text[done..at]);
+            let mut rest = text[at..].chars();
+            let Some(c) = rest.next() else { break };
+            let before = text[..at].chars().next_back();
+            self.char(c, before, rest.clone().next(), &text[at..], last);
+            at += c.len_utf8();
+            done = at;
+        }
+        self.out.push_str(&text[done..]);
+    }
+
+    /// Whether a byte of text may need more than to be copied. The cheap part of what
+    /// [`InlineWriter::char`] looks at: it may say yes too often, never no.
+    fn matters(&self, bytes: &[u8], at: usize, byte: u8) -> bool {
+        let before = at.checked_sub(1).map(|at| bytes[at]);
+        let edge = matches!(before, None | Some(b'\n'));
+        let next = bytes.get(at + 1);
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | 0x80.. => false,
+            b' ' | b'\t' => edge || matches!(next, None | Some(b'\n')),
+            b'\n' | b'\\' | b'`' | b'*' | b'~' | b'[' | b'_' | b'<' | b'&' | b'@' => true,
+            b']' => self.brackets,
+            b'$' => self.dollars,
+            b'|' => edge || self.place == Place::Cell,
+            b'#' | b'>' | b'-' | b'+' | b'=' => edge,
+            b':' => edge || next == Some(&b'/'),
+            b'.' => edge || matches!(before, Some(b'0'..=b'9' | b'w' | b'W')),
+            b')' => edge || matches!(before, Some(b'0'..=b'9')),
+            _ => false,
+        }
+    }
+
+    fn char(&mut self, c: char, before: Option<char>, next: Option<char>, rest: &str, last: bool) {
         let line_start = (self.starts && self.out.is_empty()) || self.out.ends_with('\n');
         match c {
             '\n' => {
@@ -404,7 +442,7 @@ impl InlineWriter {
         c: char,
         before: Option<char>,
         next: Option<char>,
-        rest: &[char],
+        rest: &str,
         line_start: bool,
     ) -> bool {
         if !c.is_ascii_punctuation() {
@@ -423,7 +461,10 @@ impl InlineWriter {
             '&' => next.is_none_or(|c| c.is_ascii_alphanumeric() || c == '#'),
             '|' => self.place == Place::Cell || line_start,
             '#' | '>' | '-' | '+' | '=' => line_start,
-            ':' => line_start || (word(before) && next == Some('/') && rest.get(2) == Some(&'/')),
+            ':' => {
+                line_start
+                    || (word(before) && next == Some('/') && rest.as_bytes().get(2) == Some(&b'/'))
+            }
             '@' => word(next) || next.is_none(),
             '.' | ')' => self.after_number() || (c == '.' && self.after_www()),
             _ => false,
@@ -446,8 +487,62 @@ impl InlineWriter {
     }
 }
 
-/// A link's target: between angle brackets where it has to be.
-pub(crate) fn destination(url: &str) -> String {
+/// A link's target, and its title if it has one.
+pub(crate) fn destination(link: &str) -> String {
+    let (url, title) = split_title(link);
+    let Some(title) = title else {
+        return target(url);
+    };
+    let mut out = format!("{} \"", target(url));
+    // A blank line would end the block.
+    let mut line = false;
+    for (at, c) in title.char_indices() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '&' if is_entity(&title[at..]) => out.push_str("&amp;"),
+            '\n' | '\r' => out.push_str("&#10;"),
+            '\t' | ' ' if line || at == 0 => out.push_str(&format!("&#{};", u32::from(c))),
+            c if c.is_control() => out.push_str(&format!("&#{};", u32::from(c))),
+            c => out.push(c),
+        }
+        line = c == '\n';
+    }
+    out.push('"');
+    out
+}
+
+fn is_entity(text: &str) -> bool {
+    text[1..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '#')
+        && text[1..].chars().take(33).any(|c| c == ';')
+}
+
+/// A target: between angle brackets where it has to be.
+fn target(url: &str) -> String {
+    let safe = |b: u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(
+                b,
+                b'/' | b'.'
+                    | b'-'
+                    | b'_'
+                    | b':'
+                    | b'#'
+                    | b'='
+                    | b'?'
+                    | b'%'
+                    | b'+'
+                    | b','
+                    | b'~'
+                    | b'@'
+            )
+    };
+    // Most URLs are of signs that mean nothing here.
+    if !url.is_empty() && url.bytes().all(safe) {
+        return url.to_owned();
+    }
     let plain = !url.is_empty()
         && !url.starts_with('<')
         && url
@@ -458,11 +553,7 @@ pub(crate) fn destination(url: &str) -> String {
         match c {
             '\n' | '\r' => out.push_str(&format!("&#{};", u32::from(c))),
             '\\' => out.push_str("\\\\"),
-            '&' if url[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '#')
-                && url[at + 1..].chars().take(33).any(|c| c == ';') =>
-            {
-                out.push_str("&amp;");
-            }
+            '&' if is_entity(&url[at..]) => out.push_str("&amp;"),
             '<' | '>' => {
                 out.push('\\');
                 out.push(c);

@@ -7,18 +7,19 @@ use super::marker::{self, Marker};
 use crate::document::{BlockKind, InlineKind, MediaKind, MediaSource, RichText};
 
 /// The kinds that stand as a visible line with a comment behind it.
-pub(crate) const KINDS: [&str; 6] = [
+pub(crate) const KINDS: [&str; 7] = [
     "bookmark",
     "embed",
     "media",
     "child_page",
     "child_database",
     "link_to_page",
+    "opaque",
 ];
 
 /// Reads such a line. What is visible counts where people can edit it: target and caption.
 pub(crate) fn read(marker: &Marker, line: &Finished) -> Option<BlockKind> {
-    let text = line.text.canonical();
+    let text = line.text().canonical();
     let visible = match &line.first_image {
         Some((url, alt)) => Some((url.clone(), alt.canonical())),
         None => target(&text),
@@ -164,8 +165,55 @@ pub(crate) fn write(kind: &BlockKind, inline: impl Fn(&RichText) -> String) -> O
             linked(&page_url(page), &RichText::plain("Page")),
             marker::open("link_to_page", &json!({ "page": page }))
         ),
+        BlockKind::Opaque { kind, raw } => {
+            let shown = match shown(kind, raw)? {
+                Shown::Link(url) => linked(&url, &RichText::default()),
+                Shown::Text(text) => inline(&RichText::plain(one_line(&text))),
+            };
+            format!("{shown} {}", marker::of_kind(&as_opaque(kind, raw)))
+        }
         _ => return None,
     })
+}
+
+fn as_opaque(kind: &str, raw: &str) -> BlockKind {
+    BlockKind::Opaque {
+        kind: kind.to_owned(),
+        raw: raw.to_owned(),
+    }
+}
+
+enum Shown {
+    Link(String),
+    Text(String),
+}
+
+/// What people see of a block that is kept as it is: where it leads, or its title or text.
+fn shown(kind: &str, raw: &str) -> Option<Shown> {
+    let object: Value = serde_json::from_str(raw).ok()?;
+    let payload = object.get(kind)?;
+    if let Some(url) = payload.get("url").and_then(Value::as_str)
+        && !url.is_empty()
+    {
+        return Some(Shown::Link(url.to_owned()));
+    }
+    let said = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(runs) => runs
+            .iter()
+            .filter_map(|run| {
+                let plain = run.get("plain_text").and_then(Value::as_str);
+                plain.or_else(|| run.get("text")?.get("content")?.as_str())
+            })
+            .collect(),
+        _ => String::new(),
+    };
+    ["title", "rich_text"]
+        .iter()
+        .filter_map(|key| payload.get(*key))
+        .map(said)
+        .find(|text| !text.trim().is_empty())
+        .map(Shown::Text)
 }
 
 fn one_line(title: &str) -> String {

@@ -19,8 +19,10 @@
 //! | columns, synced block | `<!-- notion-sync:column_list -->` … `<!-- /notion-sync:column_list -->` around the blocks |
 //! | children of a block that has none in Markdown | `<!-- notion-sync:nested -->` … around the block and its children |
 //! | caption of code, table without header row | `<!-- notion-sync:code {…} -->`, `<!-- notion-sync:table {…} -->` in front of it |
-//! | table of contents, breadcrumb, unknown blocks | `<!-- notion-sync:opaque {…} -->` |
+//! | table of contents, breadcrumb | `<!-- notion-sync:table_of_contents -->`, `<!-- notion-sync:breadcrumb -->` |
+//! | blocks of a type that has no form | `<!-- notion-sync:opaque {…} -->` behind the link or text that they show, if any |
 //! | empty paragraph | `&nbsp;` |
+//! | letters or Roman numerals of a numbered list | `<!-- notion-sync:style {"format":"letters"} -->` behind the text of its items |
 //! | anything that would not read back otherwise | `<!-- notion-sync:block {…} -->` |
 
 mod alert;
@@ -36,6 +38,7 @@ mod marker;
 pub(crate) mod node;
 mod reader;
 mod settle;
+mod spacing;
 pub(crate) mod writer;
 
 pub use language::{info_of_language, language_of_info};
@@ -44,6 +47,9 @@ use super::front_matter::{FrontMatter, FrontMatterError};
 use super::model::Document;
 use node::Node;
 pub(crate) use settle::Settled;
+
+/// Most columns of a table.
+pub const MAX_COLUMNS: usize = 1_000;
 
 /// What a source may have at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +87,9 @@ impl LineEnding {
     /// The line end that most lines of a text have; `\n` where there is none.
     #[must_use]
     pub fn of(source: &str) -> Self {
+        if !source.contains('\r') {
+            return Self::Lf;
+        }
         let crlf = source.matches("\r\n").count();
         if crlf * 2 > source.matches('\n').count() {
             Self::Crlf
@@ -130,6 +139,14 @@ pub enum MarkdownError {
         /// What was found before reading stopped.
         found: usize,
     },
+    /// A table with too many columns.
+    #[error("a table has {found} columns, the limit is {limit}")]
+    TooWide {
+        /// The limit.
+        limit: usize,
+        /// What was found.
+        found: usize,
+    },
     /// Blocks nested too deep.
     #[error("blocks are nested at least {found} levels deep, the limit is {limit}")]
     TooDeep {
@@ -175,6 +192,17 @@ pub(crate) struct Source {
 }
 
 pub(crate) fn read_source(source: &str, limits: &Limits) -> Result<Source, MarkdownError> {
+    let (front_matter, body) = split(source, limits)?;
+    let nodes = reader::read(source, body, limits)?;
+    Ok(Source {
+        front_matter,
+        nodes,
+        body,
+    })
+}
+
+/// Takes the front matter off, and says where the body starts.
+fn split(source: &str, limits: &Limits) -> Result<(Option<FrontMatter>, usize), MarkdownError> {
     if source.len() > limits.bytes {
         return Err(MarkdownError::TooLarge {
             limit: limits.bytes,
@@ -186,12 +214,7 @@ pub(crate) fn read_source(source: &str, limits: &Limits) -> Result<Source, Markd
         || if source.starts_with('\u{feff}') { 3 } else { 0 },
         |front_matter| front_matter.span().end,
     );
-    let nodes = reader::read(source, body, limits)?;
-    Ok(Source {
-        front_matter,
-        nodes,
-        body,
-    })
+    Ok((front_matter, body))
 }
 
 /// Reads a Markdown file. Front matter is split off first; every block gets its span in `source`.
@@ -215,10 +238,10 @@ pub(crate) fn read_source(source: &str, limits: &Limits) -> Result<Source, Markd
 /// # Ok::<(), markdown::MarkdownError>(())
 /// ```
 pub fn parse(source: &str, limits: &Limits) -> Result<Parsed, MarkdownError> {
-    let read = read_source(source, limits)?;
+    let (front_matter, body) = split(source, limits)?;
     Ok(Parsed {
-        front_matter: read.front_matter,
-        document: node::document(&read.nodes),
+        front_matter,
+        document: node::into_document(reader::read_blocks(source, body, limits)?),
         line_ending: LineEnding::of(source),
     })
 }
@@ -229,8 +252,7 @@ pub fn parse(source: &str, limits: &Limits) -> Result<Parsed, MarkdownError> {
 /// returned, and blocks that came back different are written in a more explicit way of the dialect.
 #[must_use]
 pub fn write(document: &Document, style: &Style) -> String {
-    let settled = Settled::of(document, style);
-    let text = settled.text();
+    let text = Settled::of(document, style).into_text();
     match style.line_ending {
         LineEnding::Lf => text,
         LineEnding::Crlf => text.replace('\n', "\r\n"),

@@ -1,11 +1,12 @@
 //! Blocks together with how they stand in the source.
 
-use crate::document::{Block, BlockKind, Document, Inline, InlineKind, RichText, Span};
+use crate::document::{Block, BlockKind, Document, Inline, InlineKind, Layout, RichText, Span};
 
 /// A block and its place in the source.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) kind: BlockKind,
+    pub(crate) layout: Layout,
     /// From the first byte of its marker or content (behind indentation) to the end of its last
     /// line, without the line end.
     pub(crate) span: Span,
@@ -70,6 +71,7 @@ impl Node {
     pub(crate) fn leaf(kind: BlockKind, span: Span) -> Self {
         Self {
             kind,
+            layout: Layout::default(),
             span,
             own: None,
             children: Vec::new(),
@@ -96,6 +98,7 @@ impl Node {
             .map(|child| Self::from_block(child, span))
             .collect();
         let mut node = Self::leaf(block.kind, span).with_children(children);
+        node.layout = block.layout;
         node.form = Form::Dialect;
         node
     }
@@ -105,11 +108,23 @@ impl Node {
         1 + self.children.iter().map(Self::count).sum::<usize>()
     }
 
+    /// The block of a node that is not needed any more.
+    fn into_block(self) -> Block {
+        Block {
+            id: None,
+            span: Some(self.span),
+            layout: self.layout,
+            kind: self.kind,
+            children: self.children.into_iter().map(Self::into_block).collect(),
+        }
+    }
+
     /// The block. Depth was limited when the node was made.
     pub(crate) fn to_block(&self) -> Block {
         Block {
             id: None,
             span: Some(self.span),
+            layout: self.layout,
             kind: self.kind.clone(),
             children: self.children.iter().map(Self::to_block).collect(),
         }
@@ -123,19 +138,58 @@ pub(crate) fn document(nodes: &[Node]) -> Document {
     }
 }
 
+/// The document of nodes that are not needed any more.
+pub(crate) fn into_document(nodes: Vec<Node>) -> Document {
+    Document {
+        blocks: nodes.into_iter().map(Node::into_block).collect(),
+    }
+}
+
 /// Joins pieces to rich text.
 pub(crate) fn rich_text(pieces: &[Piece]) -> RichText {
-    let mut out: Vec<Inline> = Vec::new();
+    let mut out: Vec<Inline> = Vec::with_capacity(pieces.len().min(8));
     for piece in pieces {
-        if let (Some(last), InlineKind::Text(text)) = (out.last_mut(), &piece.inline.kind)
-            && last.annotations == piece.inline.annotations
-            && last.link == piece.inline.link
-            && let InlineKind::Text(before) = &mut last.kind
-        {
-            before.push_str(text);
-            continue;
+        if !join(&mut out, &piece.inline) {
+            out.push(piece.inline.clone());
         }
-        out.push(piece.inline.clone());
     }
     RichText(out)
+}
+
+/// The same of pieces that are not needed any more.
+pub(crate) fn joined(pieces: Vec<Piece>) -> RichText {
+    let joins = |pair: &&[Piece]| match pair {
+        [before, piece] => !looks_like(&before.inline, &piece.inline),
+        _ => true,
+    };
+    // Runs are large and most texts have one: room for more would be most of the memory.
+    let count = pieces.windows(2).filter(joins).count() + usize::from(!pieces.is_empty());
+    let mut out: Vec<Inline> = Vec::with_capacity(count);
+    for piece in pieces {
+        if !join(&mut out, &piece.inline) {
+            out.push(piece.inline);
+        }
+    }
+    RichText(out)
+}
+
+/// Appends text to the last run where it looks the same.
+fn join(out: &mut [Inline], inline: &Inline) -> bool {
+    if let (Some(last), InlineKind::Text(text)) = (out.last_mut(), &inline.kind)
+        && looks_like(last, inline)
+        && let InlineKind::Text(before) = &mut last.kind
+    {
+        before.push_str(text);
+        return true;
+    }
+    false
+}
+
+/// Whether two runs are text that looks and leads the same.
+fn looks_like(one: &Inline, other: &Inline) -> bool {
+    matches!(
+        (&one.kind, &other.kind),
+        (InlineKind::Text(_), InlineKind::Text(_))
+    ) && one.annotations == other.annotations
+        && one.link == other.link
 }

@@ -13,11 +13,31 @@ use super::inline::InlineBuilder;
 use super::lines::{self, Container, Position};
 use super::marker::Marker;
 use super::node::{Form, Node};
-use super::{Limits, MarkdownError};
-use crate::document::{Alignment, BlockKind, RichText, Span};
+use super::{Limits, MAX_COLUMNS, MarkdownError};
+use crate::document::layout;
+use crate::document::{Alignment, BlockKind, RichText, Spacing, Span};
 
-/// Reads the part of the source from `body` on.
+/// Reads the part of the source from `body` on, with how everything stands in it.
 pub(crate) fn read(source: &str, body: usize, limits: &Limits) -> Result<Vec<Node>, MarkdownError> {
+    read_nodes(source, body, limits, true)
+}
+
+/// The same where only the blocks and their spans are wanted: how they are indented, what their
+/// lines start with and where each piece of their text stands is left out.
+pub(crate) fn read_blocks(
+    source: &str,
+    body: usize,
+    limits: &Limits,
+) -> Result<Vec<Node>, MarkdownError> {
+    read_nodes(source, body, limits, false)
+}
+
+fn read_nodes(
+    source: &str,
+    body: usize,
+    limits: &Limits,
+    placed: bool,
+) -> Result<Vec<Node>, MarkdownError> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -31,6 +51,7 @@ pub(crate) fn read(source: &str, body: usize, limits: &Limits) -> Result<Vec<Nod
         containers: Vec::new(),
         frames: vec![Frame::new(Kind::Root, body..source.len())],
         skipping: 0,
+        placed,
     };
     reader.frames[0].gap_start = body;
     for (event, range) in Parser::new_ext(&source[body..], options).into_offset_iter() {
@@ -80,6 +101,8 @@ struct Frame {
     /// First line of a container and the column where its content starts there.
     first_line: (usize, usize),
     inner: String,
+    /// Of an item: what the parser said about its paragraphs.
+    spacing: Spacing,
 }
 
 impl Frame {
@@ -96,6 +119,7 @@ impl Frame {
             callout: None,
             first_line: (usize::MAX, 0),
             inner: String::new(),
+            spacing: Spacing::Unsaid,
         }
     }
 }
@@ -108,6 +132,8 @@ struct Reader<'a> {
     frames: Vec<Frame>,
     /// Open tags inside something that is kept as source.
     skipping: usize,
+    /// Whether nodes say how they stand in the source.
+    placed: bool,
 }
 
 impl Reader<'_> {
@@ -223,7 +249,14 @@ impl Reader<'_> {
         self.flush()?;
         let mut frame = Frame::new(Kind::Root, range.clone());
         match tag {
-            Tag::Paragraph => frame.kind = Kind::Paragraph,
+            Tag::Paragraph => {
+                frame.kind = Kind::Paragraph;
+                if let Some(item) = self.frames.last_mut()
+                    && matches!(item.kind, Kind::Item { .. })
+                {
+                    item.spacing = Spacing::Loose;
+                }
+            }
             Tag::Heading { level, .. } => frame.kind = Kind::Heading(level as u8),
             Tag::BlockQuote(kind) => {
                 frame.kind = Kind::Quote(kind.map(alert_name));
@@ -237,6 +270,12 @@ impl Reader<'_> {
             Tag::CodeBlock(CodeBlockKind::Indented) => frame.kind = Kind::Code(None),
             Tag::HtmlBlock => frame.kind = Kind::Html,
             Tag::Table(alignment) => {
+                if alignment.len() > MAX_COLUMNS {
+                    return Err(MarkdownError::TooWide {
+                        limit: MAX_COLUMNS,
+                        found: alignment.len(),
+                    });
+                }
                 frame.kind = Kind::Table(alignment.into_iter().map(alignment_of).collect());
             }
             Tag::TableHead | Tag::TableRow => frame.kind = Kind::Row,
@@ -272,7 +311,9 @@ impl Reader<'_> {
         } else {
             position.at.min(frame.range.end)
         };
-        frame.inner = "> ".to_owned();
+        if self.placed {
+            frame.inner = "> ".to_owned();
+        }
         self.containers.push(Container::Quote);
     }
 
@@ -284,7 +325,7 @@ impl Reader<'_> {
             end += 1;
         }
         let end = (end + 1).min(self.source.len());
-        let marker = self.source.get(start..end).unwrap_or("-").to_owned();
+        let marker = self.source.get(start..end).unwrap_or("-");
         let marker_column = self.column(start) + marker.len();
         let mut position = Position {
             at: end,
@@ -313,9 +354,15 @@ impl Reader<'_> {
         };
         frame.first_line = (lines::line_start(self.source, start), marker_column + gap);
         frame.gap_start = end.min(frame.range.end);
-        frame.inner = " ".repeat(width);
+        if self.placed {
+            frame.inner = " ".repeat(width);
+        }
         frame.kind = Kind::Item {
-            marker,
+            marker: if self.placed {
+                marker.to_owned()
+            } else {
+                String::new()
+            },
             gap,
             ordered,
             start: number,
@@ -331,7 +378,9 @@ impl Reader<'_> {
                 found: self.blocks,
             });
         }
-        node.indent = self.indent(node.span.start);
+        if self.placed {
+            node.indent = self.indent(node.span.start);
+        }
         self.check_height(&node)?;
         if let Some(top) = self.frames.last_mut() {
             top.nodes.push(node);
@@ -358,7 +407,12 @@ impl Reader<'_> {
             return Ok(());
         }
         match top.inline.take() {
-            Some(inline) if !inline.is_empty() => self.paragraph(inline),
+            Some(inline) if !inline.is_empty() => {
+                if top.spacing == Spacing::Unsaid {
+                    top.spacing = Spacing::Tight;
+                }
+                self.paragraph(inline)
+            }
             _ => Ok(()),
         }
     }
@@ -381,6 +435,7 @@ impl Reader<'_> {
             }
             Kind::List(_) => {
                 if let Some(parent) = self.frames.last_mut() {
+                    lay_out(parent.nodes.last(), &mut frame.nodes);
                     parent.nodes.append(&mut frame.nodes);
                 }
                 Ok(())
@@ -436,17 +491,37 @@ impl Reader<'_> {
                 self.add(node)
             }
             Kind::Cell => {
-                let finished = frame.inline.unwrap_or_default().finish(self.source);
+                let mut finished = frame.inline.unwrap_or_default().finish(self.source);
                 let span = Span {
                     start: frame.range.start,
                     end: frame.range.end,
                 };
                 if let Some(row) = self.frames.last_mut() {
-                    row.cells.push((finished.text, span));
+                    row.cells.push((finished.take_text(false), span));
                 }
                 Ok(())
             }
         }
+    }
+}
+
+/// Says about all items of a list whether the list is loose, and about its first one whether the
+/// list follows another one of its kind.
+fn lay_out(before: Option<&Node>, items: &mut [Node]) {
+    let said = |spacing| items.iter().any(|item| item.layout.spacing == spacing);
+    let spacing = if said(Spacing::Loose) {
+        Spacing::Loose
+    } else if said(Spacing::Tight) {
+        Spacing::Tight
+    } else {
+        Spacing::Unsaid
+    };
+    for item in items.iter_mut() {
+        item.layout.spacing = spacing;
+    }
+    if let (Some(before), Some(first)) = (before, items.first_mut()) {
+        first.layout.separate = layout::is_item(&before.kind)
+            && layout::is_numbered(&before.kind) == layout::is_numbered(&first.kind);
     }
 }
 

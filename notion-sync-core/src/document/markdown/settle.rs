@@ -3,6 +3,7 @@
 use super::inline_writer::Care;
 use super::writer::{At, Writer, without_trailing_blanks};
 use super::{Limits, Style, node, reader};
+use crate::document::canon::says_the_same;
 use crate::document::{Block, BlockKind, Document};
 
 /// Rounds of writing and reading back. Each raises what came back different; four would do if
@@ -16,6 +17,8 @@ pub(crate) struct Settled<'a> {
     style: &'a Style,
     care: Vec<Care>,
     sizes: Vec<usize>,
+    /// The whole document as it was last written, where no care was raised since.
+    text: Option<String>,
 }
 
 impl<'a> Settled<'a> {
@@ -29,6 +32,7 @@ impl<'a> Settled<'a> {
             style,
             care: vec![Care::Plain; sizes.len()],
             sizes,
+            text: None,
         };
         settled.settle();
         settled
@@ -48,7 +52,11 @@ impl<'a> Settled<'a> {
     }
 
     /// The whole document.
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn into_text(mut self) -> String {
+        self.text.take().unwrap_or_else(|| self.write())
+    }
+
+    fn write(&self) -> String {
         let mut text = self
             .writer()
             .blocks(&self.document.blocks, 0, At::FileStart);
@@ -65,13 +73,20 @@ impl<'a> Settled<'a> {
             blocks: usize::MAX,
             depth: 512,
         };
-        let wanted = self.document.canonical();
+        let mut canonical = None;
         for round in 0..ROUNDS {
-            let text = self.text();
-            let Ok(nodes) = reader::read(&text, 0, &limits) else {
+            let text = self.write();
+            let Ok(nodes) = reader::read_blocks(&text, 0, &limits) else {
                 return;
             };
-            let found = node::document(&nodes).canonical();
+            let found = node::into_document(nodes);
+            // Nearly always everything came back as it is, and no canonical form has to be made.
+            if says_the_same(&self.document.blocks, &found.blocks) {
+                self.text = Some(text);
+                return;
+            }
+            let found = found.canonical();
+            let wanted = canonical.get_or_insert_with(|| self.document.canonical());
             let mut raised = Vec::new();
             self.compare(
                 &wanted.blocks,
@@ -82,6 +97,7 @@ impl<'a> Settled<'a> {
                 &mut raised,
             );
             if raised.is_empty() {
+                self.text = Some(text);
                 return;
             }
             for number in raised {

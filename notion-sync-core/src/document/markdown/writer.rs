@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::inline_writer::{self, Care, Place};
 use super::{Style, alert, html, language, leaf, marker};
-use crate::document::{Alignment, Block, BlockKind, Color, Icon, RichText};
+pub(crate) use crate::document::layout::{is_item, without_trailing_blanks};
+use crate::document::layout::{is_numbered, restarts};
+use crate::document::{Alignment, Block, BlockKind, Color, Icon, ListFormat, RichText};
 
 /// Writes blocks; how careful is known for each by its number in document order.
 #[derive(Debug)]
@@ -13,15 +15,6 @@ pub(crate) struct Writer<'a> {
     pub(crate) care: &'a [Care],
     /// Number of blocks in each block, itself included.
     pub(crate) sizes: &'a [usize],
-}
-
-/// Blocks up to the last one that is not blank.
-pub(crate) fn without_trailing_blanks(blocks: &[Block]) -> &[Block] {
-    let len = blocks
-        .iter()
-        .rposition(|block| !block.is_blank())
-        .map_or(0, |at| at + 1);
-    &blocks[..len]
 }
 
 /// Puts a prefix in front of every line but the first; blank lines get it without its trailing
@@ -42,17 +35,6 @@ pub(crate) fn continued(text: &str, prefix: &str) -> String {
     out
 }
 
-pub(crate) fn is_item(kind: &BlockKind) -> bool {
-    matches!(
-        kind,
-        BlockKind::BulletedItem { .. } | BlockKind::NumberedItem { .. } | BlockKind::ToDo { .. }
-    )
-}
-
-fn is_numbered(kind: &BlockKind) -> bool {
-    matches!(kind, BlockKind::NumberedItem { .. })
-}
-
 /// Where a list of blocks stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
@@ -62,96 +44,111 @@ pub(crate) enum At {
     FileStart,
     /// Right behind a list marker.
     Marker,
+    /// Right behind the line of another block, where `---` would underline it.
+    Touching,
 }
 
 impl Writer<'_> {
-    fn care(&self, number: usize) -> Care {
+    pub(super) fn care(&self, number: usize) -> Care {
         self.care.get(number).copied().unwrap_or(Care::Plain)
     }
 
-    fn size(&self, number: usize) -> usize {
+    pub(super) fn size(&self, number: usize) -> usize {
         self.sizes.get(number).copied().unwrap_or(1)
     }
 
     /// Writes siblings, the first of which has the given number.
-    pub(crate) fn blocks(&self, blocks: &[Block], mut number: usize, at: At) -> String {
+    pub(crate) fn blocks(&self, blocks: &[Block], number: usize, at: At) -> String {
+        self.siblings(blocks, number, at, false)
+    }
+
+    /// The same; in a tight list no blank line stands where none is needed.
+    fn siblings(&self, blocks: &[Block], mut number: usize, at: At, tight: bool) -> String {
         let blocks = without_trailing_blanks(blocks);
         let mut out = String::new();
         let mut count = 0_u64;
         let mut alternate = false;
+        let mut loose = false;
         let mut before: Option<(&Block, usize)> = None;
-        for block in blocks {
-            if let Some((last, last_number)) = before {
-                let joined = is_item(&last.kind)
+        for (index, block) in blocks.iter().enumerate() {
+            let mut touches = false;
+            let joined = before.is_some_and(|(last, last_number)| {
+                is_item(&last.kind)
                     && is_item(&block.kind)
                     && is_numbered(&last.kind) == is_numbered(&block.kind)
                     && self.care(last_number) < Care::Data
-                    && self.care(number) < Care::Data;
-                let restart = matches!(block.kind, BlockKind::NumberedItem { start: Some(_), .. });
-                if joined && !restart && self.is_tight(last) && self.is_tight(block) {
-                    out.push('\n');
-                } else {
-                    out.push_str("\n\n");
-                }
+                    && self.care(number) < Care::Data
+            });
+            let goes_on = joined && !restarts(block);
+            if is_item(&block.kind) && !goes_on {
+                loose = self.is_loose(&blocks[index..], number);
+            }
+            if let Some((last, last_number)) = before {
+                touches = tight && self.may_touch(last, last_number, block, number);
+                let close = if goes_on { !loose } else { touches };
+                out.push_str(if close { "\n" } else { "\n\n" });
                 if !joined {
                     count = 0;
                     alternate = false;
-                } else if restart {
+                } else if !goes_on {
                     count = 0;
                     alternate = !alternate;
                 }
             }
             if let BlockKind::NumberedItem { start, .. } = &block.kind {
-                count = if count == 0 {
+                count = if count == 0 && !goes_on {
                     start.unwrap_or(1)
                 } else {
                     count + 1
                 };
                 count = count.min(999_999_999);
             }
-            let place = if out.is_empty() { at } else { At::Inside };
+            let place = match (out.is_empty(), touches) {
+                (true, _) => at,
+                (false, true) => At::Touching,
+                (false, false) => At::Inside,
+            };
             let delimiter = match (alternate, self.style.delimiter) {
                 (false, delimiter) => delimiter,
                 (true, ')') => '.',
                 (true, _) => ')',
             };
+            let bullet = match (alternate, self.style.bullet) {
+                (false, bullet) => bullet,
+                (true, '*') => '-',
+                (true, _) => '*',
+            };
             let marker = match &block.kind {
                 BlockKind::NumberedItem { .. } => format!("{count}{delimiter}"),
-                _ => self.style.bullet.to_string(),
+                _ => bullet.to_string(),
             };
-            out.push_str(&self.block(block, number, place, &marker));
+            out.push_str(&self.block_in(block, number, place, &marker, loose));
             before = Some((block, number));
             number += self.size(number);
         }
         out
     }
 
-    /// Whether an item needs no blank lines.
-    fn is_tight(&self, block: &Block) -> bool {
-        without_trailing_blanks(&block.children)
-            .iter()
-            .all(|child| is_item(&child.kind) && self.is_tight(child))
-    }
-
     /// Writes one block; an item with the given list marker.
     pub(crate) fn block(&self, block: &Block, number: usize, at: At, marker: &str) -> String {
+        let loose = is_item(&block.kind) && self.is_loose_one(block, number);
+        self.block_in(block, number, at, marker, loose)
+    }
+
+    /// The same where it is known whether the list of an item is loose.
+    fn block_in(&self, block: &Block, number: usize, at: At, marker: &str, loose: bool) -> String {
         let care = self.care(number);
         if care == Care::Data {
             return marker::of_block(&block.canonical());
         }
         let children = without_trailing_blanks(&block.children);
         match &block.kind {
-            BlockKind::BulletedItem { text, color }
-            | BlockKind::NumberedItem { text, color, .. } => {
-                self.item(marker, "", text, color, children, number)
+            BlockKind::BulletedItem { .. } | BlockKind::NumberedItem { .. } => {
+                self.item(marker, "", block, children, number, loose)
             }
-            BlockKind::ToDo {
-                text,
-                checked,
-                color,
-            } => {
+            BlockKind::ToDo { checked, .. } => {
                 let task = if *checked { "[x] " } else { "[ ] " };
-                self.item(marker, task, text, color, children, number)
+                self.item(marker, task, block, children, number, loose)
             }
             BlockKind::Quote { text, color } => {
                 let text = self.styled(text, color, Place::Paragraph, care);
@@ -266,7 +263,7 @@ impl Writer<'_> {
             BlockKind::Equation { expression } => equation(expression, care),
             BlockKind::Divider => match at {
                 At::Inside => "---".to_owned(),
-                At::FileStart => "***".to_owned(),
+                At::FileStart | At::Touching => "***".to_owned(),
                 At::Marker => "___".to_owned(),
             },
             BlockKind::Verbatim { markdown } => markdown.clone(),
@@ -289,12 +286,12 @@ impl Writer<'_> {
         &self,
         marker: &str,
         task: &str,
-        text: &RichText,
-        color: &Color,
+        block: &Block,
         children: &[Block],
         number: usize,
+        loose: bool,
     ) -> String {
-        let mut body = self.styled(text, color, Place::Paragraph, self.care(number));
+        let mut body = self.item_text(block, self.care(number));
         // Without text of its own the item would take its first paragraph for it.
         let filled = !task.is_empty()
             || children
@@ -308,21 +305,45 @@ impl Writer<'_> {
         } else {
             At::Inside
         };
-        let inner = self.blocks(children, number + 1, at);
+        let inner = self.siblings(children, number + 1, at, !loose);
         if !body.is_empty() && !inner.is_empty() {
-            let tight = children
-                .first()
-                .is_some_and(|child| is_item(&child.kind) && self.is_tight(child))
+            let close = !loose
+                && self.care(number) == Care::Plain
                 && children
-                    .iter()
-                    .all(|child| is_item(&child.kind) && self.is_tight(child))
-                && interrupts(&inner);
-            body.push_str(if tight { "\n" } else { "\n\n" });
+                    .first()
+                    .is_some_and(|first| self.touches_text(first, number + 1));
+            body.push_str(if close { "\n" } else { "\n\n" });
         }
         body.push_str(&inner);
         let prefix = " ".repeat(marker.chars().count() + 1);
         let out = format!("{marker} {task}{}", continued(&body, &prefix));
         out.trim_end_matches(' ').to_owned()
+    }
+
+    /// The text of an item with the comment of what Markdown cannot say about the item.
+    fn item_text(&self, block: &Block, care: Care) -> String {
+        let (Some(text), Some(color)) = (block.kind.text(), block.kind.color()) else {
+            return String::new();
+        };
+        let format = block.layout.format;
+        if format == ListFormat::Numbers || !is_numbered(&block.kind) {
+            return self.styled(text, color, Place::Paragraph, care);
+        }
+        let mut data = Map::new();
+        if !color.is_default() {
+            data.insert("color".to_owned(), Value::String(color.0.clone()));
+        }
+        data.insert(
+            "format".to_owned(),
+            serde_json::to_value(format).unwrap_or(Value::Null),
+        );
+        let written = inline_writer::write(text, Place::Paragraph, care);
+        let written = if written.is_empty() {
+            "&nbsp;"
+        } else {
+            &written
+        };
+        format!("{written} {}", marker::open("style", &Value::Object(data)))
     }
 
     /// Whether the writer makes a paragraph of the block.
@@ -463,13 +484,6 @@ impl Writer<'_> {
         }
         out
     }
-}
-
-/// Whether a list may follow a paragraph without a blank line.
-fn interrupts(list: &str) -> bool {
-    let first = list.lines().next().unwrap_or_default();
-    let (marker, rest) = first.split_once(' ').unwrap_or((first, ""));
-    !rest.trim().is_empty() && (marker.len() == 1 || marker == "1." || marker == "1)")
 }
 
 fn delimiter_row(width: usize, alignment: &[Alignment]) -> String {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::alignment::{Hashed, Zeal, align, covers, trimmed_len};
+use crate::document::canon::hash_list;
 use crate::document::model::{Block, Document};
 use crate::hash::ContentHash;
 
@@ -66,7 +67,7 @@ impl BodyBase {
 
     pub(crate) fn agree_blocks(notion: &[Block], github: &[Block]) -> Self {
         let notion = Hashed::of(&notion[..trimmed_len(notion)]);
-        let github = Hashed::of(&github[..trimmed_len(github)]);
+        let github = Hashed::beside(&github[..trimmed_len(github)], &notion);
         let aligned = align(&notion, &github, Zeal::Agreed);
         let (mut n_at, mut g_at) = (0, 0);
         let mut pairs: Vec<BasePair> = Vec::with_capacity(aligned.len());
@@ -144,13 +145,13 @@ impl BodyBase {
     /// The hash of the body Notion held, as [`Document::hash`] gives it.
     #[must_use]
     pub fn notion_hash(&self) -> ContentHash {
-        self.notion().hash()
+        hash_list(self.pairs.iter().flat_map(|pair| &pair.notion))
     }
 
     /// The hash of the body the file held, as [`Document::hash`] gives it.
     #[must_use]
     pub fn github_hash(&self) -> ContentHash {
-        self.github().hash()
+        hash_list(self.pairs.iter().flat_map(|pair| &pair.github))
     }
 
     /// Without empty paragraphs at the end of either side, and without pairs of nothing. What

@@ -49,6 +49,7 @@ fn stay(before: &Block, kind: BlockKind, children: Vec<Block>) -> Block {
     let after = Block {
         id: before.id.clone(),
         span: None,
+        layout: before.layout,
         kind,
         children,
     };

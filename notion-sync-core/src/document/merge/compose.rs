@@ -7,6 +7,7 @@ use super::base::{BasePair, BodyBase, Held};
 use super::block::merge_pair;
 use super::region::{Region, Regions, State};
 use super::sequence;
+use crate::document::canon::says_the_same;
 use crate::document::model::{Block, Document};
 use crate::id::Side;
 
@@ -156,8 +157,10 @@ fn held(region: &Region<'_>, at: usize) -> Held {
 }
 
 fn changed(before: &[Block], after: &[Block]) -> bool {
-    let hashes = |blocks: &[Block]| Hashed::of(&blocks[..trimmed_len(blocks)]).hashes;
-    hashes(before) != hashes(after)
+    !says_the_same(before, after) && {
+        let hashes = |blocks: &[Block]| Hashed::of(&blocks[..trimmed_len(blocks)]).hashes;
+        hashes(before) != hashes(after)
+    }
 }
 
 /// The pairs of two runs that were just agreed. Empty paragraphs at their ends count: they need
@@ -228,7 +231,7 @@ fn carry(region: &Region<'_>, to: Side, depth: usize) -> Vec<Block> {
 /// others bare. A single block that stays a block of its kind keeps its id.
 fn retain(held: &[Block], wanted: &[Block], side: Side) -> Vec<Block> {
     let (old, new) = (Hashed::of(held), Hashed::of(wanted));
-    let kept: BTreeMap<usize, usize> = sequence::matches(&old.hashes, &new.hashes)
+    let kept: BTreeMap<usize, usize> = sequence::matches_hashed(&old.hashes, &new.hashes)
         .into_iter()
         .map(|(old, new)| (new, old))
         .collect();
@@ -255,6 +258,7 @@ pub(crate) fn bare(block: &Block) -> Block {
     Block {
         id: None,
         span: None,
+        layout: block.layout,
         kind: block.kind.clone(),
         children: block.children.iter().map(bare).collect(),
     }

@@ -224,9 +224,15 @@ pub(crate) fn regions_at<'a>(
     github: &'a [Block],
     depth: usize,
 ) -> Regions<'a> {
-    let n = Course::of(base, |pair| &pair.notion, |held| &held.notion, notion);
-    let g = Course::of(base, |pair| &pair.github, |held| &held.github, github);
-    let names = names(&base.pairs);
+    let n = Course::of(base, |pair| &pair.notion, |held| &held.notion, notion, None);
+    let g = Course::of(
+        base,
+        |pair| &pair.github,
+        |held| &held.github,
+        github,
+        Some(&n.old),
+    );
+    let names = Names::of(&base.pairs, &n, &g);
     let mut list: Vec<Region<'a>> = Vec::new();
     // The end, in each side, of the region of untouched pairs that may still grow.
     let mut open: Option<(usize, Range<usize>, Range<usize>)> = None;
@@ -235,7 +241,7 @@ pub(crate) fn regions_at<'a>(
                  end: usize| {
         if let Some((start, n_range, g_range)) = open.take() {
             list.push(Region {
-                anchor: names[start].0,
+                anchor: Anchor(names.at(start)),
                 base: &base.pairs[start..end],
                 notion: &notion[n_range],
                 github: &github[g_range],
@@ -259,7 +265,7 @@ pub(crate) fn regions_at<'a>(
             list.push(Region {
                 anchor: match at.checked_sub(1) {
                     None => Anchor(Place::Start),
-                    Some(before) => names[before].1,
+                    Some(before) => Anchor(names.after(before)),
                 },
                 base: &base.pairs[at..at],
                 notion: &notion[n_gap],
@@ -303,7 +309,7 @@ pub(crate) fn regions_at<'a>(
             }
         };
         list.push(Region {
-            anchor: names[at].0,
+            anchor: Anchor(names.at(at)),
             base: &base.pairs[at..=at],
             notion: &notion[n_run],
             github: &github[g_run],
@@ -318,27 +324,50 @@ pub(crate) fn regions_at<'a>(
     }
 }
 
-/// The two anchors of each pair: at it, and after it.
-fn names(pairs: &[BasePair]) -> Vec<(Anchor, Anchor)> {
-    let mut seen: BTreeMap<ContentHash, u32> = BTreeMap::new();
-    pairs
-        .iter()
-        .map(|pair| {
-            let pair = pair.hash();
-            let count = seen.entry(pair).or_default();
-            let occurrence = *count;
-            *count = count.saturating_add(1);
-            (
-                Anchor(Place::At { pair, occurrence }),
-                Anchor(Place::After { pair, occurrence }),
-            )
-        })
-        .collect()
+/// The places of pairs: at one, and after one. Most pairs are never named, so only how many equal
+/// ones stand before each is found out for all.
+struct Names<'a> {
+    pairs: &'a [BasePair],
+    occurrences: Vec<u32>,
+}
+
+impl<'a> Names<'a> {
+    fn of(pairs: &'a [BasePair], n: &Course<'_>, g: &Course<'_>) -> Self {
+        let mut seen: BTreeMap<(&[ContentHash], &[ContentHash]), u32> = BTreeMap::new();
+        let occurrences = (0..pairs.len())
+            .map(|at| {
+                let key = (&n.agreed[at][..], &g.agreed[at][..]);
+                let count = seen.entry(key).or_default();
+                let occurrence = *count;
+                *count = count.saturating_add(1);
+                occurrence
+            })
+            .collect();
+        Self { pairs, occurrences }
+    }
+
+    fn at(&self, at: usize) -> Place {
+        Place::At {
+            pair: self.pairs[at].hash(),
+            occurrence: self.occurrences[at],
+        }
+    }
+
+    fn after(&self, at: usize) -> Place {
+        Place::After {
+            pair: self.pairs[at].hash(),
+            occurrence: self.occurrences[at],
+        }
+    }
 }
 
 /// What one side did to the base. All ranges are of that side's blocks; they ascend and cover the
 /// body up to its trailing empty paragraphs: first gap, first run, second gap, …
-struct Course {
+struct Course<'a> {
+    /// The blocks as they were last seen there.
+    old: Hashed<'a>,
+    /// The hashes of what each pair holds.
+    agreed: Vec<Vec<ContentHash>>,
     hashes: Vec<ContentHash>,
     /// What stands in place of each pair.
     runs: Vec<Range<usize>>,
@@ -348,12 +377,13 @@ struct Course {
     touched: Vec<bool>,
 }
 
-impl Course {
-    fn of<'a>(
+impl<'a> Course<'a> {
+    fn of(
         base: &'a BodyBase,
         run: impl Fn(&'a BasePair) -> &'a [Block],
         seen: impl Fn(&'a Held) -> &'a [Block],
         side: &[Block],
+        like: Option<&Hashed<'_>>,
     ) -> Self {
         let pairs = &base.pairs;
         // The blocks as they were last seen there, each with its place: even numbers are the gaps,
@@ -363,6 +393,8 @@ impl Course {
         // Those that were not there when they were last looked for.
         let mut gone: BTreeSet<usize> = BTreeSet::new();
         let mut held = base.held.iter().peekable();
+        // Where the blocks of each pair stand in `old`, if they do.
+        let mut stand: Vec<Option<Range<usize>>> = Vec::with_capacity(pairs.len());
         for at in 0..=pairs.len() {
             let mut add = |blocks: &'a [Block], place: usize| {
                 old.extend(blocks);
@@ -373,7 +405,9 @@ impl Course {
             }
             let Some(pair) = pairs.get(at) else { break };
             let shown = held.next_if(|held| !held.inserted && held.at == at);
-            match shown.map(&seen) {
+            let shown = shown.map(&seen);
+            let own = matches!(shown, None | Some([]));
+            match shown {
                 Some([]) => {
                     add(run(pair), 2 * at + 1);
                     gone.extend(old.len() - run(pair).len()..old.len());
@@ -381,9 +415,21 @@ impl Course {
                 Some(blocks) => add(blocks, 2 * at + 1),
                 None => add(run(pair), 2 * at + 1),
             }
+            stand.push(own.then(|| places.len() - run(pair).len()..places.len()));
         }
-        let old = Hashed::of(old);
-        let new = Hashed::of(&side[..trimmed_len(side)]);
+        let old = match like {
+            Some(like) => Hashed::beside(old, like),
+            None => Hashed::of(old),
+        };
+        let new = Hashed::beside(&side[..trimmed_len(side)], &old);
+        let agreed: Vec<Vec<ContentHash>> = pairs
+            .iter()
+            .zip(stand)
+            .map(|(pair, stand)| match stand {
+                Some(stand) => old.hashes[stand].to_vec(),
+                None => Hashed::of(run(pair)).hashes,
+            })
+            .collect();
         let mut runs = Vec::with_capacity(pairs.len());
         let mut gaps = Vec::with_capacity(pairs.len() + 1);
         let mut place_of: Vec<Option<usize>> = vec![None; new.len()];
@@ -401,16 +447,15 @@ impl Course {
             let list = if place % 2 == 0 { &mut gaps } else { &mut runs };
             list.push(start..end);
         }
-        let touched = pairs
+        let touched = agreed
             .iter()
             .zip(&runs)
-            .map(|(pair, range): (_, &Range<usize>)| {
-                let old = Hashed::of(run(pair));
-                old.hashes != new.hashes[range.clone()]
-            })
+            .map(|(agreed, range): (_, &Range<usize>)| *agreed != new.hashes[range.clone()])
             .collect();
         Self {
             hashes: new.hashes,
+            old,
+            agreed,
             runs,
             gaps,
             touched,
@@ -426,12 +471,13 @@ fn recognise(old: &Hashed<'_>, new: &Hashed<'_>, gone: &BTreeSet<usize>) -> Vec<
     }
     let there: Vec<usize> = (0..old.len()).filter(|at| !gone.contains(at)).collect();
     let hashes: Vec<ContentHash> = there.iter().map(|at| old.hashes[*at]).collect();
-    let mut equal: Vec<(usize, usize)> = sequence::matches(&hashes, &new.hashes)
+    let mut equal: Vec<(usize, usize)> = sequence::matches_hashed(&hashes, &new.hashes)
         .into_iter()
         .map(|(before, after)| (there[before], after))
         .collect();
     for (old_gap, new_gap) in sequence::gaps(&equal.clone(), old.len(), new.len()) {
-        let back = sequence::matches(&old.hashes[old_gap.clone()], &new.hashes[new_gap.clone()]);
+        let back =
+            sequence::matches_hashed(&old.hashes[old_gap.clone()], &new.hashes[new_gap.clone()]);
         let shift = |(o, n)| (old_gap.start + o, new_gap.start + n);
         equal.extend(back.into_iter().map(shift));
     }

@@ -1,6 +1,7 @@
 //! Common subsequences of long lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -13,6 +14,36 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 /// linear because the algorithm behind falls back to splits that are not minimal when a search
 /// would cost too much; the result is then shorter, never wrong.
 pub(crate) fn matches<K: Ord>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
+    pairs(old, new, |old, new| {
+        let mut names: BTreeMap<&K, u32> = BTreeMap::new();
+        let mut name = |key| {
+            let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
+            *names.entry(key).or_insert(next)
+        };
+        let old = old.iter().map(&mut name).collect();
+        (old, new.iter().map(&mut name).collect())
+    })
+}
+
+/// The same, with the same result, for keys that hash better than they compare.
+pub(crate) fn matches_hashed<K: Eq + Hash>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
+    pairs(old, new, |old, new| {
+        // Only looked up: its order reaches nothing.
+        let mut names: HashMap<&K, u32> = HashMap::with_capacity(old.len());
+        let mut name = |key| {
+            let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
+            *names.entry(key).or_insert(next)
+        };
+        let old = old.iter().map(&mut name).collect();
+        (old, new.iter().map(&mut name).collect())
+    })
+}
+
+fn pairs<K: PartialEq>(
+    old: &[K],
+    new: &[K],
+    intern: impl FnOnce(&[K], &[K]) -> (Vec<u32>, Vec<u32>),
+) -> Vec<(usize, usize)> {
     let prefix = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let suffix = old[prefix..]
         .iter()
@@ -24,9 +55,7 @@ pub(crate) fn matches<K: Ord>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
     let mut out: Vec<(usize, usize)> = (0..prefix).map(|index| (index, index)).collect();
     if prefix < old_end && prefix < new_end {
         // Small numbers instead of keys: equality is then one comparison.
-        let mut names: BTreeMap<&K, u32> = BTreeMap::new();
-        let old_names = intern(&old[prefix..old_end], &mut names);
-        let new_names = intern(&new[prefix..new_end], &mut names);
+        let (old_names, new_names) = intern(&old[prefix..old_end], &new[prefix..new_end]);
         for op in capture_diff_slices(Algorithm::Patience, &old_names, &new_names) {
             if let DiffOp::Equal {
                 old_index,
@@ -43,15 +72,6 @@ pub(crate) fn matches<K: Ord>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
     }
     out.extend((0..suffix).map(|offset| (old_end + offset, new_end + offset)));
     out
-}
-
-fn intern<'k, K: Ord>(keys: &'k [K], names: &mut BTreeMap<&'k K, u32>) -> Vec<u32> {
-    keys.iter()
-        .map(|key| {
-            let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
-            *names.entry(key).or_insert(next)
-        })
-        .collect()
 }
 
 /// The stretches between matched elements: `(range in old, range in new)`, at least one of them

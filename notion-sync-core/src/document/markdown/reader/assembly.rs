@@ -7,7 +7,9 @@ use crate::document::markdown::inline::{self, Finished, InlineBuilder};
 use crate::document::markdown::marker::Marker;
 use crate::document::markdown::node::{Form, Node, Own, Piece, rich_text};
 use crate::document::markdown::{MarkdownError, alert, fold, language, leaf, lines};
-use crate::document::{BlockKind, Color, Icon, InlineKind, MediaKind, MediaSource, RichText, Span};
+use crate::document::{
+    BlockKind, Color, Icon, InlineKind, ListFormat, MediaKind, MediaSource, RichText, Span,
+};
 
 impl Reader<'_> {
     pub(super) fn paragraph(&mut self, inline: InlineBuilder) -> Result<(), MarkdownError> {
@@ -28,12 +30,19 @@ impl Reader<'_> {
             return self.add(Node::leaf(kind, span));
         }
         let mut color = Color::default();
+        let mut format = ListFormat::Numbers;
         let mut form = Form::Plain;
+        let mut keep = self.placed;
         if let Some(marker) = trailing_marker(&finished.own) {
             match marker.kind.as_str() {
                 "style" => {
                     take_marker(&mut finished);
                     color = Color(marker.text("color").unwrap_or("default").to_owned());
+                    format = marker
+                        .data
+                        .get("format")
+                        .and_then(|name| serde_json::from_value(name.clone()).ok())
+                        .unwrap_or_default();
                     form = Form::Dialect;
                 }
                 "callout" => {
@@ -48,6 +57,8 @@ impl Reader<'_> {
                     {
                         take_marker(&mut finished);
                         frame.callout = Some(marker);
+                        // The emoji in front is taken off its pieces.
+                        keep = true;
                     }
                 }
                 _ => {
@@ -62,11 +73,12 @@ impl Reader<'_> {
         }
         let mut node = Node::leaf(
             BlockKind::Paragraph {
-                text: finished.text,
+                text: finished.take_text(keep),
                 color,
             },
             span,
         );
+        node.layout.format = format;
         node.own = Some(finished.own);
         node.form = form;
         self.add(node)
@@ -90,7 +102,7 @@ impl Reader<'_> {
         let mut node = Node::leaf(
             BlockKind::Heading {
                 level,
-                text: finished.text,
+                text: finished.take_text(self.placed),
                 toggle,
                 color,
             },
@@ -286,6 +298,7 @@ impl Reader<'_> {
         let task = frame.task;
         let head = frame.gap_start;
         let inner = std::mem::take(&mut frame.inner);
+        let spacing = frame.spacing;
         let kind = std::mem::replace(&mut frame.kind, Kind::Root);
         let Kind::Item {
             marker,
@@ -310,6 +323,8 @@ impl Reader<'_> {
             None => BlockKind::BulletedItem { text, color },
         };
         let mut node = Node::leaf(kind, span).with_children(children);
+        node.layout.spacing = spacing;
+        node.layout.format = first.format;
         node.head_end = first.end.unwrap_or(head);
         node.own = first.own;
         node.inner = inner;
@@ -327,6 +342,7 @@ impl Reader<'_> {
 struct First {
     text: RichText,
     color: Color,
+    format: ListFormat,
     own: Option<Own>,
     end: Option<usize>,
 }
@@ -341,10 +357,12 @@ fn first_paragraph(children: &mut Vec<Node>) -> First {
         return First::default();
     }
     let node = children.remove(0);
+    let format = node.layout.format;
     match node.kind {
         BlockKind::Paragraph { text, color } => First {
             text,
             color,
+            format,
             own: node.own,
             end: Some(node.span.end),
         },
@@ -393,7 +411,6 @@ fn take_marker(finished: &mut Finished) {
         }),
         _ => None,
     };
-    finished.text = rich_text(&own.pieces);
 }
 
 fn strip_emoji(source: &str, own: &mut Own, emoji: &str) {

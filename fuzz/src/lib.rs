@@ -1,0 +1,3 @@
+//! The targets, apart from the fuzzer that calls them.
+
+pub mod targets;
