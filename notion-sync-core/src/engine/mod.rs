@@ -14,6 +14,7 @@ mod manual;
 mod outcome;
 mod pairing;
 mod partial;
+mod persist;
 mod proposal;
 mod render;
 mod report;

@@ -1,0 +1,545 @@
+//! What was decided, into the store: one transaction for each record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::bind::Bound;
+use super::decide::{PlannedRecord, RunPlan};
+use super::report::{Incident, MappingReport};
+use super::survey::Prepared;
+use super::{Binding, Engine};
+use crate::audit::{AuditEvent, AuditRow};
+use crate::error::{ErrorKind, Result};
+use crate::id::{OpId, Side};
+use crate::mapping::{MappingKind, Policy, View};
+use crate::operation::{OpState, Operation};
+use crate::reconcile::{Plan, REMOVED, Step, page_hash};
+use crate::record::{Base, Conflict, Life, Problem, ProposalState, Record, Seen, UnitId};
+use crate::remote::{Action, ProposalKind};
+use crate::snapshot::Presence;
+use crate::state::{Batch, RecordState, SaveBody, Stored};
+
+impl Engine {
+    /// Persists observations, decisions and operations, record by record.
+    pub(crate) async fn persist(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        plan: RunPlan,
+        report: &mut MappingReport,
+    ) -> Result<()> {
+        for planned in plan.records {
+            let subject = subject(binding, &planned);
+            for alert in &planned.plan.alerts {
+                report.incidents.push(Incident {
+                    subject: subject.clone(),
+                    message: alert.message.clone(),
+                    drift: alert.drift,
+                });
+            }
+            let count = planned.operations.len();
+            match self.persist_record(binding, bound, planned).await {
+                Ok(()) => report.planned += count,
+                // Somebody else moved the record on: it is looked at again in the next tick.
+                Err(error) if error.kind() == ErrorKind::Stale => report.retry = true,
+                Err(error) if error.kind() == ErrorKind::Invalid => {
+                    report.incidents.push(Incident {
+                        subject,
+                        message: error.to_string(),
+                        drift: false,
+                    });
+                    // It stays due, and is not tried again at once.
+                    report.fail(&error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn persist_record(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        planned: PlannedRecord,
+    ) -> Result<()> {
+        let now = self.now();
+        let PlannedRecord {
+            plan,
+            operations,
+            title,
+            prepared,
+            open,
+        } = planned;
+        let Prepared {
+            mut state,
+            notion,
+            github,
+            news,
+            ..
+        } = prepared;
+        let before = state.clone();
+        state.record.title.clone_from(&title);
+        let audit = audit_rows(&plan, &operations, &state.record, now);
+
+        let record = &mut state.record;
+        for loser in &plan.losers {
+            record.retire(loser.side, loser.hash);
+        }
+        for unit in &plan.closes {
+            record.conflicts.remove(unit);
+        }
+        open_conflicts(&plan, record, binding.mapping.policy, now);
+        if let Some(life) = plan.life {
+            record.life = life;
+        }
+        self.begin(&plan, record);
+        let body = apply_agreed(&plan, &mut state, notion.as_ref(), github.as_ref());
+        let record = &mut state.record;
+        for (side, view) in [(Side::Notion, &notion), (Side::Github, &github)] {
+            if let Some(view) = view {
+                remember_view(record, side, view);
+            }
+        }
+        // Once the revision is settled, whatever comes after it is somebody else's.
+        if notion.as_ref().is_some_and(|view| view.settled) {
+            record.own_body = None;
+        }
+        self.take_edit_proposals(&operations, &open, record, now);
+        record.problem = problem(&plan, record, now);
+        let held = !plan.holds.is_empty();
+        record.held_since = if held {
+            record.held_since.or(Some(now))
+        } else {
+            None
+        };
+        record.look_at = self.look_at(&plan, record, notion.as_ref(), github.as_ref(), now);
+
+        let mut batch = Batch::default();
+        // Older operations that were not sent are replaced by what is planned now.
+        let keep: BTreeSet<&OpId> = operations.iter().map(|op| &op.id).collect();
+        let mut standing: Vec<Stored<Operation>> = Vec::new();
+        for old in &open {
+            let unsent = matches!(
+                old.value.state,
+                OpState::Planned | OpState::Retry | OpState::Blocked
+            );
+            let superseded = unsent
+                && !keep.contains(&old.value.id)
+                && !is_held_back(&plan)
+                && !stands(&old.value, record, &operations);
+            if !superseded {
+                standing.push(old.clone());
+            } else {
+                let mut op = old.value.clone();
+                op.state = OpState::Void;
+                batch.operation(&op, Some(old))?;
+            }
+        }
+        let mut sequence = record.next_sequence;
+        for op in &operations {
+            if open.iter().any(|old| old.value.id == op.id) {
+                continue;
+            }
+            let mut op = op.clone();
+            op.sequence = sequence;
+            sequence += 1;
+            batch.operation(&op, None)?;
+        }
+        record.next_sequence = sequence;
+        self.tell_conflict(binding, &plan, &mut state, &mut batch)
+            .await?;
+        let present = notion
+            .as_ref()
+            .is_some_and(|view| view.presence == Presence::Present);
+        if present {
+            self.bookkeep(
+                binding,
+                bound,
+                &mut state,
+                &operations,
+                &standing,
+                &mut batch,
+            )
+            .await?;
+        }
+
+        let nothing = batch.is_empty() && audit.is_empty() && operations.is_empty();
+        if state == before && !news && nothing {
+            return Ok(());
+        }
+        let body = body || news;
+        batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
+        batch.audit(&audit)?;
+        self.state().commit(batch).await
+    }
+
+    /// What changes in the record as soon as an operation is planned.
+    fn begin(&self, plan: &Plan, record: &mut Record) {
+        for step in &plan.steps {
+            match step {
+                Step::Remove(_) | Step::Propose(ProposalKind::Delete, _) => {
+                    record.life = Life::Deleting;
+                    record.outcome.remove(REMOVED);
+                }
+                Step::Withdraw(_) => match &mut record.proposal {
+                    Some(proposal) if proposal.state == ProposalState::Open => {
+                        proposal.state = ProposalState::Refused;
+                    }
+                    // It was never opened: nothing is left of it.
+                    Some(proposal) if proposal.state == ProposalState::Planned => {
+                        record.proposal = None;
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        if record.life != Life::Deleting {
+            record.outcome.remove(REMOVED);
+        }
+    }
+
+    /// When the record must be looked at again.
+    fn look_at(
+        &self,
+        plan: &Plan,
+        record: &Record,
+        notion: Option<&View>,
+        github: Option<&View>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        if matches!(record.life, Life::Tombstone | Life::Detached) {
+            return None;
+        }
+        let mut due: Vec<DateTime<Utc>> = Vec::new();
+        // A pair that was just made or revived is compared at once.
+        if plan.steps.contains(&Step::Adopt) || plan.life == Some(Life::Live) {
+            due.push(now);
+        }
+        for view in [notion, github].into_iter().flatten() {
+            if !view.settled && view.presence == Presence::Present {
+                let grain = chrono::Duration::seconds(i64::from(view.revision.grain_seconds));
+                due.push((view.revision.at + grain + self.bounds.settle()).max(now));
+            }
+        }
+        // Content that cannot be used stays so until somebody edits it, and then it is listed.
+        let unusable = [notion, github]
+            .into_iter()
+            .flatten()
+            .any(|view| matches!(view.body, crate::mapping::BodyView::Unusable(_)));
+        let waits = !unusable
+            && plan
+                .holds
+                .iter()
+                .any(|hold| matches!(hold.row.0, 24 | 25 | 37));
+        if waits {
+            due.push(now + chrono::Duration::seconds(i64::from(self.bounds.hold)));
+        }
+        // A pull request that is behind is refreshed, but not all the time.
+        if let Some(proposal) = &record.proposal
+            && proposal.kind == ProposalKind::Conflict
+            && proposal.state == ProposalState::Open
+            && crate::reconcile::is_behind(record, plan)
+        {
+            due.push((proposal.refreshed_at + super::proposal::refresh_pause()).max(now));
+        }
+        due.into_iter().min()
+    }
+}
+
+/// What a decision leaves in the audit.
+fn audit_rows(
+    plan: &Plan,
+    operations: &[Operation],
+    record: &Record,
+    now: DateTime<Utc>,
+) -> Vec<AuditRow> {
+    let mut audit: Vec<AuditRow> = Vec::new();
+    let mut row = |event: AuditEvent,
+                   summary: String,
+                   rows: Vec<u8>,
+                   details: BTreeMap<String, String>,
+                   op: Option<&Operation>| {
+        audit.push(AuditRow {
+            at: now,
+            mapping: record.mapping.clone(),
+            record: record.id.clone(),
+            title: record.title.clone(),
+            event,
+            op: op.map(|op| op.id.clone()),
+            run: op.map(|op| op.write.run.clone()),
+            side: op.map(|op| op.side),
+            rows,
+            summary,
+            details,
+        });
+    };
+    for loser in &plan.losers {
+        let details = [
+            ("unit".to_owned(), loser.unit.to_string()),
+            ("side".to_owned(), loser.side.to_string()),
+            ("value".to_owned(), loser.text.clone()),
+        ];
+        row(
+            AuditEvent::Loser,
+            format!("{} on {} is overwritten", loser.unit, loser.side),
+            Vec::new(),
+            details.into(),
+            None,
+        );
+    }
+    for unit in &plan.closes {
+        row(
+            AuditEvent::ConflictClosed,
+            format!("conflict over {unit} is settled"),
+            vec![16],
+            BTreeMap::new(),
+            None,
+        );
+    }
+    for park in &plan.parks {
+        let details = [
+            ("notion".to_owned(), park.notion.1.clone()),
+            ("github".to_owned(), park.github.1.clone()),
+        ];
+        row(
+            AuditEvent::ConflictOpened,
+            format!("both sides changed {}", park.unit),
+            vec![park.row.0],
+            details.into(),
+            None,
+        );
+    }
+    for alert in &plan.alerts {
+        let known = record
+            .problem
+            .as_ref()
+            .is_some_and(|known| known.message == alert.message);
+        if !known {
+            let event = if alert.drift {
+                AuditEvent::Drift
+            } else {
+                AuditEvent::Problem
+            };
+            row(
+                event,
+                alert.message.clone(),
+                vec![alert.row.0],
+                BTreeMap::new(),
+                None,
+            );
+        }
+    }
+    if let Some(life) = plan.life
+        && life != record.life
+    {
+        let word = match life {
+            Life::Tombstone => "buried",
+            Life::Detached => "detached",
+            Life::Live => "live again",
+            Life::Provisioning | Life::Deleting => "changed",
+        };
+        row(
+            AuditEvent::Mapping,
+            format!("the pair is {word}"),
+            Vec::new(),
+            BTreeMap::new(),
+            None,
+        );
+    }
+    for op in operations {
+        row(
+            AuditEvent::Planned,
+            op.label.clone(),
+            op.rows.clone(),
+            BTreeMap::new(),
+            Some(op),
+        );
+    }
+    audit
+}
+
+fn open_conflicts(plan: &Plan, record: &mut Record, policy: Policy, now: DateTime<Utc>) {
+    for park in &plan.parks {
+        record.conflict_epoch += u64::from(!record.conflicts.contains_key(&park.unit));
+        let since = record
+            .conflicts
+            .get(&park.unit)
+            .map_or(now, |known| known.since);
+        record.conflicts.insert(
+            park.unit.clone(),
+            Conflict {
+                notion: park.notion.0,
+                github: park.github.0,
+                base: park.base,
+                notion_text: park.notion.1.clone(),
+                github_text: park.github.1.clone(),
+                policy,
+                since,
+            },
+        );
+    }
+}
+
+/// Keeps what was seen of one side.
+fn remember_view(record: &mut Record, side: Side, view: &View) {
+    match side {
+        Side::Notion => record.urls.0 = view.url.clone().or(record.urls.0.take()),
+        Side::Github => {
+            record.urls.1 = view.url.clone().or(record.urls.1.take());
+            if let Some(place) = &view.place
+                && view.presence == Presence::Present
+            {
+                record.path = Some(place.clone());
+            }
+        }
+    }
+    let seen = (view.presence == Presence::Present).then(|| Seen {
+        revision: view.revision.clone(),
+        hash: page_hash(view),
+        settled: view.settled,
+        at: view.observed_at,
+    });
+    record.set_seen(side, seen);
+    match view.presence {
+        Presence::Gone(proof) => {
+            record.proofs.insert(side, proof);
+        }
+        Presence::Present => {
+            record.proofs.remove(&side);
+        }
+        _ => {}
+    }
+}
+
+/// Whether the plan says nothing about what should be written, so that earlier operations stand.
+fn is_held_back(plan: &Plan) -> bool {
+    plan.holds
+        .iter()
+        .any(|hold| hold.unit == UnitId::Record && matches!(hold.row.0, 24 | 25 | 37 | 38 | 40))
+}
+
+/// Whether an operation that was not sent stays although the plan does not ask for it again:
+/// what is told to people, and a proposal that the record says is under way.
+fn stands(op: &Operation, record: &Record, operations: &[Operation]) -> bool {
+    match &op.write.action {
+        Action::Comment { .. } | Action::Withdraw { .. } => true,
+        Action::Propose(propose) => {
+            let replaced = operations.iter().any(|op| {
+                matches!(
+                    op.write.action,
+                    Action::Propose(_) | Action::Withdraw { .. }
+                )
+            });
+            let known = record.proposal.as_ref().is_some_and(|known| {
+                known.branch == propose.branch
+                    && matches!(known.state, ProposalState::Planned | ProposalState::Open)
+            });
+            known && !replaced
+        }
+        _ => false,
+    }
+}
+
+/// What a message is about, so that people find it: page and file.
+fn subject(binding: &Binding, planned: &PlannedRecord) -> String {
+    let record = &planned.prepared.state.record;
+    let place = (planned.prepared.github.as_ref())
+        .and_then(|view| view.place.clone())
+        .or_else(|| record.path.clone())
+        .filter(|_| binding.mapping.kind == MappingKind::Documents);
+    match place {
+        // Without a page the title is only a guess from the file's name.
+        Some(path) if planned.title.is_empty() || planned.prepared.notion.is_none() => path,
+        Some(path) => format!("{} ({path})", planned.title),
+        None if planned.title.is_empty() => record.id.to_string(),
+        None => planned.title.clone(),
+    }
+}
+
+/// Moves the base by what both sides agree on already, and the revisions of sides as agreed.
+/// Answers whether the body's base changed.
+fn apply_agreed(
+    plan: &Plan,
+    state: &mut RecordState,
+    notion: Option<&View>,
+    github: Option<&View>,
+) -> bool {
+    let agreed = &plan.agreed;
+    let adopts = plan.steps.iter().any(|step| matches!(step, Step::Adopt));
+    if adopts {
+        state.record.life = Life::Live;
+        state.record.same_key = false;
+    }
+    let moves = !agreed.fields.is_empty() || agreed.body.is_some() || agreed.path.is_some();
+    if moves {
+        let base = state.record.base.get_or_insert_with(Base::default);
+        for (id, value) in &agreed.fields {
+            base.fields.insert(id.clone(), value.clone());
+        }
+        if let Some(path) = &agreed.path {
+            base.path = Some(path.clone());
+        }
+        state.record.base_epoch += 1;
+    }
+    if let Some(body) = &agreed.body {
+        state.body = Some(body.clone());
+    }
+    // A side on which nothing waits is as agreed at the revision just read (row 39).
+    let clean = plan.steps.is_empty() && plan.holds.is_empty() && plan.parks.is_empty();
+    if let (true, Some(base)) = (clean || moves, &mut state.record.base) {
+        for (side, view) in [(Side::Notion, notion), (Side::Github, github)] {
+            if let Some(view) = view
+                && view.presence == Presence::Present
+                && clean
+            {
+                base.advance(side, &view.revision);
+            } else if let Some(view) = view
+                && base.revision(side).is_none()
+            {
+                base.advance(side, &view.revision);
+            }
+        }
+    }
+    agreed.body.is_some()
+}
+
+fn problem(plan: &Plan, record: &Record, now: DateTime<Utc>) -> Option<Problem> {
+    let alert = plan
+        .alerts
+        .first()
+        .map(|alert| (alert.message.clone(), alert.drift));
+    let conflict = (!record.conflicts.is_empty()).then(|| {
+        let units: Vec<String> = record
+            .conflicts
+            .keys()
+            .take(3)
+            .map(ToString::to_string)
+            .collect();
+        (
+            format!(
+                "both sides changed {}: decide which one stays",
+                units.join(", ")
+            ),
+            false,
+        )
+    });
+    let hold = plan
+        .holds
+        .iter()
+        .find(|hold| matches!(hold.row.0, 47 | 48 | 49 | 58))
+        .map(|hold| (hold.reason.clone(), false));
+    let (message, drift) = alert.or(conflict).or(hold)?;
+    let since = record
+        .problem
+        .as_ref()
+        .filter(|known| known.message == message)
+        .map_or(now, |known| known.since);
+    Some(Problem {
+        message,
+        drift,
+        since,
+    })
+}

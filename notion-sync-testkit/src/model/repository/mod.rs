@@ -1,0 +1,404 @@
+//! Files of a branch with pull requests, and issues, as a state machine.
+
+mod remote;
+mod writing;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, SubsecRound as _, Utc};
+use notion_sync_core::clock::Clock;
+use notion_sync_core::hash::ContentHash;
+use notion_sync_core::id::{OpId, RemoteRef};
+use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Proof, Revision, Snapshot};
+use notion_sync_core::value::Value;
+
+use crate::model::{ModelFault, ModelReads, ModelWrite};
+
+#[derive(Debug, Clone)]
+struct Pull {
+    branch: String,
+    files: Vec<(String, Option<String>)>,
+    state: &'static str,
+    title: String,
+    body: String,
+    comments: Vec<String>,
+    reviewers: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Issue {
+    fields: BTreeMap<String, Value>,
+    text: String,
+    updated: DateTime<Utc>,
+    page: Option<String>,
+    created_by: Option<OpId>,
+    written_by: Option<OpId>,
+    comments: Vec<(OpId, String)>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    files: BTreeMap<String, String>,
+    changes: Vec<(String, bool)>,
+    commits: Vec<Vec<OpId>>,
+    pulls: BTreeMap<u32, Pull>,
+    issues: BTreeMap<u32, Issue>,
+    next: u32,
+    faults: VecDeque<ModelFault>,
+    writes: Vec<ModelWrite>,
+    reads: ModelReads,
+    made: BTreeMap<OpId, RemoteRef>,
+}
+
+/// A repository: one branch of files, pull requests, issues.
+#[derive(Debug, Clone)]
+pub struct ModelRepository {
+    inner: Arc<Mutex<Inner>>,
+    clock: Arc<dyn Clock>,
+    issues: bool,
+}
+
+impl ModelRepository {
+    /// An empty repository, seen as files.
+    #[must_use]
+    pub fn files(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            inner: Arc::default(),
+            clock,
+            issues: false,
+        }
+    }
+
+    /// An empty repository, seen as issues.
+    #[must_use]
+    pub fn issues(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            inner: Arc::default(),
+            clock,
+            issues: true,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A person writes a file, or deletes it.
+    pub fn put(&self, path: &str, text: Option<&str>) {
+        self.lock().put(path, text.map(str::to_owned));
+    }
+
+    /// A person renames a file.
+    pub fn rename(&self, from: &str, to: &str) {
+        let mut inner = self.lock();
+        if let Some(text) = inner.files.get(from).cloned() {
+            inner.put(from, None);
+            inner.put(to, Some(text));
+        }
+    }
+
+    /// A file.
+    #[must_use]
+    pub fn file(&self, path: &str) -> Option<String> {
+        self.lock().files.get(path).cloned()
+    }
+
+    /// Paths of all files.
+    #[must_use]
+    pub fn paths(&self) -> Vec<String> {
+        self.lock().files.keys().cloned().collect()
+    }
+
+    /// How many commits the engine made, and of how many operations each.
+    #[must_use]
+    pub fn commits(&self) -> Vec<usize> {
+        self.lock().commits.iter().map(Vec::len).collect()
+    }
+
+    /// Numbers of all pull requests in a state.
+    #[must_use]
+    pub fn pulls(&self, state: &str) -> Vec<u32> {
+        self.lock()
+            .pulls
+            .iter()
+            .filter(|(_, pull)| pull.state == state)
+            .map(|(n, _)| *n)
+            .collect()
+    }
+
+    /// Title, description and comments of a pull request.
+    #[must_use]
+    pub fn pull_text(&self, number: u32) -> (String, String, Vec<String>) {
+        self.lock()
+            .pulls
+            .get(&number)
+            .map(|pull| (pull.title.clone(), pull.body.clone(), pull.comments.clone()))
+            .unwrap_or_default()
+    }
+
+    /// Who was asked to review a pull request.
+    #[must_use]
+    pub fn reviewers(&self, number: u32) -> Vec<String> {
+        self.lock()
+            .pulls
+            .get(&number)
+            .map(|pull| pull.reviewers.clone())
+            .unwrap_or_default()
+    }
+
+    /// A person merges a pull request.
+    pub fn merge(&self, number: u32) {
+        let mut inner = self.lock();
+        let Some(pull) = inner
+            .pulls
+            .get_mut(&number)
+            .filter(|pull| pull.state == "open")
+        else {
+            return;
+        };
+        pull.state = "merged";
+        for (path, text) in pull.files.clone() {
+            inner.put(&path, text);
+        }
+    }
+
+    /// A person edits the only file of a pull request's branch.
+    pub fn edit_pull(&self, number: u32, text: &str) {
+        if let Some(pull) = self.lock().pulls.get_mut(&number)
+            && let Some(file) = pull.files.first_mut()
+        {
+            file.1 = Some(text.to_owned());
+        }
+    }
+
+    /// A person closes a pull request without merging.
+    pub fn close_pull(&self, number: u32) {
+        if let Some(pull) = self.lock().pulls.get_mut(&number) {
+            pull.state = "closed";
+        }
+    }
+
+    /// A person opens an issue and gets its number.
+    pub fn open_issue(&self, title: &str, text: &str) -> u32 {
+        let now = self.clock.now();
+        let fields = BTreeMap::from([
+            ("title".to_owned(), Value::text(title)),
+            ("state".to_owned(), Value::text("open")),
+        ]);
+        self.lock().open(fields, text.to_owned(), now, None, None)
+    }
+
+    /// A person sets a field of an issue.
+    pub fn set_issue(&self, number: u32, key: &str, value: Value) {
+        let now = self.clock.now();
+        if let Some(issue) = self.lock().issues.get_mut(&number) {
+            issue.fields.insert(key.to_owned(), value);
+            issue.updated = now;
+        }
+    }
+
+    /// A person edits the text of an issue.
+    pub fn set_issue_text(&self, number: u32, text: &str) {
+        let now = self.clock.now();
+        if let Some(issue) = self.lock().issues.get_mut(&number) {
+            text.clone_into(&mut issue.text);
+            issue.updated = now;
+        }
+    }
+
+    /// A field of an issue.
+    #[must_use]
+    pub fn issue(&self, number: u32, key: &str) -> Value {
+        self.lock()
+            .issues
+            .get(&number)
+            .and_then(|i| i.fields.get(key).cloned())
+            .unwrap_or_default()
+    }
+
+    /// The text of an issue.
+    #[must_use]
+    pub fn issue_text(&self, number: u32) -> String {
+        self.lock()
+            .issues
+            .get(&number)
+            .map(|issue| issue.text.clone())
+            .unwrap_or_default()
+    }
+
+    /// Comments of an issue.
+    #[must_use]
+    pub fn comments(&self, number: u32) -> Vec<String> {
+        self.lock()
+            .issues
+            .get(&number)
+            .map(|issue| {
+                issue
+                    .comments
+                    .iter()
+                    .map(|(_, text)| text.clone())
+                    .collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// Numbers of all issues.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<u32> {
+        self.lock().issues.keys().copied().collect()
+    }
+
+    /// The next writes fail so, in order.
+    pub fn fail(&self, faults: impl IntoIterator<Item = ModelFault>) {
+        self.lock().faults.extend(faults);
+    }
+
+    /// Every write that took effect.
+    #[must_use]
+    pub fn writes(&self) -> Vec<ModelWrite> {
+        self.lock().writes.clone()
+    }
+
+    /// What was asked so far.
+    #[must_use]
+    pub fn reads(&self) -> ModelReads {
+        self.lock().reads
+    }
+
+    fn empty(&self, object: RemoteRef, presence: Presence) -> Snapshot {
+        Snapshot {
+            object,
+            previous: None,
+            presence,
+            revision: Revision {
+                at: DateTime::UNIX_EPOCH,
+                grain_seconds: 0,
+                token: String::new(),
+            },
+            observed_at: self.clock.now(),
+            fields: BTreeMap::new(),
+            content: Content::NotRead,
+            place: None,
+            marker: Marker::default(),
+            url: None,
+            actor: None,
+            bookkeeping: BTreeMap::new(),
+        }
+    }
+
+    fn snapshot(&self, inner: &Inner, object: &RemoteRef, content: bool) -> Snapshot {
+        match object.kind.as_str() {
+            "file" => self.file_snapshot(inner, object, content),
+            "pull" => {
+                let pull = object
+                    .id
+                    .parse()
+                    .ok()
+                    .and_then(|number: u32| inner.pulls.get(&number));
+                let Some(pull) = pull else {
+                    return self.empty(object.clone(), Presence::Missing);
+                };
+                let mut snapshot = self.empty(object.clone(), Presence::Present);
+                snapshot
+                    .fields
+                    .insert("state".to_owned(), Field::Value(Value::text(pull.state)));
+                snapshot.url = Some(format!("https://github.example/pull/{}", object.id));
+                snapshot
+            }
+            _ => self.issue_snapshot(inner, object, content),
+        }
+    }
+
+    fn file_snapshot(&self, inner: &Inner, object: &RemoteRef, content: bool) -> Snapshot {
+        let Some(text) = inner.files.get(&object.id) else {
+            // As with the service: a read does not tell why a file is not there, a listing does.
+            return self.empty(object.clone(), Presence::Missing);
+        };
+        let mut snapshot = self.empty(object.clone(), Presence::Present);
+        snapshot.revision.token = blob(text);
+        snapshot.place = Some(object.id.clone());
+        snapshot.url = Some(format!("https://github.example/blob/{}", object.id));
+        if content {
+            snapshot.content = Content::Text(text.clone());
+        }
+        snapshot
+    }
+
+    fn issue_snapshot(&self, inner: &Inner, object: &RemoteRef, content: bool) -> Snapshot {
+        let issue = object
+            .id
+            .parse()
+            .ok()
+            .and_then(|number: u32| inner.issues.get(&number));
+        let Some(issue) = issue else {
+            return self.empty(object.clone(), Presence::Gone(Proof::Deleted));
+        };
+        let mut snapshot = self.empty(object.clone(), Presence::Present);
+        let at = issue.updated.trunc_subsecs(0);
+        snapshot.revision = Revision {
+            at,
+            grain_seconds: 1,
+            token: at.to_rfc3339(),
+        };
+        snapshot.fields = issue
+            .fields
+            .iter()
+            .map(|(key, value)| (key.clone(), Field::Value(value.clone())))
+            .collect();
+        for key in ["labels", "assignees"] {
+            snapshot
+                .fields
+                .entry(key.to_owned())
+                .or_insert_with(|| Field::Value(Value::set::<&str>([])));
+        }
+        snapshot.place = Some("acme/app".to_owned());
+        snapshot.url = Some(format!("https://github.example/issues/{}", object.id));
+        snapshot.marker.counterpart = issue.page.clone();
+        snapshot.marker.created_by = issue.created_by.clone();
+        if content {
+            snapshot.content = Content::Text(issue.text.clone());
+        }
+        snapshot
+    }
+}
+
+impl Inner {
+    fn put(&mut self, path: &str, text: Option<String>) {
+        let there = text.is_some();
+        match text {
+            Some(text) => self.files.insert(path.to_owned(), text),
+            None => self.files.remove(path),
+        };
+        self.changes.push((path.to_owned(), there));
+    }
+
+    fn open(
+        &mut self,
+        fields: BTreeMap<String, Value>,
+        text: String,
+        now: DateTime<Utc>,
+        page: Option<String>,
+        created_by: Option<OpId>,
+    ) -> u32 {
+        self.next += 1;
+        self.issues.insert(
+            self.next,
+            Issue {
+                fields,
+                text,
+                updated: now,
+                page,
+                created_by,
+                written_by: None,
+                comments: Vec::new(),
+            },
+        );
+        self.next
+    }
+}
+
+/// A stand-in for a blob's SHA.
+fn blob(text: &str) -> String {
+    ContentHash::of_bytes("model/blob", text.as_bytes()).short(40)
+}

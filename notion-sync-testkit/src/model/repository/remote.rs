@@ -1,0 +1,174 @@
+//! The repository as the engine asks it.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use notion_sync_core::id::{RemoteRef, Side};
+use notion_sync_core::remote::{
+    Abilities, Ack, Action, Cursor, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
+};
+use notion_sync_core::snapshot::{Proof, Snapshot};
+use notion_sync_core::{Error, ErrorKind, Result};
+
+use super::ModelRepository;
+use crate::model::ModelFault;
+
+#[async_trait]
+impl Remote for ModelRepository {
+    fn side(&self) -> Side {
+        Side::Github
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            proposals: !self.issues,
+            paths: !self.issues,
+            removal_is_state: self.issues,
+        }
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        Ok(Schema::default())
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Listing> {
+        let mut inner = self.lock();
+        inner.reads.lists += 1;
+        let mut items = Vec::new();
+        let mut gone = Vec::new();
+        let cursor;
+        if self.issues {
+            let since = request
+                .cursor
+                .filter(|_| !request.full)
+                .and_then(|cursor| cursor.0.parse::<DateTime<Utc>>().ok());
+            let newest = inner.issues.values().map(|issue| issue.updated).max();
+            cursor = newest.unwrap_or(DateTime::UNIX_EPOCH).to_rfc3339();
+            for (number, issue) in &inner.issues {
+                if since.is_none_or(|since| issue.updated >= since - chrono::Duration::minutes(20))
+                {
+                    let object = RemoteRef::new("github", "issue", number.to_string());
+                    items.push(self.snapshot(&inner, &object, true));
+                }
+            }
+        } else {
+            cursor = inner.changes.len().to_string();
+            let from: Option<usize> = request
+                .cursor
+                .filter(|_| !request.full)
+                .and_then(|cursor| cursor.0.parse().ok());
+            let paths: Vec<String> = match from {
+                Some(from) => inner.changes[from.min(inner.changes.len())..]
+                    .iter()
+                    .map(|(path, _)| path.clone())
+                    .collect(),
+                None => inner.files.keys().cloned().collect(),
+            };
+            let mut seen = std::collections::BTreeSet::new();
+            for path in paths {
+                if !seen.insert(path.clone()) {
+                    continue;
+                }
+                let object = RemoteRef::new("github", "file", path.clone());
+                if inner.files.contains_key(&path) {
+                    items.push(self.snapshot(&inner, &object, from.is_some()));
+                } else {
+                    gone.push((object, Proof::AbsentInDescendant));
+                }
+            }
+        }
+        Ok(Listing {
+            items,
+            gone,
+            cursor: Cursor(cursor),
+            complete: true,
+        })
+    }
+
+    async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
+        let mut inner = self.lock();
+        inner.reads.contents += usize::from(content);
+        Ok(self.snapshot(&inner, object, content))
+    }
+
+    fn group(&self, action: &Action) -> Option<String> {
+        let file = match action {
+            Action::Create(_) => !self.issues,
+            Action::Update(update) => update.object.kind == "file",
+            Action::Remove { object, .. } => object.kind == "file",
+            _ => false,
+        };
+        file.then(|| "branch".to_owned())
+    }
+
+    fn kind(&self, action: &Action) -> WriteKind {
+        match action {
+            Action::Comment { .. } => WriteKind::UnnamedCreate,
+            Action::Create(_) if self.issues => WriteKind::UnnamedCreate,
+            Action::Propose(_) => WriteKind::NamedCreate,
+            Action::Create(_) | Action::Update(_) | Action::Remove { .. } if !self.issues => {
+                WriteKind::StrongCas
+            }
+            _ => WriteKind::Set,
+        }
+    }
+
+    async fn write(&self, batch: &[Write]) -> Vec<Result<Ack>> {
+        let mut inner = self.lock();
+        let during = "write to the repository";
+        let fault = inner.faults.pop_front();
+        match fault {
+            Some(ModelFault::Refused) => {
+                return batch
+                    .iter()
+                    .map(|_| Err(Error::new(ErrorKind::NotApplied, during)))
+                    .collect();
+            }
+            Some(ModelFault::LostBefore) => {
+                return batch
+                    .iter()
+                    .map(|_| Err(Error::new(ErrorKind::Unavailable, during)))
+                    .collect();
+            }
+            _ => {}
+        }
+        let answers: Vec<Result<Ack>> = batch
+            .iter()
+            .map(|write| self.apply(&mut inner, write))
+            .collect();
+        if batch
+            .first()
+            .is_some_and(|write| self.group(&write.action).is_some())
+        {
+            let done = batch
+                .iter()
+                .zip(&answers)
+                .filter(|(_, answer)| answer.is_ok())
+                .map(|(write, _)| write.op.clone())
+                .collect();
+            inner.commits.push(done);
+        }
+        if fault == Some(ModelFault::LostAfter) {
+            return batch
+                .iter()
+                .map(|_| Err(Error::new(ErrorKind::Unavailable, during)))
+                .collect();
+        }
+        answers
+    }
+
+    async fn trace(&self, batch: &[Write], _: DateTime<Utc>) -> Result<Vec<Trace>> {
+        let inner = self.lock();
+        Ok(batch
+            .iter()
+            .map(|write| match inner.made.get(&write.op) {
+                Some(object) => Trace::Applied(Ack {
+                    snapshot: Some(self.snapshot(&inner, object, true)),
+                    notes: BTreeMap::from([("head".to_owned(), format!("head-{}", object.id))]),
+                }),
+                None => Trace::NotApplied,
+            })
+            .collect())
+    }
+}

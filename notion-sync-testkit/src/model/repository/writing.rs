@@ -1,0 +1,194 @@
+//! What a write does.
+
+use std::collections::BTreeMap;
+
+use notion_sync_core::id::RemoteRef;
+use notion_sync_core::remote::{Ack, Action, ContentChange, NewContent, Write};
+use notion_sync_core::value::Value;
+use notion_sync_core::{Error, ErrorKind, Result};
+
+use super::{Inner, ModelRepository, Pull, blob};
+use crate::model::ModelWrite;
+
+impl ModelRepository {
+    pub(super) fn apply(&self, inner: &mut Inner, write: &Write) -> Result<Ack> {
+        let now = self.clock.now();
+        let during = "write to the repository";
+        let mut notes = BTreeMap::new();
+        let stale = || Err(Error::new(ErrorKind::Stale, during));
+        let (object, what) = match &write.action {
+            Action::Create(create) if self.issues => {
+                let text = match &create.content {
+                    NewContent::Text(text) => text.clone(),
+                    _ => String::new(),
+                };
+                let mut fields = create.fields.clone();
+                fields
+                    .entry("state".to_owned())
+                    .or_insert_with(|| Value::text("open"));
+                let number = inner.open(
+                    fields,
+                    text,
+                    now,
+                    create.counterpart.clone(),
+                    Some(write.op.clone()),
+                );
+                notes.insert("number".to_owned(), number.to_string());
+                notes.insert("repository".to_owned(), "acme/app".to_owned());
+                (
+                    RemoteRef::new("github", "issue", number.to_string()),
+                    "create",
+                )
+            }
+            Action::Create(create) => {
+                let path = create.place.clone().unwrap_or_default();
+                let NewContent::Text(text) = &create.content else {
+                    return Err(Error::new(ErrorKind::Invalid, during));
+                };
+                if inner.files.contains_key(&path) {
+                    return stale();
+                }
+                inner.put(&path, Some(text.clone()));
+                (RemoteRef::new("github", "file", path), "create")
+            }
+            Action::Update(update) if update.object.kind == "issue" => {
+                let number: u32 = update.object.id.parse().unwrap_or(0);
+                let Some(issue) = inner.issues.get_mut(&number) else {
+                    return Err(Error::new(ErrorKind::Gone, during));
+                };
+                for (key, change) in &update.fields {
+                    let held = issue.fields.get(key).cloned().unwrap_or_default();
+                    if held != change.expected && !(held.is_empty() && change.expected.is_empty()) {
+                        return stale();
+                    }
+                }
+                if let Some(ContentChange::Text { expected, desired }) = &update.content {
+                    if issue.text != *expected {
+                        return stale();
+                    }
+                    issue.text.clone_from(desired);
+                }
+                for (key, change) in &update.fields {
+                    issue.fields.insert(key.clone(), change.desired.clone());
+                }
+                issue.updated = now;
+                issue.written_by = Some(write.op.clone());
+                (update.object.clone(), "update")
+            }
+            Action::Update(update) => {
+                let path = update.object.id.clone();
+                let Some(held) = inner.files.get(&path).cloned() else {
+                    return stale();
+                };
+                let text = match &update.content {
+                    Some(ContentChange::Text { expected, desired }) if blob(&held) == *expected => {
+                        desired.clone()
+                    }
+                    None => held,
+                    Some(ContentChange::Text { .. }) => return stale(),
+                    Some(_) => return Err(Error::new(ErrorKind::Invalid, during)),
+                };
+                let target = update.place.clone().unwrap_or_else(|| path.clone());
+                if target != path {
+                    if inner.files.contains_key(&target) {
+                        return Err(Error::new(ErrorKind::AlreadyExists, during));
+                    }
+                    inner.put(&path, None);
+                }
+                inner.put(&target, Some(text));
+                (RemoteRef::new("github", "file", target), "update")
+            }
+            Action::Remove { object, expected } if object.kind == "file" => {
+                if inner
+                    .files
+                    .get(&object.id)
+                    .is_none_or(|text| blob(text) != *expected)
+                {
+                    return stale();
+                }
+                inner.put(&object.id, None);
+                (object.clone(), "remove")
+            }
+            Action::Remove { object, .. } | Action::Restore { object } => {
+                let number: u32 = object.id.parse().unwrap_or(0);
+                let closes = matches!(write.action, Action::Remove { .. });
+                let Some(issue) = inner.issues.get_mut(&number) else {
+                    return Err(Error::new(ErrorKind::Gone, during));
+                };
+                let state = if closes { "closed" } else { "open" };
+                issue.fields.insert("state".to_owned(), Value::text(state));
+                issue.updated = now;
+                issue.written_by = Some(write.op.clone());
+                (object.clone(), if closes { "remove" } else { "restore" })
+            }
+            Action::Propose(propose) => {
+                let known = inner
+                    .pulls
+                    .iter()
+                    .find(|(_, pull)| pull.branch == propose.branch)
+                    .map(|(n, _)| *n);
+                let number = match known {
+                    Some(number) => number,
+                    None => {
+                        inner.next += 1;
+                        inner.next
+                    }
+                };
+                let comments = inner.pulls.get(&number).map(|pull| pull.comments.clone());
+                inner.pulls.insert(
+                    number,
+                    Pull {
+                        branch: propose.branch.clone(),
+                        files: propose.files.clone(),
+                        state: "open",
+                        title: propose.title.clone(),
+                        body: propose.body.clone(),
+                        comments: comments.unwrap_or_default(),
+                        reviewers: propose.reviewers.clone(),
+                    },
+                );
+                notes.insert("head".to_owned(), format!("head-{number}"));
+                (
+                    RemoteRef::new("github", "pull", number.to_string()),
+                    "propose",
+                )
+            }
+            Action::Withdraw { proposal, .. } => {
+                let number: u32 = proposal.id.parse().unwrap_or(0);
+                if let Some(pull) = inner.pulls.get_mut(&number) {
+                    pull.state = "closed";
+                }
+                (proposal.clone(), "withdraw")
+            }
+            Action::Comment { object, text } => {
+                let number: u32 = object.id.parse().unwrap_or(0);
+                if object.kind == "pull" {
+                    if let Some(pull) = inner.pulls.get_mut(&number) {
+                        pull.comments.push(text.clone());
+                    }
+                } else if let Some(issue) = inner.issues.get_mut(&number) {
+                    issue.comments.push((write.op.clone(), text.clone()));
+                }
+                (object.clone(), "comment")
+            }
+            Action::Bookkeep { object, .. } => (object.clone(), "bookkeep"),
+        };
+        inner.made.insert(write.op.clone(), object.clone());
+        inner.writes.push(ModelWrite {
+            op: write.op.clone(),
+            what,
+            object: object.id.clone(),
+        });
+        notes.insert(
+            "commit".to_owned(),
+            format!("commit-{}", inner.writes.len()),
+        );
+        if self.issues {
+            notes.remove("commit");
+        }
+        Ok(Ack {
+            snapshot: Some(self.snapshot(inner, &object, self.issues)),
+            notes,
+        })
+    }
+}
