@@ -14,6 +14,7 @@ mod services;
 mod serving;
 mod shown_bad_input;
 mod shown_crash;
+mod shown_cut_off;
 mod shown_deletion;
 mod shown_documents;
 mod shown_parallel;

@@ -12,7 +12,7 @@ use crate::shown_support::{equal, settle};
 const FILE: &str = "docs/releases.md";
 
 /// A stage with one pair: the page and the file "Releases".
-async fn pair(policy: Policy) -> Stage {
+pub(crate) async fn pair(policy: Policy) -> Stage {
     let mut world = World::small().unwrap();
     world.notion.pages.clear();
     let mut stage = Stage::in_memory(world, Terms::documents(policy))
@@ -24,7 +24,7 @@ async fn pair(policy: Policy) -> Stage {
     stage
 }
 
-fn edit_page(stage: &Stage, begins: &str, text: &str) {
+pub(crate) fn edit_page(stage: &Stage, begins: &str, text: &str) {
     let page = stage.page("Releases").unwrap();
     let block = stage.block(page, begins).unwrap();
     stage
@@ -32,7 +32,7 @@ fn edit_page(stage: &Stage, begins: &str, text: &str) {
         .unwrap();
 }
 
-fn edit_file(stage: &Stage, from: &str, to: &str) {
+pub(crate) fn edit_file(stage: &Stage, from: &str, to: &str) {
     let text = stage.file(FILE).unwrap();
     assert!(text.contains(from), "{text}");
     let text = text.replace(from, to);
@@ -41,7 +41,7 @@ fn edit_file(stage: &Stage, from: &str, to: &str) {
         .unwrap();
 }
 
-fn both_say(stage: &Stage, text: &str) {
+pub(crate) fn both_say(stage: &Stage, text: &str) {
     let file = stage.file(FILE).unwrap();
     assert!(file.contains(text), "{file}");
     let page = stage.page("Releases").unwrap();

@@ -156,3 +156,28 @@ impl GithubIssues {
         }
     }
 }
+
+/// The issue after a further request of one write: of its answer only what that request wrote. All
+/// else may hold what somebody wrote between the two requests, and the base of a write is what the
+/// answers to the write itself showed. Then the revision stays behind too, so that the issue is read
+/// again.
+pub(super) fn later(before: Issue, after: Issue, wrote: &[&str]) -> Issue {
+    let moved = before.body != after.body
+        || NAMES
+            .iter()
+            .filter(|name| !wrote.contains(name))
+            .any(|name| value_of(&before, name) != value_of(&after, name));
+    if !moved {
+        return after;
+    }
+    let mut issue = before;
+    for name in wrote {
+        match *name {
+            "assignees" => issue.assignees.clone_from(&after.assignees),
+            "state" => issue.state.clone_from(&after.state),
+            "state_reason" => issue.state_reason.clone_from(&after.state_reason),
+            _ => {}
+        }
+    }
+    issue
+}

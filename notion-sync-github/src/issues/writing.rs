@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::GithubIssues;
 use super::bodies::{Body, new_body, next_body};
-use super::fields::{assignees, holds, is_set, labels, same, value_of};
+use super::fields::{assignees, holds, is_set, labels, later, same, value_of};
 use crate::comments;
 use crate::endpoint::{
     ADD_ASSIGNEES, ADD_LABELS, CREATE_ISSUE, CREATE_LABEL, Call, LABELS, MILESTONES,
@@ -86,7 +86,7 @@ impl GithubIssues {
         let mut incomplete = Vec::new();
         if !wanted.assignees.is_empty() {
             match self.assign(&id, number, &wanted.assignees).await {
-                Ok(after) => issue = after,
+                Ok(after) => issue = later(issue, after, &["assignees"]),
                 Err(error) => incomplete.push(format!("assignees: {error}")),
             }
         }
@@ -96,7 +96,7 @@ impl GithubIssues {
                 body.insert("state_reason".to_owned(), json!(reason));
             }
             match self.patch(&id, number, body).await {
-                Ok(after) => issue = after,
+                Ok(after) => issue = later(issue, after, &["state", "state_reason"]),
                 Err(error) => incomplete.push(format!("state: {error}")),
             }
         }
@@ -191,12 +191,9 @@ impl GithubIssues {
             applied = true;
         }
         if !add.assignees.is_empty() {
-            let labels = std::mem::take(&mut issue.labels);
             let after = self.assign(&id, number, &add.assignees).await;
-            issue = after.map_err(|error| partial(error, applied))?;
-            if issue.labels.is_empty() {
-                issue.labels = labels;
-            }
+            let after = after.map_err(|error| partial(error, applied))?;
+            issue = later(issue, after, &["assignees"]);
             applied = true;
         }
         if !remove.assignees.is_empty() {
@@ -207,7 +204,8 @@ impl GithubIssues {
                 Ok(answer) => answer.json::<Issue>(),
                 Err(error) => Err(error),
             };
-            issue = after.map_err(|error| partial(error, applied))?;
+            let after = after.map_err(|error| partial(error, applied))?;
+            issue = later(issue, after, &["assignees"]);
         }
         let mut dropped = Vec::new();
         for (name, change) in &update.fields {

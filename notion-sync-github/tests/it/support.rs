@@ -172,6 +172,14 @@ impl World {
         GithubIssues::new(self.client(), &[(REPO, None)]).unwrap()
     }
 
+    /// Issues by another way than the plain one.
+    pub(crate) fn issues_by(&self, send: Arc<dyn HttpSend>) -> GithubIssues {
+        let token = PersonalToken::new(SecretString::from("github_pat_bot")).unwrap();
+        let clock = Arc::clone(&self.clock);
+        let client = GithubClient::new(send, Arc::new(token), clock, Self::settings()).unwrap();
+        GithubIssues::new(client, &[(REPO, None)]).unwrap()
+    }
+
     pub(crate) fn commit(&self, edits: &[(&str, Option<&str>)]) -> String {
         let now = self.now();
         self.hub()
