@@ -2,6 +2,7 @@
 //! property hangs on. What the models cover and what they cannot show stands in `docs/proof.md`.
 
 mod creates;
+mod partial;
 mod report;
 mod search;
 mod unit;

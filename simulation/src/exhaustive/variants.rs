@@ -1,6 +1,7 @@
 //! Which models are walked, and how each must end.
 
 use super::creates::{Creates, Rule as Repeat};
+use super::partial::{Partial, Rule as Part};
 use super::search::{Outcome, search};
 use super::unit::{Policy, Rule, Unit, Write};
 
@@ -27,6 +28,7 @@ pub(crate) enum Size {
 enum Kind {
     Creates(Creates),
     Unit(Unit),
+    Partial(Partial),
 }
 
 /// A model and how it must end.
@@ -44,6 +46,7 @@ impl Variant {
         match &self.kind {
             Kind::Creates(model) => search(model, limit),
             Kind::Unit(model) => search(model, limit),
+            Kind::Partial(model) => search(model, limit),
         }
     }
 }
@@ -53,6 +56,7 @@ pub(crate) fn all(size: Size) -> Vec<Variant> {
     let mut variants = creates(size);
     variants.extend(intact(size));
     variants.extend(without_a_rule());
+    variants.extend(partial());
     variants
 }
 
@@ -124,7 +128,7 @@ const PLAIN: Unit = Unit {
     without: None,
 };
 
-fn intact(_: Size) -> Vec<Variant> {
+fn intact(size: Size) -> Vec<Variant> {
     let policies = [
         ("manual", Policy::Manual),
         ("notion-wins", Policy::NotionWins),
@@ -152,13 +156,40 @@ fn intact(_: Size) -> Vec<Variant> {
         ),
     ];
     let mut variants = Vec::new();
-    for (shape, model) in shapes {
-        for (name, policy) in policies {
-            variants.push(Variant {
-                name: format!("unit {name}, {shape}"),
-                expect: Expect::Holds,
-                kind: Kind::Unit(Unit { policy, ..model }),
-            });
+    let mut add = |name: String, model| {
+        variants.push(Variant {
+            name,
+            expect: Expect::Holds,
+            kind: Kind::Unit(model),
+        });
+    };
+    for (name, policy) in policies {
+        for (shape, model) in shapes {
+            add(format!("unit {name}, {shape}"), Unit { policy, ..model });
+        }
+        if size == Size::Full {
+            let (edits, old_reads) = ([3, 3], 0);
+            let more = Unit {
+                policy,
+                edits,
+                old_reads,
+                ..PLAIN
+            };
+            add(
+                format!("unit {name}, 3 edits, set/strong, no evidence"),
+                more,
+            );
+            let twice = Unit {
+                policy,
+                stops: 2,
+                old_reads: 2,
+                faults: 2,
+                ..PLAIN
+            };
+            add(
+                format!("unit {name}, 2 stops, 2 old reads, set/strong"),
+                twice,
+            );
         }
     }
     variants
@@ -255,4 +286,27 @@ fn without_a_rule() -> Vec<Variant> {
             }),
         })
         .collect()
+}
+
+fn partial() -> Vec<Variant> {
+    let rules = [
+        (
+            "what stands as sent is agreed",
+            Part::PlaceByPlace,
+            Expect::Holds,
+        ),
+        ("nothing agreed", Part::NothingAgreed, Expect::Violation),
+        ("all agreed as sent", Part::AllAgreed, Expect::Violation),
+    ];
+    let mut variants = Vec::new();
+    for (policy, source_wins) in [("source wins", true), ("target wins", false)] {
+        for (name, rule, expect) in rules {
+            variants.push(Variant {
+                name: format!("half a write, {policy}: {name}"),
+                expect,
+                kind: Kind::Partial(Partial { source_wins, rule }),
+            });
+        }
+    }
+    variants
 }

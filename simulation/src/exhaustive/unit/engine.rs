@@ -283,6 +283,7 @@ impl Unit {
             loser,
             sending: false,
             made,
+            audited: if loser { to.made } else { 0 },
             from_base: self.hash(target, to.value) == self.hash(target, state.base[target].value),
             window: false,
         };

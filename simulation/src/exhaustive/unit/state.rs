@@ -100,6 +100,8 @@ pub(crate) struct Operation {
     pub(crate) sending: bool,
     /// Ghost: vector of the value written.
     pub(crate) made: u8,
+    /// Ghost: vector of the value recorded as loser.
+    pub(crate) audited: u8,
     /// Ghost: the expected value was base when the write was planned.
     pub(crate) from_base: bool,
     /// Ghost: a human edited the target after the verify read of a Set, which is the window that
@@ -196,6 +198,11 @@ impl Hash for State {
 /// Whether the second content stems from everything that the first stems from.
 pub(crate) fn within(made: u8, other: u8) -> bool {
     made & 3 <= other & 3 && made >> 2 <= other >> 2
+}
+
+/// The last human edit on the other side that a content on `side` stems from.
+pub(crate) fn foreign(side: usize, made: u8) -> u8 {
+    if side == 0 { made >> 2 } else { made & 3 }
 }
 
 /// What stems from both.

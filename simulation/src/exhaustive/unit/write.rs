@@ -1,7 +1,9 @@
 //! What becomes of a planned write: intent, send, commit, outcome, and what is done when the
 //! outcome is unknown.
 
-use super::state::{Base, Late, Memory, NONE, Operation, Park, Seen, State, Write, join, within};
+use super::state::{
+    Base, Late, Memory, NONE, Operation, Park, Seen, State, Write, foreign, join, within,
+};
 use super::{Action, Rule, Unit, property};
 use crate::exhaustive::search::Step;
 
@@ -115,8 +117,11 @@ impl Unit {
         } else {
             let newer = made == now.made && now.made != operation.made;
             // Identity is by value: the expected value is agreed or recorded, and whoever set it
-            // without knowledge of what is written now has made no edit.
-            let known = as_expected && !newer && (operation.from_base || operation.loser);
+            // without knowledge of what is written now has made no edit. Nor has one who left a
+            // recorded value and came back to it, having learnt nothing new in between.
+            let same = foreign(target, now.made) == foreign(target, operation.audited);
+            let agreed = operation.from_base && !newer;
+            let known = as_expected && (agreed || operation.loser && (!newer || same));
             // The stated limit: nothing closes the time between the verify read of a Set and
             // its commit, as long as the operation is not resolved.
             let window = self.writes[target] == Write::Set && operation.window && own;
