@@ -14,7 +14,7 @@ pub use clone::Clone as GitClone;
 pub use day::{Evening, play};
 pub use equality::{Comparison, Pair, words};
 pub use library::{EditReport, Library, LibraryReport};
-pub use seam::{Blow, Fuse};
+pub use seam::{Between, Blow, Fuse};
 pub use stage::{Calls, Outcome, Stage};
 pub use story::{CommitNote, Scene, Story, line_changes};
 pub use terms::Terms;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
+use notion_sync_core::id::Side;
 use tokio::sync::Notify;
 
 /// When the process dies: right after a matching request took effect, before anybody hears of it.
@@ -61,6 +62,13 @@ impl Fuse {
         *blow = None;
         true
     }
+}
+
+/// Something that stands between the adapters and the emulators, for simulations: it sees every
+/// request, may break it, and may let people act first.
+pub trait Between: std::fmt::Debug + Send + Sync {
+    /// The way to one service, by way of this.
+    fn way(&self, side: Side, inner: Arc<dyn HttpSend>) -> Arc<dyn HttpSend>;
 }
 
 /// Any way to a service, with a fuse.

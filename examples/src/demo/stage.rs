@@ -7,7 +7,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::clock::{Clock, VirtualClock};
 use notion_sync_core::engine::{Applied, Budget, Engine, Incident, Tick};
-use notion_sync_core::id::MappingId;
+use notion_sync_core::http::HttpSend;
+use notion_sync_core::id::{MappingId, Side};
 use notion_sync_core::record::{Life, Record};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
@@ -19,7 +20,7 @@ use notion_sync_testkit::notion::{NotionEmulator, NotionId, Person, PersonError}
 use secrecy::SecretString;
 
 use super::assembly;
-use super::seam::{Fuse, Fused};
+use super::seam::{Between, Fuse, Fused};
 use super::terms::Terms;
 use crate::emulation::{BACKLOG, HANDBOOK, Services, World};
 use crate::wiring::{self, Parts};
@@ -48,6 +49,7 @@ pub struct Stage {
     /// The planned crash.
     pub fuse: Arc<Fuse>,
     place: Place,
+    between: Option<Arc<dyn Between>>,
     engine: Option<Engine>,
 }
 
@@ -118,7 +120,25 @@ impl Stage {
     pub async fn in_memory(world: World, terms: Terms) -> Result<Self> {
         let key = KeyRing::generate()?;
         let store = open("memory:", Some(KeyRing::parse(&key, None)?)).await?;
-        Self::new(world, terms, Place::Memory(store))
+        Self::new(world, terms, EmulatorBounds::notion(), Place::Memory(store))
+    }
+
+    /// A stage with a given store, which outlives its engines, a Notion with these bounds, and
+    /// something between the engine and both services.
+    ///
+    /// # Errors
+    ///
+    /// When the world contradicts itself.
+    pub fn around(
+        world: World,
+        terms: Terms,
+        bounds: EmulatorBounds,
+        store: Arc<dyn Store>,
+        between: Arc<dyn Between>,
+    ) -> Result<Self> {
+        let mut stage = Self::new(world, terms, bounds, Place::Memory(store))?;
+        stage.between = Some(between);
+        Ok(stage)
     }
 
     /// A stage with a sealed SQLite store in a file.
@@ -127,18 +147,20 @@ impl Stage {
     ///
     /// When the world contradicts itself.
     pub fn in_file(world: World, terms: Terms, file: PathBuf) -> Result<Self> {
-        Self::new(world, terms, Place::Sqlite(file, KeyRing::generate()?))
+        let place = Place::Sqlite(file, KeyRing::generate()?);
+        Self::new(world, terms, EmulatorBounds::notion(), place)
     }
 
-    fn new(world: World, terms: Terms, place: Place) -> Result<Self> {
+    fn new(world: World, terms: Terms, bounds: EmulatorBounds, place: Place) -> Result<Self> {
         let start = world.notion.start;
-        let services = Services::start(world, EmulatorBounds::notion(), start)?;
+        let services = Services::start(world, bounds, start)?;
         Ok(Self {
             clock: Arc::new(VirtualClock::new(start + Duration::hours(1))),
             services,
             terms,
             fuse: Arc::new(Fuse::default()),
             place,
+            between: None,
             engine: None,
         })
     }
@@ -368,15 +390,21 @@ impl Stage {
 
     fn parts(&self) -> Parts {
         let clock: Arc<dyn Clock> = self.clock.clone();
+        let way = |side, inner: Arc<dyn HttpSend>| -> Arc<dyn HttpSend> {
+            let inner = match &self.between {
+                Some(between) => between.way(side, inner),
+                None => inner,
+            };
+            Arc::new(Fused {
+                inner,
+                fuse: self.fuse.clone(),
+            })
+        };
+        let notion = InProcess::new(self.services.notion.clone(), clock.clone());
+        let github = InProcess::new(self.services.github.clone(), clock.clone());
         Parts {
-            notion_http: Arc::new(Fused {
-                inner: Arc::new(InProcess::new(self.services.notion.clone(), clock.clone())),
-                fuse: self.fuse.clone(),
-            }),
-            github_http: Arc::new(Fused {
-                inner: Arc::new(InProcess::new(self.services.github.clone(), clock.clone())),
-                fuse: self.fuse.clone(),
-            }),
+            notion_http: way(Side::Notion, Arc::new(notion)),
+            github_http: way(Side::Github, Arc::new(github)),
             clock,
         }
     }

@@ -1,0 +1,444 @@
+//! What must hold once everything has come to rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use notion_sync_core::audit::{AuditEvent, AuditRow};
+use notion_sync_core::id::{OpId, RecordId, Side};
+use notion_sync_core::mapping::FileMarker;
+use notion_sync_core::operation::{OpState, group_id};
+use notion_sync_core::record::{Life, ProposalState, Record};
+use notion_sync_core::state::State;
+use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
+use notion_sync_github::reference;
+use serde_json::Value;
+
+use super::ledger::{origins, words};
+use super::people::{lock, table};
+use super::play::{Failure, Theatre};
+
+/// Everything that is looked at.
+struct Scene {
+    records: Vec<Record>,
+    audit: Vec<AuditRow>,
+    /// Texts of pages by id, title and properties included.
+    pages: BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
+    issues: BTreeMap<u64, String>,
+    pulls: BTreeMap<u64, String>,
+    /// Operation marks by kind of object.
+    marks: Vec<(String, OpId)>,
+}
+
+type Checked = Result<(), Failure>;
+
+/// Checks everything.
+pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
+    let scene = scene(theatre).await?;
+    count(theatre, &scene).await?;
+    tokens(theatre, &scene)?;
+    convergence(theatre, &scene).await?;
+    once(theatre, &scene)?;
+    audit(theatre, &scene).await?;
+    registry(theatre, &scene).await?;
+    let records = serde_json::to_string(&scene.records)
+        .map_err(|error| Failure::new("harness", error.to_string()))?;
+    theatre.seam.note(&records);
+    Ok(())
+}
+
+fn failed(error: &notion_sync_core::Error) -> Failure {
+    Failure::new("harness", error.to_string())
+}
+
+fn plain(value: Option<&Value>) -> String {
+    let parts = value.and_then(Value::as_array);
+    parts
+        .into_iter()
+        .flatten()
+        .filter_map(|part| part.get("plain_text").and_then(Value::as_str))
+        .collect()
+}
+
+fn marked(text: &str, out: &mut Vec<OpId>) {
+    for line in text.lines() {
+        if let Some(op) = line.trim().strip_prefix("Sync-Op: ") {
+            out.push(OpId::new(op.trim()));
+        }
+    }
+}
+
+async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
+    let records = theatre.stage.records().await.map_err(|e| failed(&e))?;
+    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
+    let store = engine.store().clone();
+    let audit = State::new(&*store)
+        .audit(None)
+        .await
+        .map_err(|e| failed(&e))?;
+    let mut marks = Vec::new();
+    let mut pages = BTreeMap::new();
+    {
+        let notion = theatre.stage.notion();
+        for tasks in [false, true] {
+            for id in notion.rows(notion.id(table(tasks))) {
+                let properties = notion.properties(id);
+                let op = plain(properties.get("Sync Op"));
+                if !op.is_empty() {
+                    marks.push(("page".to_owned(), OpId::new(op)));
+                }
+                let title = notion.title(id).unwrap_or_default();
+                let properties = serde_json::to_string(&properties).unwrap_or_default();
+                let text = format!("{title}\n{properties}\n{}", notion.markdown(id));
+                pages.insert(id.to_string(), text);
+            }
+        }
+    }
+    let github = theatre.stage.github();
+    let files = github.files(HANDBOOK, "main").unwrap_or_default();
+    let mut issues = BTreeMap::new();
+    let mut pulls = BTreeMap::new();
+    for number in github.issue_numbers(BACKLOG).unwrap_or_default() {
+        let Some(issue) = github.issue(BACKLOG, number) else {
+            continue;
+        };
+        let mut found = Vec::new();
+        let body = issue.body.unwrap_or_default();
+        marked(&body, &mut found);
+        marks.extend(found.into_iter().map(|op| ("issue".to_owned(), op)));
+        for (author, comment) in &issue.comments {
+            if author == "sync-bot" {
+                let mut found = Vec::new();
+                marked(comment, &mut found);
+                marks.extend(found.into_iter().map(|op| ("comment".to_owned(), op)));
+            }
+        }
+        issues.insert(number, format!("{}\n{body}", issue.title));
+    }
+    for number in github.issue_numbers(HANDBOOK).unwrap_or_default() {
+        let Some(issue) = github.issue(HANDBOOK, number) else {
+            continue;
+        };
+        let Some(pull) = issue.pull.filter(|_| issue.open) else {
+            continue;
+        };
+        let mut text = format!("{:?} {:?}", issue.body, issue.comments);
+        let branch = github.files(HANDBOOK, &pull.head).unwrap_or_default();
+        text.extend(branch.into_values());
+        pulls.insert(number, text);
+    }
+    for commit in github.commits(HANDBOOK, "main").unwrap_or_default() {
+        let mut found = Vec::new();
+        marked(&commit.message, &mut found);
+        marks.extend(found.into_iter().map(|op| ("commit".to_owned(), op)));
+    }
+    drop(github);
+    Ok(Scene {
+        records,
+        audit,
+        pages,
+        files,
+        issues,
+        pulls,
+        marks,
+    })
+}
+
+/// P02: no word that a person wrote is lost.
+fn tokens(theatre: &Theatre, scene: &Scene) -> Checked {
+    let mut found = BTreeSet::new();
+    let texts = scene
+        .pages
+        .values()
+        .chain(scene.files.values())
+        .chain(scene.issues.values())
+        .chain(scene.pulls.values());
+    for text in texts {
+        found.extend(words(text));
+    }
+    for conflict in scene.records.iter().flat_map(|r| r.conflicts.values()) {
+        found.extend(words(&conflict.notion_text));
+        found.extend(words(&conflict.github_text));
+    }
+    let mut lost_by_policy = BTreeSet::new();
+    for row in scene.audit.iter().filter(|r| r.event == AuditEvent::Loser) {
+        for detail in row.details.values() {
+            lost_by_policy.extend(words(detail));
+        }
+    }
+    for (token, word) in lock(&theatre.people.ledger).all() {
+        if !word.alive || found.contains(&token) {
+            continue;
+        }
+        if lost_by_policy.contains(&token) {
+            theatre.seam.count("word kept as an audited loser");
+        } else if word.in_window {
+            theatre.seam.count("word lost in the stated window");
+        } else {
+            return Err(Failure::new(
+                "P02",
+                format!("tk{token}q, written in {}, is lost", word.place),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_parked(record: &Record) -> bool {
+    !record.conflicts.is_empty()
+        || record.problem.is_some()
+        || record.dead.is_some()
+        || record.life != Life::Live
+        || record.same_key
+        || record.copy
+        || record.proposal.as_ref().is_some_and(|proposal| {
+            matches!(
+                proposal.state,
+                ProposalState::Open | ProposalState::Planned | ProposalState::Refused
+            )
+        })
+}
+
+/// P01: every pair that is not parked says the same on both sides.
+async fn convergence(theatre: &mut Theatre, scene: &Scene) -> Checked {
+    let comparison = theatre.stage.compare().await.map_err(|e| failed(&e))?;
+    let mut parked = BTreeSet::new();
+    for record in scene.records.iter().filter(|record| is_parked(record)) {
+        parked.extend(record.path.clone());
+        if let Some(github) = &record.github
+            && let Ok((_, number)) = reference::parse_numbered(github)
+        {
+            parked.insert(format!("issue {number}"));
+        }
+    }
+    // Files without marks have no fields either.
+    let fields = theatre.stage.terms.file_marker != FileMarker::None;
+    for pair in &comparison.pairs {
+        let mut pair = pair.clone();
+        pair.differences
+            .retain(|said| fields || !(said.starts_with("owner:") || said.starts_with("tags:")));
+        if !pair.differences.is_empty() && !parked.contains(&pair.counterpart) {
+            return Err(Failure::new(
+                "P01",
+                format!(
+                    "{} and {} differ: {}",
+                    pair.title,
+                    pair.counterpart,
+                    pair.differences.join("; ")
+                ),
+            ));
+        }
+    }
+    let lonely = comparison.lonely_pages.iter().map(|title| ("page", title));
+    let others = comparison.lonely_counterparts.iter();
+    for (kind, name) in lonely.chain(others.map(|name| ("object", name))) {
+        let known = scene.records.iter().any(|record| {
+            is_parked(record)
+                && (record.title == *name
+                    || record.path.as_deref() == Some(name)
+                    || parked.contains(name))
+        });
+        if !known {
+            return Err(Failure::new(
+                "P01",
+                format!("the {kind} {name:?} has no counterpart and nobody waits for it"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// P11: nothing was made twice.
+fn once(theatre: &Theatre, scene: &Scene) -> Checked {
+    let mut seen = BTreeSet::new();
+    let copied = lock(&theatre.people.ledger).any_copied();
+    for mark in &scene.marks {
+        if !seen.insert(mark) {
+            // The mark of the create stays on what people copied.
+            if copied && mark.0 == "page" {
+                theatre.seam.count("copy with the mark of its original");
+                continue;
+            }
+            return Err(Failure::new(
+                "P11",
+                format!("there are two of {} {}", mark.0, mark.1),
+            ));
+        }
+    }
+    let ledger = lock(&theatre.people.ledger);
+    let kinds: [(&str, Vec<&String>); 3] = [
+        ("pages", scene.pages.values().collect()),
+        ("files", scene.files.values().collect()),
+        ("issues", scene.issues.values().collect()),
+    ];
+    for (kind, texts) in kinds {
+        let mut seen = BTreeSet::new();
+        for origin in texts.into_iter().flat_map(|text| origins(text)) {
+            if !seen.insert(origin) && !ledger.is_copied(origin) {
+                return Err(Failure::new(
+                    "P11",
+                    format!("there are two {kind} that come from og{origin}q"),
+                ));
+            }
+        }
+    }
+    let branches: BTreeSet<&str> = scene
+        .records
+        .iter()
+        .filter_map(|record| Some(record.proposal.as_ref()?.branch.as_str()))
+        .collect();
+    let github = theatre.stage.github();
+    for number in scene.pulls.keys() {
+        let Some(issue) = github.issue(HANDBOOK, *number) else {
+            continue;
+        };
+        let head = issue.pull.map(|pull| pull.head).unwrap_or_default();
+        if issue.author == "sync-bot" && !branches.contains(head.as_str()) {
+            return Err(Failure::new(
+                "P11",
+                format!("pull request {number} of {head} belongs to no record"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// P14 and P18: every write has one row of the audit, and those of a record are in order.
+async fn audit(theatre: &mut Theatre, scene: &Scene) -> Checked {
+    let mut applied: BTreeMap<&OpId, &RecordId> = BTreeMap::new();
+    let mut last: BTreeMap<&RecordId, (u64, DateTime<Utc>)> = BTreeMap::new();
+    let mut groups = BTreeSet::new();
+    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
+    let store = engine.store().clone();
+    let state = State::new(&*store);
+    for row in scene
+        .audit
+        .iter()
+        .filter(|r| r.event == AuditEvent::Applied)
+    {
+        let Some(op) = &row.op else { continue };
+        if applied.insert(op, &row.record).is_some() {
+            return Err(Failure::new("P14", format!("{op} was applied twice")));
+        }
+        let stored = state.operation(op).await.map_err(|e| failed(&e))?;
+        let Some(stored) = stored else { continue };
+        if stored.value.state != OpState::Done {
+            return Err(Failure::new(
+                "P14",
+                format!("{op} was applied but is {}", stored.value.state.name()),
+            ));
+        }
+        if !stored.value.group.is_empty() {
+            groups.insert(group_id(&stored.value.group));
+        }
+        let sequence = stored.value.sequence;
+        let before = last.insert(&row.record, (sequence, row.at));
+        // Rows of one moment are in no order.
+        if before.is_some_and(|(before, at)| before >= sequence && at < row.at) {
+            return Err(Failure::new(
+                "P18",
+                format!("{op} was applied out of order"),
+            ));
+        }
+    }
+    for (kind, op) in &scene.marks {
+        if !applied.contains_key(op) && !groups.contains(op) {
+            return Err(Failure::new(
+                "P14",
+                format!("the {kind} of {op} has no row in the audit"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// P21: the registry is a partial bijection, and the claims say the same.
+async fn registry(theatre: &mut Theatre, scene: &Scene) -> Checked {
+    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
+    let store = engine.store().clone();
+    let state = State::new(&*store);
+    let mut owners = BTreeMap::new();
+    for record in &scene.records {
+        if matches!(record.life, Life::Tombstone | Life::Detached) {
+            continue;
+        }
+        for side in [Side::Notion, Side::Github] {
+            let Some(object) = record.object(side) else {
+                continue;
+            };
+            if let Some(other) = owners.insert(object.clone(), record.id.clone()) {
+                return Err(Failure::new(
+                    "P21",
+                    format!("{object:?} belongs to {other} and {}", record.id),
+                ));
+            }
+            let owner = state.owner(object).await.map_err(|e| failed(&e))?;
+            if owner.as_ref() != Some(&record.id) {
+                return Err(Failure::new(
+                    "P21",
+                    format!("{object:?} of {} is claimed by {owner:?}", record.id),
+                ));
+            }
+        }
+        if record.life == Life::Live && (record.notion.is_none() || record.github.is_none()) {
+            return Err(Failure::new(
+                "P21",
+                format!("{} is live with one object", record.id),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What was reached.
+async fn count(theatre: &mut Theatre, scene: &Scene) -> Checked {
+    let seam = theatre.seam.clone();
+    for row in &scene.audit {
+        seam.count(match row.event {
+            AuditEvent::Planned => "planned",
+            AuditEvent::Applied => "applied",
+            AuditEvent::Voided => "voided",
+            AuditEvent::Blocked => "blocked",
+            AuditEvent::Dead => "set aside",
+            AuditEvent::Agreed => "agreed",
+            AuditEvent::ConflictOpened => "parked",
+            AuditEvent::ConflictClosed => "conflict settled",
+            AuditEvent::Loser => "audited loser",
+            AuditEvent::Mapping => "mapping",
+            AuditEvent::Drift => "drift",
+            AuditEvent::Decision => "decided",
+            AuditEvent::Problem => "problem",
+        });
+        if row.summary.contains("not all of it is there") {
+            seam.count("partly applied");
+        }
+    }
+    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
+    let store = engine.store().clone();
+    let state = State::new(&*store);
+    for record in &scene.records {
+        seam.count(match record.life {
+            Life::Provisioning => "ends provisioning",
+            Life::Live => "ends live",
+            Life::Deleting => "ends deleting",
+            Life::Detached => "ends detached",
+            Life::Tombstone => "ends buried",
+        });
+        if is_parked(record) && record.life == Life::Live {
+            seam.count("ends parked");
+        }
+        for op in state
+            .operations_of(&record.id)
+            .await
+            .map_err(|e| failed(&e))?
+        {
+            if op.lost > 0 {
+                seam.count("lost while it was sent");
+            }
+            if op.attempts > 1 {
+                seam.count("sent more than once");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,556 @@
+//! People on both sides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use notion_sync_core::id::Side;
+use notion_sync_examples::emulation::{BACKLOG, HANDBOOK, Services};
+use notion_sync_testkit::github::{GithubEmulator, MergeMethod};
+use notion_sync_testkit::notion::{BlockView, NotionEmulator, NotionId};
+use serde_json::{Value, json};
+
+use super::ledger::{Ledger, origin, origins, word};
+use super::script::{Act, Deed, Knobs};
+
+/// The tables by whether they hold tasks.
+pub(crate) fn table(tasks: bool) -> &'static str {
+    if tasks {
+        "backlog-tasks"
+    } else {
+        "handbook-pages"
+    }
+}
+
+/// What an act is aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// A page.
+    Page(NotionId),
+    /// An issue of the backlog.
+    Issue(u64),
+    /// Some file of the handbook.
+    File,
+}
+
+/// What people remember.
+#[derive(Debug, Default)]
+struct Memory {
+    trashed: Vec<(NotionId, bool)>,
+    blocks: BTreeMap<NotionId, String>,
+    files: BTreeMap<String, String>,
+    bodies: BTreeMap<u64, String>,
+    deleted: BTreeMap<String, String>,
+}
+
+/// People, and what they wrote.
+#[derive(Debug)]
+pub(crate) struct People {
+    pub(crate) services: Services,
+    pub(crate) ledger: Mutex<Ledger>,
+    memory: Mutex<Memory>,
+    documents: bool,
+    tasks: bool,
+    /// Whether files have fields.
+    marks: bool,
+}
+
+/// Locks, whatever became of the last holder.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn notion(services: &Services) -> MutexGuard<'_, NotionEmulator> {
+    services
+        .notion
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn github(services: &Services) -> MutexGuard<'_, GithubEmulator> {
+    services
+        .github
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+fn nth<T: Clone>(items: &[T], pick: u64) -> Option<T> {
+    let count = u64::try_from(items.len()).ok().filter(|count| *count > 0)?;
+    items.get(usize::try_from(pick % count).ok()?).cloned()
+}
+
+fn blocks_of(notion: &NotionEmulator, page: NotionId) -> Vec<BlockView> {
+    fn walk(blocks: Vec<BlockView>, out: &mut Vec<BlockView>) {
+        for mut block in blocks {
+            let below = std::mem::take(&mut block.children);
+            if !block.text.is_empty() && block.kind != "code" && origins(&block.text).is_empty() {
+                out.push(block);
+            }
+            walk(below, out);
+        }
+    }
+    let mut out = Vec::new();
+    walk(notion.blocks(page), &mut out);
+    out
+}
+
+/// The lines of a Markdown text that somebody would edit.
+fn lines_of(text: &str) -> Vec<usize> {
+    let mut out = Vec::new();
+    let (mut front, mut hidden, mut fence) = (text.starts_with("---\n"), false, false);
+    for (number, line) in text.lines().enumerate() {
+        if front {
+            front = number == 0 || line != "---";
+            continue;
+        }
+        if line.starts_with("<!--") {
+            hidden = true;
+        }
+        if line.starts_with("```") {
+            fence = !fence;
+        }
+        let plain = line
+            .trim_start_matches(['*', '-', '[', ']', ' ', '>'])
+            .starts_with(|c: char| c.is_ascii_alphanumeric());
+        let link = line.starts_with("[Open in Notion]");
+        if plain && !hidden && !fence && !link && origins(line).is_empty() && line != "---" {
+            out.push(number);
+        }
+        if line.ends_with("-->") {
+            hidden = false;
+        }
+    }
+    out
+}
+
+fn rewrite(text: &str, number: usize, change: impl FnOnce(&str) -> Option<String>) -> String {
+    let mut out = String::with_capacity(text.len() + 32);
+    let mut change = Some(change);
+    for (at, line) in text.lines().enumerate() {
+        if at == number {
+            let next = change.take().and_then(|change| change(line));
+            if let Some(next) = next {
+                out.push_str(&next);
+                out.push('\n');
+            }
+        } else {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn changed_text(text: &str, act: Act) -> Option<String> {
+    let unique = word(act.token);
+    let at = nth(&lines_of(text), act.pick / 7);
+    Some(match act.deed {
+        Deed::EditLine => rewrite(text, at?, |line| {
+            let start = line
+                .find(|c: char| c.is_ascii_alphanumeric())
+                .unwrap_or_default();
+            Some(format!("{}Now it says {unique} here.", &line[..start]))
+        }),
+        Deed::ExtendLine => rewrite(text, at?, |line| Some(format!("{line} And {unique}."))),
+        Deed::RemoveLine => rewrite(text, at?, |_| None),
+        Deed::AddLine => format!("{}\n\nAdded {unique} below.\n", text.trim_end()),
+        Deed::FrontOwner => {
+            let at = text.lines().position(|line| line.starts_with("owner: "))?;
+            rewrite(text, at, |_| Some(format!("owner: {unique}")))
+        }
+        _ => {
+            let at = text.lines().position(|line| line.starts_with("# "))?;
+            rewrite(text, at, |_| Some(format!("# Titled {unique}")))
+        }
+    })
+}
+
+impl People {
+    /// People in a world with these knobs.
+    pub(crate) fn new(services: Services, knobs: &Knobs) -> Self {
+        Self {
+            services,
+            ledger: Mutex::default(),
+            memory: Mutex::default(),
+            documents: knobs.documents.is_some(),
+            tasks: knobs.tasks.is_some(),
+            marks: knobs.marks,
+        }
+    }
+
+    /// Somebody does something, if it can be done. Says what was done.
+    pub(crate) fn act(&self, mut act: Act, aim: Option<Aim>, now: DateTime<Utc>) -> Option<String> {
+        match aim {
+            Some(Aim::Page(_)) if act.side != Side::Notion => {
+                (act.side, act.deed) = (Side::Notion, Deed::EditBlock);
+            }
+            Some(Aim::Issue(_) | Aim::File) if act.side != Side::Github => {
+                (act.side, act.deed) = (Side::Github, Deed::EditLine);
+            }
+            _ => {}
+        }
+        lock(&self.ledger).now(now);
+        let who = if act.pick.is_multiple_of(2) {
+            "ada"
+        } else {
+            "bob"
+        };
+        let said = match act.side {
+            Side::Notion => self.in_notion(act, aim, who, now),
+            Side::Github => match aim {
+                Some(Aim::Issue(number)) => self.on_issue(act, Some(number), who, now),
+                Some(Aim::File) => self.on_file(act, who, now),
+                _ if matches!(act.deed, Deed::MergePull | Deed::ClosePull) => {
+                    self.on_pull(act, who, now)
+                }
+                _ if self.tasks && (!self.documents || act.pick.is_multiple_of(3)) => {
+                    self.on_issue(act, None, who, now)
+                }
+                _ => self.on_file(act, who, now),
+            },
+        }?;
+        Some(format!("{who}: {said}"))
+    }
+
+    fn wrote(&self, act: Act, place: &str, old: &str, new: &str) {
+        let mut ledger = lock(&self.ledger);
+        ledger.replaced(old, new);
+        if new.contains(&word(act.token)) {
+            ledger.born(act.token, place);
+        }
+    }
+
+    fn page(&self, act: Act, aim: Option<Aim>) -> Option<(NotionId, bool)> {
+        let notion = notion(&self.services);
+        let rows = |tasks| notion.rows(notion.id(table(tasks)));
+        if let Some(Aim::Page(page)) = aim {
+            let tasks = rows(true).contains(&page);
+            return (tasks || rows(false).contains(&page)).then_some((page, tasks));
+        }
+        let mut all = Vec::new();
+        for tasks in [false, true] {
+            if if tasks { self.tasks } else { self.documents } {
+                all.extend(rows(tasks).into_iter().map(|page| (page, tasks)));
+            }
+        }
+        nth(&all, act.pick)
+    }
+
+    fn in_notion(
+        &self,
+        act: Act,
+        aim: Option<Aim>,
+        who: &str,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let unique = word(act.token);
+        if act.deed == Deed::NewPage {
+            return self.new_page(act, who, now);
+        }
+        if act.deed == Deed::RestorePage {
+            let (page, _) = nth(&lock(&self.memory).trashed, act.pick)?;
+            notion(&self.services)
+                .person(who, now)
+                .ok()?
+                .restore(page)
+                .ok()?;
+            lock(&self.memory).trashed.retain(|(id, _)| *id != page);
+            return Some(format!("restores page {page}"));
+        }
+        let (page, tasks) = self.page(act, aim)?;
+        let place = format!("page {page}");
+        let mut notion = notion(&self.services);
+        let blocks = blocks_of(&notion, page);
+        let block = nth(&blocks, act.pick / 7);
+        let title = notion.title(page).unwrap_or_default();
+        let properties = notion.properties(page);
+        let whole = format!("{title} {properties:?} {}", notion.markdown(page));
+        let mut person = notion.person(who, now).ok()?;
+        match act.deed {
+            Deed::EditBlock | Deed::ExtendBlock | Deed::RevertBlock => {
+                let block = block?;
+                let old = block.text;
+                let text = match act.deed {
+                    Deed::EditBlock => format!("Now it says {unique} here."),
+                    Deed::ExtendBlock => format!("{old} And {unique}."),
+                    _ => lock(&self.memory).blocks.get(&block.id)?.clone(),
+                };
+                person.edit_text(block.id, &text).ok()?;
+                lock(&self.memory).blocks.insert(block.id, old.clone());
+                self.wrote(act, &place, &old, &text);
+                Some(format!("{title:?} ({page}): {old:?} becomes {text:?}"))
+            }
+            Deed::AddBlock => {
+                let text = format!("Added {unique} below.");
+                match block {
+                    Some(block) => person.insert_after(block.id, &text).ok()?,
+                    None => person.append(page, &text).ok()?,
+                };
+                self.wrote(act, &place, "", &text);
+                Some(format!("{title:?} ({page}): adds {text:?}"))
+            }
+            Deed::RemoveBlock => {
+                let block = block?;
+                person.trash(block.id).ok()?;
+                self.wrote(act, &place, &block.text, "");
+                Some(format!("{title:?} ({page}): removes {:?}", block.text))
+            }
+            Deed::RenamePage => {
+                let text = format!("Titled {unique}");
+                person.rename(page, &text).ok()?;
+                self.wrote(act, &place, &title, &text);
+                Some(format!("{title:?} ({page}) is called {text:?}"))
+            }
+            Deed::SetOwner if !tasks && self.marks => {
+                let old = properties.get("Owner").map(Value::to_string);
+                let text = format!("Owner {unique}");
+                person.set_property(page, "Owner", json!(text)).ok()?;
+                self.wrote(act, &place, &old.unwrap_or_default(), &text);
+                Some(format!("{title:?} ({page}): {text}"))
+            }
+            Deed::SetTags => {
+                let (name, options) = if tasks {
+                    ("Labels", ["bug", "feature", "docs"])
+                } else {
+                    ("Tags", ["onboarding", "operations", "release"])
+                };
+                let chosen = chosen(&options, act.pick / 7);
+                person.set_property(page, name, json!(chosen)).ok()?;
+                Some(format!("{title:?} ({page}): {name} are {chosen:?}"))
+            }
+            Deed::SetStatus if tasks => {
+                let status = nth(&["To do", "Doing", "Done", "Dropped"], act.pick / 7)?;
+                person.set_property(page, "Status", json!(status)).ok()?;
+                Some(format!("{title:?} ({page}): {status}"))
+            }
+            Deed::SetAssignee if tasks => {
+                let chosen = chosen(&["ada", "bob"], act.pick / 7);
+                person.set_property(page, "Assignee", json!(chosen)).ok()?;
+                Some(format!("{title:?} ({page}): assigned to {chosen:?}"))
+            }
+            Deed::TrashPage => {
+                person.trash(page).ok()?;
+                lock(&self.memory).trashed.push((page, tasks));
+                self.wrote(act, &place, &whole, "");
+                Some(format!("{title:?} ({page}) goes to the trash"))
+            }
+            Deed::CopyPage => {
+                let copy = person.duplicate(page).ok()?;
+                lock(&self.ledger).copied(&whole);
+                Some(format!("{title:?} ({page}) is copied as {copy}"))
+            }
+            _ => None,
+        }
+    }
+
+    fn new_page(&self, act: Act, who: &str, now: DateTime<Utc>) -> Option<String> {
+        let tasks = self.tasks && (!self.documents || act.pick.is_multiple_of(3));
+        let mut notion = notion(&self.services);
+        let source = notion.id(table(tasks));
+        let title = format!("Page {}", word(act.token));
+        let mut values = BTreeMap::from([("Name".to_owned(), json!(title))]);
+        if tasks {
+            values.insert("Status".to_owned(), json!("To do"));
+        }
+        let body = format!("Comes from {}.\n\nSome text.", origin(act.token));
+        let mut person = notion.person(who, now).ok()?;
+        let page = person.create_page(source, &values, &body).ok()?;
+        self.wrote(act, &format!("page {page}"), "", &title);
+        Some(format!("makes the page {title:?} ({page})"))
+    }
+
+    fn on_file(&self, act: Act, who: &str, now: DateTime<Utc>) -> Option<String> {
+        let mut github = github(&self.services);
+        let files: BTreeMap<String, String> = github
+            .files(HANDBOOK, "main")
+            .ok()?
+            .into_iter()
+            .filter(|(path, _)| path.starts_with("docs/") && path.ends_with(".md"))
+            .collect();
+        let paths: Vec<String> = files.keys().cloned().collect();
+        let mut memory = lock(&self.memory);
+        let path = nth(&paths, act.pick);
+        let (edits, old, new, said) = match act.deed {
+            Deed::NewObject => {
+                let path = format!("docs/file-{}.md", act.token);
+                let front = if act.pick.is_multiple_of(4) {
+                    "---\nowner: Bob\n---\n\n"
+                } else {
+                    ""
+                };
+                let text = format!(
+                    "{front}# File {}\n\nComes from {}.\n\nSome text.\n",
+                    word(act.token),
+                    origin(act.token)
+                );
+                let said = format!("adds {path}");
+                (vec![(path, Some(text.clone()))], String::new(), text, said)
+            }
+            Deed::RestoreFile => {
+                let gone: Vec<_> = memory.deleted.iter().collect();
+                let (path, text) = nth(&gone, act.pick)?;
+                let (path, text) = (path.clone(), text.clone());
+                if files.contains_key(&path) {
+                    return None;
+                }
+                memory.deleted.remove(&path);
+                let said = format!("puts {path} back");
+                (vec![(path, Some(text.clone()))], String::new(), text, said)
+            }
+            Deed::DeleteFile => {
+                let path = path?;
+                let old = files.get(&path)?.clone();
+                memory.deleted.insert(path.clone(), old.clone());
+                let said = format!("deletes {path}");
+                (vec![(path, None)], old, String::new(), said)
+            }
+            Deed::MoveFile => {
+                let path = path?;
+                let text = files.get(&path)?.clone();
+                let to = format!("docs/moved-{}.md", act.token);
+                let said = format!("moves {path} to {to}");
+                let edits = vec![(path, None), (to, Some(text.clone()))];
+                (edits, text.clone(), text, said)
+            }
+            _ => {
+                let path = path?;
+                let old = files.get(&path)?.clone();
+                let new = if act.deed == Deed::RevertText {
+                    memory.files.get(&path)?.clone()
+                } else {
+                    changed_text(&old, act)?
+                };
+                memory.files.insert(path.clone(), old.clone());
+                let said = format!("{:?} in {path} with {}", act.deed, word(act.token));
+                (vec![(path, Some(new.clone()))], old, new, said)
+            }
+        };
+        drop(memory);
+        let given: Vec<(&str, Option<&str>)> = edits
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_deref()))
+            .collect();
+        github
+            .commit(HANDBOOK, "main", who, "Work", &given, now)
+            .ok()?;
+        self.wrote(act, &format!("file {}", edits.last()?.0), &old, &new);
+        Some(said)
+    }
+
+    fn on_issue(
+        &self,
+        act: Act,
+        aim: Option<u64>,
+        who: &str,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
+        let mut github = github(&self.services);
+        let unique = word(act.token);
+        if act.deed == Deed::NewObject {
+            let title = format!("Issue {unique}");
+            let body = format!("Comes from {}.\n\nSome text.\n", origin(act.token));
+            let number = github
+                .open_issue(BACKLOG, who, &title, Some(&body), now)
+                .ok()?;
+            self.wrote(act, &format!("issue {number}"), "", &title);
+            return Some(format!("opens issue {number}: {title:?}"));
+        }
+        let numbers = github.issue_numbers(BACKLOG).ok()?;
+        let number = aim.or_else(|| nth(&numbers, act.pick))?;
+        let issue = github.issue(BACKLOG, number)?;
+        let place = format!("issue {number}");
+        match act.deed {
+            Deed::Retitle => {
+                let title = format!("Titled {unique}");
+                github.retitle(BACKLOG, number, who, &title, now).ok()?;
+                self.wrote(act, &place, &issue.title, &title);
+                Some(format!("{place} is called {title:?}"))
+            }
+            Deed::Label => {
+                let chosen = chosen(&["bug", "feature", "docs"], act.pick / 7);
+                github.label(BACKLOG, number, who, &chosen, now).ok()?;
+                Some(format!("{place}: labels {chosen:?}"))
+            }
+            Deed::Assign => {
+                let chosen = chosen(&["ada", "bob"], act.pick / 7);
+                github.assign(BACKLOG, number, who, &chosen, now).ok()?;
+                Some(format!("{place}: assigned to {chosen:?}"))
+            }
+            Deed::CloseIssue => {
+                let reason = nth(&["completed", "not_planned"], act.pick / 7);
+                github.close(BACKLOG, number, who, reason, now).ok()?;
+                Some(format!("closes {place}"))
+            }
+            Deed::ReopenIssue => {
+                github.reopen(BACKLOG, number, who, now).ok()?;
+                Some(format!("reopens {place}"))
+            }
+            Deed::Comment => {
+                github.comment(BACKLOG, number, who, "Hm.", now).ok()?;
+                Some(format!("comments on {place}"))
+            }
+            _ => {
+                let old = issue.body.unwrap_or_default();
+                let new = match act.deed {
+                    Deed::RevertText => lock(&self.memory).bodies.get(&number)?.clone(),
+                    Deed::EditLine | Deed::ExtendLine | Deed::AddLine | Deed::RemoveLine => {
+                        changed_text(&old, act)?
+                    }
+                    _ => return None,
+                };
+                github.rewrite(BACKLOG, number, who, Some(&new), now).ok()?;
+                lock(&self.memory).bodies.insert(number, old.clone());
+                self.wrote(act, &place, &old, &new);
+                Some(format!("{:?} in {place} with {unique}", act.deed))
+            }
+        }
+    }
+
+    fn on_pull(&self, act: Act, who: &str, now: DateTime<Utc>) -> Option<String> {
+        let mut github = github(&self.services);
+        let open: Vec<u64> = github
+            .issue_numbers(HANDBOOK)
+            .ok()?
+            .into_iter()
+            .filter(|number| {
+                github
+                    .issue(HANDBOOK, *number)
+                    .is_some_and(|issue| issue.open && issue.pull.is_some())
+            })
+            .collect();
+        let number = nth(&open, act.pick)?;
+        if act.deed == Deed::ClosePull {
+            github.close(HANDBOOK, number, who, None, now).ok()?;
+            return Some(format!("closes pull request {number}"));
+        }
+        let issue = github.issue(HANDBOOK, number)?;
+        let everything = |github: &GithubEmulator| -> String {
+            let files = github.files(HANDBOOK, "main").unwrap_or_default();
+            files.into_values().collect()
+        };
+        let mut seen = format!("{} {:?} {:?}", issue.title, issue.body, issue.comments);
+        if let Some(pull) = &issue.pull {
+            let files = github.files(HANDBOOK, &pull.head).unwrap_or_default();
+            seen.extend(files.into_values());
+        }
+        seen.push_str(&everything(&github));
+        github.set_draft(HANDBOOK, number, who, false, now).ok()?;
+        github
+            .merge(HANDBOOK, number, who, MergeMethod::Merge, now)
+            .ok()?;
+        // Who merges has read both versions; words of other files are still there.
+        let after = everything(&github);
+        lock(&self.ledger).replaced(&seen, &after);
+        Some(format!("merges pull request {number}"))
+    }
+}
+
+fn chosen<'a>(options: &[&'a str], bits: u64) -> Vec<&'a str> {
+    let mut out = BTreeSet::new();
+    for (at, option) in options.iter().enumerate() {
+        if bits >> at & 1 == 1 {
+            out.insert(*option);
+        }
+    }
+    out.into_iter().collect()
+}

@@ -1,0 +1,302 @@
+//! One seed in one world: the real engine and adapters, both emulators, a store in memory, one clock.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use chrono::Duration;
+use notion_sync_core::ErrorKind;
+use notion_sync_core::engine::Tick;
+use notion_sync_core::mapping::FileMarker;
+use notion_sync_core::state::State;
+use notion_sync_examples::demo::{Stage, Terms};
+use notion_sync_examples::emulation::World;
+use notion_sync_testkit::emulator::EmulatorBounds;
+
+use super::check;
+use super::people::People;
+use super::script::{Script, Step};
+use super::seam::{Fragile, Seam, Ways};
+
+/// Virtual minutes within which everything comes to rest once nobody does anything any more.
+const LIVENESS: i64 = 200;
+
+/// What does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The property, for example `P02`.
+    pub(crate) property: &'static str,
+    /// How it shows.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(property: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            property,
+            message: message.into(),
+        }
+    }
+}
+
+/// What came of a seed.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Hash of everything that happened.
+    pub(crate) hash: String,
+    /// Everything that happened, where it was asked for.
+    pub(crate) lines: Vec<String>,
+    /// What was reached, and how often.
+    pub(crate) counts: BTreeMap<&'static str, u64>,
+    /// What does not hold, if anything.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// How a seed is played.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Manner {
+    /// Keep everything that happens as lines.
+    pub(crate) told: bool,
+    /// Fail at the end, whatever happened.
+    pub(crate) canary: bool,
+    /// Cycles after the end in which nothing may be written.
+    pub(crate) cycles: u32,
+}
+
+/// A world that is played in.
+#[derive(Debug)]
+pub(crate) struct Theatre {
+    pub(crate) stage: Stage,
+    pub(crate) seam: Arc<Seam>,
+    pub(crate) people: Arc<People>,
+}
+
+/// Plays a script from beginning to end.
+pub(crate) fn run(script: &Script, manner: Manner) -> Run {
+    let seam = Seam::new(script.knobs.latency, script.knobs.late, manner.told);
+    let played = futures::executor::block_on(play(script, manner, &seam));
+    if let Err(failure) = &played {
+        seam.note(&format!("{}: {}", failure.property, failure.message));
+    }
+    Run {
+        hash: seam.hash(),
+        lines: seam.lines(),
+        counts: seam.counts(),
+        failure: played.err(),
+    }
+}
+
+fn broken(error: &notion_sync_core::Error) -> Failure {
+    Failure::new("harness", error.to_string())
+}
+
+async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), Failure> {
+    let mut theatre = open(script, seam)?;
+    for step in &script.steps {
+        theatre.step(step).await?;
+    }
+    theatre.quiesce().await?;
+    theatre.quiet(manner.cycles).await?;
+    if let Some((property, message)) = seam.violation() {
+        return Err(Failure::new(property, message));
+    }
+    check::all(&mut theatre).await?;
+    if manner.canary {
+        return Err(Failure::new("canary", "this always fails"));
+    }
+    Ok(())
+}
+
+fn open(script: &Script, seam: &Arc<Seam>) -> Result<Theatre, Failure> {
+    let knobs = &script.knobs;
+    let mut world = World::small().map_err(|error| broken(&error))?;
+    world.notion.seed = script.seed;
+    world.github.bounds.visibility_seconds = knobs.lag;
+    let terms = Terms {
+        documents: knobs.documents,
+        tasks: knobs.tasks,
+        file_marker: if knobs.marks {
+            FileMarker::FrontMatter
+        } else {
+            FileMarker::None
+        },
+        ..Terms::default().unguarded()
+    };
+    let bounds = EmulatorBounds {
+        visibility_seconds: knobs.lag,
+        late_commit_seconds: knobs.late,
+        ..EmulatorBounds::notion()
+    };
+    let store = Arc::new(Fragile::new(seam.clone()));
+    let stage = Stage::around(world, terms, bounds, store, Arc::new(Ways(seam.clone())))
+        .map_err(|error| broken(&error))?;
+    let people = Arc::new(People::new(stage.services.clone(), knobs));
+    seam.tie(stage.clock.clone(), people.clone());
+    Ok(Theatre {
+        stage,
+        seam: seam.clone(),
+        people,
+    })
+}
+
+impl Theatre {
+    async fn step(&mut self, step: &Step) -> Result<(), Failure> {
+        self.stage
+            .clock
+            .advance(Duration::seconds(i64::from(step.wait)));
+        for act in &step.acts {
+            if let Some(said) = self.people.act(*act, None, self.stage.now()) {
+                self.seam.note(&said);
+            }
+            self.stage.clock.advance(Duration::milliseconds(1_700));
+        }
+        for number in 0..step.ticks {
+            let first = number == 0;
+            let tick = self.tick(first.then_some(step), first && step.full).await?;
+            let pause = match tick.and_then(|tick| tick.settle_due) {
+                Some(due) => (due - self.stage.now()).min(Duration::seconds(90)),
+                None => Duration::seconds(5),
+            };
+            self.stage
+                .clock
+                .advance(pause + Duration::milliseconds(250));
+        }
+        Ok(())
+    }
+
+    /// One tick. `None` when the process died or the store failed as planned.
+    async fn tick(&mut self, step: Option<&Step>, full: bool) -> Result<Option<Tick>, Failure> {
+        let seam = self.seam.clone();
+        seam.begin(step);
+        seam.note(if full { "a full tick" } else { "a tick" });
+        let ended = {
+            let mut tick = pin!(self.stage.tick(full));
+            futures::future::poll_fn(|context| {
+                let polled = tick.as_mut().poll(context);
+                match polled {
+                    _ if seam.crashed() => Poll::Ready(None),
+                    Poll::Ready(tick) => Poll::Ready(Some(tick)),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await
+        };
+        let Some(tick) = ended else {
+            self.stage.stop();
+            seam.restarted();
+            return Ok(None);
+        };
+        let planned = step.is_some_and(|step| step.broken_commit.is_some());
+        match tick {
+            Ok(tick) => {
+                let Some(tick) = tick else { return Ok(None) };
+                for error in tick.errors() {
+                    seam.note(&format!("error: {error}"));
+                }
+                for report in &tick.mappings {
+                    for applied in &report.applied {
+                        seam.note(&format!(
+                            "applied {} on {:?}: {}",
+                            applied.op, applied.side, applied.summary
+                        ));
+                    }
+                    for incident in &report.incidents {
+                        seam.note(&format!(
+                            "incident {}: {}",
+                            incident.subject, incident.message
+                        ));
+                    }
+                    if let Some(guard) = &report.guard {
+                        seam.note(&format!("guard: {guard}"));
+                    }
+                }
+                Ok(Some(tick))
+            }
+            Err(error) if error.kind() == ErrorKind::Store && planned => {
+                seam.note(&format!("the tick ends: {error}"));
+                Ok(None)
+            }
+            Err(error) => Err(Failure::new("engine", error.to_string())),
+        }
+    }
+
+    /// Runs until nothing is under way.
+    async fn rest(&mut self, until: chrono::DateTime<chrono::Utc>) -> Result<(), Failure> {
+        let mut full = true;
+        for _ in 0..400 {
+            let tick = self.tick(None, full).await?;
+            full = false;
+            let Some(tick) = tick else {
+                return Err(Failure::new("engine", "a quiet tick did not end"));
+            };
+            match tick.settle_due {
+                Some(due) => {
+                    self.stage.clock.advance_to(due);
+                    self.stage.clock.advance(Duration::milliseconds(250));
+                }
+                None if tick.writes() == 0 => return Ok(()),
+                None => {}
+            }
+            if self.stage.now() > until {
+                break;
+            }
+        }
+        let mut waiting = Vec::new();
+        for record in self.stage.records().await.map_err(|error| broken(&error))? {
+            if let Some(at) = record.look_at {
+                waiting.push(format!("{} ({:?}) at {at}", record.title, record.life));
+            }
+        }
+        let engine = self.stage.engine().await.map_err(|error| broken(&error))?;
+        let ids: Vec<_> = engine.bindings().map(|b| b.mapping.id.clone()).collect();
+        let store = engine.store().clone();
+        for id in ids {
+            let open = State::new(&*store).open_operations(&id).await;
+            for op in open.map_err(|error| broken(&error))? {
+                let op = op.value;
+                waiting.push(format!(
+                    "{} is {}: {:?}",
+                    op.label,
+                    op.state.name(),
+                    op.error
+                ));
+            }
+        }
+        Err(Failure::new(
+            "P20",
+            format!("no rest within {LIVENESS} virtual minutes; waiting: {waiting:?}"),
+        ))
+    }
+
+    /// Nobody does anything any more and nothing fails: everything comes to rest.
+    async fn quiesce(&mut self) -> Result<(), Failure> {
+        self.seam.note("nobody does anything any more");
+        // What was dropped may still be committed, and what is new may still be hidden.
+        self.stage.clock.advance(Duration::minutes(3));
+        let until = self.stage.now() + Duration::minutes(LIVENESS);
+        self.rest(until).await?;
+        self.stage.clock.advance(Duration::minutes(12));
+        self.rest(until).await
+    }
+
+    /// A further run writes nothing, nor do the cycles after it.
+    async fn quiet(&mut self, cycles: u32) -> Result<(), Failure> {
+        self.stage.clock.advance(Duration::minutes(10));
+        for cycle in 0..=cycles {
+            let marks = self.stage.marks();
+            let _ = self.tick(None, cycle == 0).await?;
+            let calls = self.stage.calls(marks);
+            if calls.notion_writes + calls.github_writes > 0 {
+                let property = if cycle == 0 { "P03" } else { "P04" };
+                let asked = self.stage.asked(marks).join(", ");
+                return Err(Failure::new(
+                    property,
+                    format!("cycle {cycle} after everything came to rest writes: {asked}"),
+                ));
+            }
+            self.stage.clock.advance(Duration::seconds(61));
+        }
+        Ok(())
+    }
+}

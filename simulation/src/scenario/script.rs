@@ -1,0 +1,431 @@
+//! What happens in a seed: written down before anything runs, so that a failing seed can be made
+//! smaller by leaving things out.
+
+use notion_sync_core::id::Side;
+use notion_sync_core::mapping::Policy;
+
+use super::random::Stream;
+
+/// What is mapped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Files.
+    Documents,
+    /// Issues.
+    Tasks,
+    /// Both.
+    Both,
+}
+
+/// What a person does. What it is done to is found when it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// Another text for a block of a page.
+    EditBlock,
+    /// More text in a block of a page.
+    ExtendBlock,
+    /// A new block on a page.
+    AddBlock,
+    /// A block goes.
+    RemoveBlock,
+    /// A block gets the text it had before.
+    RevertBlock,
+    /// A page gets another title.
+    RenamePage,
+    /// A property with text.
+    SetOwner,
+    /// A set of a page: tags or labels.
+    SetTags,
+    /// Status of a task.
+    SetStatus,
+    /// People of a task.
+    SetAssignee,
+    /// A new page.
+    NewPage,
+    /// A page goes to the trash.
+    TrashPage,
+    /// A page comes back from the trash.
+    RestorePage,
+    /// A page is copied.
+    CopyPage,
+    /// Another text for a line of a file or issue.
+    EditLine,
+    /// More text in a line of a file or issue.
+    ExtendLine,
+    /// A new paragraph in a file or issue.
+    AddLine,
+    /// A line goes.
+    RemoveLine,
+    /// A file or issue gets the text it had before.
+    RevertText,
+    /// A heading or an issue's title.
+    Retitle,
+    /// The owner in front matter.
+    FrontOwner,
+    /// Labels of an issue.
+    Label,
+    /// People of an issue.
+    Assign,
+    /// An issue is closed.
+    CloseIssue,
+    /// An issue is opened again.
+    ReopenIssue,
+    /// A new file or issue.
+    NewObject,
+    /// A file goes.
+    DeleteFile,
+    /// A file comes back.
+    RestoreFile,
+    /// A file moves.
+    MoveFile,
+    /// A comment on an issue.
+    Comment,
+    /// An open pull request is merged.
+    MergePull,
+    /// An open pull request is closed without merging.
+    ClosePull,
+}
+
+const NOTION: [(Deed, u64); 14] = [
+    (Deed::EditBlock, 14),
+    (Deed::ExtendBlock, 8),
+    (Deed::AddBlock, 5),
+    (Deed::RemoveBlock, 3),
+    (Deed::RevertBlock, 4),
+    (Deed::RenamePage, 6),
+    (Deed::SetOwner, 4),
+    (Deed::SetTags, 5),
+    (Deed::SetStatus, 6),
+    (Deed::SetAssignee, 3),
+    (Deed::NewPage, 6),
+    (Deed::TrashPage, 3),
+    (Deed::RestorePage, 2),
+    (Deed::CopyPage, 1),
+];
+
+const GITHUB: [(Deed, u64); 18] = [
+    (Deed::EditLine, 14),
+    (Deed::ExtendLine, 8),
+    (Deed::AddLine, 5),
+    (Deed::RemoveLine, 3),
+    (Deed::RevertText, 4),
+    (Deed::Retitle, 6),
+    (Deed::FrontOwner, 3),
+    (Deed::Label, 5),
+    (Deed::Assign, 3),
+    (Deed::CloseIssue, 4),
+    (Deed::ReopenIssue, 3),
+    (Deed::NewObject, 6),
+    (Deed::DeleteFile, 2),
+    (Deed::RestoreFile, 2),
+    (Deed::MoveFile, 3),
+    (Deed::Comment, 2),
+    (Deed::MergePull, 12),
+    (Deed::ClosePull, 3),
+];
+
+/// A deed with everything that decides how it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Act {
+    /// On which side.
+    pub(crate) side: Side,
+    /// What.
+    pub(crate) deed: Deed,
+    /// Which object, place and value: taken modulo what there is.
+    pub(crate) pick: u64,
+    /// The number of the unique word it writes.
+    pub(crate) token: u32,
+}
+
+/// What the network or a service does to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Harm {
+    /// The connection breaks before the effect.
+    DropBefore,
+    /// The connection breaks after the effect.
+    DropAfter,
+    /// 5xx without an effect.
+    Refuse,
+    /// 5xx after the effect.
+    FailAfter,
+    /// 429 with `Retry-After` in seconds.
+    Limit(u32),
+    /// The answer takes so many seconds.
+    Delay(u32),
+}
+
+/// A request that is harmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Strike {
+    /// Which request of the tick, or which write, from 0.
+    pub(crate) at: u32,
+    /// Whether only writes are counted.
+    pub(crate) writes: bool,
+    /// How.
+    pub(crate) harm: Harm,
+}
+
+/// A person who acts while the engine works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hook {
+    /// Before which request of the tick, or which write, from 0.
+    pub(crate) at: u32,
+    /// Whether only writes are counted.
+    pub(crate) writes: bool,
+    /// Whether it happens to the very object of that request, where it can.
+    pub(crate) aimed: bool,
+    /// What is done.
+    pub(crate) act: Act,
+}
+
+/// The process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Crash {
+    /// At which call of a service or the store within the tick, from 0.
+    pub(crate) at: u32,
+    /// Whether the call still takes effect.
+    pub(crate) after: bool,
+}
+
+/// A stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Seconds that pass first.
+    pub(crate) wait: u32,
+    /// What people do then.
+    pub(crate) acts: Vec<Act>,
+    /// How many ticks follow.
+    pub(crate) ticks: u32,
+    /// Whether the first of them lists everything.
+    pub(crate) full: bool,
+    /// Harmed requests of the first tick.
+    pub(crate) strikes: Vec<Strike>,
+    /// People who act during the first tick.
+    pub(crate) hooks: Vec<Hook>,
+    /// The commit of the first tick that fails, and whether it is stored nevertheless.
+    pub(crate) broken_commit: Option<(u32, bool)>,
+    /// Whether and where the process dies in the first tick.
+    pub(crate) crash: Option<Crash>,
+}
+
+/// What differs from seed to seed but not in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Knobs {
+    /// Files.
+    pub(crate) documents: Option<Policy>,
+    /// Issues.
+    pub(crate) tasks: Option<Policy>,
+    /// Whether files carry marks.
+    pub(crate) marks: bool,
+    /// How late Notion commits what nobody waits for, in seconds.
+    pub(crate) late: u32,
+    /// How late Notion shows new pages in queries, in seconds.
+    pub(crate) lag: u32,
+    /// How long a request takes, in milliseconds.
+    pub(crate) latency: u32,
+}
+
+/// Everything that happens in a seed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// The seed.
+    pub(crate) seed: u64,
+    /// Knobs.
+    pub(crate) knobs: Knobs,
+    /// Steps.
+    pub(crate) steps: Vec<Step>,
+}
+
+fn weighted(random: &mut Stream, deeds: &[(Deed, u64)]) -> Deed {
+    let sum = deeds.iter().map(|(_, weight)| weight).sum();
+    let mut at = random.below(sum);
+    for (deed, weight) in deeds {
+        if at < *weight {
+            return *deed;
+        }
+        at -= weight;
+    }
+    Deed::EditBlock
+}
+
+struct Writer {
+    workload: Stream,
+    next_token: u32,
+}
+
+impl Writer {
+    fn act(&mut self) -> Act {
+        let random = &mut self.workload;
+        let (side, deed) = if random.chance(50) {
+            (Side::Notion, weighted(random, &NOTION))
+        } else {
+            (Side::Github, weighted(random, &GITHUB))
+        };
+        self.next_token += 1;
+        Act {
+            side,
+            deed,
+            pick: random.next(),
+            token: self.next_token,
+        }
+    }
+}
+
+impl Script {
+    /// The script of a seed.
+    pub(crate) fn new(seed: u64, profile: Profile) -> Self {
+        let mut knob = Stream::new(seed, "knobs");
+        let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
+        let documents = *knob.of(&policies);
+        let tasks = *knob.of(&policies);
+        let knobs = Knobs {
+            documents: (profile != Profile::Tasks).then_some(documents),
+            tasks: (profile != Profile::Documents).then_some(tasks),
+            marks: knob.chance(60),
+            late: *knob.of(&[0, 0, 20, 60]),
+            lag: *knob.of(&[0, 0, 10, 120]),
+            latency: *knob.of(&[1, 30, 150, 700]),
+        };
+        let mut writer = Writer {
+            workload: Stream::new(seed, "workload"),
+            next_token: 0,
+        };
+        let mut schedule = Stream::new(seed, "schedule");
+        let mut faults = Stream::new(seed, "faults");
+        // Each kind of fault is off in a third of the seeds.
+        let mask: Vec<bool> = (0..9).map(|_| !faults.chance(33)).collect();
+        let count = 3 + schedule.below(8);
+        let steps = (0..count)
+            .map(|number| {
+                // Faults wind down before the end.
+                let storm = number * 4 < count * 3;
+                step(&mut writer, &mut schedule, &mut faults, &mask, storm)
+            })
+            .collect();
+        Self { seed, knobs, steps }
+    }
+
+    /// Smaller scripts, the smallest first: each leaves something out.
+    pub(crate) fn smaller(&self) -> Vec<Self> {
+        let mut out = Vec::new();
+        let mut without = |change: &dyn Fn(&mut Vec<Step>)| {
+            let mut next = self.clone();
+            change(&mut next.steps);
+            if next != *self {
+                out.push(next);
+            }
+        };
+        let count = self.steps.len();
+        without(&|steps| steps.truncate(count / 2));
+        without(&|steps| {
+            steps.drain(..count / 2);
+        });
+        for at in 0..count {
+            without(&|steps| {
+                steps.remove(at);
+            });
+        }
+        for at in 0..count {
+            without(&|steps| steps[at].strikes.clear());
+            without(&|steps| steps[at].hooks.clear());
+            without(&|steps| steps[at].crash = None);
+            without(&|steps| steps[at].broken_commit = None);
+            without(&|steps| steps[at].full = false);
+            without(&|steps| steps[at].ticks = steps[at].ticks.min(1));
+            for act in 0..self.steps[at].acts.len() {
+                without(&|steps| {
+                    steps[at].acts.remove(act);
+                });
+            }
+            for strike in 0..self.steps[at].strikes.len() {
+                without(&|steps| {
+                    steps[at].strikes.remove(strike);
+                });
+            }
+            for hook in 0..self.steps[at].hooks.len() {
+                without(&|steps| {
+                    steps[at].hooks.remove(hook);
+                });
+            }
+        }
+        out
+    }
+}
+
+fn step(
+    writer: &mut Writer,
+    schedule: &mut Stream,
+    faults: &mut Stream,
+    mask: &[bool],
+    storm: bool,
+) -> Step {
+    let wait = match schedule.below(4) {
+        0 => schedule.below(20),
+        1 => schedule.below(120),
+        2 => schedule.below(600),
+        _ => schedule.below(3_600),
+    };
+    let acts = (0..writer.workload.below(4))
+        .map(|_| writer.act())
+        .collect();
+    let mut strikes = Vec::new();
+    let mut hooks = Vec::new();
+    let (mut crash, mut broken_commit) = (None, None);
+    for _ in 0..faults.below(4) {
+        let harm = match faults.below(6) {
+            0 => Harm::DropBefore,
+            1 => Harm::DropAfter,
+            2 => Harm::Refuse,
+            3 => Harm::FailAfter,
+            4 => Harm::Limit(1 + u32::try_from(faults.below(120)).unwrap_or(1)),
+            _ => Harm::Delay(1 + u32::try_from(faults.below(25)).unwrap_or(1)),
+        };
+        let kind = match harm {
+            Harm::DropBefore => 0,
+            Harm::DropAfter => 1,
+            Harm::Refuse => 2,
+            Harm::FailAfter => 3,
+            Harm::Limit(_) => 4,
+            Harm::Delay(_) => 5,
+        };
+        let writes = faults.chance(60);
+        let at = u32::try_from(faults.mostly_small(if writes { 6 } else { 30 })).unwrap_or(0);
+        if mask[kind] && storm {
+            strikes.push(Strike { at, writes, harm });
+        }
+    }
+    let at = u32::try_from(faults.mostly_small(160)).unwrap_or(0);
+    let after = faults.chance(60);
+    if faults.chance(25) && mask[6] && storm {
+        crash = Some(Crash { at, after });
+    }
+    let at = u32::try_from(faults.mostly_small(20)).unwrap_or(0);
+    let stored = faults.chance(50);
+    if faults.chance(12) && mask[7] && storm {
+        broken_commit = Some((at, stored));
+    }
+    for _ in 0..writer.workload.below(3) {
+        let act = writer.act();
+        let writes = schedule.chance(60);
+        let aimed = schedule.chance(60);
+        let at = u32::try_from(schedule.mostly_small(if writes { 6 } else { 30 })).unwrap_or(0);
+        if mask[8] && storm {
+            hooks.push(Hook {
+                at,
+                writes,
+                aimed,
+                act,
+            });
+        }
+    }
+    Step {
+        wait: u32::try_from(wait).unwrap_or(0),
+        acts,
+        ticks: u32::try_from(1 + schedule.below(3)).unwrap_or(1),
+        full: schedule.chance(15),
+        strikes,
+        hooks,
+        broken_commit,
+        crash,
+    }
+}

@@ -1,0 +1,478 @@
+//! What stands between the engine and the world: faults, people who act at bad moments, crashes, and
+//! the record of everything that happened.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Duration, Utc};
+use notion_sync_core::bounds::Bounds;
+use notion_sync_core::clock::{Clock, VirtualClock};
+use notion_sync_core::http::{HttpSend, Request, Response, SendError};
+use notion_sync_core::id::Side;
+use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
+use notion_sync_core::{Error, ErrorKind, Result};
+use notion_sync_examples::demo::Between;
+use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
+use notion_sync_store::MemoryStore;
+use notion_sync_testkit::emulator::{Emulator, Fault, FaultRule};
+use notion_sync_testkit::notion::NotionId;
+
+use super::people::{Aim, People, github, lock, notion};
+use super::script::{Crash, Harm, Hook, Step, Strike};
+
+/// What happens in the tick under way.
+#[derive(Debug, Default)]
+struct Weather {
+    requests: u32,
+    writes: u32,
+    calls: u32,
+    commits: u32,
+    strikes: Vec<Strike>,
+    hooks: Vec<Hook>,
+    crash: Option<Crash>,
+    broken_commit: Option<(u32, bool)>,
+}
+
+/// What happened so far.
+#[derive(Debug)]
+struct Past {
+    weather: Weather,
+    crashed: bool,
+    page: Option<NotionId>,
+    /// The id by which the backlog is asked for.
+    backlog: Option<String>,
+    not_before: BTreeMap<Side, DateTime<Utc>>,
+    hasher: blake3::Hasher,
+    lines: Option<Vec<String>>,
+    counts: BTreeMap<&'static str, u64>,
+    violations: Vec<(&'static str, String)>,
+}
+
+/// The seam of a world.
+#[derive(Debug)]
+pub(crate) struct Seam {
+    clock: Mutex<Option<Arc<VirtualClock>>>,
+    people: Mutex<Option<Arc<People>>>,
+    past: Mutex<Past>,
+    latency: u32,
+    late: u32,
+}
+
+impl Seam {
+    /// A seam where nothing happened yet. With `told` every event is kept as a line.
+    pub(crate) fn new(latency: u32, late: u32, told: bool) -> Arc<Self> {
+        Arc::new(Self {
+            clock: Mutex::default(),
+            people: Mutex::default(),
+            past: Mutex::new(Past {
+                weather: Weather::default(),
+                crashed: false,
+                page: None,
+                backlog: None,
+                not_before: BTreeMap::new(),
+                hasher: blake3::Hasher::new(),
+                lines: told.then(Vec::new),
+                counts: BTreeMap::new(),
+                violations: Vec::new(),
+            }),
+            latency,
+            late,
+        })
+    }
+
+    /// Ties it to a world.
+    pub(crate) fn tie(&self, clock: Arc<VirtualClock>, people: Arc<People>) {
+        *lock(&self.clock) = Some(clock);
+        *lock(&self.people) = Some(people);
+    }
+
+    fn clock(&self) -> Option<Arc<VirtualClock>> {
+        lock(&self.clock).clone()
+    }
+
+    fn people(&self) -> Option<Arc<People>> {
+        lock(&self.people).clone()
+    }
+
+    /// Writes down what happened.
+    pub(crate) fn note(&self, line: &str) {
+        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
+        let mut past = lock(&self.past);
+        let line = format!("{} {line}", now.format("%dT%H:%M:%S%.3f"));
+        past.hasher.update(line.as_bytes());
+        past.hasher.update(b"\n");
+        if let Some(lines) = &mut past.lines {
+            lines.push(line);
+        }
+    }
+
+    /// Counts something that should happen sometimes.
+    pub(crate) fn count(&self, what: &'static str) {
+        *lock(&self.past).counts.entry(what).or_default() += 1;
+    }
+
+    /// What was counted.
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
+        lock(&self.past).counts.clone()
+    }
+
+    /// Everything that was noted.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        lock(&self.past).lines.clone().unwrap_or_default()
+    }
+
+    /// Hash of everything that was noted.
+    pub(crate) fn hash(&self) -> String {
+        lock(&self.past).hasher.finalize().to_hex().to_string()
+    }
+
+    /// What was found wrong on the way.
+    pub(crate) fn violation(&self) -> Option<(&'static str, String)> {
+        lock(&self.past).violations.first().cloned()
+    }
+
+    /// A tick begins in which all that happens.
+    pub(crate) fn begin(&self, step: Option<&Step>) {
+        if let Some(people) = self.people() {
+            lock(&people.ledger).tick();
+        }
+        let mut past = lock(&self.past);
+        past.crashed = false;
+        past.weather = step.map_or_else(Weather::default, |step| Weather {
+            strikes: step.strikes.clone(),
+            hooks: step.hooks.clone(),
+            crash: step.crash,
+            broken_commit: step.broken_commit,
+            ..Weather::default()
+        });
+    }
+
+    /// Whether the process died.
+    pub(crate) fn crashed(&self) -> bool {
+        lock(&self.past).crashed
+    }
+
+    /// A new process: it knows nothing of limits that the old one was told of.
+    pub(crate) fn restarted(&self) {
+        lock(&self.past).not_before.clear();
+    }
+
+    /// Counts a call; says whether the process dies there, and whether the call takes effect first.
+    fn dies(&self) -> Option<bool> {
+        let mut past = lock(&self.past);
+        let at = past.weather.calls;
+        past.weather.calls += 1;
+        let crash = past.weather.crash.filter(|crash| crash.at == at)?;
+        past.weather.crash = None;
+        Some(crash.after)
+    }
+
+    async fn die(&self, what: &str) {
+        self.note(&format!("the process dies {what}"));
+        self.count("crashed");
+        lock(&self.past).crashed = true;
+        // Nobody will ever hear the answer.
+        std::future::pending::<()>().await;
+    }
+
+    /// What the request is about, for people and for the moment between read and write.
+    fn about(&self, side: Side, request: &Request) -> (Option<Aim>, bool) {
+        let path = request.uri().path();
+        let get = request.method() == "GET";
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match side {
+            Side::Notion => {
+                let writes = !get && !path.ends_with("/query");
+                let id = parts.get(2).and_then(|id| id.parse::<NotionId>().ok());
+                let mut past = lock(&self.past);
+                if parts.get(1) == Some(&"pages") && id.is_some() {
+                    past.page = id;
+                }
+                let aim = matches!(parts.get(1), Some(&"pages" | &"blocks"))
+                    .then_some(past.page)
+                    .flatten();
+                (aim.filter(|_| id.is_some()).map(Aim::Page), writes)
+            }
+            Side::Github => {
+                let mutation = !path.ends_with("/graphql")
+                    || request.body().windows(8).any(|w| w == b"mutation");
+                let writes = !get && mutation;
+                let backlog = lock(&self.past).backlog.clone();
+                let own = parts.first() == Some(&"repositories");
+                let (within, rest) = if own {
+                    let here = backlog.is_some_and(|id| parts.get(1) == Some(&id.as_str()));
+                    (here, parts.get(2..))
+                } else {
+                    (path.contains(BACKLOG), parts.get(3..))
+                };
+                let rest = rest.unwrap_or_default();
+                let number = rest.get(1).and_then(|number| number.parse().ok());
+                let aim = if within && rest.first() == Some(&"issues") {
+                    number.map(Aim::Issue)
+                } else if !within && (own || path.contains(HANDBOOK)) {
+                    Some(Aim::File)
+                } else {
+                    None
+                };
+                (aim, writes)
+            }
+        }
+    }
+
+    /// Lets people act, and says how this request is harmed.
+    fn before(&self, side: Side, aim: Option<Aim>, writes: bool) -> Option<Harm> {
+        let (hooks, harm) = {
+            let mut past = lock(&self.past);
+            let weather = &mut past.weather;
+            let (request, write) = (weather.requests, weather.writes);
+            weather.requests += 1;
+            weather.writes += u32::from(writes);
+            let now = |at: u32, of_writes: bool| {
+                if of_writes {
+                    writes && at == write
+                } else {
+                    at == request
+                }
+            };
+            let hooks: Vec<Hook> = weather
+                .hooks
+                .iter()
+                .copied()
+                .filter(|hook| now(hook.at, hook.writes))
+                .collect();
+            let struck = weather
+                .strikes
+                .iter()
+                .position(|strike| now(strike.at, strike.writes));
+            (hooks, struck.map(|at| weather.strikes.remove(at).harm))
+        };
+        let at = self.clock().map(|clock| clock.now()).unwrap_or_default();
+        if let Some(people) = self.people() {
+            for hook in hooks {
+                let aim = aim.filter(|_| hook.aimed);
+                if let Some(said) = people.act(hook.act, aim, at) {
+                    self.note(&format!("meanwhile {said}"));
+                    self.count(if aim.is_some() && writes {
+                        "person acts right before a write"
+                    } else {
+                        "person acts during a tick"
+                    });
+                }
+            }
+        }
+        let early = lock(&self.past)
+            .not_before
+            .get(&side)
+            .is_some_and(|not_before| at < *not_before);
+        if early {
+            let said = format!("{side:?} was asked before it wanted to be asked again");
+            lock(&self.past).violations.push(("P19", said));
+        }
+        harm
+    }
+
+    fn harm(&self, side: Side, harm: Harm, object: Option<&str>, writes: bool) {
+        let Some(people) = self.people() else {
+            return;
+        };
+        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
+        let fault = match harm {
+            Harm::DropBefore => Fault::DropBefore,
+            Harm::DropAfter => Fault::DropAfter,
+            Harm::Refuse => Fault::Refuse {
+                status: 503,
+                retry_after: None,
+            },
+            Harm::FailAfter => Fault::FailAfter { status: 502 },
+            Harm::Limit(seconds) => Fault::Refuse {
+                status: 429,
+                retry_after: Some(seconds),
+            },
+            Harm::Delay(seconds) => {
+                if let Some(clock) = self.clock() {
+                    clock.advance(Duration::seconds(i64::from(seconds)));
+                }
+                self.count("delayed");
+                return;
+            }
+        };
+        self.count(match harm {
+            Harm::DropBefore => "dropped before",
+            Harm::DropAfter => "dropped after",
+            Harm::Refuse => "5xx before",
+            Harm::FailAfter => "5xx after",
+            Harm::Limit(_) => "limited",
+            Harm::Delay(_) => "delayed",
+        });
+        if let Harm::Limit(seconds) = harm {
+            let until = now + Duration::seconds(i64::from(seconds));
+            lock(&self.past).not_before.insert(side, until);
+        }
+        if let (true, Harm::DropAfter | Harm::FailAfter, Some(object)) = (writes, harm, object)
+            && (self.late > 0 && side == Side::Notion)
+        {
+            let until = now + Bounds::default().quiet_after_set();
+            lock(&people.ledger).unknown(object, until);
+        }
+        let rule = FaultRule {
+            method: String::new(),
+            path_contains: String::new(),
+            skip: 0,
+            times: 1,
+            fault,
+        };
+        match side {
+            Side::Notion => notion(&people.services).faults().push(rule),
+            Side::Github => github(&people.services).faults().push(rule),
+        }
+    }
+}
+
+/// One way through the seam.
+#[derive(Debug)]
+struct Way {
+    seam: Arc<Seam>,
+    side: Side,
+    inner: Arc<dyn HttpSend>,
+}
+
+/// The seam as something that stands between.
+#[derive(Debug)]
+pub(crate) struct Ways(pub(crate) Arc<Seam>);
+
+impl Between for Ways {
+    fn way(&self, side: Side, inner: Arc<dyn HttpSend>) -> Arc<dyn HttpSend> {
+        Arc::new(Way {
+            seam: self.0.clone(),
+            side,
+            inner,
+        })
+    }
+}
+
+#[async_trait]
+impl HttpSend for Way {
+    async fn send(&self, request: Request) -> Result<Response, SendError> {
+        let seam = &self.seam;
+        if let Some(clock) = seam.clock() {
+            clock.advance(Duration::milliseconds(i64::from(seam.latency)));
+        }
+        let (aim, writes) = seam.about(self.side, &request);
+        let object = match aim {
+            Some(Aim::Page(page)) => Some(format!("page {page}")),
+            Some(Aim::Issue(number)) => Some(format!("issue {number}")),
+            _ => None,
+        };
+        let dies = seam.dies();
+        let line = format!(
+            "{:?} {} {} {}",
+            self.side,
+            request.method(),
+            request
+                .uri()
+                .path_and_query()
+                .map_or("", |path| path.as_str()),
+            &blake3::hash(request.body()).to_hex()[..8],
+        );
+        let harm = seam.before(self.side, aim, writes);
+        if dies == Some(false) {
+            seam.die(&format!("before {line}")).await;
+        }
+        if let Some(harm) = harm {
+            seam.harm(self.side, harm, object.as_deref(), writes);
+        }
+        if let (Some(object), Some(people)) = (&object, seam.people()) {
+            lock(&people.ledger).engine(object, writes);
+        }
+        let asks_backlog = request.uri().path() == format!("/repos/{BACKLOG}");
+        let answer = self.inner.send(request).await;
+        if let (true, Ok(response)) = (asks_backlog, &answer) {
+            let body: Option<serde_json::Value> = serde_json::from_slice(response.body()).ok();
+            let id = body.and_then(|body| body.get("id")?.as_u64());
+            if let Some(id) = id {
+                lock(&seam.past).backlog = Some(id.to_string());
+            }
+        }
+        let said = match &answer {
+            Ok(response) => response.status().as_u16().to_string(),
+            Err(error) => error.to_string(),
+        };
+        let harmed = harm.map(|harm| format!(" ({harm:?})")).unwrap_or_default();
+        seam.note(&format!("{line}: {said}{harmed}"));
+        if dies == Some(true) {
+            seam.die("before it hears of it").await;
+        }
+        answer
+    }
+}
+
+/// A store in memory that fails and crashes when the weather says so.
+#[derive(Debug)]
+pub(crate) struct Fragile {
+    inner: MemoryStore,
+    seam: Arc<Seam>,
+}
+
+impl Fragile {
+    /// An empty store.
+    pub(crate) fn new(seam: Arc<Seam>) -> Self {
+        Self {
+            inner: MemoryStore::new(),
+            seam,
+        }
+    }
+
+    async fn read(&self) {
+        if self.seam.dies().is_some() {
+            self.seam.die("while it reads the store").await;
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Fragile {
+    async fn get(&self, table: Table, key: &str) -> Result<Option<Item>> {
+        self.read().await;
+        Store::get(&self.inner, table, key).await
+    }
+
+    async fn get_many(&self, table: Table, keys: &[String]) -> Result<Vec<Item>> {
+        self.read().await;
+        Store::get_many(&self.inner, table, keys).await
+    }
+
+    async fn query(&self, query: Query<'_>) -> Result<Vec<Hit>> {
+        self.read().await;
+        Store::query(&self.inner, query).await
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        let dies = self.seam.dies();
+        if dies == Some(false) {
+            self.seam.die("before a commit").await;
+        }
+        let breaks = {
+            let mut past = lock(&self.seam.past);
+            let at = past.weather.commits;
+            past.weather.commits += 1;
+            past.weather.broken_commit.filter(|(which, _)| *which == at)
+        };
+        let failed = || {
+            self.seam.note("a commit fails");
+            self.seam.count("commit failed");
+            Err(Error::new(ErrorKind::Store, "commit").message("the disk is tired"))
+        };
+        if let Some((_, false)) = breaks {
+            return failed();
+        }
+        let done = Store::commit(&self.inner, changes).await;
+        if dies == Some(true) {
+            self.seam.die("after a commit").await;
+        }
+        if breaks.is_some() {
+            return failed();
+        }
+        done
+    }
+}
