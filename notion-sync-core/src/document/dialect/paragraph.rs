@@ -63,6 +63,10 @@ pub(super) fn source(text: &RichText) -> Option<String> {
 
 /// Whether a paragraph of a file that holds nothing but `source` would be read as a block of HTML.
 pub(super) fn is_line(source: &str) -> bool {
+    // Notion's Markdown says `<br>` where a text has a line break, in code as well.
+    if source.to_ascii_lowercase().contains("<br") {
+        return false;
+    }
     let plausible = source.starts_with('<')
         && source.ends_with('>')
         && !source.contains(['\n', '\r'])
