@@ -23,6 +23,7 @@ use crate::record::{Base, Life, Problem, ProposalState, Record, Seen, UnitId};
 use crate::remote::{Ack, Action, ProposalKind};
 use crate::snapshot::{Field, Snapshot};
 use crate::state::{Batch, RecordState, SaveBody};
+use crate::value::Value;
 
 impl Engine {
     /// T6: records that a write was applied. What a trace found is an observation and never base.
@@ -136,6 +137,8 @@ impl Engine {
         {
             record.set_object(side, Some(snapshot.object.clone()));
         }
+        let now = self.now();
+        let incomplete = settlement.creates && ack.notes.contains_key("incomplete");
         if is_content {
             let base = record.base.get_or_insert_with(Base::default);
             let mut retired: Vec<ContentHash> = Vec::new();
@@ -145,6 +148,11 @@ impl Engine {
                     view.as_ref().and_then(|view| view.fields.get(id))
                     && !settlement.partial.contains(id)
                 {
+                    // A new object that lacks what it should have got: that is still to be written.
+                    if incomplete && value != agreed.on(side) {
+                        agreed.set(side.other(), Value::Null);
+                        record.look_at = Some(now);
+                    }
                     agreed.set(side, value.clone());
                 }
                 if let Some(before) = base.fields.insert(id.clone(), agreed) {
