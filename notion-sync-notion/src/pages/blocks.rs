@@ -149,22 +149,20 @@ impl BodyPlan {
         })
     }
 
-    /// When anything that the steps touch was edited last, at the latest: the blocks that they
-    /// change or delete; where they insert, or the time of a block is not known, `page`, the time of
-    /// the page itself. That says nothing about an insertion where it is `explained`, or a block
-    /// that is there explains it: taking inserted blocks away again would have moved it further.
-    pub(super) fn touched(
-        &self,
-        page: Option<DateTime<Utc>>,
-        explained: bool,
-    ) -> Option<DateTime<Utc>> {
-        let explained = explained || self.edited.values().max().copied() >= page;
-        let at = |step: &Step| match step {
-            Step::Update { id, .. } | Step::Delete { id } => self.edited.get(id).copied().or(page),
-            Step::Insert { .. } if explained => None,
-            Step::Insert { .. } => page,
-        };
-        self.steps.iter().filter_map(at).max()
+    /// When anything that the steps touch was edited last: the blocks that they change or delete,
+    /// and `page`, the time of the page itself, where they insert into it. `None` where the time of
+    /// one of them is not known.
+    pub(super) fn touched(&self, page: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let mut newest = None;
+        for step in &self.steps {
+            let at = match step {
+                Step::Update { id, .. } | Step::Delete { id } => self.edited.get(id).copied(),
+                // Whoever takes inserted blocks away again edits nothing that is still there.
+                Step::Insert { .. } => page,
+            };
+            newest = newest.max(Some(at?));
+        }
+        newest
     }
 
     /// Attaches ids to a body read as Markdown: at the top and inside what is touched. `None` when

@@ -1,8 +1,6 @@
 //! What became of a write whose answer was lost.
 
 use chrono::{DateTime, Duration, Utc};
-use notion_sync_core::document::Document;
-use notion_sync_core::document::merge::{BodyBase, Choice, State, regions};
 use notion_sync_core::id::OpId;
 use notion_sync_core::remote::{
     Ack, Action, ContentChange, Create, SeenVersion, Trace, Update, Write,
@@ -223,14 +221,16 @@ impl NotionPages {
         if snapshot.marker.written_by.as_ref() == Some(&write.op) {
             return Ok(Trace::Applied(ack(snapshot)));
         }
-        let (mut fields_hold, mut fields_wait, mut fields_known) = (true, true, true);
+        let mut fields_hold = true;
+        let mut fields_wait = true;
         for (key, change) in &update.fields {
             let current = self.current_value(&page, key).await?;
             match resolve(change, &current) {
                 Resolved::Holds => fields_wait &= change.expected == change.desired,
                 Resolved::Write(_) => fields_hold = false,
                 Resolved::Unexpected => {
-                    (fields_hold, fields_wait, fields_known) = (false, false, false);
+                    fields_hold = false;
+                    fields_wait = false;
                 }
             }
         }
@@ -254,71 +254,37 @@ impl NotionPages {
         if complete && (!has_mark || update.bookkeeping.is_empty()) {
             return Ok(Trace::Applied(ack(snapshot)));
         }
-        let partly = |content: Option<(Document, bool)>| {
-            let mut snapshot = snapshot.clone();
-            if let Some((document, _)) = content {
+        if complete || !(fields_wait && body_waits) {
+            // The last step is missing, or something else is there. The parts are told apart by
+            // what they hold: whatever stands as it was sent is agreed.
+            let mut snapshot = snapshot;
+            if let Some((document, _)) = shown {
                 snapshot.content = Content::Blocks(document);
             }
-            Trace::Partly(snapshot)
-        };
-        if complete {
-            // Only the last step is missing, which carries the mark.
-            return Ok(partly(shown));
+            return Ok(Trace::Partly(snapshot));
         }
-        // What is not as desired was not written, or somebody changed it since. One request writes
-        // all properties and the mark with them, so without the mark none was written; blocks have
-        // no mark and are judged by when they were edited.
-        if !has_mark && !fields_known {
-            return Ok(Trace::Unclear);
-        }
-        let mut edited = Vec::new();
-        if !has_mark && !fields_hold {
-            edited.push(page.last_edited_time);
-        }
-        if let (Some(ContentChange::Blocks { expected, desired }), Some((document, identified))) =
-            (&update.content, &shown)
-        {
-            let (wanted, begun) = still_wanted(expected, desired, document);
-            match BodyPlan::new(&self.client, &id, document, *identified, &wanted).await {
-                Ok(plan) if plan.is_empty() => {}
-                Ok(plan) => {
-                    // Steps that were made explain a page that was last edited while we wrote.
-                    let end = sent_at + Duration::seconds(ROUNDING_SECONDS);
-                    let by_us = begun && page.last_edited_time.is_some_and(|at| at <= end);
-                    edited.push(plan.touched(page.last_edited_time, by_us));
-                }
-                // No step can be found, for example because the page went to the trash: the page's
-                // own time is all there is. To look again would not help.
-                Err(error) if error.kind() == ErrorKind::Blocked => {
-                    edited.push(page.last_edited_time);
-                }
-                Err(error) => return Err(error),
+        // All is as it was before. Either nothing was written, or somebody put it back.
+        let edited = match (&update.content, shown) {
+            // Properties move the time of the page, so a body is judged by its own blocks.
+            (Some(ContentChange::Blocks { desired, .. }), Some((document, identified))) => {
+                BodyPlan::new(&self.client, &id, &document, identified, desired)
+                    .await?
+                    .touched(page.last_edited_time)
+                    .or(page.last_edited_time)
             }
-        }
+            // One request writes all properties, and its mark with them.
+            _ if has_mark => None,
+            _ => page.last_edited_time,
+        };
         let grain = snapshot.revision.grain_seconds;
-        let doubtful = (edited.into_iter().flatten())
-            .any(|edited| may_be_ours(edited, update.seen.as_ref(), sent_at, grain));
+        let doubtful =
+            edited.is_some_and(|edited| may_be_ours(edited, update.seen.as_ref(), sent_at, grain));
         Ok(if doubtful {
             Trace::Unclear
-        } else if fields_wait && body_waits {
-            Trace::NotApplied
         } else {
-            partly(shown)
+            Trace::NotApplied
         })
     }
-}
-
-/// The body with everything that a write wanted to change and that is not there, and with whatever
-/// people changed beside it; and whether any of what it wanted is there.
-fn still_wanted(expected: &Document, desired: &Document, shown: &Document) -> (Document, bool) {
-    let before = BodyBase::agree(expected, expected);
-    let regions = regions(&before, shown, desired);
-    let begun = (regions.iter()).any(|region| matches!(region.state, State::Converged));
-    let wanted = regions.compose(|region| match region.state {
-        State::Diverged | State::Merged(_) => Choice::TakeGithub,
-        _ => region.default_choice(),
-    });
-    (wanted.notion, begun)
 }
 
 /// Whether an edit at this rounded time can be a write that was sent at `sent_at` for the version

@@ -133,8 +133,6 @@ fn lost_answers_are_found_and_nothing_is_done_twice() {
             for method in methods() {
                 for skip in 0.. {
                     let stage = stage();
-                    // What stands there was not edited just now, so that times tell it from ours.
-                    stage.clock.advance(chrono::Duration::hours(1));
                     let write = writes(&stage).remove(index).1;
                     stage.fault(method, "", skip, fault.clone());
                     let place = format!("{name}, {fault:?} at {method} {skip}");
@@ -258,46 +256,4 @@ fn a_body_put_back_by_a_person_is_unclear() {
         ada.edit_text(block, "two").unwrap();
     });
     assert!(matches!(stage.trace(&change), Trace::Unclear));
-}
-
-#[test]
-fn a_block_that_a_person_changed_over_ours_is_unclear() {
-    for (edits, clear) in [
-        (vec!["five"], false),
-        (vec!["five", "two"], false),
-        (vec![], true),
-    ] {
-        let stage = stage();
-        let id = stage.id("first");
-        stage.ada(|ada| ada.set_markdown(id, "one\ntwo\nthree").unwrap());
-        stage.clock.advance(chrono::Duration::hours(1));
-        let change = update(
-            "op1",
-            id,
-            vec![],
-            Some((body("one\ntwo\nthree"), body("uno\ndue\nthree"))),
-        );
-        // The first block is written; of the second nobody knows.
-        stage.fault("PATCH", "/v1/blocks/", 1, Fault::DropAfter);
-        assert_eq!(
-            stage.write(&change).unwrap_err().kind(),
-            ErrorKind::Unavailable
-        );
-        stage.calm();
-        let blocks = stage.emulator().blocks(id);
-        assert_eq!((&*blocks[0].text, &*blocks[1].text), ("uno", "due"));
-        stage.clock.advance(chrono::Duration::minutes(3));
-        stage.ada(|ada| {
-            ada.edit_text(blocks[2].id, "four").unwrap();
-            for text in &edits {
-                ada.edit_text(blocks[1].id, text).unwrap();
-            }
-        });
-        let trace = stage.trace(&change);
-        if clear {
-            assert!(matches!(trace, Trace::Partly(_)), "{trace:?}");
-        } else {
-            assert!(matches!(trace, Trace::Unclear), "{edits:?}: {trace:?}");
-        }
-    }
 }
