@@ -245,6 +245,13 @@ pub fn backoff(attempt: u32, jitter: u32) -> Duration {
     Duration::milliseconds((ceiling * i64::from(jitter.min(1000)) / 1000).max(250))
 }
 
+/// How long to wait before asking again for the outcome of a write that was sent `waited` ago: as
+/// [`backoff`], and the longer nobody could tell, the longer. Asking is no attempt.
+pub(crate) fn asking_pause(attempts: u32, waited: Duration, jitter: u32) -> Duration {
+    let doublings = waited.num_seconds().max(1).ilog2();
+    backoff(attempts.max(doublings).max(1), jitter)
+}
+
 /// How often an operation is sent before it is set aside.
 pub const MAX_ATTEMPTS: u32 = 12;
 
@@ -269,6 +276,14 @@ mod tests {
         assert_eq!(backoff(1, 1000), Duration::seconds(2));
         assert_eq!(backoff(30, 1000), Duration::minutes(15));
         assert_eq!(backoff(5, 0), Duration::milliseconds(250));
+    }
+
+    #[test]
+    fn an_outcome_is_asked_for_less_and_less_often() {
+        let pause = |seconds| asking_pause(1, Duration::seconds(seconds), 1000);
+        assert_eq!(pause(-5), Duration::seconds(2));
+        assert_eq!(pause(100), Duration::seconds(64));
+        assert_eq!(pause(86_400), Duration::minutes(15));
     }
 
     #[test]

@@ -9,7 +9,9 @@ use super::report::{Incident, MappingReport};
 use super::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{OpId, RecordId, Side};
-use crate::operation::{Attempt, MAX_ATTEMPTS, OpState, Operation, backoff, group_id};
+use crate::operation::{
+    Attempt, MAX_ATTEMPTS, OpState, Operation, asking_pause, backoff, group_id,
+};
 use crate::remote::{Trace, Write, WriteKind};
 use crate::state::{Batch, Stored};
 
@@ -357,7 +359,10 @@ impl Engine {
                         next.error = Some(error.to_string());
                         next.not_before = Some(match error.retry() {
                             Retry::NotBefore(at) => at,
-                            _ => now + backoff(next.attempts.max(1), self.jitter.next()),
+                            _ => {
+                                let waited = now - next.intent_at.unwrap_or(next.created_at);
+                                now + asking_pause(next.attempts, waited, self.jitter.next())
+                            }
                         });
                         self.save_operation(&next, op, None).await?;
                     }

@@ -267,10 +267,14 @@ impl NotionPages {
         let edited = match (&update.content, shown) {
             // Properties move the time of the page, so a body is judged by its own blocks.
             (Some(ContentChange::Blocks { desired, .. }), Some((document, identified))) => {
-                BodyPlan::new(&self.client, &id, &document, identified, desired)
-                    .await?
-                    .touched(page.last_edited_time)
-                    .or(page.last_edited_time)
+                match BodyPlan::new(&self.client, &id, &document, identified, desired).await {
+                    Ok(plan) => plan.touched(page.last_edited_time),
+                    // What cannot be planned now (a page in the trash lists no blocks) was planned
+                    // when it was sent: the page itself tells the time.
+                    Err(error) if error.kind() == ErrorKind::Blocked => None,
+                    Err(error) => return Err(error),
+                }
+                .or(page.last_edited_time)
             }
             // One request writes all properties, and its mark with them.
             _ if has_mark => None,

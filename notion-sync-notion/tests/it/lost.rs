@@ -257,3 +257,19 @@ fn a_body_put_back_by_a_person_is_unclear() {
     });
     assert!(matches!(stage.trace(&change), Trace::Unclear));
 }
+
+#[test]
+fn a_body_write_is_judged_on_a_page_in_the_trash_too() {
+    let stage = stage();
+    let id = stage.id("first");
+    let change = update("op1", id, vec![], Some((body(BODY), body(NEXT))));
+    stage.fault("PATCH", "/v1/blocks/", 0, Fault::DropBefore);
+    assert_eq!(
+        stage.write(&change).unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
+    stage.calm();
+    stage.ada(|ada| ada.trash(id).unwrap());
+    // Its blocks are not listed any more, so only the time of the page can tell.
+    assert!(matches!(stage.trace(&change), Trace::Unclear));
+}
