@@ -286,6 +286,9 @@ pub struct Propose {
     /// The branch's head as we left it, when it is refreshed; a head that is not ours is never
     /// rewritten.
     pub head: Option<String>,
+    /// Its pull request, when it is refreshed. Listings lag behind; a number is found at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<RemoteRef>,
     /// The page it belongs to, for the trailers of its commit.
     pub page: Option<String>,
 }

@@ -329,6 +329,10 @@ impl Pull {
         self.merged == Some(true) || self.merged_at.is_some()
     }
 
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.as_deref() == Some("open") && !self.is_merged()
+    }
+
     pub(crate) fn head_sha(&self) -> Option<&str> {
         self.head.as_ref()?.sha.as_deref()
     }

@@ -100,11 +100,26 @@ pub fn words(text: &str) -> Vec<String> {
     plain.push_str(rest);
     // What keeps text of a page from acting on GitHub is no difference.
     plain.retain(|c| c != '\u{200b}');
+    // Nor is how a file numbers a list: readers see the items counted from the first.
     plain
+        .lines()
+        .map(unnumbered)
+        .collect::<Vec<_>>()
+        .join("\n")
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+/// A line without the number of its list item.
+fn unnumbered(line: &str) -> &str {
+    let text = line.trim_start();
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    match rest.strip_prefix(['.', ')']) {
+        Some(item) if rest.len() < text.len() && item.starts_with(' ') => item,
+        _ => line,
+    }
 }
 
 fn first_difference(notion: &[String], github: &[String]) -> Option<String> {
@@ -417,6 +432,10 @@ mod tests {
     fn words_leave_marks_and_tags_out() {
         let words = words("<!-- a\nb -->**One**, <td>two</td> 3 < 4");
         assert_eq!(words, ["One", "two", "3", "4"]);
+        assert_eq!(
+            super::words("1. a\n 7) b\n3.5 c\n2024"),
+            ["a", "b", "3", "5", "c", "2024"]
+        );
     }
 
     #[test]

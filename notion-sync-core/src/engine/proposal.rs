@@ -115,6 +115,7 @@ impl Engine {
             draft: kind == ProposalKind::Create,
             reviewers: binding.mapping.reviewers.clone(),
             head: known.and_then(|known| known.head.clone()),
+            pull: known.and_then(|known| known.pull.clone()),
             page: record.notion.as_ref().map(|page| page.id.clone()),
         };
         let seen = prepared

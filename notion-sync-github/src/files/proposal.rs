@@ -16,12 +16,12 @@ use super::commit::unapplied;
 use super::pulls::PROPOSAL_PREFIX;
 use super::tree::Table;
 use crate::comments::shorten;
-use crate::endpoint::{CREATE_PULL, CREATE_REF, Call, PULLS, REVIEWERS, UPDATE_PULL};
+use crate::endpoint::{CREATE_PULL, CREATE_REF, Call, PULL_COMMITS, PULLS, REVIEWERS, UPDATE_PULL};
 use crate::marker::HiddenBlock;
 use crate::message::{commit_message, is_ours, names_op};
 use crate::neutral::{neutralise, one_line};
 use crate::repository::RepositoryInfo;
-use crate::wire::Pull;
+use crate::wire::{Commit, Pull};
 
 const DURING: &str = "open a proposal";
 
@@ -31,23 +31,12 @@ impl GithubFiles {
         self.check_proposal(propose)?;
         self.client.begin(DURING, 6, 2)?;
         let open = match self
-            .pull_of(repository, &propose.branch)
+            .proposed(repository, propose)
             .await
             .map_err(unapplied)?
         {
-            Some(pull) if pull.state.as_deref() == Some("open") && !pull.is_merged() => Some(pull),
-            Some(pull) => {
-                let how = if pull.is_merged() {
-                    "merged"
-                } else {
-                    "closed without merging"
-                };
-                return Err(Error::new(ErrorKind::Blocked, DURING)
-                    .with("branch", &propose.branch)
-                    .with("number", pull.number.unwrap_or_default())
-                    .message(format!("its pull request was {how}"))
-                    .remedy("it is not opened again before there is something new to propose"));
-            }
+            Some(pull) if pull.is_open() => Some(pull),
+            Some(pull) => return self.decided(repository, write, propose, &pull).await,
             None => None,
         };
         let head = self
@@ -112,6 +101,93 @@ impl GithubFiles {
             }
         }
         Ok(())
+    }
+
+    /// Sent again after people decided about the pull request: done if it held our commit.
+    async fn decided(
+        &self,
+        repository: &RepositoryInfo,
+        write: &Write,
+        propose: &Propose,
+        pull: &Pull,
+    ) -> Result<Ack> {
+        let found = self.proposed_by(repository, write, propose, pull).await;
+        if let Some(ack) = found.map_err(unapplied)? {
+            return Ok(ack);
+        }
+        let merged = pull.is_merged();
+        // Whoever knew its pull request looks again at what became of it; without that the same
+        // would be proposed again and again.
+        let kind = if merged && propose.pull.is_some() {
+            ErrorKind::Stale
+        } else {
+            ErrorKind::Blocked
+        };
+        let how = if merged {
+            "merged"
+        } else {
+            "closed without merging"
+        };
+        Err(Error::new(kind, DURING)
+            .with("branch", &propose.branch)
+            .with("number", pull.number.unwrap_or_default())
+            .message(format!("its pull request was {how}"))
+            .remedy("it is not opened again before there is something new to propose"))
+    }
+
+    /// The pull request of a proposal: the one that is known, else that of its branch.
+    pub(super) async fn proposed(
+        &self,
+        repository: &RepositoryInfo,
+        propose: &Propose,
+    ) -> Result<Option<Pull>> {
+        if let Some(known) = &propose.pull {
+            let (_, number) = self.own_pull(known).await?;
+            match self.pull(repository, number).await {
+                Ok(pull) if pull.head_name() == Some(propose.branch.as_str()) => {
+                    return Ok(Some(pull));
+                }
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.pull_of(repository, &propose.branch).await
+    }
+
+    /// The outcome of a proposal whose pull request holds its commit.
+    pub(super) async fn proposed_by(
+        &self,
+        repository: &RepositoryInfo,
+        write: &Write,
+        propose: &Propose,
+        pull: &Pull,
+    ) -> Result<Option<Ack>> {
+        let number = pull.number.unwrap_or_default();
+        let call = Call::new(
+            &PULL_COMMITS,
+            &[&repository.id.to_string(), &number.to_string()],
+        )
+        .query("per_page", "100")
+        .with("number", number);
+        let commits: Vec<Commit> = self.client.all(call).await?;
+        let own = (commits.iter())
+            .rfind(|commit| names_op(commit.message(), write.group.as_str()))
+            .and_then(|commit| commit.sha.clone());
+        let Some(head) = own else { return Ok(None) };
+        let snapshot = self.pull_snapshot(repository, number, pull, false).await?;
+        let mut notes = BTreeMap::from([
+            ("head".to_owned(), head),
+            ("branch".to_owned(), propose.branch.clone()),
+            ("number".to_owned(), number.to_string()),
+        ]);
+        if let Some(url) = &pull.html_url {
+            notes.insert("url".to_owned(), url.clone());
+        }
+        Ok(Some(Ack {
+            snapshot: Some(snapshot),
+            notes,
+        }))
     }
 
     /// The pull request of a branch: the open one, else the latest.
@@ -269,7 +345,12 @@ impl GithubFiles {
             Ok(answer) => answer.json(),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let found = self.pull_of(repository, &propose.branch).await?;
-                found.ok_or(error)
+                // Opened already, only not listed yet: it is looked for again.
+                found.ok_or_else(|| {
+                    Error::new(ErrorKind::NotApplied, DURING)
+                        .with("branch", &propose.branch)
+                        .caused_by(error)
+                })
             }
             Err(error) => Err(error),
         }

@@ -12,7 +12,7 @@ use notion_sync_core::value::Value;
 use super::pulls::{PROPOSAL_PREFIX, comment_notes};
 use super::{GithubFiles, Head};
 use crate::comments::{self, SEARCH_SKEW, stamp};
-use crate::endpoint::{COMMITS, Call, PULL_COMMITS};
+use crate::endpoint::{COMMITS, Call};
 use crate::message::{names_op, names_run};
 use crate::neutral::one_line;
 use crate::reference;
@@ -152,38 +152,15 @@ impl GithubFiles {
     /// asked. Everything less is finished by sending it again.
     async fn trace_proposal(&self, write: &Write, propose: &Propose) -> Result<Trace> {
         let repository: &RepositoryInfo = self.repository().await?;
-        let Some(pull) = self.pull_of(repository, &propose.branch).await? else {
+        let Some(pull) = self.proposed(repository, propose).await? else {
             return Ok(Trace::NotApplied);
         };
-        let number = pull.number.unwrap_or_default();
-        let call = Call::new(
-            &PULL_COMMITS,
-            &[&repository.id.to_string(), &number.to_string()],
-        )
-        .query("per_page", "100")
-        .with("number", number);
-        let commits: Vec<Commit> = self.client.all(call).await?;
-        let own = (commits.iter())
-            .rfind(|commit| names_op(commit.message(), write.group.as_str()))
-            .and_then(|commit| commit.sha.clone());
-        let open = pull.state.as_deref() == Some("open") && !pull.is_merged();
         let title = one_line(&propose.title, 200);
-        let Some(head) = own.filter(|_| !open || pull.title.as_deref() == Some(&title)) else {
+        if pull.is_open() && pull.title.as_deref() != Some(&title) {
             return Ok(Trace::NotApplied);
-        };
-        let snapshot = self.pull_snapshot(repository, number, &pull, false).await?;
-        let mut notes = BTreeMap::from([
-            ("head".to_owned(), head),
-            ("branch".to_owned(), propose.branch.clone()),
-            ("number".to_owned(), number.to_string()),
-        ]);
-        if let Some(url) = &pull.html_url {
-            notes.insert("url".to_owned(), url.clone());
         }
-        Ok(Trace::Applied(Ack {
-            snapshot: Some(snapshot),
-            notes,
-        }))
+        let found = self.proposed_by(repository, write, propose, &pull).await?;
+        Ok(found.map_or(Trace::NotApplied, Trace::Applied))
     }
 }
 

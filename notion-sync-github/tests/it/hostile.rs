@@ -141,6 +141,7 @@ fn actions() -> Vec<(bool, Action)> {
         draft: true,
         reviewers: vec!["bob".to_owned()],
         head: None,
+        pull: None,
         page: None,
     };
     vec![

@@ -32,6 +32,7 @@ fn proposal() -> Propose {
         draft: false,
         reviewers: vec!["bob".to_owned()],
         head: None,
+        pull: None,
         page: None,
     }
 }

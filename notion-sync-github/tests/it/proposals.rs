@@ -29,6 +29,7 @@ fn proposal(text: &str, head: Option<&str>) -> Propose {
             "mallory".to_owned(),
         ],
         head: head.map(str::to_owned),
+        pull: None,
         page: Some("page-9".to_owned()),
     }
 }
@@ -124,6 +125,68 @@ async fn refreshing_needs_a_head_of_ours() {
     );
     let read = files.read(&snapshot.object, false).await.unwrap();
     assert_eq!(field(&read, "ours"), &Value::Bool(false));
+}
+
+/// Listings show a new pull request late; a refresh knows its number.
+#[tokio::test]
+async fn a_refresh_needs_no_listing() {
+    let mut seed = handbook();
+    seed.bounds.visibility_seconds = 600;
+    let world = World::of(seed);
+    let sent_at = world.now();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let (number, head) = (first.notes["number"].clone(), first.notes["head"].clone());
+    let mut next = proposal("v2\n", Some(&head));
+    let error = one(&files, propose("o2", next.clone())).await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::NotApplied,
+        "opened, not listed: {error}"
+    );
+    next.pull = Some(reference::pull(REPO_ID, number.parse().unwrap()));
+    let traced = files
+        .trace(&[propose("o3", next.clone())], sent_at)
+        .await
+        .unwrap();
+    assert_eq!(traced, [Trace::NotApplied]);
+    let second = one(&files, propose("o2", next.clone())).await.unwrap();
+    assert_eq!(second.notes["number"], number);
+    let traced = files.trace(&[propose("o2", next)], sent_at).await.unwrap();
+    assert!(
+        matches!(traced.as_slice(), [Trace::Applied(_)]),
+        "{traced:?}"
+    );
+}
+
+/// People decide between an attempt and the next.
+#[tokio::test]
+async fn a_proposal_that_was_merged_with_our_commit_is_done() {
+    let world = World::new();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let n: u64 = first.notes["number"].parse().unwrap();
+    let now = world.now();
+    world.hub().set_draft(REPO, n, "ada", false, now).unwrap();
+    world
+        .hub()
+        .merge(REPO, n, "ada", MergeMethod::Merge, now)
+        .unwrap();
+    let again = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    assert_eq!(again.notes["number"], first.notes["number"]);
+    assert_eq!(field(&again.snapshot.unwrap(), "state"), &text("merged"));
+    let mut late = proposal("v2\n", Some(&first.notes["head"]));
+    let unknown = one(&files, propose("o2", late.clone())).await.unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::Blocked);
+    late.pull = Some(reference::pull(REPO_ID, n));
+    let known = one(&files, propose("o2", late)).await.unwrap_err();
+    assert_eq!(known.kind(), ErrorKind::Stale);
 }
 
 #[tokio::test]
