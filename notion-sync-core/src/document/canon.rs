@@ -5,6 +5,7 @@
 //! [`CANON`], which forces a new base instead of a storm of differences.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
@@ -90,6 +91,35 @@ pub(crate) fn hash_list<'a>(blocks: impl Iterator<Item = &'a Block>) -> ContentH
     ContentHash::of(CANON, &blocks)
 }
 
+/// What a block says, as a key: equal and of one hash where the canonical forms are equal. Much
+/// cheaper than a [`ContentHash`] and of no use outside of the process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'a>(pub(crate) &'a Block);
+
+impl PartialEq for Content<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        is_same(self.0, other.0)
+    }
+}
+
+impl Eq for Content<'_> {}
+
+impl Hash for Content<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let kind = &self.0.kind;
+        if kind.is_canonical() {
+            kind.hash(state);
+        } else {
+            kind.canonical().hash(state);
+        }
+        let children = trimmed(&self.0.children);
+        state.write_usize(children.len());
+        for child in children {
+            Content(child).hash(state);
+        }
+    }
+}
+
 /// Whether the canonical form of a block is an empty paragraph.
 fn is_nothing(block: &Block) -> bool {
     matches!(&block.kind, BlockKind::Paragraph { text, .. } if text.is_blank())
@@ -107,6 +137,25 @@ fn trimmed(blocks: &[Block]) -> &[Block] {
 pub(crate) fn says_the_same(one: &[Block], other: &[Block]) -> bool {
     let (one, other) = (trimmed(one), trimmed(other));
     one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_same(a, b))
+}
+
+/// The same as [`says_the_same`] for blocks that do not lie in one list.
+pub(crate) fn lists_say_the_same<'a>(
+    one: impl IntoIterator<Item = &'a Block>,
+    other: impl IntoIterator<Item = &'a Block>,
+) -> bool {
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if is_same(a, b) => {}
+            // From here on both lists may only have what the canonical form leaves out.
+            (a, b) => {
+                return a.into_iter().chain(one).all(is_nothing)
+                    && b.into_iter().chain(other).all(is_nothing);
+            }
+        }
+    }
 }
 
 /// Whether two blocks say the same in the same words: the canonical forms are equal then, and may
@@ -360,7 +409,8 @@ fn is_canonical_text(text: &str) -> bool {
 }
 
 /// Whether text is NFC, without asking the tables of Unicode where the first bytes of its
-/// characters say so: Latin letters and Cyrillic below U+0480, CJK ideographs, typographic signs.
+/// characters say so: Latin letters and Cyrillic below U+0480, CJK ideographs and kana, typographic
+/// signs, symbols, emoji.
 fn is_nfc(text: &str) -> bool {
     if text.is_ascii() {
         return true;
@@ -368,21 +418,35 @@ fn is_nfc(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
+        let next = |offset: usize| bytes.get(at + offset).copied().unwrap_or_default();
         at += match byte {
             0..=0x7f => 1,
             0xc2..=0xcb | 0xd0 | 0xd1 => 2,
             0xe4..=0xe9 => 3,
-            0xe2 if bytes.get(at + 1) == Some(&0x80)
-                && bytes
-                    .get(at + 2)
-                    .is_some_and(|last| matches!(last, 0x90..=0xa7)) =>
-            {
-                3
-            }
+            0xe2 | 0xe3 | 0xef if is_settled([byte, next(1), next(2)]) => 3,
+            // Emoji and pictographs, U+1F000 to U+1FFFF.
+            0xf0 if next(1) == 0x9f => 4,
             _ => return unicode_normalization::is_nfc(text),
         };
     }
     true
+}
+
+/// Whether a character of these three bytes is known to stay as it is in NFC, whatever follows.
+fn is_settled(bytes: [u8; 3]) -> bool {
+    match bytes {
+        // Spaces, dashes, quotation marks, bullets; arrows and operators; boxes, shapes, dingbats.
+        [0xe2, 0x80, last] => last > 0x81,
+        [0xe2, 0x86..=0x8b | 0x94..=0x9f, _] => true,
+        // CJK punctuation and kana, without the marks that join them.
+        [0xe3, 0x80, last] => last < 0xaa,
+        [0xe3, 0x82, last] => !matches!(last, 0x99 | 0x9a),
+        [0xe3, 0x81 | 0x83, _] => true,
+        // Variation selectors and full-width forms.
+        [0xef, 0xb8, last] => last < 0x90,
+        [0xef, 0xbc | 0xbd, _] => true,
+        _ => false,
+    }
 }
 
 /// NFC with `\n` line ends.

@@ -6,7 +6,7 @@
 //! existing file without touching the lines of any other block.
 
 pub mod blocks;
-mod canon;
+pub(crate) mod canon;
 pub mod dialect;
 pub mod edit;
 pub mod front_matter;

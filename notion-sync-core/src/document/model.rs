@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,7 @@ pub struct Block {
 }
 
 /// What a block is. Children live in [`Block::children`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
 pub enum BlockKind {
     /// A paragraph. An empty `text` is Notion's empty paragraph.
@@ -254,7 +255,7 @@ pub enum BlockKind {
 }
 
 /// Which medium.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaKind {
     /// An image.
@@ -270,7 +271,7 @@ pub enum MediaKind {
 }
 
 /// Where the bytes of a medium are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MediaSource {
     /// At a URL (absolute, or relative to the file in a repository), with the title of an image in
@@ -281,7 +282,7 @@ pub enum MediaSource {
 }
 
 /// Alignment of a table column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Alignment {
     /// Not said.
@@ -332,6 +333,12 @@ impl PartialEq for Color {
 
 impl Eq for Color {}
 
+impl Hash for Color {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
 impl PartialOrd for Color {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -345,7 +352,7 @@ impl Ord for Color {
 }
 
 /// The icon of a callout.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Icon {
     /// An emoji.
@@ -357,12 +364,12 @@ pub enum Icon {
 }
 
 /// Text with formatting: a list of runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RichText(pub Vec<Inline>);
 
 /// One run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Inline {
     /// What it is.
     pub kind: InlineKind,
@@ -376,7 +383,7 @@ pub struct Inline {
 }
 
 /// What a run is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InlineKind {
     /// Text. `\n` is a hard line break; soft breaks of Markdown are a space.
@@ -391,7 +398,7 @@ pub enum InlineKind {
 }
 
 /// Whom or what a run mentions. Ids only: names change and are not content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mention {
     /// A person.
@@ -438,6 +445,27 @@ pub struct Annotations {
     /// Colour.
     #[serde(default, skip_serializing_if = "Color::is_default")]
     pub color: Color,
+}
+
+impl Hash for Annotations {
+    /// Nearly every run is plain: one number says so.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let flags = [
+            self.bold,
+            self.italic,
+            self.strikethrough,
+            self.underline,
+            self.code,
+            !self.color.is_default(),
+        ];
+        let bits = flags
+            .iter()
+            .fold(0_u8, |bits, flag| bits << 1 | u8::from(*flag));
+        state.write_u8(bits);
+        if !self.color.is_default() {
+            self.color.hash(state);
+        }
+    }
 }
 
 impl Annotations {

@@ -6,6 +6,7 @@ use super::Case;
 use super::field::{cancels, parked, step};
 use super::plan::{Hold, Loser, Park, Plan, WriteStep};
 use super::table::{EditProposal, Fit, Parked, Row, UnitSituation, UnitState, unit_row};
+use crate::document::canon::hash_list;
 use crate::document::merge::{BodyBase, Choice, Region, State, regions};
 use crate::document::{Block, Document, markdown};
 use crate::hash::ContentHash;
@@ -34,6 +35,13 @@ pub(super) fn decide(
     let Some(base) = case.body_base else {
         return first(case, n, g, plan);
     };
+    // A place is named after what base holds there and before it, and base moves. So the place of
+    // an open conflict may have another name now: while there is one, no policy decides the text.
+    let open = |unit: &UnitId| matches!(unit, UnitId::Block(_) | UnitId::Body);
+    let parked = case.record.conflicts.keys().any(open);
+    if !parked && base.is_untouched(n, g) {
+        return;
+    }
     if let Some(stored) = as_stored(case, notion, n, g, base) {
         plan.agreed.body = Some(stored);
         return;
@@ -44,10 +52,7 @@ pub(super) fn decide(
         .iter()
         .map(|region| UnitId::block(&region.anchor))
         .collect();
-    // A place is named after what base holds there and before it, and base moves. So the place of
-    // an open conflict may have another name now: while there is one, no policy decides the text.
-    let open = |unit: &UnitId| matches!(unit, UnitId::Block(_) | UnitId::Body);
-    let policy = if case.record.conflicts.keys().any(open) {
+    let policy = if parked {
         Policy::ManualReview
     } else {
         case.mapping.policy
@@ -63,10 +68,7 @@ pub(super) fn decide(
     }
     // A conflict whose place is gone or untouched again is settled.
     for unit in case.record.conflicts.keys() {
-        if matches!(unit, UnitId::Block(_) | UnitId::Body)
-            && !seen.contains(unit)
-            && !plan.closes.contains(unit)
-        {
+        if open(unit) && !seen.contains(unit) && !plan.closes.contains(unit) {
             plan.closes.push(unit.clone());
             plan.rows.push((unit.clone(), Row(16)));
         }
@@ -87,32 +89,29 @@ pub(super) fn decide(
         // The base moves in two steps where both sides are written: first what only GitHub lacked.
         let mut index = 0;
         let settled = if to_notion {
-            regions
-                .compose(|_| {
-                    index += 1;
-                    let verdict = &verdicts[index - 1];
-                    match verdict.to {
-                        // The file has Notion's edit then, and its own is still to come: that is
-                        // an edit of the file alone.
-                        [true, true] => Choice::TakeNotion,
-                        [true, false] => Choice::Hold,
-                        [false, _] => verdict.choice.clone(),
-                    }
-                })
-                .base
+            regions.compose_base(|_| {
+                index += 1;
+                let verdict = &verdicts[index - 1];
+                match verdict.to {
+                    // The file has Notion's edit then, and its own is still to come: that is
+                    // an edit of the file alone.
+                    [true, true] => Choice::TakeNotion,
+                    [true, false] => Choice::Hold,
+                    [false, _] => verdict.choice.clone(),
+                }
+            })
         } else {
             all.base.clone()
         };
         let entry = step(writes, Side::Github, first_row(&rows, &[8, 13, 11, 16]));
-        entry.body = Some((g.clone(), all.github.clone()));
+        entry.body = Some((g.clone(), all.github));
         entry.settles.body = Some(settled);
     }
     if to_notion {
         let entry = step(writes, Side::Notion, first_row(&rows, &[9, 14, 11, 17, 16]));
-        entry.body = Some((n.clone(), all.notion.clone()));
-        entry.settles.body = Some(all.base.clone());
-    }
-    if !to_notion && !to_github && all.base != *base {
+        entry.body = Some((n.clone(), all.notion));
+        entry.settles.body = Some(all.base);
+    } else if !to_github && all.base != *base {
         plan.agreed.body = Some(all.base);
     }
 }
@@ -132,10 +131,8 @@ fn as_stored(
     if case.record.own_body != Some(notion.revision.at) || !case.record.conflicts.is_empty() {
         return None;
     }
-    let held = base.notion();
-    let other = base.github();
-    let differs = n.hash() != held.hash() && g.hash() == other.hash();
-    (differs && words(&n.blocks) == words(&held.blocks)).then(|| BodyBase::agree(n, g))
+    let differs = !base.holds(Side::Notion, n) && base.holds(Side::Github, g);
+    (differs && words(&n.blocks) == words(&base.notion().blocks)).then(|| BodyBase::agree(n, g))
 }
 
 /// Letters and digits of all text, in order.
@@ -172,7 +169,7 @@ fn first(case: &Case<'_>, n: &Document, g: &Document, plan: &mut Plan) {
     let state = parked(
         case,
         known,
-        now,
+        || now,
         false,
         (UnitState::Edited, UnitState::Edited),
         &unit,
@@ -208,7 +205,7 @@ fn region_verdict(case: &Case<'_>, region: &Region<'_>, unit: &UnitId, policy: P
         State::Diverged => (UnitState::Edited, UnitState::Edited, false, false),
     };
     let conflict = case.record.conflicts.get(unit);
-    let now = (run_hash(region.notion), run_hash(region.github));
+    let now = || (run_hash(region.notion), run_hash(region.github));
     let parked = parked(case, conflict, now, equal, (n_state, g_state), unit);
     let row = unit_row(&UnitSituation {
         notion: n_state,
@@ -283,19 +280,11 @@ fn record_region(
 
 /// The hash of a run of blocks in canonical form.
 fn run_hash(blocks: &[Block]) -> ContentHash {
-    Document {
-        blocks: blocks.to_vec(),
-    }
-    .hash()
+    hash_list(blocks.iter())
 }
 
 fn base_hash(region: &Region<'_>) -> ContentHash {
-    let blocks = region
-        .base
-        .iter()
-        .flat_map(|pair| pair.notion.clone())
-        .collect();
-    Document { blocks }.hash()
+    hash_list(region.base.iter().flat_map(|pair| &pair.notion))
 }
 
 /// Blocks as people read them.

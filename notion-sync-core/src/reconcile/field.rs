@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::plan::{Hold, Loser, Park, Plan, WriteStep};
 use super::table::{EditProposal, Fit, Parked, Row, UnitSituation, UnitState, unit_row};
 use super::{AgreedNow, Case, UnitField, unit_hash};
+use crate::hash::ContentHash;
 use crate::id::{FieldId, Side};
 use crate::mapping::{Direction, Policy, View};
 use crate::record::{Agreed, Conflict, ProposalState, UnitId};
@@ -21,14 +22,12 @@ pub(super) fn decide(
     plan: &mut Plan,
     writes: &mut BTreeMap<Side, WriteStep>,
 ) {
-    let name = UnitId::Field(id.clone());
-    fn read<'v>(view: &'v View, id: &FieldId) -> Result<Option<Value>, &'v str> {
-        view.field(id).map(|value| value.cloned())
-    }
-    let (n, g) = match (read(notion, id), read(github, id)) {
+    let agreed = (case.record.base.as_ref()).and_then(|base| base.fields.get(id));
+    let (n, g) = match (notion.field(id), github.field(id)) {
         (Ok(Some(n)), Ok(Some(g))) => (n, g),
         (Ok(None), _) | (_, Ok(None)) => return,
         (Err(why), _) | (_, Err(why)) => {
+            let name = UnitId::Field(id.clone());
             let why = unit.blocked.clone().unwrap_or_else(|| why.to_owned());
             plan.rows.push((name.clone(), Row(47)));
             plan.holds.push(Hold {
@@ -39,6 +38,12 @@ pub(super) fn decide(
             return;
         }
     };
+    let as_agreed = agreed.is_some_and(|known| known.notion == *n && known.github == *g);
+    if as_agreed && unit.blocked.is_none() && case.record.conflicts.is_empty() {
+        // Row 7 for every kind of field, and what nearly all fields are.
+        return;
+    }
+    let name = UnitId::Field(id.clone());
     if let Some(why) = &unit.blocked {
         plan.rows.push((name.clone(), Row(47)));
         plan.holds.push(Hold {
@@ -49,25 +54,17 @@ pub(super) fn decide(
         return;
     }
     let lens = &*unit.lens;
-    let agreed = case
-        .record
-        .base
-        .as_ref()
-        .and_then(|base| base.fields.get(id));
-    let (said_n, said_g) = (
-        lens.project(Side::Notion, &n),
-        lens.project(Side::Github, &g),
-    );
+    let (said_n, said_g) = (lens.project(Side::Notion, n), lens.project(Side::Github, g));
 
     if lens.is_set() {
-        return set(id, unit, (&n, &g), (&said_n, &said_g), agreed, plan, writes);
+        return set(id, unit, (n, g), (&said_n, &said_g), agreed, plan, writes);
     }
 
     let state = |side: Side, value: &Value| match agreed {
         Some(agreed) if agreed.on(side) == value => UnitState::Same,
         _ => UnitState::Edited,
     };
-    let (mut n_state, mut g_state) = (state(Side::Notion, &n), state(Side::Github, &g));
+    let (mut n_state, mut g_state) = (state(Side::Notion, n), state(Side::Github, g));
     let mut policy = case.mapping.policy;
     let equal = said_n == said_g;
     // A field that flows one way: whatever was changed on the other side is put back. Where both
@@ -90,7 +87,7 @@ pub(super) fn decide(
     }
     let one_way = unit.direction != Direction::Both;
     let conflict = case.record.conflicts.get(&name);
-    let hashes = (unit_hash(&name, &n), unit_hash(&name, &g));
+    let hashes = || (unit_hash(&name, n), unit_hash(&name, g));
     let parked = parked(case, conflict, hashes, equal, (n_state, g_state), &name);
     let target = match (n_state, g_state) {
         (UnitState::Edited, UnitState::Same) => Side::Github,
@@ -99,8 +96,8 @@ pub(super) fn decide(
         _ => Side::Github,
     };
     let (canonical, current) = match target {
-        Side::Github => (&said_n, &g),
-        Side::Notion => (&said_g, &n),
+        Side::Github => (&said_n, g),
+        Side::Notion => (&said_g, n),
     };
     let injected = lens.inject(target, canonical, current);
     // A person who decides between both versions writes neither of them here.
@@ -154,8 +151,8 @@ pub(super) fn decide(
                 Side::Notion
             };
             let (canonical, current) = match target {
-                Side::Github => (&said_n, &g),
-                Side::Notion => (&said_g, &n),
+                Side::Github => (&said_n, g),
+                Side::Notion => (&said_g, n),
             };
             if let Ok(desired) = lens.inject(target, canonical, current) {
                 write(writes, target, id, current, desired, &both, row);
@@ -165,10 +162,10 @@ pub(super) fn decide(
             plan.agreed.fields.insert(id.clone(), both);
         }
         // The merged value goes to the page, which still holds what the pull request showed.
-        17 => match lens.inject(Side::Notion, &said_g, &n) {
+        17 => match lens.inject(Side::Notion, &said_g, n) {
             Ok(desired) => {
                 plan.closes.push(name);
-                write(writes, Side::Notion, id, &n, desired, &both, row);
+                write(writes, Side::Notion, id, n, desired, &both, row);
             }
             Err(error) => plan.holds.push(Hold {
                 unit: name,
@@ -180,20 +177,22 @@ pub(super) fn decide(
             let base = agreed
                 .map(|agreed| unit_hash(&name, &agreed.notion))
                 .filter(|_| cancels(case, &name));
+            let hashes = hashes();
             plan.parks.push(Park {
                 unit: name,
                 row,
-                notion: (hashes.0, show(&n)),
-                github: (hashes.1, show(&g)),
+                notion: (hashes.0, show(n)),
+                github: (hashes.1, show(g)),
                 base,
             });
         }
         8 | 9 | 13 | 14 | 53 => {
             if let Ok(desired) = injected {
                 if matches!(row.0, 13 | 14) || one_way {
+                    let hashes = hashes();
                     let (hash, text) = match target {
-                        Side::Github => (hashes.1, show(&g)),
-                        Side::Notion => (hashes.0, show(&n)),
+                        Side::Github => (hashes.1, show(g)),
+                        Side::Notion => (hashes.0, show(n)),
                     };
                     plan.losers.push(Loser {
                         unit: name,
@@ -231,22 +230,24 @@ pub(super) fn decide(
 
 /// The hash a dead operation leaves behind, so that the same is not planned for ever.
 #[must_use]
-pub(crate) fn dead_hash(side: Side, id: &FieldId, canonical: &Value) -> crate::hash::ContentHash {
-    crate::hash::ContentHash::of("nsync/dead/v1", &(side, id, canonical))
+pub(crate) fn dead_hash(side: Side, id: &FieldId, canonical: &Value) -> ContentHash {
+    ContentHash::of("nsync/dead/v1", &(side, id, canonical))
 }
 
 /// How a parked unit stands.
 pub(super) fn parked(
     case: &Case<'_>,
     conflict: Option<&Conflict>,
-    now: (crate::hash::ContentHash, crate::hash::ContentHash),
+    now: impl FnOnce() -> (ContentHash, ContentHash),
     equal: bool,
     states: (UnitState, UnitState),
     unit: &UnitId,
 ) -> Parked {
+    // Nearly no unit is parked, and hashes are only for those that are.
     let Some(conflict) = conflict else {
         return Parked::No;
     };
+    let now = now();
     let proposal = case
         .record
         .proposal
@@ -277,10 +278,7 @@ pub(super) fn parked(
 }
 
 /// What the merged pull request of a conflict published of a unit.
-fn merged<'r>(
-    case: &'r Case<'_>,
-    unit: &UnitId,
-) -> Option<&'r (crate::hash::ContentHash, crate::hash::ContentHash)> {
+fn merged<'r>(case: &'r Case<'_>, unit: &UnitId) -> Option<&'r (ContentHash, ContentHash)> {
     let proposal = case.record.proposal.as_ref()?;
     let counts = proposal.kind == ProposalKind::Conflict && proposal.state == ProposalState::Merged;
     counts.then(|| proposal.published.get(unit)).flatten()

@@ -48,20 +48,19 @@ fn drop_edits(case: &Case<'_>, side: Side, plan: &mut Plan) {
             });
         }
     }
-    if let Some(document) = view.document() {
-        let hash = document.hash();
-        let agreed = case.body_base.map(|base| match side {
-            Side::Notion => base.notion_hash(),
-            Side::Github => base.github_hash(),
+    let held = |document| {
+        case.body_base
+            .is_some_and(|base| base.holds(side, document))
+    };
+    if let Some(document) = view.document()
+        && !held(document)
+    {
+        plan.losers.push(Loser {
+            unit: UnitId::Body,
+            side,
+            text: body::text(&document.blocks),
+            hash: document.hash(),
         });
-        if agreed != Some(hash) {
-            plan.losers.push(Loser {
-                unit: UnitId::Body,
-                side,
-                text: body::text(&document.blocks),
-                hash,
-            });
-        }
     }
 }
 

@@ -18,6 +18,7 @@ use life::{deleting, remove};
 pub use plan::{AgreedNow, Alert, Hold, Loser, Park, Plan, Step, WriteStep};
 use table::{Identity, LifeProposal, RecordSituation, RecordVerdict, Row, SideState, record_row};
 
+use crate::document::Document;
 use crate::document::merge::BodyBase;
 use crate::hash::ContentHash;
 use crate::id::{FieldId, Side};
@@ -144,47 +145,57 @@ fn classify(case: &Case<'_>, side: Side) -> SideState {
         let own_bucket = base
             .revision(side)
             .is_some_and(|agreed| agreed.grain_seconds > 0 && agreed.at == view.revision.at);
-        let retired = edited
-            .iter()
-            .any(|hash| record.retired(side).contains(hash));
-        if own_bucket || retired {
+        let known = record.retired(side);
+        let retired = || edited.iter().any(|unit| known.contains(&unit.hash()));
+        if own_bucket || (!known.is_empty() && retired()) {
             return SideState::Blur;
         }
     }
     SideState::Edited
 }
 
-/// Hashes of the units of one side that differ from the base.
-fn edited_units(case: &Case<'_>, side: Side, view: &View) -> Vec<ContentHash> {
+/// A unit of one side that differs from the base.
+enum Edited<'a> {
+    Field(&'a FieldId, &'a Value),
+    Body(&'a Document),
+    Path(&'a str),
+}
+
+impl Edited<'_> {
+    fn hash(&self) -> ContentHash {
+        match self {
+            Self::Field(id, value) => unit_hash(&UnitId::Field((*id).clone()), value),
+            Self::Body(document) => document.hash(),
+            Self::Path(place) => unit_hash(&UnitId::Path, &Value::text(*place)),
+        }
+    }
+}
+
+/// The units of one side that differ from the base.
+fn edited_units<'a>(case: &Case<'a>, side: Side, view: &'a View) -> Vec<Edited<'a>> {
     let mut out = Vec::new();
+    let base = case.record.base.as_ref();
     for id in case.fields.keys() {
-        let agreed = case
-            .record
-            .base
-            .as_ref()
-            .and_then(|base| base.fields.get(id));
+        let agreed = base.and_then(|base| base.fields.get(id));
         if let (Ok(Some(value)), Some(agreed)) = (view.field(id), agreed)
             && value != agreed.on(side)
         {
-            out.push(unit_hash(&UnitId::Field(id.clone()), value));
+            out.push(Edited::Field(id, value));
         }
     }
-    if let Some(document) = view.document() {
-        let hash = document.hash();
-        let agreed = case.body_base.map(|base| match side {
-            Side::Notion => base.notion_hash(),
-            Side::Github => base.github_hash(),
-        });
-        // A body that was never agreed, or whose base was given up, may say anything.
-        if agreed != Some(hash) {
-            out.push(hash);
-        }
+    // A body that was never agreed, or whose base was given up, may say anything.
+    if let Some(document) = view.document()
+        && !case
+            .body_base
+            .is_some_and(|base| base.holds(side, document))
+    {
+        out.push(Edited::Body(document));
     }
     if side == Side::Github
-        && let (Some(base), Some(place)) = (&case.record.base, &view.place)
+        && let (Some(base), Some(place)) = (base, &view.place)
         && base.path.as_ref().is_some_and(|path| path != place)
     {
-        out.push(unit_hash(&UnitId::Path, &Value::text(place.clone())));
+        out.push(Edited::Path(place));
     }
     out
 }
@@ -406,8 +417,8 @@ pub fn page_hash(view: &View) -> ContentHash {
         .fields
         .iter()
         .map(|(id, field)| match field {
-            Field::Value(value) => (id, value.clone()),
-            Field::Unread(_) => (id, Value::Null),
+            Field::Value(value) => (id, value),
+            Field::Unread(_) => (id, &Value::Null),
         })
         .collect();
     let body = view.document().map(crate::document::Document::hash);

@@ -63,7 +63,14 @@ pub(super) fn decide(
             UnitState::Same
         },
     );
-    let stands = parked(case, conflict, now, wanted == *place, states, &UnitId::Path);
+    let stands = parked(
+        case,
+        conflict,
+        || now,
+        wanted == *place,
+        states,
+        &UnitId::Path,
+    );
     match stands {
         Parked::No if wanted == *place => agree(plan, place),
         Parked::Equal => {

@@ -11,6 +11,7 @@ mod fidelity;
 mod fixtures;
 mod front_matter;
 mod fuzzed;
+mod hashes;
 mod markdown;
 mod markdown_properties;
 mod merge;

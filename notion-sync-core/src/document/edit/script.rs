@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{BlockEdit, EditError, Position};
 use crate::document::canon::is_same;
-use crate::document::merge::alignment::{Hashed, Zeal, fill, trimmed_len};
+use crate::document::merge::alignment::{Named, Namer, Zeal, fill, trimmed_len};
 use crate::document::merge::sequence::{gaps, matches_hashed};
 use crate::document::model::{Block, BlockKind, MediaSource};
 use crate::id::BlockId;
@@ -118,7 +118,7 @@ impl Scribe {
             return Fate::Replaced;
         };
         let kind = new.kind.canonical();
-        if old.kind.canonical() != kind {
+        if old.kind != kind && old.kind.canonical() != kind {
             let update = BlockEdit::Update {
                 id: id.clone(),
                 kind: new.kind.clone(),
@@ -223,14 +223,15 @@ fn irreplaceable(block: &Block) -> Option<String> {
 /// then by id, then equal ones, then edited ones.
 fn counterparts(old: &[Block], new: &[Block]) -> Vec<(usize, usize)> {
     let pinned = anchors(old, new, &[], irreplaceable);
-    let known = anchors(old, new, &pinned, |block| block.id.clone());
-    let old_hashed = Hashed::of(old);
-    let new_hashed = Hashed::beside(new, &old_hashed);
+    let known = anchors(old, new, &pinned, |block| block.id.as_ref());
+    let mut namer = Namer::default();
+    let old_named = Named::of(old, &mut namer);
+    let new_named = Named::beside(new, &old_named, &mut namer);
     let mut equal = known.clone();
     for (old_gap, new_gap) in gaps(&known, old.len(), new.len()) {
         let found = matches_hashed(
-            &old_hashed.hashes[old_gap.clone()],
-            &new_hashed.hashes[new_gap.clone()],
+            &old_named.names[old_gap.clone()],
+            &new_named.names[new_gap.clone()],
         );
         equal.extend(
             found
@@ -239,17 +240,17 @@ fn counterparts(old: &[Block], new: &[Block]) -> Vec<(usize, usize)> {
         );
     }
     equal.sort_unstable();
-    fill(&old_hashed, &new_hashed, &equal, Zeal::Edited)
+    fill(&old_named, &new_named, &equal, Zeal::Edited)
 }
 
 /// `within` and, between its pairs, the blocks with the same key.
-fn anchors<K: Eq + Hash>(
-    old: &[Block],
-    new: &[Block],
+fn anchors<'a, K: Eq + Hash>(
+    old: &'a [Block],
+    new: &'a [Block],
     within: &[(usize, usize)],
-    key: impl Fn(&Block) -> Option<K>,
+    key: impl Fn(&'a Block) -> Option<K>,
 ) -> Vec<(usize, usize)> {
-    let keyed = |blocks: &[Block], range: Range<usize>| -> (Vec<usize>, Vec<K>) {
+    let keyed = |blocks: &'a [Block], range: Range<usize>| -> (Vec<usize>, Vec<K>) {
         range
             .filter_map(|at| key(&blocks[at]).map(|key| (at, key)))
             .unzip()

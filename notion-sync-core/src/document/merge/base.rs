@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::alignment::{Hashed, Zeal, align, covers, trimmed_len};
-use crate::document::canon::hash_list;
+use super::alignment::{Named, Namer, Zeal, align, covers, trimmed_len};
+use crate::document::canon::{hash_list, is_same, lists_say_the_same};
 use crate::document::model::{Block, Document};
 use crate::hash::ContentHash;
+use crate::id::Side;
 
 /// A stretch of a body as each side holds it, agreed to say the same.
 ///
@@ -66,8 +67,9 @@ impl BodyBase {
     }
 
     pub(crate) fn agree_blocks(notion: &[Block], github: &[Block]) -> Self {
-        let notion = Hashed::of(&notion[..trimmed_len(notion)]);
-        let github = Hashed::beside(&github[..trimmed_len(github)], &notion);
+        let mut namer = Namer::default();
+        let notion = Named::of(&notion[..trimmed_len(notion)], &mut namer);
+        let github = Named::beside(&github[..trimmed_len(github)], &notion, &mut namer);
         let aligned = align(&notion, &github, Zeal::Agreed);
         let (mut n_at, mut g_at) = (0, 0);
         let mut pairs: Vec<BasePair> = Vec::with_capacity(aligned.len());
@@ -130,7 +132,7 @@ impl BodyBase {
     #[must_use]
     pub fn notion(&self) -> Document {
         Document {
-            blocks: self.pairs.iter().flat_map(|p| p.notion.clone()).collect(),
+            blocks: self.held_by(Side::Notion).cloned().collect(),
         }
     }
 
@@ -138,20 +140,56 @@ impl BodyBase {
     #[must_use]
     pub fn github(&self) -> Document {
         Document {
-            blocks: self.pairs.iter().flat_map(|p| p.github.clone()).collect(),
+            blocks: self.held_by(Side::Github).cloned().collect(),
         }
     }
 
     /// The hash of the body Notion held, as [`Document::hash`] gives it.
     #[must_use]
     pub fn notion_hash(&self) -> ContentHash {
-        hash_list(self.pairs.iter().flat_map(|pair| &pair.notion))
+        hash_list(self.held_by(Side::Notion))
     }
 
     /// The hash of the body the file held, as [`Document::hash`] gives it.
     #[must_use]
     pub fn github_hash(&self) -> ContentHash {
-        hash_list(self.pairs.iter().flat_map(|pair| &pair.github))
+        hash_list(self.held_by(Side::Github))
+    }
+
+    fn held_by(&self, side: Side) -> impl DoubleEndedIterator<Item = &Block> {
+        self.pairs.iter().flat_map(move |pair| match side {
+            Side::Notion => &pair.notion,
+            Side::Github => &pair.github,
+        })
+    }
+
+    /// Whether `document` says what `side` held: whether the hashes are equal, without hashing.
+    #[must_use]
+    pub fn holds(&self, side: Side, document: &Document) -> bool {
+        lists_say_the_same(self.held_by(side), &document.blocks)
+    }
+
+    /// Whether neither side changed anything and nothing is held: then there is one region of
+    /// untouched pairs, and composing it gives both bodies and this base again.
+    pub(crate) fn is_untouched(&self, notion: &Document, github: &Document) -> bool {
+        let stays = |side: Side, body: &Document| {
+            let body = &body.blocks[..trimmed_len(&body.blocks)];
+            let mut held = self.held_by(side);
+            body.iter()
+                .all(|block| held.next().is_some_and(|held| is_same(held, block)))
+                && held.next().is_none()
+        };
+        // A base that was not trimmed would come back trimmed.
+        let trimmed = |side: Side| {
+            let mut held = self.held_by(side);
+            held.next_back().is_none_or(|last| !last.is_blank())
+        };
+        let empty = |pair: &BasePair| pair.notion.is_empty() && pair.github.is_empty();
+        self.held.is_empty()
+            && Side::BOTH.iter().all(|side| trimmed(*side))
+            && !self.pairs.iter().any(empty)
+            && stays(Side::Notion, notion)
+            && stays(Side::Github, github)
     }
 
     /// Without empty paragraphs at the end of either side, and without pairs of nothing. What

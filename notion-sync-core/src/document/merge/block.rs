@@ -6,6 +6,7 @@ use super::MAX_DEPTH;
 use super::base::{BasePair, BodyBase};
 use super::compose::Choice;
 use super::region::{State, regions_at};
+use crate::document::canon::is_same;
 use crate::document::model::{Block, BlockKind, RichText};
 use crate::document::text_merge::{merge_lines, merge_rich};
 
@@ -53,7 +54,7 @@ fn stay(before: &Block, kind: BlockKind, children: Vec<Block>) -> Block {
         kind,
         children,
     };
-    if after.canonical() == before.canonical() {
+    if is_same(&after, before) {
         before.clone()
     } else {
         after

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::alignment::{Hashed, resembles, trimmed_len};
+use super::alignment::{Named, Namer, resembles, trimmed_len};
 use super::base::{BasePair, BodyBase, Held};
 use super::block::merge_pair;
 use super::region::{Region, Regions, State};
 use super::sequence;
-use crate::document::canon::says_the_same;
+use crate::document::canon::{is_same, says_the_same};
 use crate::document::model::{Block, Document};
 use crate::id::Side;
 
@@ -81,18 +81,28 @@ impl<'a> Regions<'a> {
             blocks: lists.github,
         };
         Composed {
-            notion_changed: changed(self.notion, &notion.blocks),
-            github_changed: changed(self.github, &github.blocks),
+            notion_changed: !says_the_same(self.notion, &notion.blocks),
+            github_changed: !says_the_same(self.github, &github.blocks),
             base: lists.base.trim(),
             notion,
             github,
         }
     }
 
-    pub(crate) fn compose_blocks(&self, mut decide: impl FnMut(&Region<'a>) -> Choice) -> Lists {
+    /// The new base that [`compose`](Self::compose) makes, without the bodies.
+    pub(crate) fn compose_base(&self, decide: impl FnMut(&Region<'a>) -> Choice) -> BodyBase {
+        self.compose_lists(decide, false).base.trim()
+    }
+
+    pub(crate) fn compose_blocks(&self, decide: impl FnMut(&Region<'a>) -> Choice) -> Lists {
+        self.compose_lists(decide, true)
+    }
+
+    fn compose_lists(&self, mut decide: impl FnMut(&Region<'a>) -> Choice, bodies: bool) -> Lists {
+        let room = |list: &[Block]| Vec::with_capacity(if bodies { list.len() } else { 0 });
         let mut out = Lists {
-            notion: Vec::with_capacity(self.notion.len()),
-            github: Vec::with_capacity(self.github.len()),
+            notion: room(self.notion),
+            github: room(self.github),
             base: BodyBase::default(),
         };
         for region in self {
@@ -126,16 +136,23 @@ impl<'a> Regions<'a> {
                     if region.state != State::Same {
                         out.base.held.push(held(region, out.base.pairs.len()));
                     }
-                    out.notion.extend_from_slice(region.notion);
-                    out.github.extend_from_slice(region.github);
+                    if bodies {
+                        out.notion.extend_from_slice(region.notion);
+                        out.github.extend_from_slice(region.github);
+                    }
                     out.base.pairs.extend_from_slice(region.base);
                 }
                 Some((notion, github)) => {
                     out.base.pairs.extend(agreed_pairs(&notion, &github));
-                    out.notion.extend(notion);
-                    out.github.extend(github);
+                    if bodies {
+                        out.notion.extend(notion);
+                        out.github.extend(github);
+                    }
                 }
             }
+        }
+        if !bodies {
+            return out;
         }
         // Empty paragraphs at the end are nobody's edit: each side keeps its own.
         out.notion
@@ -153,13 +170,6 @@ fn held(region: &Region<'_>, at: usize) -> Held {
         inserted: region.is_insertion(),
         notion: canonical(region.notion),
         github: canonical(region.github),
-    }
-}
-
-fn changed(before: &[Block], after: &[Block]) -> bool {
-    !says_the_same(before, after) && {
-        let hashes = |blocks: &[Block]| Hashed::of(&blocks[..trimmed_len(blocks)]).hashes;
-        hashes(before) != hashes(after)
     }
 }
 
@@ -212,8 +222,7 @@ fn carry(region: &Region<'_>, to: Side, depth: usize) -> Vec<Block> {
         };
         // Where both sides held one form the result must be what the other side has. It is, unless
         // a rule about one kind of block made something else of it.
-        let exact =
-            base_held != base_from || from.iter().all(|b| b.canonical() == merged.canonical());
+        let exact = base_held != base_from || from.iter().all(|block| is_same(block, &merged));
         // Taking the side that did not move is a decision against the edit, not a merge with it.
         let moved = match region.state {
             State::NotionMoved => to == Side::Github,
@@ -230,8 +239,10 @@ fn carry(region: &Region<'_>, to: Side, depth: usize) -> Vec<Block> {
 /// `wanted` as `side` should hold it: blocks that it holds already, with all they carry, the
 /// others bare. A single block that stays a block of its kind keeps its id.
 fn retain(held: &[Block], wanted: &[Block], side: Side) -> Vec<Block> {
-    let (old, new) = (Hashed::of(held), Hashed::of(wanted));
-    let kept: BTreeMap<usize, usize> = sequence::matches_hashed(&old.hashes, &new.hashes)
+    let mut namer = Namer::default();
+    let old = Named::of(held, &mut namer);
+    let new = Named::beside(wanted, &old, &mut namer);
+    let kept: BTreeMap<usize, usize> = sequence::matches_hashed(&old.names, &new.names)
         .into_iter()
         .map(|(old, new)| (new, old))
         .collect();

@@ -1,13 +1,13 @@
 //! What happened to each pair of the base, and between the pairs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::alignment::{Hashed, Zeal, align, fill, trimmed_len};
+use super::alignment::{Name, Named, Namer, Zeal, align, fill, trimmed_len};
 use super::base::{BasePair, BodyBase, Held};
 use super::block::merge_pair;
 use super::sequence;
@@ -224,13 +224,22 @@ pub(crate) fn regions_at<'a>(
     github: &'a [Block],
     depth: usize,
 ) -> Regions<'a> {
-    let n = Course::of(base, |pair| &pair.notion, |held| &held.notion, notion, None);
+    let mut namer = Namer::default();
+    let n = Course::of(
+        base,
+        |pair| &pair.notion,
+        |held| &held.notion,
+        notion,
+        None,
+        &mut namer,
+    );
     let g = Course::of(
         base,
         |pair| &pair.github,
         |held| &held.github,
         github,
         Some(&n.old),
+        &mut namer,
     );
     let names = Names::of(&base.pairs, &n, &g);
     let mut list: Vec<Region<'a>> = Vec::new();
@@ -253,7 +262,7 @@ pub(crate) fn regions_at<'a>(
         let (n_gap, g_gap) = (n.gaps[at].clone(), g.gaps[at].clone());
         if !n_gap.is_empty() || !g_gap.is_empty() {
             close(&mut open, &mut list, at);
-            let state = if n.hashes[n_gap.clone()] == g.hashes[g_gap.clone()] {
+            let state = if n.names[n_gap.clone()] == g.names[g_gap.clone()] {
                 State::Converged
             } else if g_gap.is_empty() {
                 State::NotionMoved
@@ -290,7 +299,7 @@ pub(crate) fn regions_at<'a>(
             continue;
         }
         close(&mut open, &mut list, at);
-        let state = if n.hashes[n_run.clone()] == g.hashes[g_run.clone()] {
+        let state = if n.names[n_run.clone()] == g.names[g_run.clone()] {
             State::Converged
         } else if !g.touched[at] {
             State::NotionMoved
@@ -333,10 +342,11 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn of(pairs: &'a [BasePair], n: &Course<'_>, g: &Course<'_>) -> Self {
-        let mut seen: BTreeMap<(&[ContentHash], &[ContentHash]), u32> = BTreeMap::new();
+        // Only looked up: its order reaches nothing.
+        let mut seen: HashMap<(&[Name], &[Name]), u32> = HashMap::with_capacity(pairs.len());
         let occurrences = (0..pairs.len())
             .map(|at| {
-                let key = (&n.agreed[at][..], &g.agreed[at][..]);
+                let key = (n.agreed(at), g.agreed(at));
                 let count = seen.entry(key).or_default();
                 let occurrence = *count;
                 *count = count.saturating_add(1);
@@ -365,10 +375,12 @@ impl<'a> Names<'a> {
 /// body up to its trailing empty paragraphs: first gap, first run, second gap, …
 struct Course<'a> {
     /// The blocks as they were last seen there.
-    old: Hashed<'a>,
-    /// The hashes of what each pair holds.
-    agreed: Vec<Vec<ContentHash>>,
-    hashes: Vec<ContentHash>,
+    old: Named<'a>,
+    /// The names of what each pair holds, pair by pair.
+    held: Vec<Name>,
+    /// The stretch of those that belongs to each pair.
+    stretches: Vec<Range<usize>>,
+    names: Vec<Name>,
     /// What stands in place of each pair.
     runs: Vec<Range<usize>>,
     /// What was inserted before each pair, and after the last.
@@ -382,8 +394,9 @@ impl<'a> Course<'a> {
         base: &'a BodyBase,
         run: impl Fn(&'a BasePair) -> &'a [Block],
         seen: impl Fn(&'a Held) -> &'a [Block],
-        side: &[Block],
-        like: Option<&Hashed<'_>>,
+        side: &'a [Block],
+        like: Option<&Named<'_>>,
+        namer: &mut Namer<'a>,
     ) -> Self {
         let pairs = &base.pairs;
         // The blocks as they were last seen there, each with its place: even numbers are the gaps,
@@ -418,18 +431,20 @@ impl<'a> Course<'a> {
             stand.push(own.then(|| places.len() - run(pair).len()..places.len()));
         }
         let old = match like {
-            Some(like) => Hashed::beside(old, like),
-            None => Hashed::of(old),
+            Some(like) => Named::beside(old, like, namer),
+            None => Named::of(old, namer),
         };
-        let new = Hashed::beside(&side[..trimmed_len(side)], &old);
-        let agreed: Vec<Vec<ContentHash>> = pairs
-            .iter()
-            .zip(stand)
-            .map(|(pair, stand)| match stand {
-                Some(stand) => old.hashes[stand].to_vec(),
-                None => Hashed::of(run(pair)).hashes,
-            })
-            .collect();
+        let new = Named::beside(&side[..trimmed_len(side)], &old, namer);
+        let mut held = Vec::with_capacity(old.len());
+        let mut stretches = Vec::with_capacity(pairs.len());
+        for (pair, stand) in pairs.iter().zip(stand) {
+            let start = held.len();
+            match stand {
+                Some(stand) => held.extend_from_slice(&old.names[stand]),
+                None => held.extend(Named::of(run(pair), namer).names),
+            }
+            stretches.push(start..held.len());
+        }
         let mut runs = Vec::with_capacity(pairs.len());
         let mut gaps = Vec::with_capacity(pairs.len() + 1);
         let mut place_of: Vec<Option<usize>> = vec![None; new.len()];
@@ -447,37 +462,45 @@ impl<'a> Course<'a> {
             let list = if place % 2 == 0 { &mut gaps } else { &mut runs };
             list.push(start..end);
         }
-        let touched = agreed
+        let touched = stretches
             .iter()
             .zip(&runs)
-            .map(|(agreed, range): (_, &Range<usize>)| *agreed != new.hashes[range.clone()])
+            .map(|(agreed, now): (&Range<usize>, &Range<usize>)| {
+                held[agreed.clone()] != new.names[now.clone()]
+            })
             .collect();
         Self {
-            hashes: new.hashes,
+            names: new.names,
             old,
-            agreed,
+            held,
+            stretches,
             runs,
             gaps,
             touched,
         }
     }
+
+    /// The names of what a pair holds.
+    fn agreed(&self, pair: usize) -> &[Name] {
+        &self.held[self.stretches[pair].clone()]
+    }
 }
 
 /// Which block of `new` is which of `old`. Blocks that were gone may have come back, but they never
 /// take a block that equals one that was there.
-fn recognise(old: &Hashed<'_>, new: &Hashed<'_>, gone: &BTreeSet<usize>) -> Vec<(usize, usize)> {
+fn recognise(old: &Named<'_>, new: &Named<'_>, gone: &BTreeSet<usize>) -> Vec<(usize, usize)> {
     if gone.is_empty() {
         return align(old, new, Zeal::Edited);
     }
     let there: Vec<usize> = (0..old.len()).filter(|at| !gone.contains(at)).collect();
-    let hashes: Vec<ContentHash> = there.iter().map(|at| old.hashes[*at]).collect();
-    let mut equal: Vec<(usize, usize)> = sequence::matches_hashed(&hashes, &new.hashes)
+    let names: Vec<Name> = there.iter().map(|at| old.names[*at]).collect();
+    let mut equal: Vec<(usize, usize)> = sequence::matches_hashed(&names, &new.names)
         .into_iter()
         .map(|(before, after)| (there[before], after))
         .collect();
     for (old_gap, new_gap) in sequence::gaps(&equal.clone(), old.len(), new.len()) {
         let back =
-            sequence::matches_hashed(&old.hashes[old_gap.clone()], &new.hashes[new_gap.clone()]);
+            sequence::matches_hashed(&old.names[old_gap.clone()], &new.names[new_gap.clone()]);
         let shift = |(o, n)| (old_gap.start + o, new_gap.start + n);
         equal.extend(back.into_iter().map(shift));
     }
