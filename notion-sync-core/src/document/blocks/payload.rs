@@ -1,6 +1,7 @@
 //! Block objects as Notion sends them.
 
 use chrono::{DateTime, Utc};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -62,6 +63,22 @@ const ENVELOPE: [&str; 13] = [
 ];
 
 fn read_level(json: &str, level: usize) -> Result<BlockRead> {
+    match Whole::read(json, level) {
+        Some(Ok(read)) => Ok(read),
+        Some(Err(Unreadable)) => read_parts(json, level, false),
+        None => read_parts(json, level, true),
+    }
+}
+
+/// Blocks inside of one cannot be read, so it is kept as it is. Nothing may try them another time:
+/// on every level that would double the work.
+struct Unreadable;
+
+/// What is read of a type: kind, layout, children.
+type Parts = std::result::Result<(BlockKind, Layout, Vec<Block>), Unreadable>;
+
+/// Reads an object field by field, whatever is in it; as a block that we know only where `may_know`.
+fn read_parts(json: &str, level: usize, may_know: bool) -> Result<BlockRead> {
     let invalid = || Error::new(ErrorKind::Invalid, "read block");
     let fields: Fields<'_> =
         serde_json::from_str(json.trim()).map_err(|error| invalid().caused_by(error))?;
@@ -74,8 +91,10 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
             .message("it names no type")
             .remedy("fetch the block itself, this is only a reference to it"));
     };
-    let payload = fields.get(&kind_name);
-    let known = payload.and_then(|raw| known_kind(&kind_name, raw, id.as_deref(), level));
+    let payload = fields.get(&kind_name).filter(|_| may_know);
+    let known = payload
+        .and_then(|raw| known_kind(&kind_name, raw, id.as_deref(), level))
+        .and_then(std::result::Result::ok);
     let (kind, layout, children) = known.unwrap_or_else(|| {
         let mut raw = String::new();
         let kept = fields
@@ -93,16 +112,11 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
             Vec::new(),
         )
     });
-    let own_page = matches!(
-        kind,
-        BlockKind::ChildPage { .. } | BlockKind::ChildDatabase { .. }
-    );
+    let own_page = is_own_page(&kind);
     Ok(BlockRead {
         fetch_children: flag("has_children") && !own_page,
         in_trash: flag("in_trash") || flag("archived"),
-        last_edited_time: text("last_edited_time")
-            .and_then(|time| DateTime::parse_from_rfc3339(&time).ok())
-            .map(|time| time.with_timezone(&Utc)),
+        last_edited_time: text("last_edited_time").and_then(|time| instant(&time)),
         block: Block {
             id: id.map(BlockId::from),
             span: None,
@@ -111,6 +125,128 @@ fn read_level(json: &str, level: usize) -> Result<BlockRead> {
             children,
         },
     })
+}
+
+fn instant(time: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc3339(time).ok()?;
+    Some(time.with_timezone(&Utc))
+}
+
+/// Whether what is inside belongs to another page.
+fn is_own_page(kind: &BlockKind) -> bool {
+    matches!(
+        kind,
+        BlockKind::ChildPage { .. } | BlockKind::ChildDatabase { .. }
+    )
+}
+
+/// An object of a known type as the service sends it, read in one pass: every field once, of the
+/// kind that we know, and the type before what it describes. Everything else is an error, and
+/// [`read_parts`] reads it.
+struct Whole<'a> {
+    id: Option<Key<'a>>,
+    kind: Key<'a>,
+    payload: Payload<'a, Item<'a>>,
+    last_edited_time: Option<Key<'a>>,
+    has_children: bool,
+    in_trash: bool,
+    archived: bool,
+}
+
+impl<'a> Whole<'a> {
+    fn read(json: &'a str, level: usize) -> Option<std::result::Result<BlockRead, Unreadable>> {
+        let whole: Self = serde_json::from_str(json).ok()?;
+        let id = whole.id.map(|id| normal_id(&id.0));
+        let parts = whole
+            .payload
+            .into_parts(&whole.kind.0, id.as_deref(), level)?;
+        Some(parts.map(|(kind, layout, children)| BlockRead {
+            fetch_children: whole.has_children && !is_own_page(&kind),
+            in_trash: whole.in_trash || whole.archived,
+            last_edited_time: whole.last_edited_time.and_then(|time| instant(&time.0)),
+            block: Block {
+                id: id.map(BlockId::from),
+                span: None,
+                layout,
+                kind,
+                children,
+            },
+        }))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Whole<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(WholeVisitor)
+    }
+}
+
+struct WholeVisitor;
+
+impl<'de> Visitor<'de> for WholeVisitor {
+    type Value = Whole<'de>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a block object of a known type")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(
+        self,
+        mut map: A,
+    ) -> std::result::Result<Self::Value, A::Error> {
+        fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>>(
+            map: &mut A,
+            field: &mut Option<T>,
+        ) -> std::result::Result<(), A::Error> {
+            if field.is_some() {
+                return Err(A::Error::custom("a field stands twice"));
+            }
+            *field = Some(map.next_value()?);
+            Ok(())
+        }
+        let mut id = None;
+        let mut kind: Option<Key<'de>> = None;
+        let mut payload = None;
+        let mut last_edited_time = None;
+        let (mut has_children, mut in_trash, mut archived) = (None, None, None);
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            match &*key.0 {
+                "id" => once(&mut map, &mut id)?,
+                "type" => {
+                    once(&mut map, &mut kind)?;
+                    if !kind.as_ref().is_some_and(|kind| is_known(&kind.0)) {
+                        return Err(A::Error::custom("a type that is not known"));
+                    }
+                }
+                "last_edited_time" => once(&mut map, &mut last_edited_time)?,
+                "has_children" => once(&mut map, &mut has_children)?,
+                "in_trash" => once(&mut map, &mut in_trash)?,
+                "archived" => once(&mut map, &mut archived)?,
+                name if kind.as_ref().is_some_and(|kind| kind.0 == name) => {
+                    once(&mut map, &mut payload)?;
+                }
+                // Before the type is known this may be what it describes.
+                name if kind.is_none() && is_known(name) => {
+                    return Err(A::Error::custom("the type comes late"));
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let (Some(kind), Some(payload)) = (kind, payload) else {
+            return Err(A::Error::custom("no type, or nothing of it"));
+        };
+        Ok(Whole {
+            id,
+            kind,
+            payload,
+            last_edited_time,
+            has_children: has_children.unwrap_or_default(),
+            in_trash: in_trash.unwrap_or_default(),
+            archived: archived.unwrap_or_default(),
+        })
+    }
 }
 
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
@@ -142,8 +278,8 @@ struct Payload<'a, R> {
     table_width: Option<usize>,
     has_column_header: Option<bool>,
     has_row_header: Option<bool>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Key<'a>>,
     external: Option<UrlPart>,
     file: Option<UrlPart>,
     url: Option<String>,
@@ -198,12 +334,7 @@ impl IconPart {
 
 /// The kind of a known type with the children in the object; `None` where the type is not known or
 /// its fields are not what we know.
-fn known_kind(
-    name: &str,
-    raw: &RawValue,
-    id: Option<&str>,
-    level: usize,
-) -> Option<(BlockKind, Layout, Vec<Block>)> {
+fn known_kind(name: &str, raw: &RawValue, id: Option<&str>, level: usize) -> Option<Parts> {
     if !is_known(name) {
         return None;
     }
@@ -215,22 +346,9 @@ fn kind_of<'a, R: Run + Deserialize<'a>>(
     raw: &'a RawValue,
     id: Option<&str>,
     level: usize,
-) -> Option<(BlockKind, Layout, Vec<Block>)> {
+) -> Option<Parts> {
     let payload: Payload<'a, R> = serde_json::from_str(raw.get()).ok()?;
-    let mut children = Vec::new();
-    if let Some(inside) = &payload.children {
-        if level >= INLINE_LEVELS {
-            return None;
-        }
-        for child in inside {
-            children.push(read_level(child.get(), level + 1).ok()?.block);
-        }
-    }
-    let layout = Layout {
-        format: payload.list_format.unwrap_or_default(),
-        ..Layout::default()
-    };
-    Some((payload.into_kind(name, id)?, layout, children))
+    payload.into_parts(name, id, level)
 }
 
 fn is_known(name: &str) -> bool {
@@ -271,11 +389,37 @@ fn is_known(name: &str) -> bool {
 }
 
 fn runs<R: Run>(items: Option<Vec<R>>) -> Option<RichText> {
-    let items = items.unwrap_or_default().into_iter();
-    items.map(R::inline).collect::<Option<_>>().map(RichText)
+    let items = items.unwrap_or_default();
+    // Collecting into an option would make room for four runs where nearly all texts have one.
+    let mut out = Vec::with_capacity(items.len());
+    for item in items {
+        out.push(item.inline()?);
+    }
+    Some(RichText(out))
 }
 
 impl<R: Run> Payload<'_, R> {
+    fn into_parts(mut self, name: &str, id: Option<&str>, level: usize) -> Option<Parts> {
+        let inside = self.children.take();
+        let layout = Layout {
+            format: self.list_format.unwrap_or_default(),
+            ..Layout::default()
+        };
+        let kind = self.into_kind(name, id)?;
+        if level >= INLINE_LEVELS && inside.is_some() {
+            return Some(Err(Unreadable));
+        }
+        let children = inside
+            .into_iter()
+            .flatten()
+            .map(|child| read_level(child.get(), level + 1).map(|read| read.block))
+            .collect::<Result<_>>();
+        Some(match children {
+            Ok(children) => Ok((kind, layout, children)),
+            Err(_) => Err(Unreadable),
+        })
+    }
+
     fn into_kind(self, name: &str, id: Option<&str>) -> Option<BlockKind> {
         let color = self.color.map(color_of).unwrap_or_default();
         Some(match name {
@@ -355,7 +499,11 @@ impl<R: Run> Payload<'_, R> {
             },
             "image" | "video" | "audio" | "pdf" | "file" => BlockKind::Media {
                 media: media_kind(name)?,
-                source: match (self.kind.as_deref(), self.external, self.file) {
+                source: match (
+                    self.kind.as_ref().map(|kind| &*kind.0),
+                    self.external,
+                    self.file,
+                ) {
                     (Some("external") | None, Some(external), _) => {
                         MediaSource::External(external.url)
                     }
@@ -391,8 +539,8 @@ impl<R: Run> Payload<'_, R> {
 fn list_format<'de, D: Deserializer<'de>>(
     from: D,
 ) -> std::result::Result<Option<ListFormat>, D::Error> {
-    let name = Option::<String>::deserialize(from)?;
-    Ok(match name.as_deref() {
+    let name = Option::<Key<'de>>::deserialize(from)?;
+    Ok(match name.as_ref().map(|name| &*name.0) {
         Some("numbers") => Some(ListFormat::Numbers),
         Some("letters") => Some(ListFormat::Letters),
         Some("roman") => Some(ListFormat::Roman),

@@ -10,15 +10,16 @@ use crate::document::reference::{absolute_link, normal_id};
 /// One rich text object.
 #[derive(Debug, Deserialize)]
 pub(super) struct Item<'a> {
-    #[serde(rename = "type")]
-    kind: Option<String>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Key<'a>>,
     text: Option<TextPart>,
     equation: Option<EquationPart>,
     #[serde(borrow)]
     mention: Option<&'a RawValue>,
     #[serde(borrow)]
     annotations: Option<AnnotationsPart<'a>>,
-    href: Option<String>,
+    #[serde(borrow)]
+    href: Option<Key<'a>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,7 +103,9 @@ impl Run for Item<'_> {
         let (kind, link) = match (self.text, self.equation, self.mention) {
             (Some(text), _, _) => (
                 InlineKind::Text(text.content),
-                text.link.and_then(|link| link.url).or(self.href),
+                text.link
+                    .and_then(|link| link.url)
+                    .or_else(|| self.href.map(|href| href.0.into_owned())),
             ),
             // The `href` of an equation or mention is derived.
             (None, Some(equation), _) => (InlineKind::Equation(equation.expression), None),
