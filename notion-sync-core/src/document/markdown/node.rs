@@ -84,7 +84,9 @@ impl Node {
     }
 
     /// With children; the height follows.
-    pub(crate) fn with_children(mut self, children: Vec<Self>) -> Self {
+    pub(crate) fn with_children(mut self, mut children: Vec<Self>) -> Self {
+        // A list of one grew to room for four, also where that one became the text of an item.
+        children.shrink_to_fit();
         self.height = 1 + children.iter().map(|child| child.height).max().unwrap_or(0);
         self.children = children;
         self
