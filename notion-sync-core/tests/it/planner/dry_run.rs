@@ -97,8 +97,17 @@ fn play(world: &World, act: &Act) {
     }
 }
 
+/// Every case plays whole ticks through the engine, which takes a hundred times as long as a plan.
+fn cases() -> u32 {
+    if std::env::var_os("CI").is_some() {
+        10_000
+    } else {
+        1_000
+    }
+}
+
 proptest! {
-    #![proptest_config(config(500))]
+    #![proptest_config(config(cases()))]
 
     #[test]
     fn a_dry_run_writes_nothing_and_shows_what_a_tick_persists(
