@@ -311,7 +311,7 @@ impl RichText {
 
 impl RichText {
     /// Whether the canonical form is empty.
-    fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         let white = |inline: &Inline| match &inline.kind {
             InlineKind::Text(text) => {
                 text.is_empty() || (!inline.annotations.code && text.trim().is_empty())

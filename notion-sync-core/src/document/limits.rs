@@ -263,17 +263,14 @@ pub fn units(text: &str) -> usize {
 /// `http` or `https`, with a host, without white space, not too long.
 #[must_use]
 pub fn is_web_url(url: &str) -> bool {
-    let lower = url.get(..8.min(url.len())).map(str::to_ascii_lowercase);
-    let rest = match lower.as_deref() {
-        Some(start) if start.starts_with("https://") => url.get(8..),
-        Some(start) if start.starts_with("http://") => url.get(7..),
-        _ => None,
+    let behind = |scheme: &str| {
+        let (start, rest) = url.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
     };
-    let Some(rest) = rest else {
+    let Some(rest) = behind("https://").or_else(|| behind("http://")) else {
         return false;
     };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    !host.is_empty() && is_clean(url)
+    !rest.is_empty() && !rest.starts_with(['/', '?', '#']) && is_clean(url)
 }
 
 /// Whether Notion takes `url` as the target of a link in text: what [`is_web_url`] takes, and
@@ -289,13 +286,33 @@ pub fn is_text_link(url: &str) -> bool {
 }
 
 fn is_clean(url: &str) -> bool {
-    units(url) <= URL_UNITS
-        && !url.chars().any(|c| {
-            c.is_whitespace()
-                || c.is_control()
-                || matches!(c, '<' | '>' | '"' | '\\' | '`' | '{' | '}')
-        })
+    let refused = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\' | '`' | '{' | '}')
+    };
+    if url.is_ascii() {
+        // What a character of ASCII is, its byte says; and it is one unit.
+        return url.len() <= URL_UNITS
+            && !url.bytes().any(|byte| REFUSED_IN_URLS[usize::from(byte)]);
+    }
+    units(url) <= URL_UNITS && !url.chars().any(refused)
 }
+
+/// Which bytes of ASCII no URL may hold: white space, control characters, and what has to be
+/// escaped.
+const REFUSED_IN_URLS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at <= b' ' as usize {
+        table[at] = true;
+        at += 1;
+    }
+    let mut marks = b"\x7f<>\"\\`{}".as_slice();
+    while let [mark, rest @ ..] = marks {
+        table[*mark as usize] = true;
+        marks = rest;
+    }
+    table
+};
 
 /// A rule that a request breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]

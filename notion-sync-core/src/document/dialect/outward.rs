@@ -340,8 +340,9 @@ impl Outward<'_> {
     fn is_plain(&self, text: &RichText) -> bool {
         let plain = |run: &Inline| {
             let color = &run.annotations.color;
+            let stays = |link: &String| self.context.stays(link, Target::Page);
             matches!(run.kind, InlineKind::Text(_))
-                && run.link.is_none()
+                && run.link.as_ref().is_none_or(stays)
                 && !is_marked(&run.annotations)
                 && (color.is_default() || is_color(&color.0))
         };

@@ -54,27 +54,20 @@ fn shape_blocks(
     report: &mut Report,
     inside: Inside,
 ) {
-    if blocks.is_empty() {
+    if !blocks.iter().any(|block| moves(block, inside)) {
+        for (at, block) in blocks.iter_mut().enumerate() {
+            place.push(at);
+            settle(block, place, report);
+            place.pop();
+        }
         return;
     }
     let mut out: Vec<Block> = Vec::with_capacity(blocks.len());
     for (at, mut block) in std::mem::take(blocks).into_iter().enumerate() {
         place.push(at);
-        let within = match block.kind {
-            BlockKind::ColumnList => Inside::ColumnList,
-            BlockKind::Table { .. } => Inside::Table,
-            _ => Inside::Any,
-        };
-        shape_blocks(&mut block.children, place, report, within);
-        let mut emojis = false;
-        each_text(&mut block.kind, |text| emojis |= name_emojis(text));
-        if emojis {
-            report.add(place, Reason::Emoji);
-        }
-        hoist(&mut block, place, report);
+        settle(&mut block, place, report);
         let mut several = Vec::new();
         match block.kind {
-            BlockKind::Table { .. } => rectangle(&mut block, place, report),
             BlockKind::Heading { toggle: false, .. } if !block.children.is_empty() => {
                 report.add(place, Reason::Heading);
                 let children = std::mem::take(&mut block.children);
@@ -127,6 +120,36 @@ fn shape_blocks(
     *blocks = out;
 }
 
+/// Whether a block may leave its place among its siblings, or get something around it.
+fn moves(block: &Block, inside: Inside) -> bool {
+    match block.kind {
+        _ if inside == Inside::ColumnList => true,
+        BlockKind::Heading { toggle, .. } => !toggle && !block.children.is_empty(),
+        BlockKind::TableRow { .. } => inside != Inside::Table,
+        BlockKind::ColumnList | BlockKind::Column { .. } => true,
+        _ => false,
+    }
+}
+
+/// Shapes what is in a block.
+fn settle(block: &mut Block, place: &mut Vec<usize>, report: &mut Report) {
+    let within = match block.kind {
+        BlockKind::ColumnList => Inside::ColumnList,
+        BlockKind::Table { .. } => Inside::Table,
+        _ => Inside::Any,
+    };
+    shape_blocks(&mut block.children, place, report, within);
+    let mut emojis = false;
+    each_text(&mut block.kind, |text| emojis |= name_emojis(text));
+    if emojis {
+        report.add(place, Reason::Emoji);
+    }
+    hoist(block, place, report);
+    if matches!(block.kind, BlockKind::Table { .. }) {
+        rectangle(block, place, report);
+    }
+}
+
 /// Adds blocks to a list; in a column list those that are no columns get one of their own.
 fn emit(out: &mut Vec<Block>, blocks: Vec<Block>, inside: Inside) {
     let (columns, others): (Vec<Block>, Vec<Block>) = blocks.into_iter().partition(|block| {
@@ -148,7 +171,7 @@ fn hoist(block: &mut Block, place: &[usize], report: &mut Report) {
             | BlockKind::Quote { .. }
             | BlockKind::Callout { .. }
     );
-    if !hoists || !block.kind.text().is_some_and(is_blank) {
+    if !hoists || !block.kind.text().is_some_and(RichText::is_blank) {
         return;
     }
     // An empty first paragraph says nothing that the empty text does not.
@@ -158,7 +181,7 @@ fn hoist(block: &mut Block, place: &[usize], report: &mut Report) {
         && color.is_default()
     {
         let found = text.clone();
-        let blank = is_blank(&found);
+        let blank = found.is_blank();
         block.children.remove(0);
         report.add(place, Reason::FirstParagraph);
         if !blank {
@@ -168,10 +191,6 @@ fn hoist(block: &mut Block, place: &[usize], report: &mut Report) {
             return;
         }
     }
-}
-
-fn is_blank(text: &RichText) -> bool {
-    text.canonical().is_empty()
 }
 
 /// Makes all rows of a table equally wide, and drops what is no row.

@@ -19,9 +19,17 @@ pub(crate) fn scan(text: &str, before: Option<char>) -> Vec<Found> {
     let mut done = 0; // everything before is decided
     let mut at = 0;
     while at < bytes.len() {
+        let next = || bytes.get(at + 1).copied().unwrap_or_default();
+        // Two letters tell nearly every word from the start of a link.
         let found = match bytes[at] {
-            b'h' | b'f' | b'H' | b'F' if !in_word(text, at, before) => web(text, at),
-            b'w' | b'W' if boundary(text, at, before) => web(text, at),
+            b'h' | b'f' | b'H' | b'F'
+                if matches!(next(), b't' | b'T') && !in_word(text, at, before) =>
+            {
+                web(text, at)
+            }
+            b'w' | b'W' if matches!(next(), b'w' | b'W') && boundary(text, at, before) => {
+                web(text, at)
+            }
             b'@' => mail(text, done, at),
             _ => None,
         };

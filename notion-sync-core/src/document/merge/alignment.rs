@@ -122,7 +122,7 @@ pub(crate) fn trimmed_len(blocks: &[Block]) -> usize {
 /// Pairs `(index in old, index in new)` of blocks that are the same block, edited or not; both
 /// ascending.
 pub(crate) fn align(old: &Named<'_>, new: &Named<'_>, zeal: Zeal) -> Vec<(usize, usize)> {
-    let anchors = sequence::matches_hashed(&old.names, &new.names);
+    let anchors = sequence::matches_named(&old.names, &new.names);
     fill(old, new, &anchors, zeal)
 }
 

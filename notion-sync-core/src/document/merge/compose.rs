@@ -242,7 +242,7 @@ fn retain(held: &[Block], wanted: &[Block], side: Side) -> Vec<Block> {
     let mut namer = Namer::default();
     let old = Named::of(held, &mut namer);
     let new = Named::beside(wanted, &old, &mut namer);
-    let kept: BTreeMap<usize, usize> = sequence::matches_hashed(&old.names, &new.names)
+    let kept: BTreeMap<usize, usize> = sequence::matches_named(&old.names, &new.names)
         .into_iter()
         .map(|(old, new)| (new, old))
         .collect();

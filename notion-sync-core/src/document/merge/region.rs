@@ -494,13 +494,13 @@ fn recognise(old: &Named<'_>, new: &Named<'_>, gone: &BTreeSet<usize>) -> Vec<(u
     }
     let there: Vec<usize> = (0..old.len()).filter(|at| !gone.contains(at)).collect();
     let names: Vec<Name> = there.iter().map(|at| old.names[*at]).collect();
-    let mut equal: Vec<(usize, usize)> = sequence::matches_hashed(&names, &new.names)
+    let mut equal: Vec<(usize, usize)> = sequence::matches_named(&names, &new.names)
         .into_iter()
         .map(|(before, after)| (there[before], after))
         .collect();
     for (old_gap, new_gap) in sequence::gaps(&equal.clone(), old.len(), new.len()) {
         let back =
-            sequence::matches_hashed(&old.names[old_gap.clone()], &new.names[new_gap.clone()]);
+            sequence::matches_named(&old.names[old_gap.clone()], &new.names[new_gap.clone()]);
         let shift = |(o, n)| (old_gap.start + o, new_gap.start + n);
         equal.extend(back.into_iter().map(shift));
     }

@@ -39,6 +39,19 @@ pub(crate) fn matches_hashed<K: Eq + Hash>(old: &[K], new: &[K]) -> Vec<(usize, 
     })
 }
 
+/// The same, with the same result, for keys that are small numbers already.
+pub(crate) fn matches_named(old: &[usize], new: &[usize]) -> Vec<(usize, usize)> {
+    pairs(old, new, |old, new| {
+        let short = |names: &[usize]| {
+            let names = names.iter();
+            names
+                .map(|name| u32::try_from(*name).unwrap_or(u32::MAX))
+                .collect()
+        };
+        (short(old), short(new))
+    })
+}
+
 fn pairs<K: PartialEq>(
     old: &[K],
     new: &[K],
