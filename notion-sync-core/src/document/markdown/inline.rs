@@ -16,7 +16,9 @@ const HTML_DEPTH: usize = 16;
 /// Collects the inline content of one block.
 #[derive(Debug, Default)]
 pub(crate) struct InlineBuilder {
-    pieces: Vec<Option<Piece>>,
+    pieces: Vec<Piece>,
+    /// Pieces that turned out to be no content: tags whose meaning is in other pieces now.
+    dropped: Vec<usize>,
     bold: usize,
     italic: usize,
     strike: usize,
@@ -81,7 +83,7 @@ impl InlineBuilder {
 
     fn push(&mut self, kind: InlineKind, annotations: Annotations, range: &Range<usize>) {
         self.exact = false;
-        self.pieces.push(Some(Piece {
+        self.pieces.push(Piece {
             source: Span {
                 start: range.start,
                 end: range.end,
@@ -91,7 +93,7 @@ impl InlineBuilder {
                 annotations,
                 link: self.links.last().map(|link| link.url.clone()),
             },
-        }));
+        });
     }
 
     /// Adds text that does not stand in the source like this.
@@ -105,7 +107,7 @@ impl InlineBuilder {
         let annotations = self.annotations();
         if exact
             && self.exact
-            && let Some(Some(last)) = self.pieces.last_mut()
+            && let Some(last) = self.pieces.last_mut()
             && last.source.end == range.start
             && last.inline.annotations == annotations
             && last.inline.link.as_deref() == self.links.last().map(|link| link.url.as_str())
@@ -173,7 +175,7 @@ impl InlineBuilder {
             Event::SoftBreak => {
                 let after_break = matches!(
                     self.pieces.last(),
-                    Some(Some(Piece { inline: Inline { kind: InlineKind::Text(text), .. }, .. }))
+                    Some(Piece { inline: Inline { kind: InlineKind::Text(text), .. }, .. })
                         if text == "\n"
                 );
                 if !after_break {
@@ -195,7 +197,6 @@ impl InlineBuilder {
             && self
                 .pieces
                 .last()
-                .and_then(Option::as_ref)
                 .is_none_or(|piece| piece.source.end <= before)
             && text.starts_with(|c: char| c.is_ascii_punctuation())
             && source[range.clone()].starts_with(|c: char| c.is_ascii_punctuation())
@@ -313,23 +314,22 @@ impl InlineBuilder {
         match open.tag {
             None => self.push(InlineKind::Verbatim(source), self.annotations(), range),
             Some(InlineTag::Inline(inline)) => {
-                let start = self.pieces[open.piece]
-                    .as_ref()
-                    .map_or(range.start, |piece| piece.source.start);
+                let start = self.pieces[open.piece].source.start;
                 self.exact = false;
                 self.pieces.truncate(open.piece);
+                self.dropped.retain(|at| *at < open.piece);
                 self.images.retain(|(at, _, _)| *at < open.piece);
-                self.pieces.push(Some(Piece {
+                self.pieces.push(Piece {
                     source: Span {
                         start,
                         end: range.end,
                     },
                     inline,
-                }));
+                });
             }
             Some(tag) => {
-                self.pieces[open.piece] = None;
-                for piece in self.pieces[open.piece..].iter_mut().flatten() {
+                self.dropped.push(open.piece);
+                for piece in &mut self.pieces[open.piece..] {
                     tag.apply(&mut piece.inline.annotations);
                 }
             }
@@ -340,8 +340,10 @@ impl InlineBuilder {
     pub(crate) fn finish(self, source: &str) -> Finished {
         let alone = self.pieces.len() == 1;
         let first_image = match (self.pieces.first(), self.images.into_iter().next()) {
-            (Some(Some(piece)), Some((0, url, alt)))
-                if piece.inline.link.is_none() && piece.inline.annotations.is_plain() =>
+            (Some(piece), Some((0, url, alt)))
+                if piece.inline.link.is_none()
+                    && piece.inline.annotations.is_plain()
+                    && !self.dropped.contains(&0) =>
             {
                 Some((url, alt))
             }
@@ -350,7 +352,7 @@ impl InlineBuilder {
         let image = if alone { first_image.clone() } else { None };
         let display_math = match &self.pieces[..] {
             [
-                Some(Piece {
+                Piece {
                     inline:
                         Inline {
                             kind: InlineKind::Verbatim(text),
@@ -358,14 +360,24 @@ impl InlineBuilder {
                             link: None,
                         },
                     ..
-                }),
+                },
             ] if alone && image.is_none() && annotations.is_plain() => text
                 .strip_prefix("$$")
                 .and_then(|text| text.strip_suffix("$$"))
                 .map(|text| text.trim().to_owned()),
             _ => None,
         };
-        let pieces = link_bare(source, self.pieces);
+        let mut pieces = self.pieces;
+        if !self.dropped.is_empty() {
+            let mut dropped = self.dropped;
+            dropped.sort_unstable();
+            let mut at = 0;
+            pieces.retain(|_| {
+                at += 1;
+                dropped.binary_search(&(at - 1)).is_err()
+            });
+        }
+        let pieces = link_bare(source, pieces);
         let span = self.first.map(|start| Span {
             // An escape at the start: its backslash is before the range of its event.
             start: pieces
@@ -420,20 +432,23 @@ fn collapsed(source: &str, event: &Event<'_>, mut range: Range<usize>) -> Range<
 }
 
 /// Finds bare links in text that stands in the source as it is.
-fn link_bare(source: &str, pieces: Vec<Option<Piece>>) -> Vec<Piece> {
-    let mut out = Vec::with_capacity(pieces.len());
-    for piece in pieces.into_iter().flatten() {
-        let open = piece.inline.link.is_none() && !piece.inline.annotations.code;
-        let InlineKind::Text(text) = &piece.inline.kind else {
+fn link_bare(source: &str, pieces: Vec<Piece>) -> Vec<Piece> {
+    // Nearly always there is none, and the pieces stay where they are.
+    let stays = |piece: &Piece| {
+        let empty = matches!(&piece.inline.kind, InlineKind::Text(text) if text.is_empty());
+        !empty && bare_links(source, piece).is_none_or(|found| found.is_empty())
+    };
+    if pieces.iter().all(stays) {
+        return pieces;
+    }
+    let mut out = Vec::with_capacity(pieces.len() + 2);
+    for piece in pieces {
+        let (Some(found), InlineKind::Text(text)) =
+            (bare_links(source, &piece), &piece.inline.kind)
+        else {
             out.push(piece);
             continue;
         };
-        if !open || !is_exact(source, &piece) {
-            out.push(piece);
-            continue;
-        }
-        let before = source[..piece.source.start].chars().next_back();
-        let found = autolink::scan(text, before);
         if found.is_empty() && !text.is_empty() {
             out.push(piece);
             continue;
@@ -462,6 +477,19 @@ fn link_bare(source: &str, pieces: Vec<Option<Piece>>) -> Vec<Piece> {
         part(done..text.len(), None);
     }
     out
+}
+
+/// The bare links in a piece; `None` where none are looked for.
+fn bare_links(source: &str, piece: &Piece) -> Option<Vec<autolink::Found>> {
+    let InlineKind::Text(text) = &piece.inline.kind else {
+        return None;
+    };
+    let open = piece.inline.link.is_none() && !piece.inline.annotations.code;
+    if !open || !is_exact(source, piece) {
+        return None;
+    }
+    let before = source[..piece.source.start].chars().next_back();
+    Some(autolink::scan(text, before))
 }
 
 /// Whether the text of a piece stands in the source as it is.

@@ -95,7 +95,7 @@ struct Frame {
     /// Cells of a row.
     cells: Vec<(RichText, Span)>,
     task: Option<(bool, Span)>,
-    callout: Option<Marker>,
+    callout: Option<Box<Marker>>,
     /// Where the content of a container starts: gaps between blocks are looked at from here on.
     gap_start: usize,
     /// First line of a container and the column where its content starts there.

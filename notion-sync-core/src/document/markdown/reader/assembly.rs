@@ -56,7 +56,7 @@ impl Reader<'_> {
                         && frame.nodes.is_empty()
                     {
                         take_marker(&mut finished);
-                        frame.callout = Some(marker);
+                        frame.callout = Some(Box::new(marker));
                         // The emoji in front is taken off its pieces.
                         keep = true;
                     }
@@ -169,14 +169,35 @@ impl Reader<'_> {
     pub(super) fn settle(&mut self, mut frame: Frame) -> Result<Vec<Node>, MarkdownError> {
         let nodes = std::mem::take(&mut frame.nodes);
         let count = nodes.len();
-        let mut out = Vec::with_capacity(count);
+        let mut found: Vec<(usize, Vec<Node>)> = Vec::new();
         let mut end = frame.gap_start;
-        for node in nodes {
-            self.gap(end..node.span.start, &mut out);
+        let mut look = |gap: Range<usize>, at: usize| {
+            let mut inside = Vec::new();
+            self.gap(gap, &mut inside);
+            if !inside.is_empty() {
+                found.push((at, inside));
+            }
+        };
+        for (at, node) in nodes.iter().enumerate() {
+            look(end..node.span.start, at);
             end = end.max(node.span.end);
-            out.push(node);
         }
-        self.gap(end..frame.range.end, &mut out);
+        look(end..frame.range.end, count);
+        // Nearly always nothing stands between the blocks, and they stay where they are.
+        let out = if found.is_empty() {
+            nodes
+        } else {
+            let mut out = Vec::with_capacity(count + found.len());
+            let mut nodes = nodes.into_iter();
+            let mut done = 0;
+            for (at, inside) in found {
+                out.extend(nodes.by_ref().take(at - done));
+                done = at;
+                out.extend(inside);
+            }
+            out.extend(nodes);
+            out
+        };
         self.blocks += out.len() - count;
         let out = fold::fold(out, self.limits.depth);
         let mut from_comments = 0;
