@@ -16,6 +16,9 @@ pub(crate) struct Found {
 pub(crate) fn scan(text: &str, before: Option<char>) -> Vec<Found> {
     let mut out: Vec<Found> = Vec::new();
     let bytes = text.as_bytes();
+    if !may_link(bytes) {
+        return out;
+    }
     let mut done = 0; // everything before is decided
     let mut at = 0;
     while at < bytes.len() {
@@ -42,6 +45,16 @@ pub(crate) fn scan(text: &str, before: Option<char>) -> Vec<Found> {
         }
     }
     out
+}
+
+/// Whether any link could be in a text: it has `://`, `www.` or `@` then. Most text has none.
+fn may_link(bytes: &[u8]) -> bool {
+    bytes.iter().enumerate().any(|(at, byte)| match byte {
+        b'@' => true,
+        b':' => bytes[at..].starts_with(b"://"),
+        b'.' => at >= 3 && bytes[at - 3..at].eq_ignore_ascii_case(b"www"),
+        _ => false,
+    })
 }
 
 fn in_word(text: &str, at: usize, before: Option<char>) -> bool {
