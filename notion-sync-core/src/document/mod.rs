@@ -24,7 +24,7 @@ mod validation;
 
 pub use layout::{Layout, ListFormat, Spacing};
 pub use model::{
-    Alignment, Annotations, Block, BlockKind, Color, Document, Icon, Inline, InlineKind, MediaKind,
-    MediaSource, Mention, RichText, Span,
+    Alignment, Annotations, Block, BlockKind, Color, DateMention, Document, Icon, Inline,
+    InlineKind, MediaKind, MediaSource, Mention, RichText, Span,
 };
 pub use title::{split_title, with_title};

@@ -2,8 +2,8 @@
 
 use notion_sync_core::document::markdown::{self, Limits, Style};
 use notion_sync_core::document::{
-    Annotations, Block, BlockKind, Color, Document, Icon, Inline, InlineKind, MediaKind,
-    MediaSource, Mention, RichText,
+    Annotations, Block, BlockKind, Color, DateMention, Document, Icon, Inline, InlineKind,
+    MediaKind, MediaSource, Mention, RichText,
 };
 use proptest::prelude::*;
 
@@ -49,11 +49,11 @@ fn any_inline() -> impl Strategy<Value = Inline> {
             any_text(),
         ].prop_map(InlineKind::Verbatim),
         1 => any_text().prop_map(|id| InlineKind::Mention(Mention::Page(id))),
-        1 => Just(InlineKind::Mention(Mention::Date {
+        1 => Just(InlineKind::Mention(Mention::Date(Box::new(DateMention {
             start: "2026-01-02".to_owned(),
             end: None,
             time_zone: None,
-        })),
+        })))),
     ];
     let link = prop_oneof![
         4 => Just(None),

@@ -1,8 +1,8 @@
 //! Random bodies.
 
 use notion_sync_core::document::{
-    Annotations, Block, BlockKind, Color, Document, Icon, Inline, InlineKind, MediaKind,
-    MediaSource, Mention, RichText,
+    Annotations, Block, BlockKind, Color, DateMention, Document, Icon, Inline, InlineKind,
+    MediaKind, MediaSource, Mention, RichText,
 };
 use proptest::prelude::*;
 
@@ -139,11 +139,11 @@ fn mention() -> BoxedStrategy<Mention> {
             ),
             ("2022-02-22T09:00:00.000+09:00", None, None),
         ])
-        .prop_map(|(start, end, zone)| Mention::Date {
+        .prop_map(|(start, end, zone)| Mention::Date(Box::new(DateMention {
             start: start.into(),
             end: end.map(str::to_owned),
             time_zone: zone.map(str::to_owned),
-        }),
+        }))),
         "[a-z_]{1,8}".prop_map(Mention::Emoji),
     ]
     .boxed()

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::stable::{Key, push_stable};
-use crate::document::model::{Annotations, Color, Inline, InlineKind, Mention, RichText};
+use crate::document::model::{
+    Annotations, Color, DateMention, Inline, InlineKind, Mention, RichText,
+};
 use crate::document::reference::{absolute_link, normal_id};
 
 /// One rich text object.
@@ -167,11 +169,11 @@ fn known_mention(raw: &RawValue) -> Option<Mention> {
         "custom_emoji" => Mention::Emoji(part.custom_emoji?.name),
         "date" => {
             let date = part.date?;
-            Mention::Date {
+            Mention::Date(Box::new(DateMention {
                 start: date.start,
                 end: date.end,
                 time_zone: date.time_zone,
-            }
+            }))
         }
         _ => return None,
     })

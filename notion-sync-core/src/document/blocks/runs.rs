@@ -313,12 +313,8 @@ fn write_mention(mention: &Mention) -> Option<Value> {
         Mention::Database(id) => {
             serde_json::json!({"type": "database", "database": {"id": as_uuid(id)?}})
         }
-        Mention::Date {
-            start,
-            end,
-            time_zone,
-        } => {
-            serde_json::json!({"type": "date", "date": {"start": start, "end": end, "time_zone": time_zone}})
+        Mention::Date(date) => {
+            serde_json::json!({"type": "date", "date": {"start": date.start, "end": date.end, "time_zone": date.time_zone}})
         }
         // Custom emoji are created by id; only their name is known.
         Mention::Emoji(_) => return None,
@@ -336,9 +332,9 @@ fn write_mention(mention: &Mention) -> Option<Value> {
 fn mention_text(mention: &Mention) -> String {
     match mention {
         Mention::User(id) | Mention::Page(id) | Mention::Database(id) => format!("@{id}"),
-        Mention::Date { start, end, .. } => match end {
-            Some(end) => format!("{start} → {end}"),
-            None => start.clone(),
+        Mention::Date(date) => match &date.end {
+            Some(end) => format!("{} → {end}", date.start),
+            None => date.start.clone(),
         },
         Mention::Emoji(name) => format!(":{name}:"),
         Mention::Other(raw) => {

@@ -605,9 +605,9 @@ fn shown(mention: &Mention) -> String {
         Mention::User(_) => "@user".to_owned(),
         Mention::Page(_) => "@page".to_owned(),
         Mention::Database(_) => "@database".to_owned(),
-        Mention::Date { start, end, .. } => match end {
-            Some(end) => format!("@{start} to {end}"),
-            None => format!("@{start}"),
+        Mention::Date(date) => match &date.end {
+            Some(end) => format!("@{} to {end}", date.start),
+            None => format!("@{}", date.start),
         },
         Mention::Emoji(name) => format!(":{name}:"),
         Mention::Other(_) => "@mention".to_owned(),

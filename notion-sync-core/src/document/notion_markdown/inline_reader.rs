@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::attributes::{Tag, read_tag};
 use super::lines::Backticks;
-use crate::document::model::{Annotations, Color, Inline, InlineKind, Mention, RichText};
+use crate::document::model::{
+    Annotations, Color, DateMention, Inline, InlineKind, Mention, RichText,
+};
 use crate::document::reference::{absolute_link, id_or_rest};
 
 /// Reads inline content.
@@ -487,7 +489,7 @@ fn read_mention(tag: &Tag<'_>, source: &str) -> Option<Mention> {
                 Some(time) => format!("{date}T{time}"),
                 None => date.to_owned(),
             };
-            Mention::Date {
+            Mention::Date(Box::new(DateMention {
                 start: moment(tag.get("start")?, tag.get("startTime")),
                 end: tag
                     .get("end")
@@ -498,7 +500,7 @@ fn read_mention(tag: &Tag<'_>, source: &str) -> Option<Mention> {
                         Some(moment(tag.get("start")?, Some(time)))
                     }),
                 time_zone: tag.get("timeZone").map(str::to_owned),
-            }
+            }))
         }
         name => {
             // Another kind of mention: its tag is kept, without a label.
@@ -597,7 +599,7 @@ mod tests {
             ),
             (
                 "<mention-date start=\"2026-11-21\" startTime=\"09:00\" timeZone=\"Europe/Berlin\"/>",
-                "[@Date { start: \"2026-11-21T09:00\", end: None, time_zone: Some(\"Europe/Berlin\") }|]",
+                "[@Date(DateMention { start: \"2026-11-21T09:00\", end: None, time_zone: Some(\"Europe/Berlin\") })|]",
             ),
             (
                 "<mention-user url=\"{{user://c01166c6-13ae-45cb-b968-18b4ef2f5a77}}\">Ada</mention-user>!",

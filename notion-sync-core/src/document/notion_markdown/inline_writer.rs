@@ -304,17 +304,13 @@ impl Writer<'_> {
                 push_attribute(&mut self.out, "url", &page_url(id));
                 self.out.push_str("/>");
             }
-            Mention::Date {
-                start,
-                end,
-                time_zone,
-            } => {
+            Mention::Date(date) => {
                 self.out.push_str("<mention-date");
-                safe &= self.moment(start, "start", "startTime");
-                if let Some(end) = end {
+                safe &= self.moment(&date.start, "start", "startTime");
+                if let Some(end) = &date.end {
                     safe &= self.moment(end, "end", "endTime");
                 }
-                if let Some(zone) = time_zone {
+                if let Some(zone) = &date.time_zone {
                     safe &= push_attribute(&mut self.out, "timeZone", zone);
                 }
                 self.out.push_str("/>");
