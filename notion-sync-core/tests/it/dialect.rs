@@ -309,6 +309,32 @@ fn respelled_links_are_reported() {
 }
 
 #[test]
+fn ids_have_one_spelling() {
+    const ID: &str = "c01166c6-13ae-45cb-b968-18b4ef2f5a77";
+    for spelling in [
+        "C01166C6-13AE-45CB-B968-18B4EF2F5A77",
+        "c01166c613ae45cbb96818b4ef2f5a77",
+        "c01166c613-ae45cbb968-18b4ef2f5a77",
+    ] {
+        let says = |id: &str| {
+            let link = one(BlockKind::LinkToPage { page: id.into() });
+            let synced = one(BlockKind::Synced {
+                from: Some(id.into()),
+            });
+            let mention = run(InlineKind::Mention(Mention::Page(id.into())));
+            [link, synced, mention]
+        };
+        for (file, page) in says(spelling).into_iter().zip(says(ID)) {
+            let out = to_notion(&file, &context()).document;
+            assert_eq!(out.canonical(), page.canonical(), "{spelling}");
+            assert_eq!(normal(&file), page, "{spelling}");
+        }
+    }
+    let odd = run(InlineKind::Mention(Mention::User("somebody".into())));
+    assert_eq!(normal(&odd), odd);
+}
+
+#[test]
 fn damaged_carriers_are_code() {
     for text in [
         "<!-- notion-sync:block -->\n{}",

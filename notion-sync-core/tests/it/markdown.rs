@@ -121,6 +121,21 @@ fn examples_survive_writing() {
 /// Every line that is not blank is inside the span of a leaf, or of a container outside its
 /// children.
 #[test]
+fn a_text_keeps_its_byte_order_mark() {
+    for text in ["\u{feff}due", "\u{feff}---", "a \u{feff}b"] {
+        let document = Document {
+            blocks: vec![Block::paragraph(text), Block::paragraph(text)],
+        };
+        let written = markdown::write(&document, &Style::default());
+        assert_eq!(
+            read(&written).canonical(),
+            document.canonical(),
+            "{written:?}"
+        );
+    }
+}
+
+#[test]
 fn every_line_belongs_to_a_block() {
     for (name, source) in fixtures::documents() {
         let parsed = markdown::parse(&source, &Limits::default()).unwrap();

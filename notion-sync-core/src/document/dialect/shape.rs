@@ -2,6 +2,7 @@
 
 use super::{Reason, Report};
 use crate::document::model::{Block, BlockKind, Document, InlineKind, Mention, RichText};
+use crate::document::reference::normal_id;
 
 /// The body in the shape that both a file and a page can say.
 ///
@@ -12,6 +13,7 @@ use crate::document::model::{Block, BlockKind, Document, InlineKind, Mention, Ri
 /// - Blocks inside a heading that does not fold follow it.
 /// - A custom emoji is its name between colons, which is how a file says it (and how GitHub shows
 ///   the ones that both have).
+/// - Ids of Notion are in dashed lower case, however somebody wrote them into a file.
 #[must_use]
 pub fn normal(document: &Document) -> Document {
     shaped(document.clone(), &mut Report::default())
@@ -140,7 +142,11 @@ fn settle(block: &mut Block, place: &mut Vec<usize>, report: &mut Report) {
     };
     shape_blocks(&mut block.children, place, report, within);
     let mut emojis = false;
-    each_text(&mut block.kind, |text| emojis |= name_emojis(text));
+    each_text(&mut block.kind, |text| {
+        emojis |= name_emojis(text);
+        settle_mentions(text);
+    });
+    settle_id(&mut block.kind);
     if emojis {
         report.add(place, Reason::Emoji);
     }
@@ -259,4 +265,26 @@ fn name_emojis(text: &mut RichText) -> bool {
         }
     }
     found
+}
+
+/// Ids of what a text mentions, as Notion gives them.
+fn settle_mentions(text: &mut RichText) {
+    for run in &mut text.0 {
+        if let InlineKind::Mention(Mention::User(id) | Mention::Page(id) | Mention::Database(id)) =
+            &mut run.kind
+        {
+            *id = normal_id(id);
+        }
+    }
+}
+
+/// The id that a block names, as Notion gives it.
+fn settle_id(kind: &mut BlockKind) {
+    if let BlockKind::ChildPage { page: id, .. }
+    | BlockKind::ChildDatabase { database: id, .. }
+    | BlockKind::LinkToPage { page: id }
+    | BlockKind::Synced { from: Some(id) } = kind
+    {
+        *id = normal_id(id);
+    }
 }

@@ -425,7 +425,7 @@ impl InlineWriter {
             }
             c if self.care >= Care::Explicit
                 && c != ' '
-                && (c.is_whitespace() || c.is_control()) =>
+                && (c.is_whitespace() || c.is_control() || c == '\u{feff}') =>
             {
                 self.out.push_str(&format!("&#{};", u32::from(c)));
             }

@@ -211,10 +211,15 @@ fn split(source: &str, limits: &Limits) -> Result<(Option<FrontMatter>, usize), 
     }
     let front_matter = FrontMatter::read(source)?;
     let body = front_matter.as_ref().map_or_else(
-        || if source.starts_with('\u{feff}') { 3 } else { 0 },
+        || body_start(source),
         |front_matter| front_matter.span().end,
     );
     Ok((front_matter, body))
+}
+
+/// Where the body of a file without front matter starts: behind a byte order mark.
+fn body_start(source: &str) -> usize {
+    if source.starts_with('\u{feff}') { 3 } else { 0 }
 }
 
 /// Reads a Markdown file. Front matter is split off first; every block gets its span in `source`.

@@ -2,7 +2,7 @@
 
 use super::inline_writer::Care;
 use super::writer::{At, Writer, without_trailing_blanks};
-use super::{Limits, Style, node, reader};
+use super::{Limits, Style, body_start, node, reader};
 use crate::document::canon::says_the_same;
 use crate::document::{Block, BlockKind, Document};
 
@@ -76,7 +76,7 @@ impl<'a> Settled<'a> {
         let mut canonical = None;
         for round in 0..ROUNDS {
             let text = self.write();
-            let Ok(nodes) = reader::read_blocks(&text, 0, &limits) else {
+            let Ok(nodes) = reader::read_blocks(&text, body_start(&text), &limits) else {
                 return;
             };
             let found = node::into_document(nodes);

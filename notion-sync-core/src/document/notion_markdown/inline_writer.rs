@@ -288,19 +288,19 @@ impl Writer<'_> {
         match mention {
             Mention::User(id) => {
                 self.out.push_str("<mention-user");
-                safe &= as_uuid(id).is_some();
+                safe &= as_uuid(id).as_ref() == Some(id);
                 push_attribute(&mut self.out, "url", &format!("user://{id}"));
                 self.out.push_str("/>");
             }
             Mention::Page(id) => {
                 self.out.push_str("<mention-page");
-                safe &= as_uuid(id).is_some();
+                safe &= as_uuid(id).as_ref() == Some(id);
                 push_attribute(&mut self.out, "url", &page_url(id));
                 self.out.push_str("/>");
             }
             Mention::Database(id) => {
                 self.out.push_str("<mention-database");
-                safe &= as_uuid(id).is_some();
+                safe &= as_uuid(id).as_ref() == Some(id);
                 push_attribute(&mut self.out, "url", &page_url(id));
                 self.out.push_str("/>");
             }
