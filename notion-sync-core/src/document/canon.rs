@@ -363,43 +363,32 @@ impl RichText {
 
 /// Removes white space at both ends: neither service keeps it reliably.
 fn trim(runs: &mut Vec<Inline>) {
-    while let Some(Inline {
-        kind: InlineKind::Text(text),
-        annotations,
-        ..
-    }) = runs.first_mut()
-    {
-        if annotations.code {
-            break;
-        }
+    // Runs of nothing else go at once: there may be as many as there are characters.
+    let kept = runs.iter().rposition(|run| !is_white(run));
+    runs.truncate(kept.map_or(0, |at| at + 1));
+    let white = runs.iter().take_while(|run| is_white(run)).count();
+    runs.drain(..white);
+    if let Some(text) = runs.first_mut().and_then(trimmable) {
         let kept = text.trim_start();
-        if kept.is_empty() {
-            runs.remove(0);
-        } else {
-            if kept.len() != text.len() {
-                *text = kept.to_owned();
-            }
-            break;
+        if kept.len() != text.len() {
+            *text = kept.to_owned();
         }
     }
-    while let Some(Inline {
-        kind: InlineKind::Text(text),
-        annotations,
-        ..
-    }) = runs.last_mut()
-    {
-        if annotations.code {
-            break;
-        }
-        let kept = text.trim_end();
-        if kept.is_empty() {
-            runs.pop();
-        } else {
-            if kept.len() != text.len() {
-                *text = kept.to_owned();
-            }
-            break;
-        }
+    if let Some(text) = runs.last_mut().and_then(trimmable) {
+        text.truncate(text.trim_end().len());
+    }
+}
+
+fn is_white(run: &Inline) -> bool {
+    matches!(&run.kind, InlineKind::Text(text)
+        if !run.annotations.code && text.trim_start().is_empty())
+}
+
+/// Text whose white space counts for nothing at the ends of a block.
+fn trimmable(run: &mut Inline) -> Option<&mut String> {
+    match &mut run.kind {
+        InlineKind::Text(text) if !run.annotations.code => Some(text),
+        _ => None,
     }
 }
 

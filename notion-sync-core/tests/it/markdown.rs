@@ -1,7 +1,7 @@
 //! Repository Markdown on real documents and on the examples of the specifications.
 
 use notion_sync_core::document::markdown::{self, Limits, MarkdownError, Style};
-use notion_sync_core::document::{Block, BlockKind, Document};
+use notion_sync_core::document::{Block, BlockKind, Document, Inline};
 
 use crate::fixtures;
 
@@ -122,7 +122,7 @@ fn examples_survive_writing() {
 /// children.
 #[test]
 fn a_text_keeps_its_byte_order_mark() {
-    for text in ["\u{feff}due", "\u{feff}---", "a \u{feff}b"] {
+    for text in ["\u{feff}", "\u{feff}due", "\u{feff}---", "a \u{feff}b"] {
         let document = Document {
             blocks: vec![Block::paragraph(text), Block::paragraph(text)],
         };
@@ -132,6 +132,37 @@ fn a_text_keeps_its_byte_order_mark() {
             document.canonical(),
             "{written:?}"
         );
+    }
+}
+
+/// Every piece of a link has a copy of its target: those of a file of a megabyte would take more
+/// memory than there is.
+#[test]
+fn a_link_of_too_many_pieces_stays_source() {
+    let long = "a".repeat(20_000);
+    for (count, url, is_link) in [
+        (10, "/u", true),
+        (5_000, "/u", true),
+        (10, long.as_str(), true),
+        (5_000, long.as_str(), false),
+    ] {
+        let link = format!("[{}]({url})", "*a* b ".repeat(count).trim_end());
+        for source in [format!("x {link} y"), format!("x [{link}][] y")] {
+            let document = read(&source);
+            let text = document.blocks[0].kind.text().unwrap();
+            let bytes = |run: &Inline| run.link.as_ref().map_or(0, String::len);
+            let copied: usize = text.0.iter().map(bytes).sum();
+            assert_eq!(copied > 0, is_link, "{count} {}", url.len());
+            assert!(copied <= 64 * (source.len() + url.len()));
+            let written = markdown::write(&document, &Style::default());
+            assert_eq!(read(&written).canonical(), document.canonical());
+        }
+        let html = format!(
+            "<details>\n<summary><a href=\"{url}\">{}</a></summary>\n\nb\n\n</details>",
+            "<em>a</em> b ".repeat(count)
+        );
+        let toggles = matches!(read(&html).blocks[0].kind, BlockKind::Toggle { .. });
+        assert_eq!(toggles, is_link, "{count} {}", url.len());
     }
 }
 

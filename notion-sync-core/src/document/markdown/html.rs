@@ -2,6 +2,12 @@
 
 use crate::document::{Annotations, Color, Inline, InlineKind, RichText, split_title, with_title};
 
+/// Most bytes of a colour's name: every run of the text gets a copy of it.
+const COLOR: usize = 100;
+
+/// Most bytes of copied link targets for each byte of a summary.
+const COPIES: usize = 64;
+
 /// What an inline tag means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InlineTag {
@@ -73,9 +79,13 @@ fn span(rest: &str) -> Option<InlineTag> {
     let attributes = attributes(rest)?;
     match &attributes[..] {
         [("data-notion-sync", json)] => serde_json::from_str(json).ok().map(InlineTag::Inline),
-        [("color", color)] if !color.is_empty() => Some(InlineTag::Color(unescape(color), false)),
+        [("color", color)] if !color.is_empty() && color.len() <= COLOR => {
+            Some(InlineTag::Color(unescape(color), false))
+        }
         [("underline", "true")] => Some(InlineTag::Underline),
-        [("underline", "true"), ("color", color)] | [("color", color), ("underline", "true")] => {
+        [("underline", "true"), ("color", color)] | [("color", color), ("underline", "true")]
+            if color.len() <= COLOR =>
+        {
             Some(InlineTag::Color(unescape(color), true))
         }
         _ => None,
@@ -170,8 +180,14 @@ pub(crate) fn read_rich_text(html: &str) -> Option<RichText> {
     let mut out: Vec<Inline> = Vec::new();
     let mut open: Vec<(String, InlineTag)> = Vec::new();
     let mut link: Option<String> = None;
+    let mut copied = 0;
     let mut rest = html;
     while !rest.is_empty() {
+        // Every run of a link gets a copy of its target.
+        copied += link.as_ref().map_or(0, String::len);
+        if copied > COPIES * html.len() {
+            return None;
+        }
         if let Some(tag) = rest.strip_prefix('<') {
             if rest.starts_with("<!--") {
                 let end = rest.find("-->")? + 3;

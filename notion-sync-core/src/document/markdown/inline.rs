@@ -13,6 +13,11 @@ use crate::document::{Annotations, Inline, InlineKind, RichText, Span, with_titl
 /// How deep inline HTML that we understand may nest; deeper stays source text.
 const HTML_DEPTH: usize = 16;
 
+/// How many times the bytes of a link its target may be copied to its pieces. A link with more pieces
+/// than that has a target of thousands of characters; it stays source text, so that the memory a
+/// file takes is in proportion to its length.
+const COPIES: usize = 64;
+
 /// Collects the inline content of one block.
 #[derive(Debug, Default)]
 pub(crate) struct InlineBuilder {
@@ -39,6 +44,8 @@ struct Link {
     bare: bool,
     start: usize,
     pieces: usize,
+    /// Bytes of target that its pieces may still take.
+    budget: usize,
 }
 
 #[derive(Debug)]
@@ -83,6 +90,11 @@ impl InlineBuilder {
 
     fn push(&mut self, kind: InlineKind, annotations: Annotations, range: &Range<usize>) {
         self.exact = false;
+        let link = self.links.last_mut().and_then(|link| {
+            // Out of budget the pieces go when the link ends.
+            link.budget = link.budget.saturating_sub(link.url.len());
+            (link.budget > 0).then(|| link.url.clone())
+        });
         self.pieces.push(Piece {
             source: Span {
                 start: range.start,
@@ -91,9 +103,18 @@ impl InlineBuilder {
             inline: Inline {
                 kind,
                 annotations,
-                link: self.links.last().map(|link| link.url.clone()),
+                link,
             },
         });
+    }
+
+    /// Whether the last piece stands in the innermost open link, or outside of links where none is
+    /// open.
+    fn is_in_link(&self, last: &Piece) -> bool {
+        match self.links.last() {
+            Some(link) => link.pieces < self.pieces.len(),
+            None => last.inline.link.is_none(),
+        }
     }
 
     /// Adds text that does not stand in the source like this.
@@ -105,12 +126,15 @@ impl InlineBuilder {
     fn push_source(&mut self, source: &str, text: &str, range: &Range<usize>) {
         let exact = source.get(range.clone()) == Some(text);
         let annotations = self.annotations();
-        if exact
+        let joins = exact
             && self.exact
+            && self.pieces.last().is_some_and(|last| {
+                last.source.end == range.start
+                    && last.inline.annotations == annotations
+                    && self.is_in_link(last)
+            });
+        if joins
             && let Some(last) = self.pieces.last_mut()
-            && last.source.end == range.start
-            && last.inline.annotations == annotations
-            && last.inline.link.as_deref() == self.links.last().map(|link| link.url.as_str())
             && let InlineKind::Text(before) = &mut last.inline.kind
         {
             before.push_str(text);
@@ -243,6 +267,7 @@ impl InlineBuilder {
                     titled(dest_url, &title)
                 };
                 self.links.push(Link {
+                    budget: COPIES * (range.len() + url.len()) + 1,
                     url,
                     bare: matches!(link_type, LinkType::Autolink | LinkType::Email),
                     start: range.start,
@@ -275,7 +300,14 @@ impl InlineBuilder {
             TagEnd::Strikethrough => self.strike = self.strike.saturating_sub(1),
             TagEnd::Link => {
                 let Some(link) = self.links.pop() else { return };
-                if link.pieces == self.pieces.len() && !link.bare {
+                let heavy = link.budget == 0;
+                if heavy {
+                    self.pieces.truncate(link.pieces);
+                    self.dropped.retain(|at| *at < link.pieces);
+                    self.images.retain(|(at, _, _)| *at < link.pieces);
+                    self.open_html.retain(|open| open.piece < link.pieces);
+                }
+                if heavy || link.pieces == self.pieces.len() && !link.bare {
                     // A link without text shows nothing, but it is somebody's source.
                     let text = lines::unprefixed(source, link.start..range.end, containers);
                     self.push(InlineKind::Verbatim(text), self.annotations(), range);

@@ -391,7 +391,9 @@ impl InlineWriter {
         let edge = matches!(before, None | Some(b'\n'));
         let next = bytes.get(at + 1);
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | 0x80.. => false,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | 0x80..0xef | 0xf0.. => false,
+            // The first byte of a byte order mark.
+            0xef => edge,
             b' ' | b'\t' => edge || matches!(next, None | Some(b'\n')),
             b'\n' | b'\\' | b'`' | b'*' | b'~' | b'[' | b'_' | b'<' | b'&' | b'@' => true,
             b']' => self.brackets,
@@ -423,9 +425,11 @@ impl InlineWriter {
             {
                 self.out.push_str(&format!("&#{};", u32::from(c)));
             }
+            // A file that starts with it does not say it.
+            '\u{feff}' if line_start => self.out.push_str("&#65279;"),
             c if self.care >= Care::Explicit
                 && c != ' '
-                && (c.is_whitespace() || c.is_control() || c == '\u{feff}') =>
+                && (c.is_whitespace() || c.is_control()) =>
             {
                 self.out.push_str(&format!("&#{};", u32::from(c)));
             }
@@ -473,8 +477,14 @@ impl InlineWriter {
 
     /// Whether the line so far is a number, which a dot would make a list.
     fn after_number(&self) -> bool {
-        let line = self.out.rsplit('\n').next().unwrap_or_default();
-        !line.is_empty() && line.len() < 10 && line.bytes().all(|b| b.is_ascii_digit())
+        // A number has at most nine digits: the line need not be read back to its start.
+        let line = self.out.bytes().rev().take(10).take_while(|b| *b != b'\n');
+        let (mut len, mut digits) = (0, true);
+        for b in line {
+            len += 1;
+            digits &= b.is_ascii_digit();
+        }
+        digits && (1..10).contains(&len)
     }
 
     fn after_www(&self) -> bool {

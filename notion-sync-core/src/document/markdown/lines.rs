@@ -106,7 +106,8 @@ pub(crate) fn unprefixed(source: &str, range: Range<usize>, containers: &[Contai
     let mut at = range.start;
     let bytes = source.as_bytes();
     loop {
-        let end = line_end(source, at).min(range.end);
+        // Not beyond the range: many pieces may stand in one line.
+        let end = line_end(&source[..range.end], at);
         out.push_str(&source[at..end]);
         if end >= range.end {
             return out;

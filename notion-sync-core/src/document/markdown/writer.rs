@@ -266,6 +266,12 @@ impl Writer<'_> {
                 At::FileStart | At::Touching => "***".to_owned(),
                 At::Marker => "___".to_owned(),
             },
+            // As a file starts with a byte order mark, it does not say it.
+            kind @ BlockKind::Verbatim { markdown }
+                if at == At::FileStart && markdown.starts_with('\u{feff}') =>
+            {
+                marker::of_kind(kind)
+            }
             BlockKind::Verbatim { markdown } => markdown.clone(),
             kind => {
                 let line = if care == Care::Plain {
