@@ -1,5 +1,8 @@
 //! Changed words of a text, in the source of that text.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::document::markdown::inline::is_exact;
@@ -11,7 +14,10 @@ use crate::document::{Annotations, Inline, InlineKind, RichText, Span};
 #[derive(Debug, Clone)]
 struct Atom {
     what: What,
-    look: Look,
+    /// Shared by all atoms that look the same: a link may be long.
+    look: Rc<Look>,
+    /// The number of the look.
+    number: usize,
     source: Span,
     /// Whether a line of the source ends in it.
     breaks: bool,
@@ -24,7 +30,22 @@ enum What {
     Other(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The looks of two texts, each once, by number.
+#[derive(Default)]
+struct Looks(HashMap<Rc<Look>, usize>);
+
+impl Looks {
+    fn add(&mut self, look: Look) -> (Rc<Look>, usize) {
+        if let Some((known, number)) = self.0.get_key_value(&look) {
+            return (Rc::clone(known), *number);
+        }
+        let (look, number) = (Rc::new(look), self.0.len());
+        self.0.insert(Rc::clone(&look), number);
+        (look, number)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Look {
     annotations: Annotations,
     link: Option<String>,
@@ -44,9 +65,10 @@ pub(super) fn edits(
     place: Place,
 ) -> Option<Vec<(Span, String)>> {
     let span = own.span?;
+    let mut looks = Looks::default();
     let mut old = Vec::new();
     for piece in &own.pieces {
-        atoms(source, piece, &mut old);
+        atoms(source, piece, &mut looks, &mut old);
     }
     // A line end reaches to the next text: what stands between is prefix.
     for at in 1..old.len() {
@@ -62,7 +84,7 @@ pub(super) fn edits(
             source: Span { start: 0, end: 0 },
             inline: inline.clone(),
         };
-        atoms("", &piece, &mut wanted);
+        atoms("", &piece, &mut looks, &mut wanted);
     }
     if old.is_empty() || wanted.is_empty() {
         return None;
@@ -91,11 +113,11 @@ struct Hunk {
     new: (usize, usize),
 }
 
-fn atoms(source: &str, piece: &Piece, out: &mut Vec<Atom>) {
-    let look = Look {
+fn atoms(source: &str, piece: &Piece, looks: &mut Looks, out: &mut Vec<Atom>) {
+    let (look, number) = looks.add(Look {
         annotations: piece.inline.annotations.clone(),
         link: piece.inline.link.clone(),
-    };
+    });
     let span = piece.source;
     let slice = source.get(span.start..span.end).unwrap_or_default();
     let breaks = slice.contains(['\n', '\r']);
@@ -103,6 +125,7 @@ fn atoms(source: &str, piece: &Piece, out: &mut Vec<Atom>) {
         out.push(Atom {
             what: What::Other(serde_json::to_string(&piece.inline.kind).unwrap_or_default()),
             look,
+            number,
             source: span,
             breaks: false,
         });
@@ -129,7 +152,8 @@ fn atoms(source: &str, piece: &Piece, out: &mut Vec<Atom>) {
         }
         out.push(Atom {
             what: What::Char(c),
-            look: look.clone(),
+            look: Rc::clone(&look),
+            number,
             source: Span { start, end },
             breaks: breaks && offset.is_none(),
         });
@@ -178,9 +202,9 @@ fn key(atoms: &[Atom], (start, end): (usize, usize)) -> String {
             }
         }
     }
-    let look = &atoms[start].look;
-    if !look.is_plain() {
-        out.push_str(&format!("\0{look:?}"));
+    let first = &atoms[start];
+    if !first.look.is_plain() {
+        out.push_str(&format!("\0{}", first.number));
     }
     out
 }
@@ -275,7 +299,7 @@ impl Text<'_> {
         let new = &self.new[c..d];
         let before = a.checked_sub(1).map(|at| &self.old[at]);
         let after = self.old.get(b);
-        let look = match (old.first(), new.first()) {
+        let look: &Rc<Look> = match (old.first(), new.first()) {
             (Some(atom), _) => &atom.look,
             (None, Some(atom)) => &atom.look,
             (None, None) => return None,
@@ -334,10 +358,10 @@ impl Text<'_> {
             .iter()
             .cloned()
             .map(|mut atom| {
-                atom.look = Look {
+                atom.look = Rc::new(Look {
                     annotations: Annotations::default(),
                     link: None,
-                };
+                });
                 atom
             })
             .collect();
