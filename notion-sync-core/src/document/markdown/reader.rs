@@ -17,6 +17,9 @@ use super::{Limits, MAX_COLUMNS, MarkdownError};
 use crate::document::layout;
 use crate::document::{Alignment, BlockKind, RichText, Spacing, Span};
 
+/// How many bytes into its line a block is asked for its indentation.
+const INDENTED_WITHIN: usize = 4096;
+
 /// Reads the part of the source from `body` on, with how everything stands in it.
 pub(crate) fn read(source: &str, body: usize, limits: &Limits) -> Result<Vec<Node>, MarkdownError> {
     read_nodes(source, body, limits, true)
@@ -239,6 +242,12 @@ impl Reader<'_> {
     fn indent(&self, at: usize) -> usize {
         let bytes = self.source.as_bytes();
         if self.containers.is_empty() && (at == 0 || matches!(bytes[at - 1], b'\n' | b'\r')) {
+            return 0;
+        }
+        // Containers nest only so deep, so nothing that is indented stands far into its line. Many
+        // blocks can: footnote definitions follow each other there.
+        let near = at.saturating_sub(INDENTED_WITHIN);
+        if near > 0 && !bytes[near..at].iter().any(|b| matches!(b, b'\n' | b'\r')) {
             return 0;
         }
         self.column(at)
