@@ -179,6 +179,15 @@ fn edits_keep_the_style_around_them() {
     }
 }
 
+/// Thousands of blocks can stand in one line, so none may look back to where the line starts.
+#[test]
+fn blocks_in_one_line_are_patched() {
+    let file = |count: usize| format!("{}---\n", "[^1]: ".repeat(count));
+    let (old, new) = (file(3_000), file(2_000));
+    let patched = patch::apply(&old, &read(&old), &read(&new)).unwrap();
+    assert_eq!(read(&patched.text).canonical(), read(&new).canonical());
+}
+
 #[test]
 fn another_file_is_refused() {
     let old = read("a");
