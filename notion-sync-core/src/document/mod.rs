@@ -18,6 +18,7 @@ pub mod model;
 pub mod notion_markdown;
 pub mod patch;
 mod reference;
+mod rich_text;
 pub mod text_merge;
 mod title;
 mod validation;

@@ -105,7 +105,7 @@ fn push_inline<'a>(pieces: &mut Vec<Piece<'a>>, inline: &'a Inline, notes: &mut 
                     notes.push(Reason::Link);
                 }
                 pieces.push(Piece {
-                    text: mention_text(mention).into(),
+                    text: mention.to_plain().into(),
                     object: Some(format!("\"type\":\"mention\",\"mention\":{object}")),
                     look: look(annotations, annotations.code, notes),
                     link: None,
@@ -113,7 +113,7 @@ fn push_inline<'a>(pieces: &mut Vec<Piece<'a>>, inline: &'a Inline, notes: &mut 
                 return;
             }
             notes.push(Reason::Mention);
-            (mention_text(mention).into(), annotations.code)
+            (mention.to_plain().into(), annotations.code)
         }
     };
     let look = look(annotations, code, notes);
@@ -326,30 +326,6 @@ fn write_mention(mention: &Mention) -> Option<Value> {
             object
         }
     })
-}
-
-/// What a reader sees of a mention that cannot be created.
-fn mention_text(mention: &Mention) -> String {
-    match mention {
-        Mention::User(id) | Mention::Page(id) | Mention::Database(id) => format!("@{id}"),
-        Mention::Date(date) => match &date.end {
-            Some(end) => format!("{} → {end}", date.start),
-            None => date.start.clone(),
-        },
-        Mention::Emoji(name) => format!(":{name}:"),
-        Mention::Other(raw) => {
-            let object: Option<Value> = serde_json::from_str(raw).ok();
-            object
-                .as_ref()
-                .and_then(|object| {
-                    let kind = object.get("type")?.as_str()?;
-                    let inner = object.get(kind)?;
-                    inner.get("href").or_else(|| inner.get("url"))?.as_str()
-                })
-                .unwrap_or("@")
-                .to_owned()
-        }
-    }
 }
 
 #[cfg(test)]
