@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::bind::Bound;
-use super::render::{Draft, desired_file, inject_all, new_place, proposal_word};
+use super::fields::inject_all;
+use super::render::{Draft, desired_file, new_place, proposal_word};
 use super::survey::Prepared;
 use super::text::{self, Stamp};
 use super::{Binding, Engine};

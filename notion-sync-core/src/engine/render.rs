@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
+use super::fields::{agreed_all, by_native_key, inject_all, native_fields};
 use super::survey::Prepared;
 use super::text::{self, Stamp};
 use super::{Binding, Engine};
@@ -15,13 +16,11 @@ use crate::mapping::view::Source;
 use crate::mapping::{MappingKind, View};
 use crate::operation::{OpKey, OpState, Operation, Settlement, sync_run_id};
 use crate::reconcile::table::Row;
-use crate::reconcile::{Hold, Plan, Step, UnitField, WriteStep, page_hash, write_hash};
-use crate::record::{Agreed, Life, UnitId};
+use crate::reconcile::{Hold, Plan, Step, WriteStep, page_hash, write_hash};
+use crate::record::{Life, UnitId};
 use crate::remote::{
-    Action, ContentChange, Create, FieldChange, NewContent, ProposalKind, SeenVersion, Update,
-    Write,
+    Action, ContentChange, Create, NewContent, ProposalKind, SeenVersion, Update, Write,
 };
-use crate::snapshot::Field;
 use crate::state::Stored;
 use crate::value::Value;
 
@@ -560,78 +559,6 @@ pub(super) fn hashes(view: Option<&View>, wanted: &str) -> (ContentHash, Content
         seen,
         ContentHash::of_bytes("nsync/wanted", wanted.as_bytes()),
     )
-}
-
-fn native_fields(
-    bound: &Bound,
-    side: Side,
-    fields: &BTreeMap<FieldId, FieldChange>,
-) -> BTreeMap<String, FieldChange> {
-    fields
-        .iter()
-        .filter_map(|(id, change)| Some((bound.native(id, side)?.to_owned(), change.clone())))
-        .collect()
-}
-
-fn by_native_key(
-    bound: &Bound,
-    side: Side,
-    fields: &BTreeMap<FieldId, Value>,
-) -> BTreeMap<String, Value> {
-    fields
-        .iter()
-        .filter_map(|(id, value)| Some((bound.native(id, side)?.to_owned(), value.clone())))
-        .collect()
-}
-
-/// The values one side should hold to say what the other side says. Fields that cannot be said are
-/// left out: they are compared, and reported, once both objects exist.
-pub(super) fn inject_all(bound: &Bound, to: Side, from: &View) -> BTreeMap<FieldId, Value> {
-    let mut out = BTreeMap::new();
-    for (id, unit) in bound.units() {
-        if unit.blocked.is_some() {
-            continue;
-        }
-        if let Some(Field::Value(value)) = from.fields.get(&id) {
-            let said = unit.lens.project(to.other(), value);
-            if let Ok(value) = unit.lens.inject(to, &said, &Value::Null)
-                && !(value.is_empty() && id != text::title_field())
-            {
-                out.insert(id, value);
-            }
-        }
-    }
-    out
-}
-
-/// What is agreed once `sent` was written to the side opposite of `from`. A value that the other
-/// side cannot say is not: it is compared, and reported, once both objects exist.
-pub(super) fn agreed_all(
-    bound: &Bound,
-    sent: &BTreeMap<FieldId, Value>,
-    from: &View,
-    side: Side,
-) -> BTreeMap<FieldId, Agreed> {
-    let units = bound.units();
-    from.fields
-        .iter()
-        .filter_map(|(id, field)| {
-            let Field::Value(value) = field else {
-                return None;
-            };
-            let unsaid = |unit: &UnitField<'_>| {
-                let said = unit.lens.project(side, value);
-                unit.lens.inject(side.other(), &said, &Value::Null).is_err()
-            };
-            if !value.is_empty() && !sent.contains_key(id) && units.get(id).is_some_and(unsaid) {
-                return None;
-            }
-            let mut agreed = Agreed::default();
-            agreed.set(side, value.clone());
-            agreed.set(side.other(), sent.get(id).cloned().unwrap_or_default());
-            Some((id.clone(), agreed))
-        })
-        .collect()
 }
 
 /// The kind of proposal in a label.

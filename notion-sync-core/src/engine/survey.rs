@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt as _};
 
 use super::bind::Bound;
 use super::identity;
+use super::looking::Looking;
 use super::text;
 use super::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -487,121 +488,5 @@ fn remember_absence(record: &mut Record, looking: &Looking, view: &mut View) {
             }
         }
         Presence::Unread(_) => {}
-    }
-}
-
-/// Two listings, by object.
-#[derive(Debug, Default)]
-struct Looking {
-    items: BTreeMap<(Side, RemoteRef), Snapshot>,
-    gone: BTreeMap<RemoteRef, Proof>,
-    renamed: BTreeMap<RemoteRef, RemoteRef>,
-}
-
-impl Looking {
-    fn take(&mut self, side: Side, listing: &Listing) {
-        for item in &listing.items {
-            if let Some(previous) = &item.previous {
-                self.renamed.insert(previous.clone(), item.object.clone());
-            }
-            self.items.insert((side, item.object.clone()), item.clone());
-        }
-        self.gone.extend(listing.gone.iter().cloned());
-    }
-
-    fn objects(&self) -> Vec<RemoteRef> {
-        let mut out: Vec<RemoteRef> = self
-            .items
-            .keys()
-            .map(|(_, object)| object.clone())
-            .collect();
-        out.extend(self.gone.keys().cloned());
-        out.extend(self.renamed.keys().cloned());
-        out.sort();
-        out.dedup();
-        out
-    }
-
-    /// Objects with the side they are on. An object that was renamed is looked at through its old
-    /// name, under which the registry knows it.
-    fn pairs(&self) -> Vec<(Side, RemoteRef)> {
-        let mut out: Vec<(Side, RemoteRef)> = Vec::new();
-        for ((side, object), snapshot) in &self.items {
-            match &snapshot.previous {
-                Some(previous) => out.push((*side, previous.clone())),
-                None => out.push((*side, object.clone())),
-            }
-        }
-        for object in self.gone.keys() {
-            let side = if object.system == "notion" {
-                Side::Notion
-            } else {
-                Side::Github
-            };
-            if !self.renamed.contains_key(object) {
-                out.push((side, object.clone()));
-            }
-        }
-        out
-    }
-
-    fn lists(&self, side: Side, object: &RemoteRef) -> bool {
-        self.items.contains_key(&(side, object.clone()))
-    }
-
-    /// Remembers in a record that a listing named its objects as gone.
-    fn keep_proofs(&self, state: &mut RecordState) {
-        for side in Side::BOTH {
-            if let Some(object) = state.record.object(side)
-                && let Some(proof) = self.gone.get(object)
-            {
-                state.record.proofs.insert(side, *proof);
-            }
-        }
-    }
-
-    /// A snapshot that needs no further read.
-    fn ready(&self, side: Side, object: &RemoteRef) -> Option<&Snapshot> {
-        let object = self.renamed.get(object).unwrap_or(object);
-        self.items
-            .get(&(side, object.clone()))
-            .filter(|snapshot| snapshot.content != Content::NotRead)
-    }
-
-    /// Whether a listing shows another revision of an object than was last seen.
-    fn revised(&self, side: Side, state: &RecordState) -> bool {
-        let listed =
-            (state.record.object(side)).and_then(|object| self.items.get(&(side, object.clone())));
-        match (listed, state.record.seen(side)) {
-            (Some(item), Some(seen)) => seen.revision.token != item.revision.token,
-            _ => false,
-        }
-    }
-
-    /// Whether an object may have changed since it was last seen.
-    fn moved(
-        &self,
-        side: Side,
-        state: &RecordState,
-        now: chrono::DateTime<chrono::Utc>,
-        slack: chrono::Duration,
-    ) -> bool {
-        let Some(object) = state.record.object(side) else {
-            return true;
-        };
-        if self.renamed.contains_key(object) {
-            return true;
-        }
-        let Some(item) = self.items.get(&(side, object.clone())) else {
-            return true;
-        };
-        let Some(seen) = state.record.seen(side) else {
-            return true;
-        };
-        if seen.revision.token != item.revision.token {
-            return true;
-        }
-        // The same revision is looked at once more after it can no longer take up an edit.
-        !seen.settled && item.revision.is_settled(now, slack)
     }
 }
