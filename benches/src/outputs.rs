@@ -12,6 +12,7 @@ use notion_sync_core::document::edit::script;
 use notion_sync_core::document::markdown::{self, Style};
 use notion_sync_core::document::merge::{BodyBase, regions};
 use notion_sync_core::document::{Document, notion_markdown};
+use notion_sync_core::id::Side;
 use serde_json::Value;
 
 use crate::codecs::{read, requests};
@@ -142,7 +143,7 @@ fn of_pages(pages: &Pages) -> String {
         digest(&cut),
         digest(&composed),
         digest(&BodyBase::agree(&pages.notion, &pages.github)),
-        digest(&(pages.base.notion_hash(), pages.base.github_hash())),
+        digest(&(pages.base.hash(Side::Notion), pages.base.hash(Side::Github))),
     ]
     .join(" ")
 }

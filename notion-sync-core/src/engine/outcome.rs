@@ -185,12 +185,9 @@ impl Engine {
             let mut settled = settled.clone();
             // Where the other side is still to be written, base holds less than what was sent, and
             // the answer shows edits that are not agreed yet.
-            let whole = settlement.sent.is_none_or(|sent| {
-                sent == match side {
-                    Side::Notion => settled.notion_hash(),
-                    Side::Github => settled.github_hash(),
-                }
-            });
+            let whole = settlement
+                .sent
+                .is_none_or(|sent| sent == settled.hash(side));
             let read = view.as_ref().and_then(|view| view.document());
             if let (Some(read), true) = (read, record.conflicts.is_empty() && whole) {
                 // What the service stored is what this side agreed to, whatever was sent.
@@ -198,10 +195,7 @@ impl Engine {
                     Side::Notion => settled.github(),
                     Side::Github => settled.notion(),
                 };
-                let stored_differs = match side {
-                    Side::Notion => read.hash() != settled.notion_hash(),
-                    Side::Github => read.hash() != settled.github_hash(),
-                };
+                let stored_differs = read.hash() != settled.hash(side);
                 if stored_differs {
                     settled = match side {
                         Side::Notion => BodyBase::agree(read, &other),
@@ -210,10 +204,7 @@ impl Engine {
                 }
             }
             if let Some(before) = &state.body {
-                let hash = match side {
-                    Side::Notion => before.notion_hash(),
-                    Side::Github => before.github_hash(),
-                };
+                let hash = before.hash(side);
                 state.record.retire(side, hash);
             }
             state.body = Some(settled);

@@ -7,7 +7,6 @@ use super::text;
 use super::{Binding, Engine};
 use crate::audit::AuditEvent;
 use crate::error::Result;
-use crate::id::Side;
 use crate::operation::{OpState, Operation};
 use crate::reconcile::unit_hash;
 use crate::record::{Base, UnitId};
@@ -69,10 +68,7 @@ impl Engine {
             let confirmed = match &state.body {
                 Some(before) => before.confirmed(sent, side, document),
                 None => {
-                    let whole = match side {
-                        Side::Notion => sent.notion_hash(),
-                        Side::Github => sent.github_hash(),
-                    };
+                    let whole = sent.hash(side);
                     (whole == document.hash()).then(|| sent.clone())
                 }
             };
@@ -80,10 +76,7 @@ impl Engine {
             if body {
                 found.push("body".to_owned());
                 if let Some(before) = &state.body {
-                    let hash = match side {
-                        Side::Notion => before.notion_hash(),
-                        Side::Github => before.github_hash(),
-                    };
+                    let hash = before.hash(side);
                     state.record.retire(side, hash);
                 }
                 state.body = confirmed;

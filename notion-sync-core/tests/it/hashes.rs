@@ -122,10 +122,7 @@ proptest! {
             prop_assert_eq!(a.canon_eq(b), equal);
             let base = BodyBase::agree(a, b);
             for side in Side::BOTH {
-                let held = match side {
-                    Side::Notion => base.notion_hash(),
-                    Side::Github => base.github_hash(),
-                };
+                let held = base.hash(side);
                 for body in [&one, &other, &again] {
                     prop_assert_eq!(base.holds(side, body), held == body.hash());
                 }

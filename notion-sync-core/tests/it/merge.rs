@@ -87,8 +87,8 @@ proptest! {
             let out = regions.compose(Region::default_choice);
             prop_assert!(out.notion.canon_eq(&x), "{}", outline(&out.notion.blocks));
             prop_assert!(out.github.canon_eq(&x), "{}", outline(&out.github.blocks));
-            prop_assert_eq!(out.base.notion_hash(), x.hash());
-            prop_assert_eq!(out.base.github_hash(), x.hash());
+            prop_assert_eq!(out.base.hash(Side::Notion), x.hash());
+            prop_assert_eq!(out.base.hash(Side::Github), x.hash());
             prop_assert_eq!(out.notion_changed, !notion.canon_eq(&x));
             prop_assert_eq!(out.github_changed, !github.canon_eq(&x));
         }
@@ -105,15 +105,15 @@ proptest! {
         prop_assert_eq!(&out.notion, &*x);
         prop_assert_eq!(&out.github, &*x);
         prop_assert!(!out.notion_changed && !out.github_changed);
-        prop_assert_eq!(out.base.notion_hash(), x.hash());
+        prop_assert_eq!(out.base.hash(Side::Notion), x.hash());
     }
 
     #[test]
     fn agreed_bodies_have_not_moved(n in body(), g in body()) {
         // Whatever the two say: agreed is agreed.
         let base = BodyBase::agree(&n, &g);
-        prop_assert_eq!(base.notion_hash(), n.hash());
-        prop_assert_eq!(base.github_hash(), g.hash());
+        prop_assert_eq!(base.hash(Side::Notion), n.hash());
+        prop_assert_eq!(base.hash(Side::Github), g.hash());
         let regions = regions(&base, &n, &g);
         for region in &regions {
             prop_assert_eq!(&region.state, &State::Same);
@@ -202,7 +202,7 @@ proptest! {
             let out = regions.compose(|_| choice.clone());
             prop_assert!(out.notion.canon_eq(side));
             prop_assert!(out.github.canon_eq(side));
-            prop_assert_eq!(out.base.notion_hash(), side.hash());
+            prop_assert_eq!(out.base.hash(Side::Notion), side.hash());
         }
     }
 
@@ -214,8 +214,8 @@ proptest! {
         let out = regions.compose(Region::default_choice);
         if regions.is_clean() {
             prop_assert!(out.notion.canon_eq(&out.github), "{}\n{}", outline(&out.notion.blocks), outline(&out.github.blocks));
-            prop_assert_eq!(out.base.notion_hash(), out.notion.hash());
-            prop_assert_eq!(out.base.github_hash(), out.github.hash());
+            prop_assert_eq!(out.base.hash(Side::Notion), out.notion.hash());
+            prop_assert_eq!(out.base.hash(Side::Github), out.github.hash());
         }
     }
 
@@ -415,9 +415,9 @@ proptest! {
     fn all_or_nothing_of_a_write_gives_the_new_or_the_old_base(b in body(), x in body()) {
         let (before, sent) = (BodyBase::agree(&b, &b), BodyBase::agree(&x, &x));
         let all = before.confirmed(&sent, Side::Notion, &x).unwrap();
-        prop_assert_eq!((all.notion_hash(), all.github_hash()), (x.hash(), x.hash()));
+        prop_assert_eq!((all.hash(Side::Notion), all.hash(Side::Github)), (x.hash(), x.hash()));
         let nothing = before.confirmed(&sent, Side::Notion, &b).unwrap();
-        prop_assert_eq!((nothing.notion_hash(), nothing.github_hash()), (b.hash(), b.hash()));
+        prop_assert_eq!((nothing.hash(Side::Notion), nothing.hash(Side::Github)), (b.hash(), b.hash()));
     }
 
     /// Words of a person that were written over or beside a cut off write stay edits.

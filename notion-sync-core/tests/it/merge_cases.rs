@@ -2,7 +2,7 @@
 
 use notion_sync_core::document::merge::{BodyBase, Choice, Region, State, regions};
 use notion_sync_core::document::{Block, BlockKind, Color, Document, RichText, Span};
-use notion_sync_core::id::BlockId;
+use notion_sync_core::id::{BlockId, Side};
 
 use crate::merge_pool::{bold, child_page, code, doc, item, paragraph, table, todo, with_ids};
 
@@ -326,7 +326,7 @@ fn what_only_the_file_holds_stays_there() {
     let out = regions(&base, &notion, &edited).compose(Region::default_choice);
     assert_eq!(out.notion, notion);
     assert_eq!(out.github, edited);
-    assert_eq!(out.base.github_hash(), edited.hash());
+    assert_eq!(out.base.hash(Side::Github), edited.hash());
     // Notion's own edits do not remove it.
     let moved = doc(vec![p("a"), p("new"), p("b")]);
     let out = regions(&base, &moved, &github).compose(Region::default_choice);

@@ -144,16 +144,10 @@ impl BodyBase {
         }
     }
 
-    /// The hash of the body Notion held, as [`Document::hash`] gives it.
+    /// The hash of the body that a side held, as [`Document::hash`] gives it.
     #[must_use]
-    pub fn notion_hash(&self) -> ContentHash {
-        hash_list(self.held_by(Side::Notion))
-    }
-
-    /// The hash of the body the file held, as [`Document::hash`] gives it.
-    #[must_use]
-    pub fn github_hash(&self) -> ContentHash {
-        hash_list(self.held_by(Side::Github))
+    pub fn hash(&self, side: Side) -> ContentHash {
+        hash_list(self.held_by(side))
     }
 
     fn held_by(&self, side: Side) -> impl DoubleEndedIterator<Item = &Block> {

@@ -50,8 +50,8 @@ fn at_rest(pair: &Pair) -> Result<(), TestCaseError> {
     if !blocks {
         prop_assert!(pair.notion.body.canon_eq(&pair.github.body));
         let body = pair.body.as_ref().unwrap();
-        prop_assert_eq!(body.notion_hash(), pair.notion.body.hash());
-        prop_assert_eq!(body.github_hash(), pair.github.body.hash());
+        prop_assert_eq!(body.hash(Side::Notion), pair.notion.body.hash());
+        prop_assert_eq!(body.hash(Side::Github), pair.github.body.hash());
     }
     Ok(())
 }
