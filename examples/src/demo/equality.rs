@@ -100,26 +100,21 @@ pub fn words(text: &str) -> Vec<String> {
     plain.push_str(rest);
     // What keeps text of a page from acting on GitHub is no difference.
     plain.retain(|c| c != '\u{200b}');
-    // Nor is how a file numbers a list: readers see the items counted from the first.
+    // Nor is how a file numbers a list: readers see the items counted from the first. Where such a
+    // number is no marker at all but text, the page may have it in the middle of a line.
     plain
-        .lines()
-        .map(unnumbered)
-        .collect::<Vec<_>>()
-        .join("\n")
-        .split(|c: char| !c.is_alphanumeric())
+        .split_whitespace()
+        .filter(|word| !is_number_of_item(word))
+        .flat_map(|word| word.split(|c: char| !c.is_alphanumeric()))
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
 }
 
-/// A line without the number of its list item.
-fn unnumbered(line: &str) -> &str {
-    let text = line.trim_start();
-    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
-    match rest.strip_prefix(['.', ')']) {
-        Some(item) if rest.len() < text.len() && item.starts_with(' ') => item,
-        _ => line,
-    }
+/// Whether a word could be the number of a list item.
+fn is_number_of_item(word: &str) -> bool {
+    let digits = word.strip_suffix(['.', ')']).unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn first_difference(notion: &[String], github: &[String]) -> Option<String> {
@@ -433,8 +428,8 @@ mod tests {
         let words = words("<!-- a\nb -->**One**, <td>two</td> 3 < 4");
         assert_eq!(words, ["One", "two", "3", "4"]);
         assert_eq!(
-            super::words("1. a\n 7) b\n3.5 c\n2024"),
-            ["a", "b", "3", "5", "c", "2024"]
+            super::words("1. a\n 7) b 8. c\n3.5 d\n2024"),
+            ["a", "b", "c", "3", "5", "d", "2024"]
         );
     }
 
