@@ -8,28 +8,16 @@ use crate::id::{FieldId, Side};
 use crate::mapping::View;
 use crate::reconcile::UnitField;
 use crate::record::Agreed;
-use crate::remote::FieldChange;
 use crate::snapshot::Field;
 use crate::value::Value;
 
-/// Changes by the key that their side knows. Fields that the side does not have are left out.
-pub(super) fn native_fields(
+/// Values or changes by the key that their side knows. Fields that the side does not have are left
+/// out.
+pub(super) fn by_native_key<V: Clone>(
     bound: &Bound,
     side: Side,
-    fields: &BTreeMap<FieldId, FieldChange>,
-) -> BTreeMap<String, FieldChange> {
-    fields
-        .iter()
-        .filter_map(|(id, change)| Some((bound.native(id, side)?.to_owned(), change.clone())))
-        .collect()
-}
-
-/// The same for values.
-pub(super) fn by_native_key(
-    bound: &Bound,
-    side: Side,
-    fields: &BTreeMap<FieldId, Value>,
-) -> BTreeMap<String, Value> {
+    fields: &BTreeMap<FieldId, V>,
+) -> BTreeMap<String, V> {
     fields
         .iter()
         .filter_map(|(id, value)| Some((bound.native(id, side)?.to_owned(), value.clone())))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
-use super::fields::{agreed_all, by_native_key, inject_all, native_fields};
+use super::fields::{agreed_all, by_native_key, inject_all};
 use super::survey::Prepared;
 use super::text::{self, Stamp};
 use super::{Binding, Engine};
@@ -288,7 +288,7 @@ impl Engine {
                 update.place = new_place(binding, prepared, write, taken);
             }
             _ => {
-                update.fields = native_fields(bound, write.side, &write.fields);
+                update.fields = by_native_key(bound, write.side, &write.fields);
                 if let Some((_, desired)) = &write.body {
                     update.content = Some(match write.side {
                         Side::Notion => {
