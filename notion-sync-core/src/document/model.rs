@@ -446,4 +446,34 @@ impl BlockKind {
             _ => None,
         }
     }
+
+    /// Whether the API can turn a block of this kind into the other by an update, so that it stays
+    /// the block that it is (an update cannot change a block's type, of which each level of a
+    /// heading is one, nor the width of a table).
+    pub(crate) fn can_become(&self, new: &Self) -> bool {
+        match (self, new) {
+            (Self::Heading { level: a, .. }, Self::Heading { level: b, .. }) => a == b,
+            (Self::Table { width: a, .. }, Self::Table { width: b, .. }) => a == b,
+            (Self::TableRow { cells: a }, Self::TableRow { cells: b }) => a.len() == b.len(),
+            (
+                Self::Media {
+                    media: a,
+                    source: from,
+                    ..
+                },
+                Self::Media {
+                    media: b,
+                    source: to,
+                    ..
+                },
+            ) => a == b && (from == to || matches!(to, MediaSource::External(_))),
+            (Self::ChildPage { page: a, .. }, Self::ChildPage { page: b, .. }) => a == b,
+            (Self::ChildDatabase { database: a, .. }, Self::ChildDatabase { database: b, .. }) => {
+                a == b
+            }
+            (Self::Synced { from: a }, Self::Synced { from: b }) => a == b,
+            (Self::Opaque { .. }, _) => self == new,
+            _ => std::mem::discriminant(self) == std::mem::discriminant(new),
+        }
+    }
 }

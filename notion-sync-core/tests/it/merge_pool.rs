@@ -238,6 +238,8 @@ pub(crate) enum Stroke {
     Move(usize, usize),
     Duplicate(usize),
     Tick(usize),
+    /// Gives a heading another level, which no update through the API can do.
+    Level(usize),
 }
 
 pub(crate) fn strokes(range: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Stroke>> {
@@ -251,7 +253,8 @@ pub(crate) fn strokes(range: std::ops::Range<usize>) -> impl Strategy<Value = Ve
             2 => n.clone().prop_map(Stroke::Delete),
             1 => (n.clone(), n.clone()).prop_map(|(a, b)| Stroke::Move(a, b)),
             1 => n.clone().prop_map(Stroke::Duplicate),
-            1 => n.prop_map(Stroke::Tick),
+            1 => n.clone().prop_map(Stroke::Tick),
+            1 => n.prop_map(Stroke::Level),
         ],
         range,
     )
@@ -303,6 +306,11 @@ pub(crate) fn edit(document: &Document, strokes: &[Stroke], tag: &str) -> Docume
             Stroke::Tick(at) => visit(blocks, at, &mut |block| {
                 if let BlockKind::ToDo { checked, .. } = &mut block.kind {
                     *checked = !*checked;
+                }
+            }),
+            Stroke::Level(at) => visit(blocks, at, &mut |block| {
+                if let BlockKind::Heading { level, .. } = &mut block.kind {
+                    *level = *level % 4 + 1;
                 }
             }),
             Stroke::Delete(_) | Stroke::Move(..) | Stroke::Duplicate(_) => {}
@@ -429,6 +437,21 @@ fn number(blocks: &mut [Block], next: &mut usize) {
         *next += 1;
         number(&mut block.children, next);
     }
+}
+
+/// The same body with ids of their own for the blocks that have none yet, as people's blocks have.
+pub(crate) fn with_all_ids(mut document: Document) -> Document {
+    fn fill(blocks: &mut [Block], next: &mut usize) {
+        for block in blocks {
+            block.id.get_or_insert_with(|| {
+                *next += 1;
+                BlockId::new(format!("fresh{next}"))
+            });
+            fill(&mut block.children, next);
+        }
+    }
+    fill(&mut document.blocks, &mut 0);
+    document
 }
 
 /// What a poorer side keeps of a body: no bold, no toggles, no dividers; two paragraphs in a row

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
-use std::mem::discriminant;
 use std::ops::Range;
 
 use super::{BlockEdit, EditError, Position};
@@ -110,7 +109,7 @@ impl Scribe {
         let Some(id) = &old.id else {
             return Fate::Replaced;
         };
-        if !can_become(&old.kind, &new.kind) {
+        if !old.kind.can_become(&new.kind) {
             return Fate::Replaced;
         }
         let Ok(mut edits) = self.list(Some(id), &old.children, &new.children) else {
@@ -172,35 +171,6 @@ fn flush(
         blocks: std::mem::take(pending),
     });
     Ok(())
-}
-
-/// Whether the API can turn a block of one kind into the other by an update.
-fn can_become(old: &BlockKind, new: &BlockKind) -> bool {
-    match (old, new) {
-        (BlockKind::Heading { level: a, .. }, BlockKind::Heading { level: b, .. }) => a == b,
-        (BlockKind::Table { width: a, .. }, BlockKind::Table { width: b, .. }) => a == b,
-        (BlockKind::TableRow { cells: a }, BlockKind::TableRow { cells: b }) => a.len() == b.len(),
-        (
-            BlockKind::Media {
-                media: a,
-                source: from,
-                ..
-            },
-            BlockKind::Media {
-                media: b,
-                source: to,
-                ..
-            },
-        ) => a == b && (from == to || matches!(to, MediaSource::External(_))),
-        (BlockKind::ChildPage { page: a, .. }, BlockKind::ChildPage { page: b, .. }) => a == b,
-        (
-            BlockKind::ChildDatabase { database: a, .. },
-            BlockKind::ChildDatabase { database: b, .. },
-        ) => a == b,
-        (BlockKind::Synced { from: a }, BlockKind::Synced { from: b }) => a == b,
-        (BlockKind::Opaque { .. }, _) => old == new,
-        _ => discriminant(old) == discriminant(new),
-    }
 }
 
 /// Names a block that the API cannot create, by what it is.

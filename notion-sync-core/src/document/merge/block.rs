@@ -4,7 +4,7 @@ use std::mem::discriminant;
 
 use super::MAX_DEPTH;
 use super::base::{BasePair, BodyBase};
-use super::compose::Choice;
+use super::compose::{Choice, bare};
 use super::region::{State, regions_at};
 use crate::document::canon::is_same;
 use crate::document::model::{Block, BlockKind, RichText};
@@ -45,8 +45,9 @@ pub(crate) fn merge_pair(
 }
 
 /// The block after a merge: itself where nothing changed, else with its id (it is still that
-/// block) and without its span (its lines are no longer its source).
+/// block, if an update can make it so) and without its span (its lines are no longer its source).
 fn stay(before: &Block, kind: BlockKind, children: Vec<Block>) -> Block {
+    let stays = before.kind.can_become(&kind);
     let after = Block {
         id: before.id.clone(),
         span: None,
@@ -56,8 +57,10 @@ fn stay(before: &Block, kind: BlockKind, children: Vec<Block>) -> Block {
     };
     if is_same(&after, before) {
         before.clone()
-    } else {
+    } else if stays {
         after
+    } else {
+        bare(&after)
     }
 }
 

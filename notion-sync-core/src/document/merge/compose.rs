@@ -31,7 +31,8 @@ pub enum Choice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Composed {
     /// What Notion should hold. Blocks that stay carry their id, with an edited text as well as
-    /// unchanged; blocks that come from the file carry none.
+    /// unchanged; blocks that come from the file, or that no update can make what they should be,
+    /// carry none.
     pub notion: Document,
     /// What the file should hold. Blocks that stay unchanged carry their span; no others do.
     pub github: Document,
@@ -74,18 +75,21 @@ impl<'a> Regions<'a> {
     /// replace a form that the other side cannot say.
     pub fn compose(&self, decide: impl FnMut(&Region<'a>) -> Choice) -> Composed {
         let lists = self.compose_blocks(decide);
-        let notion = Document {
-            blocks: lists.notion,
+        // A body that says what it said stays the very blocks that it is: equal blocks may have
+        // changed places, which is nobody's edit.
+        let settle = |before: &[Block], after: Vec<Block>| {
+            let changed = !says_the_same(before, &after);
+            let blocks = if changed { after } else { before.to_vec() };
+            (Document { blocks }, changed)
         };
-        let github = Document {
-            blocks: lists.github,
-        };
+        let (notion, notion_changed) = settle(self.notion, lists.notion);
+        let (github, github_changed) = settle(self.github, lists.github);
         Composed {
-            notion_changed: !says_the_same(self.notion, &notion.blocks),
-            github_changed: !says_the_same(self.github, &github.blocks),
-            base: lists.base.trim(),
             notion,
             github,
+            base: lists.base.trim(),
+            notion_changed,
+            github_changed,
         }
     }
 
@@ -237,7 +241,7 @@ fn carry(region: &Region<'_>, to: Side, depth: usize) -> Vec<Block> {
 }
 
 /// `wanted` as `side` should hold it: blocks that it holds already, with all they carry, the
-/// others bare. A single block that stays a block of its kind keeps its id.
+/// others bare. A single block that an update can turn into what is wanted keeps its id.
 fn retain(held: &[Block], wanted: &[Block], side: Side) -> Vec<Block> {
     let mut namer = Namer::default();
     let old = Named::of(held, &mut namer);
@@ -257,7 +261,7 @@ fn retain(held: &[Block], wanted: &[Block], side: Side) -> Vec<Block> {
     if let ([old], [new]) = (held, out.as_mut_slice())
         && side == Side::Notion
         && new.id.is_none()
-        && std::mem::discriminant(&old.kind) == std::mem::discriminant(&new.kind)
+        && old.kind.can_become(&new.kind)
     {
         new.id.clone_from(&old.id);
     }
