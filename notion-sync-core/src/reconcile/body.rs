@@ -284,7 +284,7 @@ fn run_hash(blocks: &[Block]) -> ContentHash {
 }
 
 fn base_hash(region: &Region<'_>) -> ContentHash {
-    hash_list(region.base.iter().flat_map(|pair| &pair.notion))
+    hash_list(region.base.iter().flat_map(|pair| pair.notion.iter()))
 }
 
 /// Blocks as people read them.

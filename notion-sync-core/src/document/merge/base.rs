@@ -1,5 +1,7 @@
 //! What both sides held when they last agreed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::alignment::{Named, Namer, Zeal, align, covers, trimmed_len};
@@ -13,14 +15,21 @@ use crate::id::Side;
 /// Usually one block on each side, equal. They differ where a service stores something else than
 /// it was sent, or cannot say everything. An empty run means that this side has no form for what
 /// the other holds.
+///
+/// The runs are shared: nearly all of a base goes on unchanged into the next one, and both sides of
+/// nearly every pair are equal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BasePair {
     /// Canonical blocks in Notion.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub notion: Vec<Block>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub notion: Arc<[Block]>,
     /// Canonical blocks in the file.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub github: Vec<Block>,
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub github: Arc<[Block]>,
+}
+
+fn is_empty(run: &Arc<[Block]>) -> bool {
+    run.is_empty()
 }
 
 /// A body as both sides held it when they last agreed, cut into pairs of runs.
@@ -77,48 +86,44 @@ impl BodyBase {
         let mut before_differs = false;
         let ends = std::iter::once((notion.len(), github.len()));
         for (n, g) in aligned.into_iter().chain(ends) {
-            let mut own = BasePair::default();
-            let mut differs = false;
-            if let (Some(one), Some(other)) = (notion.blocks.get(n), github.blocks.get(g)) {
-                own = BasePair::one(one, other);
-                differs = own.notion != own.github;
-            }
+            let mut own = match (notion.blocks.get(n), github.blocks.get(g)) {
+                (Some(one), Some(other)) => Some(BasePair::one(one, other)),
+                _ => None,
+            };
+            let differs = own.as_ref().is_some_and(|own| own.notion != own.github);
             let mut n_run = canonical(&notion.blocks[n_at..n]);
             let mut g_run = canonical(&github.blocks[g_at..g]);
             if n_run.is_empty() || g_run.is_empty() {
                 // What one side says in one block the other may say in several.
                 if before_differs && let Some(last) = pairs.last_mut() {
                     let absorbed = n_run.iter().take_while(|b| covers(&last.github, b)).count();
-                    last.notion.extend(n_run.drain(..absorbed));
+                    let absorbed = n_run.drain(..absorbed).collect();
+                    last.notion = joined(&last.notion, absorbed);
                     let absorbed = g_run.iter().take_while(|b| covers(&last.notion, b)).count();
-                    last.github.extend(g_run.drain(..absorbed));
+                    let absorbed = g_run.drain(..absorbed).collect();
+                    last.github = joined(&last.github, absorbed);
                 }
-                if differs {
+                if differs && let Some(own) = &mut own {
                     let covered = |run: &[Block], by: &[Block]| {
                         run.len() - run.iter().rev().take_while(|b| covers(by, b)).count()
                     };
                     let kept = covered(&n_run, &own.github);
-                    own.notion.splice(..0, n_run.drain(kept..));
+                    own.notion = joined(&n_run.split_off(kept), own.notion.to_vec());
                     let kept = covered(&g_run, &own.notion);
-                    own.github.splice(..0, g_run.drain(kept..));
+                    own.github = joined(&g_run.split_off(kept), own.github.to_vec());
                 }
                 pairs.extend(n_run.into_iter().map(|block| BasePair {
-                    notion: vec![block],
-                    github: Vec::new(),
+                    notion: Arc::from([block]),
+                    github: Arc::default(),
                 }));
                 pairs.extend(g_run.into_iter().map(|block| BasePair {
-                    notion: Vec::new(),
-                    github: vec![block],
+                    notion: Arc::default(),
+                    github: Arc::from([block]),
                 }));
             } else {
-                pairs.push(BasePair {
-                    notion: n_run,
-                    github: g_run,
-                });
+                pairs.push(BasePair::of(n_run, g_run));
             }
-            if own != BasePair::default() {
-                pairs.push(own);
-            }
+            pairs.extend(own);
             before_differs = differs;
             (n_at, g_at) = (n + 1, g + 1);
         }
@@ -151,10 +156,9 @@ impl BodyBase {
     }
 
     fn held_by(&self, side: Side) -> impl DoubleEndedIterator<Item = &Block> {
-        self.pairs.iter().flat_map(move |pair| match side {
-            Side::Notion => &pair.notion,
-            Side::Github => &pair.github,
-        })
+        self.pairs
+            .iter()
+            .flat_map(move |pair| pair.run(side).iter())
     }
 
     /// Whether `document` says what `side` held: whether the hashes are equal, without hashing.
@@ -209,10 +213,13 @@ impl BodyBase {
     }
 }
 
-fn trim_side(pairs: &mut [BasePair], run: impl Fn(&mut BasePair) -> &mut Vec<Block>) {
+fn trim_side(pairs: &mut [BasePair], run: impl Fn(&mut BasePair) -> &mut Arc<[Block]>) {
     for pair in pairs.iter_mut().rev() {
         let run = run(pair);
-        run.truncate(trimmed_len(run));
+        let length = trimmed_len(run);
+        if length < run.len() {
+            *run = Arc::from(&run[..length]);
+        }
         if !run.is_empty() {
             return;
         }
@@ -223,18 +230,48 @@ fn canonical(blocks: &[&Block]) -> Vec<Block> {
     blocks.iter().map(|block| block.canonical()).collect()
 }
 
+fn joined(head: &[Block], tail: Vec<Block>) -> Arc<[Block]> {
+    head.iter().cloned().chain(tail).collect()
+}
+
 impl BasePair {
-    /// A pair of single blocks.
+    /// A pair of single blocks, made canonical.
     pub(crate) fn one(notion: &Block, github: &Block) -> Self {
+        let canonical: Arc<[Block]> = Arc::from([notion.canonical()]);
+        if is_same(&canonical[0], github) {
+            return Self {
+                github: Arc::clone(&canonical),
+                notion: canonical,
+            };
+        }
         Self {
-            notion: vec![notion.canonical()],
-            github: vec![github.canonical()],
+            notion: canonical,
+            github: Arc::from([github.canonical()]),
+        }
+    }
+
+    /// A pair of canonical runs.
+    pub(crate) fn of(notion: Vec<Block>, github: Vec<Block>) -> Self {
+        let notion: Arc<[Block]> = notion.into();
+        let github = if *notion == *github {
+            Arc::clone(&notion)
+        } else {
+            github.into()
+        };
+        Self { notion, github }
+    }
+
+    /// What one side holds.
+    pub(crate) fn run(&self, side: Side) -> &Arc<[Block]> {
+        match side {
+            Side::Notion => &self.notion,
+            Side::Github => &self.github,
         }
     }
 
     /// The two blocks of a pair of single blocks.
     pub(crate) fn singles(&self) -> Option<(&Block, &Block)> {
-        match (self.notion.as_slice(), self.github.as_slice()) {
+        match (&*self.notion, &*self.github) {
             ([notion], [github]) => Some((notion, github)),
             _ => None,
         }

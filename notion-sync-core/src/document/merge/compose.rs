@@ -188,10 +188,7 @@ fn agreed_pairs(notion: &[Block], github: &[Block]) -> Vec<BasePair> {
             let (n_rest, g_rest) = (&notion[n_len..], &github[g_len..]);
             for at in 0..n_rest.len().max(g_rest.len()) {
                 let one = |rest: &[Block]| rest.get(at).map(Block::canonical).into_iter().collect();
-                pairs.push(BasePair {
-                    notion: one(n_rest),
-                    github: one(g_rest),
-                });
+                pairs.push(BasePair::of(one(n_rest), one(g_rest)));
             }
             pairs
         }
@@ -209,7 +206,7 @@ fn carry(region: &Region<'_>, to: Side, depth: usize) -> Vec<Block> {
         Side::Notion => (&pair.notion, &pair.github),
         Side::Github => (&pair.github, &pair.notion),
     };
-    if let ([], [], [old], [new]) = (base_held.as_slice(), held, base_from.as_slice(), from)
+    if let ([], [], [old], [new]) = (&**base_held, held, &**base_from, from)
         && resembles(old, new)
     {
         // This side has no form for it; that does not change because its text did.

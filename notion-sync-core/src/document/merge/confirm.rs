@@ -1,5 +1,7 @@
 //! What of a write that may have been cut off is there.
 
+use std::sync::Arc;
+
 use super::base::{BasePair, BodyBase};
 use super::region::{State, regions_at};
 use crate::document::model::{Block, Document};
@@ -19,16 +21,18 @@ impl BodyBase {
     /// content that the written side has no form for. Then nothing may be assumed.
     #[must_use]
     pub fn confirmed(&self, sent: &Self, side: Side, shown: &Document) -> Option<Self> {
-        let run = |pair: &BasePair| -> Vec<Block> {
-            match side {
-                Side::Notion => pair.notion.clone(),
-                Side::Github => pair.github.clone(),
-            }
+        let run = |pair: &BasePair| Arc::clone(pair.run(side));
+        let blocks = |pairs: &[BasePair]| -> Vec<Block> {
+            pairs
+                .iter()
+                .flat_map(|pair| pair.run(side).iter())
+                .cloned()
+                .collect()
         };
         let formless = |base: &Self| base.pairs.iter().any(|pair| run(pair).is_empty());
         if formless(self) || formless(sent) {
             let whole = Document {
-                blocks: sent.pairs.iter().flat_map(run).collect(),
+                blocks: blocks(&sent.pairs),
             };
             return whole.canon_eq(shown).then(|| sent.clone());
         }
@@ -37,13 +41,13 @@ impl BodyBase {
         let terms = Self {
             pairs: (sent.pairs.iter().map(run))
                 .map(|blocks| BasePair {
-                    notion: blocks.clone(),
+                    notion: Arc::clone(&blocks),
                     github: blocks,
                 })
                 .collect(),
             held: Vec::new(),
         };
-        let old: Vec<Block> = self.pairs.iter().flat_map(run).collect();
+        let old = blocks(&self.pairs);
         let before = Cut::new(self, run);
         let mut out = Self::default();
         let (mut sent_at, mut old_at) = (0, 0);
@@ -57,10 +61,8 @@ impl BodyBase {
                     out.pairs.extend_from_slice(sent_pairs);
                 }
                 State::Merged(_) | State::Diverged
-                    if says_same(
-                        region.notion,
-                        &sent_pairs.iter().flat_map(run).collect::<Vec<_>>(),
-                    ) && let [pair] = sent_pairs =>
+                    if let [pair] = sent_pairs
+                        && says_same(region.notion, pair.run(side)) =>
                 {
                     let mut pair = pair.clone();
                     let stored = region.notion.iter().map(Block::canonical).collect();
@@ -98,7 +100,7 @@ struct Cut<'b> {
 }
 
 impl<'b> Cut<'b> {
-    fn new(base: &'b BodyBase, run: impl Fn(&BasePair) -> Vec<Block>) -> Self {
+    fn new(base: &'b BodyBase, run: impl Fn(&BasePair) -> Arc<[Block]>) -> Self {
         let mut starts = vec![0];
         let mut at = 0;
         for pair in &base.pairs {
