@@ -161,10 +161,12 @@ pub(crate) fn lists_say_the_same<'a>(
 /// Whether two blocks say the same in the same words: the canonical forms are equal then, and may
 /// be where this says no.
 pub(crate) fn is_identical(one: &Block, other: &Block) -> bool {
-    one.kind == other.kind && {
-        let (one, other) = (trimmed(&one.children), trimmed(&other.children));
-        one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_identical(a, b))
-    }
+    // Both sides of a base usually share their blocks.
+    std::ptr::eq(one, other)
+        || one.kind == other.kind && {
+            let (one, other) = (trimmed(&one.children), trimmed(&other.children));
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_identical(a, b))
+        }
 }
 
 /// The same as [`says_the_same`] for two blocks.
@@ -407,6 +409,13 @@ fn is_nfc(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
+        // Most of a text with some other letters is ASCII all the same.
+        if let Some(ahead) = bytes.get(at..at + 16)
+            && ahead.is_ascii()
+        {
+            at += 16;
+            continue;
+        }
         let next = |offset: usize| bytes.get(at + offset).copied().unwrap_or_default();
         at += match byte {
             0..=0x7f => 1,

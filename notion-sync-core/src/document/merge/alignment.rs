@@ -7,6 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::mem::discriminant;
 
+use foldhash::fast::RandomState;
+
 use crate::document::canon::{Content, is_identical};
 use crate::document::model::{Block, BlockKind, InlineKind, RichText};
 
@@ -48,8 +50,9 @@ pub(crate) type Name = usize;
 /// Comparisons need no more than this, and a name costs a small part of a content hash.
 #[derive(Debug, Default)]
 pub(crate) struct Namer<'a> {
-    // Only looked up: its order reaches nothing.
-    known: HashMap<Content<'a>, Name>,
+    // Only looked up: its order reaches nothing. The hash is keyed anew in every process, so that
+    // nobody writes bodies whose blocks collide.
+    known: HashMap<Content<'a>, Name, RandomState>,
 }
 
 impl<'a> Namer<'a> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use super::alignment::{Name, Named, Namer, Zeal, align, fill, trimmed_len};
@@ -343,7 +344,8 @@ struct Names<'a> {
 impl<'a> Names<'a> {
     fn of(pairs: &'a [BasePair], n: &Course<'_>, g: &Course<'_>) -> Self {
         // Only looked up: its order reaches nothing.
-        let mut seen: HashMap<(&[Name], &[Name]), u32> = HashMap::with_capacity(pairs.len());
+        let mut seen: HashMap<(&[Name], &[Name]), u32, RandomState> =
+            HashMap::with_capacity_and_hasher(pairs.len(), RandomState::default());
         let occurrences = (0..pairs.len())
             .map(|at| {
                 let key = (n.agreed(at), g.agreed(at));

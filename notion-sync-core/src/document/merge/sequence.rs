@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::ops::Range;
 
+use foldhash::fast::RandomState;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 /// Pairs of equal elements of two lists, ascending in both: a common subsequence, nearly always a
@@ -11,7 +12,7 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 ///
 /// Patience order: elements that occur once in both lists are anchors, also where that makes the
 /// subsequence shorter, because what is unique says more than what repeats. Time and memory stay near
-/// linear because the algorithm behind falls back to splits that are not minimal when a search
+/// linear because the algorithm between them falls back to splits that are not minimal when a search
 /// would cost too much; the result is then shorter, never wrong.
 pub(crate) fn matches<K: Ord>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
     pairs(old, new, |old, new| {
@@ -29,7 +30,8 @@ pub(crate) fn matches<K: Ord>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
 pub(crate) fn matches_hashed<K: Eq + Hash>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
     pairs(old, new, |old, new| {
         // Only looked up: its order reaches nothing.
-        let mut names: HashMap<&K, u32> = HashMap::with_capacity(old.len());
+        let mut names: HashMap<&K, u32, RandomState> =
+            HashMap::with_capacity_and_hasher(old.len(), RandomState::default());
         let mut name = |key| {
             let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
             *names.entry(key).or_insert(next)
@@ -69,22 +71,117 @@ fn pairs<K: PartialEq>(
     if prefix < old_end && prefix < new_end {
         // Small numbers instead of keys: equality is then one comparison.
         let (old_names, new_names) = intern(&old[prefix..old_end], &new[prefix..new_end]);
-        for op in capture_diff_slices(Algorithm::Patience, &old_names, &new_names) {
-            if let DiffOp::Equal {
-                old_index,
-                new_index,
-                len,
-            } = op
-            {
-                out.extend(
-                    (0..len)
-                        .map(|offset| (prefix + old_index + offset, prefix + new_index + offset)),
-                );
+        let anchors = anchors(&old_names, &new_names);
+        let ends = (old_names.len(), new_names.len());
+        let (mut old_at, mut new_at) = (0, 0);
+        for (old, new) in anchors.into_iter().chain([ends]) {
+            between(&old_names[old_at..old], &new_names[new_at..new], |a, b| {
+                out.push((prefix + old_at + a, prefix + new_at + b));
+            });
+            if (old, new) != ends {
+                out.push((prefix + old, prefix + new));
             }
+            (old_at, new_at) = (old + 1, new + 1);
         }
     }
     out.extend((0..suffix).map(|offset| (old_end + offset, new_end + offset)));
     out
+}
+
+/// The pairs of elements that occur once in both lists: a longest common subsequence of those.
+fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
+    // Only looked up: its order reaches nothing.
+    let mut places: HashMap<u32, Once, RandomState> =
+        HashMap::with_capacity_and_hasher(old.len(), RandomState::default());
+    for (at, name) in old.iter().enumerate() {
+        places.entry(*name).or_default().old.see(at);
+    }
+    for (at, name) in new.iter().enumerate() {
+        if let Some(once) = places.get_mut(name) {
+            once.new.see(at);
+        }
+    }
+    let candidates: Vec<(usize, usize)> = old
+        .iter()
+        .filter_map(|name| match places.get(name)? {
+            Once {
+                old: Seen::Once(old),
+                new: Seen::Once(new),
+            } => Some((*old, *new)),
+            _ => None,
+        })
+        .collect();
+    ascending(&candidates)
+}
+
+/// Where an element occurs in each list, if it occurs there once.
+#[derive(Debug, Default)]
+struct Once {
+    old: Seen,
+    new: Seen,
+}
+
+#[derive(Debug, Default)]
+enum Seen {
+    #[default]
+    Never,
+    Once(usize),
+    More,
+}
+
+impl Seen {
+    fn see(&mut self, at: usize) {
+        *self = match self {
+            Self::Never => Self::Once(at),
+            Self::Once(_) | Self::More => Self::More,
+        };
+    }
+}
+
+/// A longest part of the pairs, which ascend in their first elements, that ascends in the second
+/// ones too: piles of patience, each pair pointing to the top of the pile before its own.
+fn ascending(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut tops: Vec<usize> = Vec::new();
+    let mut before: Vec<Option<usize>> = Vec::with_capacity(pairs.len());
+    for (at, (_, new)) in pairs.iter().enumerate() {
+        let pile = match tops.last() {
+            // Most lists keep their order.
+            Some(last) if pairs[*last].1 < *new => tops.len(),
+            _ => tops.partition_point(|top| pairs[*top].1 < *new),
+        };
+        before.push(pile.checked_sub(1).map(|left| tops[left]));
+        match tops.get_mut(pile) {
+            Some(top) => *top = at,
+            None => tops.push(at),
+        }
+    }
+    let mut out = Vec::with_capacity(tops.len());
+    let mut next = tops.last().copied();
+    while let Some(at) = next {
+        out.push(pairs[at]);
+        next = before[at];
+    }
+    out.reverse();
+    out
+}
+
+/// Matches what stands between two anchors.
+fn between(old: &[u32], new: &[u32], mut found: impl FnMut(usize, usize)) {
+    if old.is_empty() || new.is_empty() {
+        return;
+    }
+    for op in capture_diff_slices(Algorithm::Myers, old, new) {
+        if let DiffOp::Equal {
+            old_index,
+            new_index,
+            len,
+        } = op
+        {
+            for offset in 0..len {
+                found(old_index + offset, new_index + offset);
+            }
+        }
+    }
 }
 
 /// The stretches between matched elements: `(range in old, range in new)`, at least one of them
