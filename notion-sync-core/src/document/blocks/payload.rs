@@ -413,9 +413,12 @@ impl<R: Run> Payload<'_, R> {
             .into_iter()
             .flatten()
             .map(|child| read_level(child.get(), level + 1).map(|read| read.block))
-            .collect::<Result<_>>();
+            .collect::<Result<Vec<_>>>();
         Some(match children {
-            Ok(children) => Ok((kind, layout, children)),
+            Ok(mut children) => {
+                children.shrink_to_fit();
+                Ok((kind, layout, children))
+            }
             Err(_) => Err(Unreadable),
         })
     }
@@ -483,13 +486,12 @@ impl<R: Run> Payload<'_, R> {
                 header_column: self.has_row_header == Some(true),
                 alignment: Vec::new(),
             },
-            "table_row" => BlockKind::TableRow {
-                cells: self
-                    .cells?
-                    .into_iter()
-                    .map(|cell| runs(Some(cell)))
-                    .collect::<Option<_>>()?,
-            },
+            "table_row" => {
+                let cells = self.cells?.into_iter().map(|cell| runs(Some(cell)));
+                let mut cells = cells.collect::<Option<Vec<_>>>()?;
+                cells.shrink_to_fit();
+                BlockKind::TableRow { cells }
+            }
             "synced_block" => BlockKind::Synced {
                 from: self.synced_from.map(|from| normal_id(&from.block_id)),
             },
