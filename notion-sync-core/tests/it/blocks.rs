@@ -383,7 +383,7 @@ fn updates_name_every_field_that_can_change() {
             BlockKind::Callout {
                 text: plain(""),
                 icon: None,
-                color: Color("red".into()),
+                color: Color::new("red"),
             },
             Some(json!({"callout": {"rich_text": [], "icon": null, "color": "red"}})),
         ),

@@ -80,9 +80,9 @@ pub(crate) fn hostile_text() -> BoxedStrategy<String> {
 pub(crate) fn color() -> BoxedStrategy<Color> {
     prop_oneof![
         6 => Just(Color::default()),
-        1 => Just(Color("gray".into())),
-        1 => Just(Color("red".into())),
-        1 => Just(Color("blue_background".into())),
+        1 => Just(Color::new("gray")),
+        1 => Just(Color::new("red")),
+        1 => Just(Color::new("blue_background")),
     ]
     .boxed()
 }

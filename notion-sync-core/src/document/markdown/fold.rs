@@ -150,7 +150,7 @@ fn styled(mut text: RichText) -> (RichText, Color) {
     let color = match text.0.last().map(|inline| &inline.kind) {
         Some(InlineKind::Verbatim(comment)) => Marker::read(comment)
             .filter(|marker| marker.kind == "style" && !marker.closing)
-            .and_then(|marker| marker.text("color").map(|color| Color(color.to_owned()))),
+            .and_then(|marker| marker.text("color").map(Color::new)),
         _ => None,
     };
     if color.is_some() {

@@ -477,7 +477,7 @@ mod tests {
         let mut blocks = Vec::new();
         for text in texts {
             for color in ["", "default", "red"] {
-                let color = || Color(color.to_owned());
+                let color = || Color::new(color);
                 let paragraph = Block::new(BlockKind::Paragraph {
                     text: text.clone(),
                     color: color(),

@@ -101,7 +101,7 @@ impl Writer {
 
     fn push_color(&mut self, out: &mut String, color: &Color) {
         if !color.is_default() {
-            if !is_color(&color.0) {
+            if !is_color(color.name()) {
                 self.obstacle("Notion has no such colour");
             }
             push_attribute(out, "color", &color_name(color));

@@ -37,7 +37,7 @@ impl Reader<'_> {
             match marker.kind.as_str() {
                 "style" => {
                     take_marker(&mut finished);
-                    color = Color(marker.text("color").unwrap_or("default").to_owned());
+                    color = Color::new(marker.text("color").unwrap_or_default());
                     format = marker
                         .data
                         .get("format")
@@ -98,7 +98,7 @@ impl Reader<'_> {
         if let Some(marker) = trailing_marker(&finished.own).filter(|marker| marker.kind == "style")
         {
             take_marker(&mut finished);
-            color = Color(marker.text("color").unwrap_or("default").to_owned());
+            color = Color::new(marker.text("color").unwrap_or_default());
             toggle = marker.flag("toggle");
         }
         let underlined = finished.own.span.is_some_and(|own| own.start == span.start);
@@ -313,7 +313,7 @@ impl Reader<'_> {
                 BlockKind::Callout {
                     text: first.text,
                     icon,
-                    color: Color(marker.text("color").unwrap_or("default").to_owned()),
+                    color: Color::new(marker.text("color").unwrap_or_default()),
                 }
             }
             (None, None) => BlockKind::Quote {
