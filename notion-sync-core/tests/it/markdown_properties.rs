@@ -88,7 +88,7 @@ fn any_leaf() -> impl Strategy<Value = BlockKind> {
         2 => (any_text(), prop_oneof![Just("rust"), Just("c#"), Just("plain text"), Just("new one")], any_rich_text())
             .prop_map(|(code, language, caption)| BlockKind::Code {
                 code,
-                language: language.to_owned(),
+                language: language.into(),
                 info: None,
                 caption,
             }),

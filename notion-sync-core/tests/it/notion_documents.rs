@@ -301,7 +301,7 @@ fn leaf(verbatim: bool) -> BoxedStrategy<Block> {
             |(level, text, color)| BlockKind::Heading { level, text, toggle: false, color }
         ),
         3 => (code(), language(), prop_oneof![3 => Just(RichText::default()), 1 => text.clone()]).prop_map(
-            |(code, language, caption)| BlockKind::Code { code, language, info: None, caption }
+            |(code, language, caption)| BlockKind::Code { code, language: language.into(), info: None, caption }
         ),
         1 => "[a-z\\\\ \n$]{0,12}".prop_map(|expression| BlockKind::Equation { expression }),
         1 => (900usize..1200).prop_map(|n| BlockKind::Equation { expression: "x".repeat(n) }),

@@ -273,7 +273,7 @@ struct Payload<'a, R> {
     #[serde(default, deserialize_with = "list_format")]
     list_format: Option<ListFormat>,
     icon: Option<IconPart>,
-    language: Option<String>,
+    language: Option<Box<str>>,
     expression: Option<String>,
     table_width: Option<usize>,
     has_column_header: Option<bool>,
@@ -466,7 +466,7 @@ impl<R: Run> Payload<'_, R> {
             "code" => BlockKind::Code {
                 // Formatting inside code is not kept by Markdown and rarely meant.
                 code: runs(self.rich_text)?.to_plain(),
-                language: self.language.unwrap_or_else(|| "plain text".to_owned()),
+                language: self.language.unwrap_or_else(|| "plain text".into()),
                 info: None,
                 caption: runs(self.caption)?,
             },

@@ -34,7 +34,7 @@ fn literal_marker(language: &str) -> &'static str {
 pub(super) fn marked_code(language: &str, marker: &str, content: &str) -> BlockKind {
     BlockKind::Code {
         code: format!("{marker}\n{content}"),
-        language: language.to_owned(),
+        language: language.into(),
         info: None,
         caption: RichText::default(),
     }

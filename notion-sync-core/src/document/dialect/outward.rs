@@ -189,13 +189,13 @@ impl Outward<'_> {
                             let reason = if lost { Reason::Language } else { Reason::Info };
                             self.report.add(&self.place, reason);
                         }
-                        if known != language {
-                            *language = known.to_owned();
+                        if *known != **language {
+                            *language = known.into();
                         }
                     }
                     None => {
                         self.report.add(&self.place, Reason::Language);
-                        *language = "plain text".to_owned();
+                        *language = "plain text".into();
                     }
                 }
                 shield_code(language, code, !caption.canonical().is_empty());

@@ -294,7 +294,7 @@ fn attributed(out: &mut Vec<Node>) {
             language, caption, ..
         } => {
             if let Some(name) = marker.text("language") {
-                *language = name.to_owned();
+                *language = name.into();
             }
             if let Some(value) = marker.data.get("caption") {
                 *caption = serde_json::from_value(value.clone()).unwrap_or_default();

@@ -242,3 +242,13 @@ fn looks_like(one: &Inline, other: &Inline) -> bool {
     ) && one.annotations == other.annotations
         && one.link == other.link
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Node};
+
+    #[test]
+    fn a_node_that_is_only_read_takes_no_more_room_than_its_block() {
+        assert!(size_of::<Node>() <= size_of::<Block>());
+    }
+}

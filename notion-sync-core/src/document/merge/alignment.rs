@@ -508,8 +508,8 @@ mod tests {
         for code in ["x\ny", "x\r\ny", "x"] {
             blocks.push(Block::new(BlockKind::Code {
                 code: code.to_owned(),
-                language: "rust".to_owned(),
-                info: Some(code.to_owned()),
+                language: "rust".into(),
+                info: Some(code.into()),
                 caption: runs(&[" c"]),
             }));
         }

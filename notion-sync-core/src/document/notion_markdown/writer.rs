@@ -171,7 +171,7 @@ impl Writer {
                 if !caption.is_empty() {
                     self.obstacle("captions of code have no documented form");
                 }
-                if CODE_LANGUAGES.binary_search(&language.as_str()).is_err() {
+                if CODE_LANGUAGES.binary_search(&&**language).is_err() {
                     self.obstacle("the code language is unknown to Notion");
                 }
                 self.code(code, language);

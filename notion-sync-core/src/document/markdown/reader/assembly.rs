@@ -142,7 +142,7 @@ impl Reader<'_> {
             let mut node = Node::leaf(
                 BlockKind::Code {
                     code,
-                    language: "plain text".to_owned(),
+                    language: "plain text".into(),
                     info: None,
                     caption: RichText::default(),
                 },
@@ -163,8 +163,8 @@ impl Reader<'_> {
         let mut node = Node::leaf(
             BlockKind::Code {
                 code,
-                info: (canonical.as_deref() != Some(info.as_str())).then_some(info),
-                language,
+                info: (canonical.as_deref() != Some(info.as_str())).then(|| info.into()),
+                language: language.into(),
                 caption: RichText::default(),
             },
             span,
