@@ -47,6 +47,9 @@ pub struct Block {
 }
 
 /// What a block is. Children live in [`Block::children`].
+///
+/// Every block takes as much room as that of the kind with the most fields, which is code: what is
+/// short and never grows there is a boxed text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
 pub enum BlockKind {
@@ -133,11 +136,11 @@ pub enum BlockKind {
         /// The code without its final line end.
         code: String,
         /// Notion's name of the language (`plain text` for none).
-        language: String,
+        language: Box<str>,
         /// The info string of the fence, kept where `language` alone does not say it. Markdown
         /// only; not part of the canonical form.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        info: Option<String>,
+        info: Option<Box<str>>,
         /// Caption. Block JSON only.
         #[serde(default, skip_serializing_if = "RichText::is_empty")]
         caption: RichText,
@@ -475,5 +478,16 @@ impl BlockKind {
             (Self::Opaque { .. }, _) => self == new,
             _ => std::mem::discriminant(self) == std::mem::discriminant(new),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, BlockKind};
+
+    #[test]
+    fn a_block_takes_no_more_room_than_is_known() {
+        assert!(size_of::<BlockKind>() <= 80);
+        assert!(size_of::<Block>() <= 160);
     }
 }

@@ -4,30 +4,62 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 /// A colour by Notion's name: `default`, `red`, `red_background`, …
 ///
 /// The empty name says the same as `default`, and is equal to it: every run of text has a colour,
-/// and nearly none has another than this one, so it must not cost an allocation.
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Color(pub String);
+/// and nearly none has another than this one, so it must not cost an allocation, nor more room than
+/// that for one pointer.
+#[derive(Clone, Default)]
+pub struct Color(Option<Box<Name>>);
+
+/// The name of a colour, not empty.
+#[derive(Clone)]
+struct Name(Box<str>);
 
 impl Color {
+    /// The colour of this name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use notion_sync_core::document::Color;
+    ///
+    /// assert_eq!(Color::new("red").name(), "red");
+    /// assert_eq!(Color::new(""), Color::default());
+    /// assert_eq!(Color::default().name(), "default");
+    /// ```
+    #[must_use]
+    pub fn new(name: impl Into<Box<str>>) -> Self {
+        let name = name.into();
+        Self((!name.is_empty()).then(|| Box::new(Name(name))))
+    }
+
+    /// Its name, `default` where none was chosen.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.as_ref().map_or("default", |name| &name.0)
+    }
+
     /// Whether no colour was chosen.
     #[must_use]
     pub fn is_default(&self) -> bool {
-        self.0.is_empty() || self.0 == "default"
+        self.name() == "default"
     }
+}
 
-    fn name(&self) -> &str {
-        if self.0.is_empty() {
-            "default"
-        } else {
-            &self.0
-        }
+impl Serialize for Color {
+    /// As it was said: the empty name as that.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_ref().map_or("", |name| &name.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Color {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -258,7 +290,30 @@ impl Inline {
 
 #[cfg(test)]
 mod tests {
-    use super::{DateMention, Inline, InlineKind, Mention, RichText};
+    use super::{Annotations, Color, DateMention, Inline, InlineKind, Mention, RichText};
+
+    #[test]
+    fn colours_are_their_names() {
+        let json = |color: &Color| serde_json::to_string(color).unwrap();
+        for (name, said) in [("", ""), ("default", "default"), ("red", "red")] {
+            let color = Color::new(name);
+            assert_eq!(json(&color), format!("\"{said}\""));
+            let read: Color = serde_json::from_str(&json(&color)).unwrap();
+            assert_eq!((&read, json(&read)), (&color, json(&color)));
+            let default = said != "red";
+            assert_eq!(color.is_default(), default);
+            assert_eq!(color == Color::default(), default);
+            assert_eq!(color.name(), if default { "default" } else { "red" });
+            assert_eq!(format!("{color:?}"), format!("Color({:?})", color.name()));
+        }
+        assert!(Color::new("blue") < Color::default() && Color::default() < Color::new("red"));
+    }
+
+    #[test]
+    fn a_run_takes_no_more_room_than_is_known() {
+        assert!(size_of::<Annotations>() <= 16);
+        assert!(size_of::<Inline>() <= 72);
+    }
 
     #[test]
     fn plain_text_shows_mentions_as_people_read_them() {

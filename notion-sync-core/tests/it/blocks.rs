@@ -356,6 +356,15 @@ fn children_fetched_apart_are_assembled() {
 }
 
 #[test]
+fn rows_hold_no_room_for_cells_that_never_came() {
+    let row = json!({"type": "table_row", "table_row": {"cells": vec![json!([]); 5]}});
+    let BlockKind::TableRow { cells } = read_full(&row.to_string()).unwrap().block.kind else {
+        panic!("a row is read as a row");
+    };
+    assert_eq!((cells.len(), cells.capacity()), (5, 5));
+}
+
+#[test]
 fn updates_name_every_field_that_can_change() {
     let plain = |text: &str| RichText::plain(text);
     for (kind, wanted) in [
@@ -374,7 +383,7 @@ fn updates_name_every_field_that_can_change() {
             BlockKind::Callout {
                 text: plain(""),
                 icon: None,
-                color: Color("red".into()),
+                color: Color::new("red"),
             },
             Some(json!({"callout": {"rich_text": [], "icon": null, "color": "red"}})),
         ),

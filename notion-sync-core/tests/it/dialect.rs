@@ -59,7 +59,7 @@ fn the_forms_are_the_documented_ones() {
     let gray = |text: &str| Inline {
         annotations: Annotations {
             code: true,
-            color: Color("gray".into()),
+            color: Color::new("gray"),
             ..Annotations::default()
         },
         ..Inline::text(text)
@@ -186,7 +186,7 @@ fn what_is_lost_is_reported() {
             Block::new(code("rust", &"x".repeat(200_001))),
             Block::new(BlockKind::Paragraph {
                 text: many,
-                color: Color("puce".into()),
+                color: Color::new("puce"),
             }),
             Block::new(quote).with_children(vec![Block::paragraph("q")]),
         ],
@@ -351,7 +351,7 @@ fn damaged_carriers_are_code() {
     }
     let gray = Annotations {
         code: true,
-        color: Color("gray".into()),
+        color: Color::new("gray"),
         ..Annotations::default()
     };
     for text in [

@@ -99,7 +99,7 @@ fn rewritten(block: &Block, seed: usize) -> Block {
     if seed.is_multiple_of(3) {
         out.children.push(Block::new(BlockKind::Paragraph {
             text: RichText::plain(" "),
-            color: Color("red".to_owned()),
+            color: Color::new("red"),
         }));
     }
     out

@@ -31,7 +31,7 @@ fn any_annotations() -> impl Strategy<Value = Annotations> {
                 strikethrough,
                 underline,
                 code,
-                color: Color(color.to_owned()),
+                color: Color::new(color),
             }),
         1 => Just(Annotations { bold: true, ..Annotations::default() }),
         1 => Just(Annotations { code: true, ..Annotations::default() }),
@@ -75,7 +75,7 @@ fn any_rich_text() -> impl Strategy<Value = RichText> {
 }
 
 fn any_color() -> impl Strategy<Value = Color> {
-    prop_oneof![4 => Just(Color::default()), 1 => Just(Color("red".to_owned()))]
+    prop_oneof![4 => Just(Color::default()), 1 => Just(Color::new("red"))]
 }
 
 fn any_leaf() -> impl Strategy<Value = BlockKind> {
@@ -88,7 +88,7 @@ fn any_leaf() -> impl Strategy<Value = BlockKind> {
         2 => (any_text(), prop_oneof![Just("rust"), Just("c#"), Just("plain text"), Just("new one")], any_rich_text())
             .prop_map(|(code, language, caption)| BlockKind::Code {
                 code,
-                language: language.to_owned(),
+                language: language.into(),
                 info: None,
                 caption,
             }),
@@ -132,7 +132,7 @@ fn any_container() -> impl Strategy<Value = BlockKind> {
             .prop_map(|(text, color)| BlockKind::Toggle { text, color }),
         2 => (any_rich_text(), any_color())
             .prop_map(|(text, color)| BlockKind::Quote { text, color }),
-        1 => (any_rich_text(), icon, prop_oneof![any_color(), Just(Color("green_background".to_owned()))])
+        1 => (any_rich_text(), icon, prop_oneof![any_color(), Just(Color::new("green_background"))])
             .prop_map(|(text, icon, color)| BlockKind::Callout { text, icon, color }),
         1 => (any_rich_text(), any_color())
             .prop_map(|(text, color)| BlockKind::Paragraph { text, color }),

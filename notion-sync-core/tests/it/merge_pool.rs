@@ -59,7 +59,7 @@ pub(crate) fn todo(text: &str, checked: bool) -> Block {
 pub(crate) fn code(code: &str) -> Block {
     Block::new(BlockKind::Code {
         code: code.to_owned(),
-        language: "rust".to_owned(),
+        language: "rust".into(),
         info: None,
         caption: RichText::default(),
     })

@@ -80,9 +80,9 @@ pub(crate) fn hostile_text() -> BoxedStrategy<String> {
 pub(crate) fn color() -> BoxedStrategy<Color> {
     prop_oneof![
         6 => Just(Color::default()),
-        1 => Just(Color("gray".into())),
-        1 => Just(Color("red".into())),
-        1 => Just(Color("blue_background".into())),
+        1 => Just(Color::new("gray")),
+        1 => Just(Color::new("red")),
+        1 => Just(Color::new("blue_background")),
     ]
     .boxed()
 }
@@ -301,7 +301,7 @@ fn leaf(verbatim: bool) -> BoxedStrategy<Block> {
             |(level, text, color)| BlockKind::Heading { level, text, toggle: false, color }
         ),
         3 => (code(), language(), prop_oneof![3 => Just(RichText::default()), 1 => text.clone()]).prop_map(
-            |(code, language, caption)| BlockKind::Code { code, language, info: None, caption }
+            |(code, language, caption)| BlockKind::Code { code, language: language.into(), info: None, caption }
         ),
         1 => "[a-z\\\\ \n$]{0,12}".prop_map(|expression| BlockKind::Equation { expression }),
         1 => (900usize..1200).prop_map(|n| BlockKind::Equation { expression: "x".repeat(n) }),

@@ -158,7 +158,7 @@ fn attributes_and_code_are_exact() {
     let BlockKind::Paragraph { color, .. } = &body.blocks[0].kind else {
         panic!()
     };
-    assert_eq!(color, &Color("blue_background".into()));
+    assert_eq!(color, &Color::new("blue_background"));
     assert_eq!(
         body.blocks[1].children,
         vec![code("a\n\n\tb", "javascript")]
@@ -170,7 +170,7 @@ fn attributes_and_code_are_exact() {
 #[test]
 fn writing_uses_the_documented_forms() {
     let plain = |text: &str| RichText::plain(text);
-    let red = || Color("red_background".into());
+    let red = || Color::new("red_background");
     for (kind, wanted) in [
         (
             BlockKind::Heading {
@@ -443,7 +443,7 @@ fn runs_of_any_looks_read_back() {
         underline: bits & 8 != 0,
         code: bits & 16 != 0,
         color: if bits & 32 != 0 {
-            Color("red".into())
+            Color::new("red")
         } else {
             Color::default()
         },
@@ -517,7 +517,7 @@ fn tame() -> BoxedStrategy<Document> {
     let block = leaf.prop_recursive(3, 16, 4, move |inner| {
         (text.clone(), 0u8..6, prop::collection::vec(inner, 0..4)).prop_map(
             move |(text, which, children)| {
-                let color = Color("blue_background".into());
+                let color = Color::new("blue_background");
                 Block::new(match which {
                     0 => BlockKind::BulletedItem { text, color },
                     1 => BlockKind::NumberedItem {

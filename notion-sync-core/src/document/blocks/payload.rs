@@ -273,7 +273,7 @@ struct Payload<'a, R> {
     #[serde(default, deserialize_with = "list_format")]
     list_format: Option<ListFormat>,
     icon: Option<IconPart>,
-    language: Option<String>,
+    language: Option<Box<str>>,
     expression: Option<String>,
     table_width: Option<usize>,
     has_column_header: Option<bool>,
@@ -413,9 +413,12 @@ impl<R: Run> Payload<'_, R> {
             .into_iter()
             .flatten()
             .map(|child| read_level(child.get(), level + 1).map(|read| read.block))
-            .collect::<Result<_>>();
+            .collect::<Result<Vec<_>>>();
         Some(match children {
-            Ok(children) => Ok((kind, layout, children)),
+            Ok(mut children) => {
+                children.shrink_to_fit();
+                Ok((kind, layout, children))
+            }
             Err(_) => Err(Unreadable),
         })
     }
@@ -463,7 +466,7 @@ impl<R: Run> Payload<'_, R> {
             "code" => BlockKind::Code {
                 // Formatting inside code is not kept by Markdown and rarely meant.
                 code: runs(self.rich_text)?.to_plain(),
-                language: self.language.unwrap_or_else(|| "plain text".to_owned()),
+                language: self.language.unwrap_or_else(|| "plain text".into()),
                 info: None,
                 caption: runs(self.caption)?,
             },
@@ -483,13 +486,12 @@ impl<R: Run> Payload<'_, R> {
                 header_column: self.has_row_header == Some(true),
                 alignment: Vec::new(),
             },
-            "table_row" => BlockKind::TableRow {
-                cells: self
-                    .cells?
-                    .into_iter()
-                    .map(|cell| runs(Some(cell)))
-                    .collect::<Option<_>>()?,
-            },
+            "table_row" => {
+                let cells = self.cells?.into_iter().map(|cell| runs(Some(cell)));
+                let mut cells = cells.collect::<Option<Vec<_>>>()?;
+                cells.shrink_to_fit();
+                BlockKind::TableRow { cells }
+            }
             "synced_block" => BlockKind::Synced {
                 from: self.synced_from.map(|from| normal_id(&from.block_id)),
             },

@@ -145,7 +145,7 @@ pub(super) fn color_of(name: Key<'_>) -> Color {
     if name.0 == "default" {
         Color::default()
     } else {
-        Color(name.0.into_owned())
+        Color::new(name.0)
     }
 }
 

@@ -289,8 +289,8 @@ impl Items<'_> {
 fn look<'a>(annotations: &'a Annotations, code: bool, notes: &mut Vec<Reason>) -> Look<'a> {
     let mut color = None;
     if !annotations.color.is_default() {
-        if is_color(&annotations.color.0) {
-            color = Some(annotations.color.0.as_str());
+        if is_color(annotations.color.name()) {
+            color = Some(annotations.color.name());
         } else {
             notes.push(Reason::Color);
         }

@@ -22,6 +22,10 @@ fn attach(
     children: &mut BTreeMap<BlockId, Vec<Block>>,
     level: usize,
 ) -> Vec<Block> {
+    let mut blocks = blocks;
+    // A list grew while answers were appended to it, to twice what it holds at worst, and the tree
+    // is kept for long.
+    blocks.shrink_to_fit();
     if level >= ASSEMBLED_LEVELS {
         return blocks;
     }
@@ -29,7 +33,11 @@ fn attach(
         .into_iter()
         .map(|mut block| {
             if let Some(own) = block.id.as_ref().and_then(|id| children.remove(id)) {
-                block.children.extend(own);
+                if block.children.is_empty() {
+                    block.children = own;
+                } else {
+                    block.children.extend(own);
+                }
             }
             block.children = attach(std::mem::take(&mut block.children), children, level + 1);
             block
@@ -59,5 +67,19 @@ mod tests {
         assert_eq!(tree[0].children.len(), 2);
         assert_eq!(tree[0].children[1].children, vec![block("a")]);
         assert_eq!(children.len(), 1);
+    }
+
+    #[test]
+    fn lists_hold_no_room_for_blocks_that_never_came() {
+        let grown = |ids: [&str; 2]| {
+            let mut list = Vec::with_capacity(100);
+            list.extend(ids.map(block));
+            list
+        };
+        let mut children = BTreeMap::from([(BlockId::from("a"), grown(["b", "c"]))]);
+        let tree = assemble(grown(["a", "d"]), &mut children);
+        assert_eq!((tree.len(), tree.capacity()), (2, 2));
+        let inside = &tree[0].children;
+        assert_eq!((inside.len(), inside.capacity()), (2, 2));
     }
 }

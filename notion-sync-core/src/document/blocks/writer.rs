@@ -174,8 +174,8 @@ pub(super) fn push_own<'k>(
     if let Some(color) = kind.color()
         && !color.is_default()
     {
-        if is_color(&color.0) {
-            fields.text("color", &color.0);
+        if is_color(color.name()) {
+            fields.text("color", color.name());
         } else {
             notes.push(Reason::Color);
         }

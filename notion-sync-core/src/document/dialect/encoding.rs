@@ -34,7 +34,7 @@ fn literal_marker(language: &str) -> &'static str {
 pub(super) fn marked_code(language: &str, marker: &str, content: &str) -> BlockKind {
     BlockKind::Code {
         code: format!("{marker}\n{content}"),
-        language: language.to_owned(),
+        language: language.into(),
         info: None,
         caption: RichText::default(),
     }
@@ -150,12 +150,12 @@ pub(super) fn deep_level(text: &RichText) -> Option<u8> {
 
 /// The looks that mark carried text.
 pub(super) fn is_marked(annotations: &Annotations) -> bool {
-    annotations.code && annotations.color.0 == "gray"
+    annotations.code && annotations.color.name() == "gray"
 }
 
 pub(super) fn mark(annotations: &mut Annotations) {
     annotations.code = true;
-    annotations.color = Color("gray".to_owned());
+    annotations.color = Color::new("gray");
 }
 
 /// The same looks without the mark.

@@ -139,7 +139,7 @@ pub(super) fn of_code(info: Option<&str>) -> Option<Map<String, Value>> {
 }
 
 /// The info string in a note.
-pub(super) fn info(data: &Map<String, Value>) -> Option<String> {
+pub(super) fn info(data: &Map<String, Value>) -> Option<Box<str>> {
     parsed(data, "info")
 }
 

@@ -189,13 +189,13 @@ impl Outward<'_> {
                             let reason = if lost { Reason::Language } else { Reason::Info };
                             self.report.add(&self.place, reason);
                         }
-                        if known != language {
-                            *language = known.to_owned();
+                        if *known != **language {
+                            *language = known.into();
                         }
                     }
                     None => {
                         self.report.add(&self.place, Reason::Language);
-                        *language = "plain text".to_owned();
+                        *language = "plain text".into();
                     }
                 }
                 shield_code(language, code, !caption.canonical().is_empty());
@@ -241,7 +241,7 @@ impl Outward<'_> {
         }
         if let Some(color) = block.kind.color_mut()
             && !color.is_default()
-            && !is_color(&color.0)
+            && !is_color(color.name())
         {
             *color = Color::default();
             self.note(Reason::Color);
@@ -344,7 +344,7 @@ impl Outward<'_> {
             matches!(run.kind, InlineKind::Text(_))
                 && run.link.as_ref().is_none_or(stays)
                 && !is_marked(&run.annotations)
-                && (color.is_default() || is_color(&color.0))
+                && (color.is_default() || is_color(color.name()))
         };
         let length = |run: &Inline| match &run.kind {
             InlineKind::Text(text) => text.len(),
@@ -359,7 +359,7 @@ impl Outward<'_> {
 
     fn run(&mut self, mut run: Inline) -> Inline {
         let color = &run.annotations.color;
-        if !color.is_default() && !is_color(&color.0) {
+        if !color.is_default() && !is_color(color.name()) {
             return encode_run(&run);
         }
         match &run.kind {

@@ -20,7 +20,7 @@ pub(crate) fn callout(name: &str, text: RichText) -> BlockKind {
     BlockKind::Callout {
         text,
         icon: Some(Icon::Emoji((*icon).to_owned())),
-        color: Color((*color).to_owned()),
+        color: Color::new(*color),
     }
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn alert(icon: Option<&Icon>, color: &Color) -> Option<&'static str> 
     };
     ALERTS
         .iter()
-        .find(|(_, icon, background)| icon == emoji && *background == color.0)
+        .find(|(_, icon, background)| icon == emoji && *background == color.name())
         .map(|(name, _, _)| *name)
 }
 

@@ -150,7 +150,7 @@ fn styled(mut text: RichText) -> (RichText, Color) {
     let color = match text.0.last().map(|inline| &inline.kind) {
         Some(InlineKind::Verbatim(comment)) => Marker::read(comment)
             .filter(|marker| marker.kind == "style" && !marker.closing)
-            .and_then(|marker| marker.text("color").map(|color| Color(color.to_owned()))),
+            .and_then(|marker| marker.text("color").map(Color::new)),
         _ => None,
     };
     if color.is_some() {
@@ -208,11 +208,14 @@ fn close_marker(out: &mut Vec<Node>, stack: &mut Vec<Open>, node: Node, close: &
             return;
         };
         let head_end = owner.span.end;
-        let own = owner.own.clone();
+        let own = owner.place.and_then(|place| place.own);
         wrap(out, children.collect(), node.span, owner.kind);
         if let Some(last) = out.last_mut() {
-            last.own = own;
-            last.head_end = head_end;
+            last.textual = owner.textual;
+            if let Some(place) = &mut last.place {
+                place.own = own;
+                place.head_end = head_end;
+            }
         }
         return;
     }
@@ -236,19 +239,22 @@ fn wrap(out: &mut Vec<Node>, children: Vec<Node>, close: Span, kind: BlockKind) 
         },
     )
     .with_children(children);
-    node.head_end = open.span.end;
-    node.indent = open.indent;
-    node.form = Form::Wrapped;
+    if open.place.is_some() {
+        let place = node.place_mut();
+        place.head_end = open.span.end;
+        place.indent = open.indent();
+        place.form = Form::Wrapped;
+    }
     out.push(node);
 }
 
 /// A comment that is a block by itself.
 fn lone(mut node: Node, marker: &Marker) -> Node {
-    let indent = node.indent;
     if marker.kind == "block" {
         if let Some(block) = marker.block() {
+            let place = node.place.take();
             node = Node::from_block(block, node.span);
-            node.indent = indent;
+            node.place = place;
         }
         return node;
     }
@@ -259,7 +265,7 @@ fn lone(mut node: Node, marker: &Marker) -> Node {
         && (marker.kind != "code" || marker.data.contains_key("code"))
     {
         node.kind = kind;
-        node.form = Form::Dialect;
+        node.dialect = true;
     }
     node
 }
@@ -288,7 +294,7 @@ fn attributed(out: &mut Vec<Node>) {
             language, caption, ..
         } => {
             if let Some(name) = marker.text("language") {
-                *language = name.to_owned();
+                *language = name.into();
             }
             if let Some(value) = marker.data.get("caption") {
                 *caption = serde_json::from_value(value.clone()).unwrap_or_default();
@@ -307,7 +313,9 @@ fn attributed(out: &mut Vec<Node>) {
         _ => {}
     }
     node.span.start = comment.span.start;
-    node.indent = comment.indent;
+    if let Some(place) = &mut node.place {
+        place.indent = comment.indent();
+    }
     let at = out.len() - 2;
     out.remove(at);
 }

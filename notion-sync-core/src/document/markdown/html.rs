@@ -36,7 +36,7 @@ impl InlineTag {
                 annotations.underline |= underline;
                 // The innermost colour counts, and it was applied first.
                 if annotations.color.is_default() && !color.is_empty() {
-                    annotations.color = Color(color.clone());
+                    annotations.color = Color::new(color.as_str());
                 }
             }
             Self::Break | Self::Inline(_) => {}
@@ -313,7 +313,7 @@ pub(crate) fn write_rich_text(text: &RichText, explicit: impl Fn(&Inline) -> Str
         }
         if !a.color.is_default() {
             tag(
-                format!("<span color=\"{}\">", escape(&a.color.0)),
+                format!("<span color=\"{}\">", escape(a.color.name())),
                 "</span>",
             );
         }

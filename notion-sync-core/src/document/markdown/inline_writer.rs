@@ -129,7 +129,7 @@ fn formats(run: &Inline) -> Vec<Format> {
         out.push(Format::Link(link.clone()));
     }
     if !a.color.is_default() {
-        out.push(Format::Color(a.color.0.clone()));
+        out.push(Format::Color(a.color.name().to_owned()));
     }
     for (set, format) in [
         (a.underline, Format::Underline),
@@ -148,7 +148,7 @@ fn has(run: &Inline, format: &Format) -> bool {
     let a = &run.annotations;
     match format {
         Format::Link(url) => run.link.as_ref() == Some(url),
-        Format::Color(color) => a.color.0 == *color,
+        Format::Color(color) => a.color.name() == *color,
         Format::Underline => a.underline,
         Format::Bold => a.bold,
         Format::Italic => a.italic,

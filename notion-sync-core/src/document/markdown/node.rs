@@ -10,15 +10,27 @@ pub(crate) struct Node {
     /// From the first byte of its marker or content (behind indentation) to the end of its last
     /// line, without the line end.
     pub(crate) span: Span,
+    pub(crate) children: Vec<Self>,
+    /// Levels of blocks from here down, this one included.
+    pub(crate) height: usize,
+    /// Whether its own text stands in the source as text, not as data in a comment.
+    pub(crate) textual: bool,
+    /// Whether it is from a comment, or text with a comment.
+    pub(crate) dialect: bool,
+    /// Boxed, and absent where only blocks are read: a file has many nodes, and nearly all that
+    /// are read are made blocks right away.
+    pub(crate) place: Option<Box<Place>>,
+}
+
+/// How a block stands between its neighbours: what has to be known to change it in its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
     /// Where its own text stands.
     pub(crate) own: Option<Own>,
-    pub(crate) children: Vec<Self>,
     /// Where its own part ends and its children start.
     pub(crate) head_end: usize,
     /// Columns between where its siblings' content starts and its own start.
     pub(crate) indent: usize,
-    /// Levels of blocks from here down, this one included.
-    pub(crate) height: usize,
     /// What a line of its children starts with, behind what a line of its siblings starts with.
     pub(crate) inner: String,
     pub(crate) form: Form,
@@ -27,7 +39,7 @@ pub(crate) struct Node {
 /// How a block is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// In a way that says everything there is to say.
+    /// In a way that says everything there is to say, or with a comment.
     Plain,
     /// `#` heading, or underlined heading.
     Heading { underlined: bool },
@@ -45,8 +57,6 @@ pub(crate) enum Form {
     Indented { lead: String },
     /// Something between two HTML blocks: `<details>` or a pair of comments.
     Wrapped,
-    /// From a comment, or text with a comment.
-    Dialect,
     /// A table, with the end of its delimiter row.
     Table { delimiter_end: usize },
     /// A row with the spans of its cells.
@@ -73,14 +83,51 @@ impl Node {
             kind,
             layout: Layout::default(),
             span,
-            own: None,
             children: Vec::new(),
-            head_end: span.end,
-            indent: 0,
             height: 1,
-            inner: String::new(),
-            form: Form::Plain,
+            textual: false,
+            dialect: false,
+            place: None,
         }
+    }
+
+    /// Its place, to change it; one that says nothing where there was none.
+    pub(crate) fn place_mut(&mut self) -> &mut Place {
+        let head_end = self.span.end;
+        self.place.get_or_insert_with(|| {
+            Box::new(Place {
+                own: None,
+                head_end,
+                indent: 0,
+                inner: String::new(),
+                form: Form::Plain,
+            })
+        })
+    }
+
+    pub(crate) fn own(&self) -> Option<&Own> {
+        self.place.as_ref()?.own.as_ref()
+    }
+
+    pub(crate) fn head_end(&self) -> usize {
+        match &self.place {
+            Some(place) => place.head_end,
+            None => self.span.end,
+        }
+    }
+
+    pub(crate) fn indent(&self) -> usize {
+        self.place.as_ref().map_or(0, |place| place.indent)
+    }
+
+    pub(crate) fn inner(&self) -> &str {
+        self.place.as_ref().map_or("", |place| &place.inner)
+    }
+
+    pub(crate) fn form(&self) -> &Form {
+        self.place
+            .as_ref()
+            .map_or(&Form::Plain, |place| &place.form)
     }
 
     /// With children; the height follows.
@@ -101,7 +148,7 @@ impl Node {
             .collect();
         let mut node = Self::leaf(block.kind, span).with_children(children);
         node.layout = block.layout;
-        node.form = Form::Dialect;
+        node.dialect = true;
         node
     }
 
@@ -194,4 +241,14 @@ fn looks_like(one: &Inline, other: &Inline) -> bool {
         (InlineKind::Text(_), InlineKind::Text(_))
     ) && one.annotations == other.annotations
         && one.link == other.link
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Block, Node};
+
+    #[test]
+    fn a_node_that_is_only_read_takes_no_more_room_than_its_block() {
+        assert!(size_of::<Node>() <= size_of::<Block>());
+    }
 }

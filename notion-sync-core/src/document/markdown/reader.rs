@@ -388,7 +388,7 @@ impl Reader<'_> {
             });
         }
         if self.placed {
-            node.indent = self.indent(node.span.start);
+            node.place_mut().indent = self.indent(node.span.start);
         }
         self.check_height(&node)?;
         if let Some(top) = self.frames.last_mut() {
@@ -488,15 +488,19 @@ impl Reader<'_> {
                     span,
                 )
                 .with_children(frame.nodes);
-                node.form = Form::Table {
-                    delimiter_end: lines::line_end(self.source, next),
-                };
+                if self.placed {
+                    node.place_mut().form = Form::Table {
+                        delimiter_end: lines::line_end(self.source, next),
+                    };
+                }
                 self.add(node)
             }
             Kind::Row => {
                 let (cells, spans) = frame.cells.into_iter().unzip();
                 let mut node = Node::leaf(BlockKind::TableRow { cells }, span);
-                node.form = Form::Row { cells: spans };
+                if self.placed {
+                    node.place_mut().form = Form::Row { cells: spans };
+                }
                 self.add(node)
             }
             Kind::Cell => {

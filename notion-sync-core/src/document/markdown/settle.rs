@@ -63,6 +63,9 @@ impl<'a> Settled<'a> {
         if !text.is_empty() {
             text.push('\n');
         }
+        // It grew to twice its length at worst, and is in use while it is read back, when the most
+        // memory is.
+        text.shrink_to_fit();
         text
     }
 

@@ -213,7 +213,7 @@ impl Writer<'_> {
         if color.is_default() {
             return written;
         }
-        let style = marker::open("style", &json!({ "color": color.0 }));
+        let style = marker::open("style", &json!({ "color": color.name() }));
         let written = if written.is_empty() {
             "&nbsp;"
         } else {
@@ -242,7 +242,7 @@ impl Writer<'_> {
                 let hashes = "#".repeat(usize::from((*level).clamp(1, 6)));
                 let mut style = Map::new();
                 if !color.is_default() {
-                    style.insert("color".to_owned(), Value::String(color.0.clone()));
+                    style.insert("color".to_owned(), Value::from(color.name()));
                 }
                 if *toggle {
                     style.insert("toggle".to_owned(), Value::Bool(true));
@@ -337,7 +337,7 @@ impl Writer<'_> {
         }
         let mut data = Map::new();
         if !color.is_default() {
-            data.insert("color".to_owned(), Value::String(color.0.clone()));
+            data.insert("color".to_owned(), Value::from(color.name()));
         }
         data.insert(
             "format".to_owned(),
@@ -405,7 +405,7 @@ impl Writer<'_> {
             );
         }
         if !color.is_default() {
-            data.insert("color".to_owned(), Value::String(color.0.clone()));
+            data.insert("color".to_owned(), Value::from(color.name()));
         }
         let head = match icon {
             Some(Icon::Emoji(emoji)) if is_emoji(emoji) => emoji.as_str(),
@@ -508,7 +508,7 @@ fn delimiter_row(width: usize, alignment: &[Alignment]) -> String {
 fn summary(text: &RichText, color: &Color) -> String {
     let mut out = html::write_rich_text(&text.canonical(), inline_writer::explicit_html);
     if !color.is_default() {
-        out.push_str(&marker::open("style", &json!({ "color": color.0 })));
+        out.push_str(&marker::open("style", &json!({ "color": color.name() })));
     }
     out
 }

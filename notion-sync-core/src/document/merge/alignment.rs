@@ -480,7 +480,7 @@ mod tests {
         let mut blocks = Vec::new();
         for text in texts {
             for color in ["", "default", "red"] {
-                let color = || Color(color.to_owned());
+                let color = || Color::new(color);
                 let paragraph = Block::new(BlockKind::Paragraph {
                     text: text.clone(),
                     color: color(),
@@ -511,8 +511,8 @@ mod tests {
         for code in ["x\ny", "x\r\ny", "x"] {
             blocks.push(Block::new(BlockKind::Code {
                 code: code.to_owned(),
-                language: "rust".to_owned(),
-                info: Some(code.to_owned()),
+                language: "rust".into(),
+                info: Some(code.into()),
                 caption: runs(&[" c"]),
             }));
         }

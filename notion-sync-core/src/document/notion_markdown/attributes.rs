@@ -136,17 +136,17 @@ pub(super) fn color_from(name: Option<&str>) -> Color {
     match name {
         None | Some("" | "default") => Color::default(),
         Some(name) => match name.strip_suffix("_bg") {
-            Some(base) => Color(format!("{base}_background")),
-            None => Color(name.to_owned()),
+            Some(base) => Color::new(format!("{base}_background")),
+            None => Color::new(name),
         },
     }
 }
 
 /// The name of a colour in enhanced Markdown.
 pub(super) fn color_name(color: &Color) -> String {
-    match color.0.strip_suffix("_background") {
+    match color.name().strip_suffix("_background") {
         Some(base) => format!("{base}_bg"),
-        None => color.0.clone(),
+        None => color.name().to_owned(),
     }
 }
 

@@ -536,7 +536,7 @@ mod tests {
             }
             if !run.annotations.color.is_default() {
                 flags.push('#');
-                flags.push_str(&run.annotations.color.0);
+                flags.push_str(run.annotations.color.name());
             }
             if let Some(link) = &run.link {
                 flags.push('>');

@@ -104,7 +104,7 @@ impl Writer<'_> {
             }
             let color = &first.annotations.color;
             if !color.is_default() {
-                if !is_color(&color.0) {
+                if !is_color(color.name()) {
                     self.obstacle("Notion has no such colour");
                 }
                 self.out.push_str("<span");

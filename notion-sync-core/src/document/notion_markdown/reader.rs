@@ -240,8 +240,8 @@ impl<'a> Reader<'a> {
         self.at += 1;
         let code = self.literal(line.indent, |inner| closes_fence(inner, ticks, line.indent));
         let language = match code_language(info) {
-            Some(name) => name.to_owned(),
-            None => info.to_lowercase(),
+            Some(name) => name.into(),
+            None => info.to_lowercase().into(),
         };
         Block::new(BlockKind::Code {
             code,

@@ -101,7 +101,7 @@ impl Writer {
 
     fn push_color(&mut self, out: &mut String, color: &Color) {
         if !color.is_default() {
-            if !is_color(&color.0) {
+            if !is_color(color.name()) {
                 self.obstacle("Notion has no such colour");
             }
             push_attribute(out, "color", &color_name(color));
@@ -171,7 +171,7 @@ impl Writer {
                 if !caption.is_empty() {
                     self.obstacle("captions of code have no documented form");
                 }
-                if CODE_LANGUAGES.binary_search(&language.as_str()).is_err() {
+                if CODE_LANGUAGES.binary_search(&&**language).is_err() {
                     self.obstacle("the code language is unknown to Notion");
                 }
                 self.code(code, language);

@@ -260,7 +260,7 @@ impl<'a> Planner<'a> {
                 nodes
                     .iter()
                     .find(|node| node.span.start == to)
-                    .map_or(0, |node| node.indent),
+                    .map_or(0, |node| node.indent()),
             );
             if !text.is_empty() || old_from.is_some() {
                 text.push_str("\n\n");
@@ -400,7 +400,7 @@ impl<'a> Planner<'a> {
             // Its own indentation stays in front of it.
             let gap = &self.source[nodes[last].span.end..next.span.start];
             let spaces = gap.len() - gap.trim_end_matches(' ').len();
-            (next.span.start, spaces.min(next.indent))
+            (next.span.start, spaces.min(next.indent()))
         });
         match (lead, behind) {
             (Some(lead), Some((next, indent)))
@@ -437,7 +437,7 @@ fn is_numbered(marker: &str) -> bool {
 }
 
 fn number_of_item(node: &Node) -> Option<u64> {
-    match &node.form {
+    match node.form() {
         Form::Item { marker, .. } if is_numbered(marker) => {
             marker.get(..marker.len() - 1)?.parse().ok()
         }
@@ -456,7 +456,7 @@ fn style_of(nodes: &[Node], style: &mut Style) {
     let (mut bullet, mut delimiter) = (None, None);
     let mut open: Vec<&Node> = nodes.iter().rev().collect();
     while let Some(node) = open.pop() {
-        if let Form::Item { marker, .. } = &node.form {
+        if let Form::Item { marker, .. } = node.form() {
             let found = if is_numbered(marker) {
                 &mut delimiter
             } else {

@@ -63,7 +63,7 @@ impl Trip {
                 }
                 BlockKind::Paragraph { text, .. } => {
                     self.source += usize::from(matches!(&text.0[..], [run]
-                        if run.annotations.code && run.annotations.color.0 == "gray"));
+                        if run.annotations.code && run.annotations.color.name() == "gray"));
                 }
                 _ => {}
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Frame, Kind, Reader, unix};
 use crate::document::markdown::inline::{self, Finished, InlineBuilder};
 use crate::document::markdown::marker::Marker;
-use crate::document::markdown::node::{Form, Node, Own, Piece, rich_text};
+use crate::document::markdown::node::{Form, Node, Own, Piece, Place, rich_text};
 use crate::document::markdown::{MarkdownError, alert, fold, language, leaf, lines};
 use crate::document::{
     BlockKind, Color, Icon, InlineKind, ListFormat, MediaKind, MediaSource, RichText, Span,
@@ -31,19 +31,19 @@ impl Reader<'_> {
         }
         let mut color = Color::default();
         let mut format = ListFormat::Numbers;
-        let mut form = Form::Plain;
+        let mut dialect = false;
         let mut keep = self.placed;
         if let Some(marker) = trailing_marker(&finished.own) {
             match marker.kind.as_str() {
                 "style" => {
                     take_marker(&mut finished);
-                    color = Color(marker.text("color").unwrap_or("default").to_owned());
+                    color = Color::new(marker.text("color").unwrap_or_default());
                     format = marker
                         .data
                         .get("format")
                         .and_then(|name| serde_json::from_value(name.clone()).ok())
                         .unwrap_or_default();
-                    form = Form::Dialect;
+                    dialect = true;
                 }
                 "callout" => {
                     if let Some(
@@ -65,7 +65,7 @@ impl Reader<'_> {
                     take_marker(&mut finished);
                     if let Some(kind) = leaf::read(&marker, &finished) {
                         let mut node = Node::leaf(kind, span);
-                        node.form = Form::Dialect;
+                        node.dialect = true;
                         return self.add(node);
                     }
                 }
@@ -79,8 +79,11 @@ impl Reader<'_> {
             span,
         );
         node.layout.format = format;
-        node.own = Some(finished.own);
-        node.form = form;
+        node.textual = true;
+        node.dialect = dialect;
+        if keep {
+            node.place_mut().own = Some(finished.own);
+        }
         self.add(node)
     }
 
@@ -95,7 +98,7 @@ impl Reader<'_> {
         if let Some(marker) = trailing_marker(&finished.own).filter(|marker| marker.kind == "style")
         {
             take_marker(&mut finished);
-            color = Color(marker.text("color").unwrap_or("default").to_owned());
+            color = Color::new(marker.text("color").unwrap_or_default());
             toggle = marker.flag("toggle");
         }
         let underlined = finished.own.span.is_some_and(|own| own.start == span.start);
@@ -108,8 +111,12 @@ impl Reader<'_> {
             },
             span,
         );
-        node.own = Some(finished.own);
-        node.form = Form::Heading { underlined };
+        node.textual = true;
+        if self.placed {
+            let place = node.place_mut();
+            place.own = Some(finished.own);
+            place.form = Form::Heading { underlined };
+        }
         self.add(node)
     }
 
@@ -135,15 +142,17 @@ impl Reader<'_> {
             let mut node = Node::leaf(
                 BlockKind::Code {
                     code,
-                    language: "plain text".to_owned(),
+                    language: "plain text".into(),
                     info: None,
                     caption: RichText::default(),
                 },
                 span,
             );
-            node.form = Form::Indented {
-                lead: self.source[start..range.start].to_owned(),
-            };
+            if self.placed {
+                node.place_mut().form = Form::Indented {
+                    lead: self.source[start..range.start].to_owned(),
+                };
+            }
             return self.add(node);
         };
         if info.trim() == "math" {
@@ -154,13 +163,15 @@ impl Reader<'_> {
         let mut node = Node::leaf(
             BlockKind::Code {
                 code,
-                info: (canonical.as_deref() != Some(info.as_str())).then_some(info),
-                language,
+                info: (canonical.as_deref() != Some(info.as_str())).then(|| info.into()),
+                language: language.into(),
                 caption: RichText::default(),
             },
             span,
         );
-        node.form = Form::Fence;
+        if self.placed {
+            node.place_mut().form = Form::Fence;
+        }
         self.add(node)
     }
 
@@ -203,7 +214,7 @@ impl Reader<'_> {
         let mut from_comments = 0;
         for node in &out {
             self.check_height(node)?;
-            if node.form == Form::Dialect && !node.children.is_empty() {
+            if node.dialect && !node.children.is_empty() {
                 from_comments += node.count() - 1;
             }
         }
@@ -232,7 +243,11 @@ impl Reader<'_> {
         let mut emit = |group: Option<Span>| {
             if let Some(span) = group {
                 let markdown = lines::unprefixed(source, span.start..span.end, &self.containers);
-                out.push(Node::leaf(BlockKind::Verbatim { markdown }, span));
+                let mut node = Node::leaf(BlockKind::Verbatim { markdown }, span);
+                if self.placed {
+                    node.place_mut();
+                }
+                out.push(node);
             }
         };
         while at < range.end {
@@ -298,7 +313,7 @@ impl Reader<'_> {
                 BlockKind::Callout {
                     text: first.text,
                     icon,
-                    color: Color(marker.text("color").unwrap_or("default").to_owned()),
+                    color: Color::new(marker.text("color").unwrap_or_default()),
                 }
             }
             (None, None) => BlockKind::Quote {
@@ -306,12 +321,23 @@ impl Reader<'_> {
                 color: first.color,
             },
         };
-        let dialect = !own_color.is_default();
         let mut node = Node::leaf(kind, span).with_children(children);
-        node.head_end = first.end.unwrap_or(head);
-        node.own = first.own;
-        node.inner = inner;
-        node.form = if dialect { Form::Dialect } else { Form::Quote };
+        node.textual = first.end.is_some();
+        node.dialect = !own_color.is_default();
+        if self.placed {
+            let form = if node.dialect {
+                Form::Plain
+            } else {
+                Form::Quote
+            };
+            node.place = Some(Box::new(Place {
+                own: first.own,
+                head_end: first.end.unwrap_or(head),
+                indent: 0,
+                inner,
+                form,
+            }));
+        }
         self.add(node)
     }
 
@@ -346,14 +372,20 @@ impl Reader<'_> {
         let mut node = Node::leaf(kind, span).with_children(children);
         node.layout.spacing = spacing;
         node.layout.format = first.format;
-        node.head_end = first.end.unwrap_or(head);
-        node.own = first.own;
-        node.inner = inner;
-        node.form = Form::Item {
-            marker,
-            gap,
-            task: task.map(|(_, span)| span),
-        };
+        node.textual = first.end.is_some();
+        if self.placed {
+            node.place = Some(Box::new(Place {
+                own: first.own,
+                head_end: first.end.unwrap_or(head),
+                indent: 0,
+                inner,
+                form: Form::Item {
+                    marker,
+                    gap,
+                    task: task.map(|(_, span)| span),
+                },
+            }));
+        }
         self.add(node)
     }
 }
@@ -370,9 +402,7 @@ struct First {
 
 fn first_paragraph(children: &mut Vec<Node>) -> First {
     let takes = children.first().is_some_and(|node| {
-        node.children.is_empty()
-            && node.own.is_some()
-            && matches!(node.kind, BlockKind::Paragraph { .. })
+        node.children.is_empty() && node.textual && matches!(node.kind, BlockKind::Paragraph { .. })
     });
     if !takes {
         return First::default();
@@ -384,7 +414,7 @@ fn first_paragraph(children: &mut Vec<Node>) -> First {
             text,
             color,
             format,
-            own: node.own,
+            own: node.place.and_then(|place| place.own),
             end: Some(node.span.end),
         },
         _ => First::default(),

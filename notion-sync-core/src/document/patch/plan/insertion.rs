@@ -18,7 +18,7 @@ impl Planner<'_> {
         let numbered = matches!(block.kind, BlockKind::NumberedItem { .. });
         let neighbour = [before, next].into_iter().flatten().find_map(|at| {
             let node = &nodes[at];
-            match &node.form {
+            match node.form() {
                 Form::Item { marker, gap, .. } if is_numbered(marker) == numbered => {
                     Some((marker.clone(), *gap, Some(at) == before))
                 }
@@ -68,7 +68,7 @@ impl Planner<'_> {
     ) {
         let neighbour = before.or(next).map(|at| &nodes[at]);
         let indent = match neighbour {
-            Some(node) if is_item(&node.kind) && is_item(&block.kind) => node.indent,
+            Some(node) if is_item(&node.kind) && is_item(&block.kind) => node.indent(),
             _ => 0,
         };
         let prefix = format!("{}{}", container.prefix, " ".repeat(indent));
@@ -91,7 +91,7 @@ impl Planner<'_> {
                 } else {
                     format!("\n{blank}\n")
                 };
-                let lead = format!("{}{}", container.prefix, " ".repeat(node.indent));
+                let lead = format!("{}{}", container.prefix, " ".repeat(node.indent()));
                 edits.push(Edit {
                     span: Span {
                         start: node.span.start,
@@ -119,7 +119,7 @@ impl Planner<'_> {
             let lead = format!(
                 "{}{}",
                 container.prefix,
-                " ".repeat(next.map_or(0, |at| nodes[at].indent))
+                " ".repeat(next.map_or(0, |at| nodes[at].indent()))
             );
             let text = match (next, inserted) {
                 (Some(_), _) => format!("{written}\n{blank}\n{lead}"),
@@ -237,7 +237,7 @@ impl Planner<'_> {
         edits: &mut Vec<Edit>,
     ) {
         let node = &nodes[i];
-        let marker = match &node.form {
+        let marker = match node.form() {
             Form::Item { marker, gap, .. }
                 if is_numbered(marker) == matches!(block.kind, BlockKind::NumberedItem { .. }) =>
             {
@@ -259,7 +259,7 @@ impl Planner<'_> {
             (0, false) if !container.solid => At::Marker,
             _ => At::Inside,
         };
-        let prefix = format!("{}{}", container.prefix, " ".repeat(node.indent));
+        let prefix = format!("{}{}", container.prefix, " ".repeat(node.indent()));
         let written = self.writer().block(block, number, at, &marker.text);
         let mut text = continued(&written, &prefix);
         if !same_list(&node.kind, &block.kind) {

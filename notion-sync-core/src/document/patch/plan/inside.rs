@@ -21,7 +21,7 @@ impl Planner<'_> {
     ) -> bool {
         let mut own = Vec::new();
         let old = node.to_block();
-        let prefix = format!("{}{}", container.prefix, " ".repeat(node.indent));
+        let prefix = format!("{}{}", container.prefix, " ".repeat(node.indent()));
         if self.settled.writer().care.get(number) == Some(&Care::Data) {
             return false;
         }
@@ -34,25 +34,25 @@ impl Planner<'_> {
         if !done {
             return false;
         }
-        if matches!(node.form, Form::Table { .. }) {
+        if matches!(node.form(), Form::Table { .. }) {
             if !self.rows(node, &old, block, number, &prefix, &mut own) {
                 return false;
             }
         } else {
-            let inner = format!("{prefix}{}", node.inner);
+            let inner = format!("{prefix}{}", node.inner());
             let inside = Container {
                 prefix: &inner,
-                head: node.head_end,
-                solid: node.own.is_some() || node.form == Form::Wrapped,
+                head: node.head_end(),
+                solid: node.own().is_some() || *node.form() == Form::Wrapped,
                 root: false,
             };
             let children = without_trailing_blanks(&old.children);
             let wanted = without_trailing_blanks(&block.children);
             let leaf = children.is_empty() && !wanted.is_empty();
-            if leaf && !matches!(node.form, Form::Item { .. } | Form::Quote | Form::Wrapped) {
+            if leaf && !matches!(node.form(), Form::Item { .. } | Form::Quote | Form::Wrapped) {
                 return false;
             }
-            if node.form == Form::Dialect && children != wanted && node.inner.is_empty() {
+            if node.dialect && children != wanted && node.inner().is_empty() {
                 return false;
             }
             let steps = align(children, wanted);
@@ -109,7 +109,7 @@ impl Planner<'_> {
             Form::Item {
                 task: Some(task), ..
             },
-        ) = (&mut a, &b, &node.form)
+        ) = (&mut a, &b, node.form())
             && *was != *is
         {
             edits.push(Edit {
@@ -122,7 +122,7 @@ impl Planner<'_> {
             BlockKind::Heading { level: was, .. },
             BlockKind::Heading { level: is, .. },
             Form::Heading { underlined: false },
-        ) = (&mut a, &b, &node.form)
+        ) = (&mut a, &b, node.form())
             && *was != *is
         {
             edits.push(Edit {
@@ -140,8 +140,8 @@ impl Planner<'_> {
         if from == to {
             return true;
         }
-        let inner = match node.form {
-            Form::Item { .. } | Form::Quote => format!("{prefix}{}", node.inner),
+        let inner = match node.form() {
+            Form::Item { .. } | Form::Quote => format!("{prefix}{}", node.inner()),
             _ => prefix.to_owned(),
         };
         self.own_text(node, &to, number, &inner, grain, edits)
@@ -156,13 +156,13 @@ impl Planner<'_> {
         grain: Grain,
         edits: &mut Vec<Edit>,
     ) -> bool {
-        let (Some(own), false) = (&node.own, to.is_empty()) else {
+        let (Some(own), false) = (node.own(), to.is_empty()) else {
             return false;
         };
         let Some(span) = own.span else {
             return false;
         };
-        let place = match node.form {
+        let place = match node.form() {
             Form::Heading { .. } => Place::Line,
             _ => Place::Paragraph,
         };
@@ -193,7 +193,7 @@ impl Planner<'_> {
 
     /// Changes the lines between two fences.
     fn code(&self, node: &Node, code: &str, prefix: &str, edits: &mut Vec<Edit>) -> bool {
-        if let Form::Indented { lead } = &node.form {
+        if let Form::Indented { lead } = node.form() {
             if code.starts_with(['\n', ' ', '\t']) || code.ends_with('\n') || code.is_empty() {
                 return false;
             }
@@ -203,7 +203,7 @@ impl Planner<'_> {
             });
             return true;
         }
-        if node.form != Form::Fence {
+        if *node.form() != Form::Fence {
             return false;
         }
         let text = &self.source[node.span.start..node.span.end];
@@ -246,7 +246,7 @@ impl Planner<'_> {
         prefix: &str,
         edits: &mut Vec<Edit>,
     ) -> bool {
-        let Form::Table { delimiter_end } = node.form else {
+        let Form::Table { delimiter_end } = *node.form() else {
             return false;
         };
         let end = |at: usize| {
@@ -297,7 +297,7 @@ impl Planner<'_> {
             Form::Row { cells: spans },
             BlockKind::TableRow { cells: old },
             BlockKind::TableRow { cells: new },
-        ) = (&node.form, &node.kind, &row.kind)
+        ) = (node.form(), &node.kind, &row.kind)
         else {
             return false;
         };
