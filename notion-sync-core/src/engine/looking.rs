@@ -68,14 +68,25 @@ impl Looking {
         self.items.contains_key(&(side, object.clone()))
     }
 
-    /// Remembers in a record that a listing named its objects as gone.
-    pub(super) fn keep_proofs(&self, state: &mut RecordState) {
+    /// Remembers in a record what no later listing says again: that an object moved, or is gone.
+    pub(super) fn keep(&self, state: &mut RecordState) {
+        self.follow(state);
         for side in Side::BOTH {
             if let Some(object) = state.record.object(side)
+                && !self.lists(side, object)
                 && let Some(proof) = self.gone.get(object)
             {
                 state.record.proofs.insert(side, *proof);
             }
+        }
+    }
+
+    /// A file that was renamed or moved keeps its record.
+    pub(super) fn follow(&self, state: &mut RecordState) {
+        if let Some(object) = &state.record.github
+            && let Some(moved) = self.renamed.get(object)
+        {
+            state.record.github = Some(moved.clone());
         }
     }
 

@@ -398,10 +398,11 @@ impl Engine {
             report.guard = Some(stop);
             return Ok(());
         }
-        self.persist(binding, &bound, plan, report).await?;
-        self.defer(deferred).await?;
+        let persisted = self.persist(binding, &bound, plan, report).await?;
+        let deferred = self.defer(deferred).await?;
+        let complete = complete && persisted && deferred;
 
-        // Only now that everything listed is durable may the cursors move.
+        // Only where everything listed is durable now may the cursors move.
         let stored = self.state().mapping(id).await?;
         let mut next = stored.value.clone();
         next.polled_at = Some(self.now());
@@ -433,19 +434,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Looks at records later.
-    async fn defer(&self, deferred: Vec<(RecordState, DateTime<Utc>)>) -> Result<()> {
+    /// Looks at records later. Says whether all of them will be.
+    async fn defer(&self, deferred: Vec<(RecordState, DateTime<Utc>)>) -> Result<bool> {
+        let mut durable = true;
         for (mut state, at) in deferred {
             state.record.look_at = Some(at);
             let mut batch = Batch::default();
             batch.record(&state, SaveBody::No)?;
             match self.state().commit(batch).await {
                 Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Stale => {}
+                Err(error) if error.kind() == ErrorKind::Stale => durable = false,
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(durable)
     }
 
     /// When each record's queue goes on. What waits for a person is not waited for.

@@ -21,14 +21,16 @@ use crate::snapshot::Presence;
 use crate::state::{Batch, RecordState, SaveBody, Stored};
 
 impl Engine {
-    /// Persists observations, decisions and operations, record by record.
+    /// Persists observations, decisions and operations, record by record. Says whether all of it is
+    /// durable now.
     pub(crate) async fn persist(
         &self,
         binding: &Binding,
         bound: &Bound,
         plan: RunPlan,
         report: &mut MappingReport,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let mut durable = true;
         for planned in plan.records {
             let subject = subject(binding, &planned);
             for alert in &planned.plan.alerts {
@@ -42,8 +44,12 @@ impl Engine {
             match self.persist_record(binding, bound, planned).await {
                 Ok(()) => report.planned += count,
                 // Somebody else moved the record on: it is looked at again in the next tick.
-                Err(error) if error.kind() == ErrorKind::Stale => report.retry = true,
+                Err(error) if error.kind() == ErrorKind::Stale => {
+                    durable = false;
+                    report.retry = true;
+                }
                 Err(error) if error.kind() == ErrorKind::Invalid => {
+                    durable = false;
                     report.incidents.push(Incident {
                         subject,
                         message: error.to_string(),
@@ -55,7 +61,7 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(durable)
     }
 
     async fn persist_record(

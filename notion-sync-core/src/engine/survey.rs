@@ -215,7 +215,7 @@ impl Engine {
                 Err(error) => {
                     let at = self.wait_for(error, &mut waits)?;
                     let mut state = state;
-                    looking.keep_proofs(&mut state);
+                    looking.keep(&mut state);
                     deferred.push((state, at));
                 }
             }
@@ -321,12 +321,7 @@ impl Engine {
         mut state: RecordState,
         proposal: Option<ProposalState>,
     ) -> Result<Prepared> {
-        // A file that was renamed or moved keeps its record.
-        if let Some(object) = &state.record.github
-            && let Some(moved) = looking.renamed.get(object)
-        {
-            state.record.github = Some(moved.clone());
-        }
+        looking.follow(&mut state);
         let path = state.record.path.clone();
         // A pull request that was merged after the listing changed the file after it: the file is
         // read again, or the old text would pass for what people decided.

@@ -133,7 +133,7 @@ impl ModelPages {
         }
     }
 
-    /// While set, direct reads fail.
+    /// While set, direct reads get no answer.
     pub fn set_unread(&self, unread: bool) {
         self.lock().unread = unread;
     }
@@ -201,7 +201,6 @@ impl ModelPages {
         let now = self.clock.now();
         let page = inner.pages.get(id);
         let presence = match page {
-            _ if inner.unread => Presence::Unread("the service is down".to_owned()),
             None => Presence::Missing,
             Some(page) if !page.shared => Presence::Missing,
             Some(page) if page.trashed => Presence::Gone(Proof::InTrash),
@@ -446,6 +445,9 @@ impl Remote for ModelPages {
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
         let mut inner = self.lock();
         inner.reads.contents += usize::from(content);
+        if inner.unread {
+            return Err(Error::new(ErrorKind::Unavailable, "read a page"));
+        }
         Ok(self.snapshot(&inner, &object.id, content))
     }
 

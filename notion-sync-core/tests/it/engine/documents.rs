@@ -447,6 +447,41 @@ fn a_renamed_file_keeps_its_page() {
     );
 }
 
+/// A listing says only once that a file moved: where the rest of the pair cannot be read then, the
+/// record has to remember it.
+#[test]
+fn a_renamed_file_keeps_its_page_when_the_page_is_not_read() {
+    for mut reads_fail in [1, 3] {
+        let (world, page) = paired(Policy::ManualReview);
+        world.pass(10);
+        world.repo.move_file("docs/guide.md", "docs/manual.md");
+        world.pages.set_unread(true);
+        while reads_fail > 0 {
+            world.poll();
+            world.pass(10);
+            reads_fail -= 1;
+        }
+        world.pages.set_unread(false);
+        world.settle();
+        world.sweep();
+        world.settle();
+        assert_eq!(world.pages.live(), std::slice::from_ref(&page));
+        assert_eq!((world.live(), world.records().len()), (1, 1));
+        world
+            .pages
+            .edit_body(&page, |body| rewrite(body, "First line.", "Edited"));
+        world.settle();
+        assert_eq!(world.repo.file("docs/guide.md"), None);
+        assert!(
+            world
+                .repo
+                .file("docs/manual.md")
+                .unwrap()
+                .contains("Edited")
+        );
+    }
+}
+
 #[test]
 fn a_copied_file_is_reported_and_left_alone() {
     let (world, page) = paired(Policy::ManualReview);

@@ -41,6 +41,8 @@ struct Issue {
 struct Inner {
     files: BTreeMap<String, String>,
     changes: Vec<(String, bool)>,
+    /// Files that were moved so that a listing says it: how many changes came before, and from where.
+    moved: BTreeMap<String, (usize, String)>,
     commits: Vec<Vec<OpId>>,
     pulls: BTreeMap<u32, Pull>,
     issues: BTreeMap<u32, Issue>,
@@ -96,6 +98,15 @@ impl ModelRepository {
             inner.put(from, None);
             inner.put(to, Some(text));
         }
+    }
+
+    /// Moves a file, and the next listing says so, as a comparison that recognises it does. No later
+    /// listing says it again.
+    pub fn move_file(&self, from: &str, to: &str) {
+        let at = self.lock().changes.len();
+        self.rename(from, to);
+        let moved = (at, from.to_owned());
+        self.lock().moved.insert(to.to_owned(), moved);
     }
 
     /// A file.

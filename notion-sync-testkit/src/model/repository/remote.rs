@@ -65,15 +65,22 @@ impl Remote for ModelRepository {
                     .collect(),
                 None => inner.files.keys().cloned().collect(),
             };
+            let moved = |path: &String| {
+                let (at, before) = inner.moved.get(path)?;
+                (from? <= *at).then(|| RemoteRef::new("github", "file", before.clone()))
+            };
             let mut seen = std::collections::BTreeSet::new();
+            let told: Vec<RemoteRef> = paths.iter().filter_map(moved).collect();
             for path in paths {
                 if !seen.insert(path.clone()) {
                     continue;
                 }
                 let object = RemoteRef::new("github", "file", path.clone());
                 if inner.files.contains_key(&path) {
-                    items.push(self.snapshot(&inner, &object, from.is_some()));
-                } else {
+                    let mut item = self.snapshot(&inner, &object, from.is_some());
+                    item.previous = moved(&path);
+                    items.push(item);
+                } else if !told.contains(&object) {
                     gone.push((object, Proof::AbsentInDescendant));
                 }
             }
