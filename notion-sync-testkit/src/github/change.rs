@@ -1,9 +1,14 @@
 //! What differs between two trees, and how two changed trees become one.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::object::{Entry, Mode, ObjectId};
 use super::objects::{DEEPEST, Files, ObjectStore};
+use super::resemblance::{Pieces, is_clear};
+
+/// Where more files than this vanished and appeared, only equal ones are renames: git's default.
+const RENAME_LIMIT: usize = 1_000;
 
 /// One file that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +33,8 @@ impl Change {
     }
 }
 
-/// The files that differ between two trees, ordered by path. A file that vanished and one with the
-/// same content that appeared are one rename.
+/// The files that differ between two trees, ordered by path. A file that vanished and one that
+/// appeared are one rename where the content is the same, or else resembles it enough.
 pub(crate) fn changes(
     store: &ObjectStore,
     old: Option<ObjectId>,
@@ -58,10 +63,12 @@ pub(crate) fn changes(
         };
         if let Some(from) = gone.get_mut(&new.id).and_then(Vec::pop) {
             dropped.insert(from);
-            let (path, old) = (found[from].path.clone(), found[from].old);
-            found[index].previous = Some(path);
-            found[index].old = old;
+            rename(&mut found, from, index);
         }
+    }
+    for (from, to) in resembling(store, &found, &dropped) {
+        dropped.insert(from);
+        rename(&mut found, from, to);
     }
     let mut index = 0;
     found.retain(|_| {
@@ -70,6 +77,71 @@ pub(crate) fn changes(
     });
     found.sort_by(|left, right| left.path.cmp(&right.path));
     found
+}
+
+/// Makes a file that appeared the new place of one that vanished.
+fn rename(found: &mut [Change], from: usize, to: usize) {
+    let (path, old) = (found[from].path.clone(), found[from].old);
+    found[to].previous = Some(path);
+    found[to].old = old;
+}
+
+/// Pairs of a file that vanished and one that appeared which resemble each other. First come those
+/// that clearly do and alone kept their name, then the most alike; of equally alike ones those that
+/// kept their name.
+fn resembling(
+    store: &ObjectStore,
+    found: &[Change],
+    dropped: &BTreeSet<usize>,
+) -> Vec<(usize, usize)> {
+    let pieces = |entry: Option<Entry>| -> Option<Pieces> {
+        let entry = entry.filter(|entry| matches!(entry.mode, Mode::File | Mode::Executable))?;
+        store.blob(&entry.id).map(Pieces::of)
+    };
+    let mut gone: Vec<(usize, Pieces)> = Vec::new();
+    let mut fresh: Vec<(usize, Pieces)> = Vec::new();
+    for (at, change) in found.iter().enumerate() {
+        match (change.old, change.new) {
+            (old @ Some(_), None) if !dropped.contains(&at) => {
+                gone.extend(pieces(old).map(|pieces| (at, pieces)));
+            }
+            (None, new @ Some(_)) => fresh.extend(pieces(new).map(|pieces| (at, pieces))),
+            _ => {}
+        }
+    }
+    if gone.len() * fresh.len() > RENAME_LIMIT * RENAME_LIMIT {
+        return Vec::new();
+    }
+    let name = |at: usize| found[at].path.rsplit('/').next();
+    let mut scored: Vec<(bool, u64, bool, usize, usize)> = Vec::new();
+    for (to, new) in &fresh {
+        for (from, old) in &gone {
+            if let Some(score) = old.score(new) {
+                let named = name(*from) == name(*to);
+                let alone = named
+                    && gone.iter().filter(|(at, _)| name(*at) == name(*to)).count() == 1
+                    && fresh
+                        .iter()
+                        .filter(|(at, _)| name(*at) == name(*to))
+                        .count()
+                        == 1;
+                scored.push((alone && is_clear(score), score, named, *from, *to));
+            }
+        }
+    }
+    scored.sort_by_key(|(clear, score, named, from, to)| {
+        (Reverse((*clear, *score, *named)), *to, *from)
+    });
+    let (mut taken, mut placed) = (BTreeSet::new(), BTreeSet::new());
+    let mut out = Vec::new();
+    for (.., from, to) in scored {
+        if !taken.contains(&from) && !placed.contains(&to) {
+            taken.insert(from);
+            placed.insert(to);
+            out.push((from, to));
+        }
+    }
+    out
 }
 
 fn descend(

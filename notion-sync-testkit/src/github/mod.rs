@@ -34,6 +34,7 @@ mod refusal;
 mod render;
 mod render_issue;
 mod repository;
+mod resemblance;
 mod rest;
 mod reviews;
 mod seed;

@@ -383,3 +383,128 @@ fn recursive_trees_are_cut_where_the_settings_say() {
         (json!(false), 2)
     );
 }
+
+/// A commit of these files, made through the API on top of `parent`.
+fn commit_files(
+    client: &mut Client,
+    files: &std::collections::BTreeMap<String, String>,
+    parent: &str,
+) -> String {
+    let tree: Vec<Value> = files
+        .iter()
+        .map(|(path, content)| {
+            json!({"path": path, "mode": "100644", "type": "blob", "content": content})
+        })
+        .collect();
+    let tree = client
+        .send(
+            "POST",
+            "/repos/acme/handbook/git/trees",
+            json!({"tree": tree}),
+        )
+        .expect(201);
+    let body = json!({"message": "files", "tree": tree["sha"], "parents": [parent]});
+    let commit = client
+        .send("POST", "/repos/acme/handbook/git/commits", body)
+        .expect(201);
+    commit["sha"].as_str().expect("a sha").to_owned()
+}
+
+#[test]
+fn renames_are_those_that_git_finds() {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::fmt::Write as _;
+    // A generator of numbers that need not be good.
+    let mut state = 7_u64;
+    let mut below = move |limit: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(state >> 33).expect("31 bits") % limit
+    };
+    let path = repository("renames");
+    let mut client = Client::new();
+    let parent = client
+        .get("/repos/acme/handbook/git/ref/heads/main")
+        .expect(200)["object"]["sha"]
+        .clone();
+    let parent = parent.as_str().expect("a sha").to_owned();
+    let (mut inexact, mut total) = (0, 0);
+    for round in 0..40 {
+        let mut old: BTreeMap<String, String> = BTreeMap::new();
+        for file in 0..2 + below(4) {
+            let mut text = String::new();
+            for line in 0..4 + below(8) {
+                let end = if below(9) == 0 { "\r\n" } else { "\n" };
+                let long = "and more of it ".repeat(below(8));
+                let _ = write!(text, "{file} says line {line} {} {long}{end}", below(50));
+            }
+            old.insert(format!("docs/{}/f{file}.md", below(2)), text);
+        }
+        let mut new: BTreeMap<String, String> = BTreeMap::new();
+        for (at, (path, text)) in old.iter().enumerate() {
+            let name = path.rsplit('/').next().expect("a name");
+            let kept: Vec<String> = text
+                .split_inclusive('\n')
+                .filter_map(|line| match below(10) {
+                    0 => None,
+                    1..=3 => Some(format!("round {round} wrote {}\n", below(1_000))),
+                    _ => Some(line.to_owned()),
+                })
+                .collect();
+            match below(5) {
+                0 => drop(new.insert(path.clone(), text.clone())),
+                1 => drop(new.insert(format!("moved/{name}"), kept.concat())),
+                2 => drop(new.insert(format!("docs/r{at}.md"), kept.concat())),
+                3 => drop(new.insert(format!("docs/s{at}.md"), text.clone())),
+                _ => {}
+            }
+        }
+        new.insert("docs/new.md".to_owned(), format!("only here {round}\n"));
+        let base = commit_files(&mut client, &old, &parent);
+        let head = commit_files(&mut client, &new, &base);
+        let compared = client
+            .get(&format!("/repos/acme/handbook/compare/{base}...{head}"))
+            .expect(200);
+        let ours: BTreeSet<(String, String)> = compared["files"]
+            .as_array()
+            .expect("files")
+            .iter()
+            .filter(|file| file["status"] == "renamed")
+            .map(|file| {
+                let name = |key: &str| file[key].as_str().expect("a path").to_owned();
+                (name("previous_filename"), name("filename"))
+            })
+            .collect();
+        for files in [&old, &new] {
+            git(&path, &["rm", "-rfq", "--ignore-unmatch", "."], b"", &[]);
+            for (name, content) in files {
+                let file = path.join(name);
+                std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+                std::fs::write(file, content).expect("a file");
+            }
+            git(&path, &["add", "-A"], b"", &[]);
+            git(
+                &path,
+                &["commit", "-qm", "files", "--allow-empty"],
+                b"",
+                &[],
+            );
+        }
+        let said = git(
+            &path,
+            &["diff", "--name-status", "-M", "HEAD~1", "HEAD"],
+            b"",
+            &[],
+        );
+        let mut theirs = BTreeSet::new();
+        for line in said.lines().filter(|line| line.starts_with('R')) {
+            let words: Vec<&str> = line.split('\t').collect();
+            inexact += usize::from(words[0] != "R100");
+            theirs.insert((words[1].to_owned(), words[2].to_owned()));
+        }
+        total += theirs.len();
+        assert_eq!(ours, theirs, "round {round}: {said}\n{old:#?}\n{new:#?}");
+    }
+    assert!(inexact >= 10 && total > inexact, "{inexact} of {total}");
+}

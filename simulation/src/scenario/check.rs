@@ -266,7 +266,6 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
         }
     }
     let ledger = lock(&theatre.people.ledger);
-    let unmarked = theatre.stage.terms.file_marker == FileMarker::None;
     let kinds: [(&str, Vec<&String>); 3] = [
         ("pages", scene.pages.values().collect()),
         ("files", scene.files.values().collect()),
@@ -276,11 +275,6 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
         let mut seen = BTreeSet::new();
         for origin in texts.into_iter().flat_map(|text| origins(text)) {
             if !seen.insert(origin) && !ledger.is_copied(origin) {
-                // Without a mark only equal content tells a moved file from a new one (row 29).
-                if unmarked && ledger.is_moved(origin) {
-                    theatre.seam.count("moved and edited without a mark");
-                    continue;
-                }
                 return Err(Failure::new(
                     "P11",
                     format!("there are two {kind} that come from og{origin}q"),

@@ -58,8 +58,6 @@ pub(crate) struct Ledger {
     words: BTreeMap<u32, Word>,
     /// Origins that people copied.
     copied: BTreeSet<u32>,
-    /// Origins of files that people moved.
-    moved: BTreeSet<u32>,
     copies: bool,
     events: Vec<Event>,
     /// Writes that may still be committed, and until when.
@@ -97,16 +95,6 @@ impl Ledger {
     pub(crate) fn copied(&mut self, text: &str) {
         self.copied.extend(origins(text));
         self.copies = true;
-    }
-
-    /// People moved the file that carries these origins.
-    pub(crate) fn moved(&mut self, text: &str) {
-        self.moved.extend(origins(text));
-    }
-
-    /// Whether people moved it.
-    pub(crate) fn is_moved(&self, origin: u32) -> bool {
-        self.moved.contains(&origin)
     }
 
     /// Whether people copied anything.

@@ -408,7 +408,6 @@ impl People {
                 let path = path?;
                 let text = files.get(&path)?.clone();
                 let to = format!("docs/moved-{}.md", act.token);
-                lock(&self.ledger).moved(&text);
                 let said = format!("moves {path} to {to}");
                 let edits = vec![(path, None), (to, Some(text.clone()))];
                 (edits, text.clone(), text, said)
