@@ -400,7 +400,7 @@ impl Engine {
         }
         let persisted = self.persist(binding, &bound, plan, report).await?;
         let deferred = self.defer(deferred).await?;
-        let complete = complete && persisted && deferred;
+        let durable = persisted && deferred;
 
         // Only where everything listed is durable now may the cursors move.
         let stored = self.state().mapping(id).await?;
@@ -409,10 +409,12 @@ impl Engine {
         next.guarded = None;
         next.approved = None;
         bound.remember(&mut next, self.now());
-        if complete {
+        if durable {
+            // Each by itself: what one side says only once must not be forgotten because the other
+            // could not be read.
             next.notion_cursor = cursors.0.or(next.notion_cursor);
             next.github_cursor = cursors.1.or(next.github_cursor);
-            if full || next.swept_at.is_none() {
+            if complete && (full || next.swept_at.is_none()) {
                 next.swept_at = Some(self.now());
             }
         }

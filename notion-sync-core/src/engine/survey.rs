@@ -29,11 +29,11 @@ const READERS: usize = 4;
 pub(crate) struct Survey {
     /// Records that have to be decided about.
     pub(crate) prepared: Vec<Prepared>,
-    /// Where the listings ended.
+    /// Where the listings ended: none of a side of which not everything was listed and read.
     pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
     /// How many objects the listings showed as new or moved, where they list what changed.
     pub(crate) found: BTreeMap<Side, usize>,
-    /// Whether both listings were complete.
+    /// Whether everything on both sides was listed and read.
     pub(crate) complete: bool,
     /// Hints that are answered by this survey.
     pub(crate) hints: Vec<Stored<ChangeEvent>>,
@@ -220,7 +220,8 @@ impl Engine {
                 }
             }
         }
-        let mut unread = false;
+        // New objects are known only from the listing: it must show them again.
+        let mut unread: BTreeSet<Side> = BTreeSet::new();
         let mut fresh = Vec::new();
         let read = self.read_new(binding, bound, looking, &new).await;
         if self.is_halted() {
@@ -232,7 +233,7 @@ impl Engine {
                 Ok(_) => {}
                 Err(error) => {
                     self.wait_for(error, &mut waits)?;
-                    unread = true;
+                    unread.insert(side);
                 }
             }
         }
@@ -265,9 +266,11 @@ impl Engine {
         Ok(Survey {
             prepared,
             found,
-            // New objects are known only from the listing: it must show them again.
-            complete: notion.complete && github.complete && !unread,
-            cursors: (Some(notion.cursor), Some(github.cursor)),
+            complete: notion.complete && github.complete && unread.is_empty(),
+            cursors: (
+                (notion.complete && !unread.contains(&Side::Notion)).then_some(notion.cursor),
+                (github.complete && !unread.contains(&Side::Github)).then_some(github.cursor),
+            ),
             hints: answered,
             emptied,
             deferred,

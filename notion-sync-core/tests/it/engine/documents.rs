@@ -1,7 +1,7 @@
 //! Pages and files.
 
 use notion_sync_core::mapping::{Deliver, Guard, Policy};
-use notion_sync_core::record::Life;
+use notion_sync_core::record::{Life, Record};
 use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
 
@@ -480,6 +480,33 @@ fn a_renamed_file_keeps_its_page_when_the_page_is_not_read() {
                 .contains("Edited")
         );
     }
+}
+
+/// A new page that cannot be read holds back the listing of pages, not that of files: otherwise the
+/// next listing of files starts anew, and does not know what moved in between.
+#[test]
+fn a_file_that_moves_before_every_page_was_read_keeps_its_page() {
+    let world = World::new(documents(Policy::ManualReview));
+    world
+        .repo
+        .put("docs/guide.md", Some("# Guide\n\nFirst line.\n"));
+    world.pages.create("Unread", body(&["Something."]));
+    world.pages.set_unread(true);
+    world.poll();
+    assert_eq!(world.pages.live().len(), 2);
+    world.pass(10);
+    world.pages.set_unread(false);
+    world.repo.move_file("docs/guide.md", "docs/manual.md");
+    world.settle();
+    world.sweep();
+    world.settle();
+    assert_eq!(world.pages.live().len(), 2);
+    let records = world.records();
+    let file = |path: &str| {
+        let holds = |r: &&Record| r.github.as_ref().is_some_and(|object| object.id == path);
+        records.iter().filter(holds).count()
+    };
+    assert_eq!((file("docs/guide.md"), file("docs/manual.md")), (0, 1));
 }
 
 #[test]
