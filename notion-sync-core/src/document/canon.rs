@@ -400,8 +400,8 @@ fn is_canonical_text(text: &str) -> bool {
 }
 
 /// Whether text is NFC, without asking the tables of Unicode where the first bytes of its
-/// characters say so: Latin letters and Cyrillic below U+0480, CJK ideographs and kana, typographic
-/// signs, symbols, emoji.
+/// characters say so: Latin letters, Greek, Cyrillic below U+0480, CJK ideographs, kana, Hangul
+/// syllables, typographic signs, symbols, emoji.
 fn is_nfc(text: &str) -> bool {
     if text.is_ascii() {
         return true;
@@ -419,9 +419,11 @@ fn is_nfc(text: &str) -> bool {
         let next = |offset: usize| bytes.get(at + offset).copied().unwrap_or_default();
         at += match byte {
             0..=0x7f => 1,
-            0xc2..=0xcb | 0xd0 | 0xd1 => 2,
-            0xe4..=0xe9 => 3,
-            0xe2 | 0xe3 | 0xef if is_settled([byte, next(1), next(2)]) => 3,
+            0xc2..=0xcb | 0xcf..=0xd1 => 2,
+            // Without U+0387, another middle dot.
+            0xce if next(1) != 0x87 => 2,
+            0xe4..=0xe9 | 0xeb | 0xec => 3,
+            0xe2 | 0xe3 | 0xea | 0xed | 0xef if is_settled([byte, next(1), next(2)]) => 3,
             // Emoji and pictographs, U+1F000 to U+1FFFF.
             0xf0 if next(1) == 0x9f => 4,
             _ => return unicode_normalization::is_nfc(text),
@@ -440,6 +442,9 @@ fn is_settled(bytes: [u8; 3]) -> bool {
         [0xe3, 0x80, last] => last < 0xaa,
         [0xe3, 0x82, last] => !matches!(last, 0x99 | 0x9a),
         [0xe3, 0x81 | 0x83, _] => true,
+        // Hangul syllables from U+AC00 to U+D7A3, of which most start with 0xEB or 0xEC.
+        [0xea, 0xb0..=0xbf, _] | [0xed, 0x80..=0x9d, _] => true,
+        [0xed, 0x9e, last] => last <= 0xa3,
         // Variation selectors and full-width forms.
         [0xef, 0xb8, last] => last < 0x90,
         [0xef, 0xbc | 0xbd, _] => true,
