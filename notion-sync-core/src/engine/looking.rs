@@ -68,15 +68,20 @@ impl Looking {
         self.items.contains_key(&(side, object.clone()))
     }
 
+    /// Why an object is gone, where one listing says so and none shows it.
+    pub(super) fn proof(&self, side: Side, object: &RemoteRef) -> Option<Proof> {
+        let proof = self.gone.get(object).copied()?;
+        (!self.lists(side, object)).then_some(proof)
+    }
+
     /// Remembers in a record what no later listing says again: that an object moved, or is gone.
     pub(super) fn keep(&self, state: &mut RecordState) {
         self.follow(state);
         for side in Side::BOTH {
             if let Some(object) = state.record.object(side)
-                && !self.lists(side, object)
-                && let Some(proof) = self.gone.get(object)
+                && let Some(proof) = self.proof(side, object)
             {
-                state.record.proofs.insert(side, *proof);
+                state.record.proofs.insert(side, proof);
             }
         }
     }

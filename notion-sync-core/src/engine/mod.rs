@@ -377,7 +377,7 @@ impl Engine {
         report.observed = survey.prepared.len();
         report.found.clone_from(&survey.found);
         let cursors = survey.cursors.clone();
-        let complete = survey.complete;
+        let complete = cursors.0.is_some() && cursors.1.is_some();
         let hints = if survey.waits.is_none() {
             survey.hints.clone()
         } else {

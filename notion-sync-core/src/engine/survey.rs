@@ -33,8 +33,6 @@ pub(crate) struct Survey {
     pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
     /// How many objects the listings showed as new or moved, where they list what changed.
     pub(crate) found: BTreeMap<Side, usize>,
-    /// Whether everything on both sides was listed and read.
-    pub(crate) complete: bool,
     /// Hints that are answered by this survey.
     pub(crate) hints: Vec<Stored<ChangeEvent>>,
     /// Whether a side that should hold something listed nothing.
@@ -263,13 +261,13 @@ impl Engine {
         } else {
             None
         };
+        let whole = |side: Side, listing: &Listing| listing.complete && !unread.contains(&side);
         Ok(Survey {
             prepared,
             found,
-            complete: notion.complete && github.complete && unread.is_empty(),
             cursors: (
-                (notion.complete && !unread.contains(&Side::Notion)).then_some(notion.cursor),
-                (github.complete && !unread.contains(&Side::Github)).then_some(github.cursor),
+                whole(Side::Notion, &notion).then_some(notion.cursor),
+                whole(Side::Github, &github).then_some(github.cursor),
             ),
             hints: answered,
             emptied,
@@ -384,9 +382,9 @@ impl Engine {
         let Some(object) = state.record.object(side) else {
             return Ok(None);
         };
-        let mut snapshot = match looking.gone.get(object) {
-            Some(proof) if !looking.lists(side, object) => self.gone(object, *proof),
-            _ => match looking.ready(side, object) {
+        let mut snapshot = match looking.proof(side, object) {
+            Some(proof) => self.gone(object, proof),
+            None => match looking.ready(side, object) {
                 Some(snapshot) => snapshot.clone(),
                 None => binding.remote(side).read(object, true).await?,
             },
@@ -468,16 +466,13 @@ fn halted() -> Error {
 /// Keeps the proof that an object on GitHub is gone. It stands in one listing alone; whoever reads
 /// the object afterwards only fails to find it.
 fn remember_absence(record: &mut Record, looking: &Looking, view: &mut View) {
-    let listed = looking
-        .gone
-        .get(&view.object)
-        .filter(|_| !looking.lists(Side::Github, &view.object));
+    let listed = looking.proof(Side::Github, &view.object);
     match &view.presence {
         Presence::Present | Presence::MovedOut(_) => record.gone = None,
         Presence::Gone(proof) => record.gone = Some((view.object.clone(), *proof)),
         Presence::Missing => {
             if let Some(proof) = listed {
-                record.gone = Some((view.object.clone(), *proof));
+                record.gone = Some((view.object.clone(), proof));
             }
             if let Some((object, proof)) = &record.gone
                 && *object == view.object

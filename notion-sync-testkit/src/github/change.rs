@@ -113,19 +113,22 @@ fn resembling(
         return Vec::new();
     }
     let name = |at: usize| found[at].path.rsplit('/').next();
+    let named = |list: &[(usize, Pieces)]| {
+        let mut counts: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        for (at, _) in list {
+            *counts.entry(name(*at)).or_default() += 1;
+        }
+        counts
+    };
+    let (old_names, new_names) = (named(&gone), named(&fresh));
     let mut scored: Vec<(bool, u64, bool, usize, usize)> = Vec::new();
     for (to, new) in &fresh {
         for (from, old) in &gone {
             if let Some(score) = old.score(new) {
-                let named = name(*from) == name(*to);
-                let alone = named
-                    && gone.iter().filter(|(at, _)| name(*at) == name(*to)).count() == 1
-                    && fresh
-                        .iter()
-                        .filter(|(at, _)| name(*at) == name(*to))
-                        .count()
-                        == 1;
-                scored.push((alone && is_clear(score), score, named, *from, *to));
+                let kept = name(*from) == name(*to);
+                let once = |names: &BTreeMap<_, usize>| names.get(&name(*to)) == Some(&1);
+                let alone = kept && once(&old_names) && once(&new_names);
+                scored.push((alone && is_clear(score), score, kept, *from, *to));
             }
         }
     }

@@ -18,11 +18,10 @@ pub fn assemble(top: Vec<Block>, children: &mut BTreeMap<BlockId, Vec<Block>>) -
 }
 
 fn attach(
-    blocks: Vec<Block>,
+    mut blocks: Vec<Block>,
     children: &mut BTreeMap<BlockId, Vec<Block>>,
     level: usize,
 ) -> Vec<Block> {
-    let mut blocks = blocks;
     // A list grew while answers were appended to it, to twice what it holds at worst, and the tree
     // is kept for long.
     blocks.shrink_to_fit();
