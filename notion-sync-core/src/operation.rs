@@ -176,6 +176,16 @@ impl OpKey<'_> {
     }
 }
 
+/// The id of the operation of a rule's step: never of the value alone, so that the same value
+/// reached twice is two operations, and never of base, which a touch moves.
+#[must_use]
+pub fn action_id(record: &RecordId, rule: &str, edge: u64, step: usize, generation: u64) -> OpId {
+    let key = (record, rule, edge, step, generation);
+    OpId::new(base32(
+        &ContentHash::of("nsync/act/v1", &key).as_bytes()[..20],
+    ))
+}
+
 /// The id of a group of operations that are sent together.
 #[must_use]
 pub fn group_id(members: &[OpId]) -> OpId {

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
+use crate::effect::{EffectRequest, EffectWrite, Gate, LinkedPull};
 use crate::error::Result;
 use crate::id::{OpId, RecordId, RemoteRef, Side, SyncRunId};
 use crate::snapshot::{Proof, Snapshot};
@@ -52,6 +53,26 @@ pub trait Remote: fmt::Debug + Send + Sync {
 
     /// Writes that give the same key here may be sent as one group (files of one branch).
     fn group(&self, action: &Action) -> Option<String>;
+
+    /// Whether an effect of a rule can be had now. Only reads. What is answered with
+    /// [`Gate::Open`] is sent as [`Action::Effect`].
+    async fn gate(&self, request: &EffectRequest) -> Result<Gate> {
+        Ok(Gate::Refused(format!(
+            "{} cannot {}",
+            self.side(),
+            request.effect.label()
+        )))
+    }
+
+    /// The pull requests that belong to objects (issues), those that people linked too. `known` are
+    /// the ones that the registry links. Objects without any are left out.
+    async fn linked(
+        &self,
+        objects: &[(RemoteRef, Vec<RemoteRef>)],
+    ) -> Result<BTreeMap<RemoteRef, Vec<LinkedPull>>> {
+        let _ = objects;
+        Ok(BTreeMap::new())
+    }
 
     /// How a write behaves when its outcome is unknown.
     fn kind(&self, action: &Action) -> WriteKind;
@@ -122,6 +143,8 @@ pub struct Listing {
     pub items: Vec<Snapshot>,
     /// Objects that are gone, with proof.
     pub gone: Vec<(RemoteRef, Proof)>,
+    /// Objects of other kinds that changed (pull requests): whoever is linked to one is looked at.
+    pub touched: Vec<RemoteRef>,
     /// Where to go on next time.
     pub cursor: Cursor,
     /// Whether everything asked for is in it. An incomplete listing proves no absence and moves no
@@ -165,6 +188,8 @@ pub enum Action {
         /// Its text. The marker is added by the adapter.
         text: String,
     },
+    /// Carries out an effect of a rule.
+    Effect(Box<EffectWrite>),
     /// Writes fields that belong to the engine.
     Bookkeep {
         /// On what.
@@ -347,7 +372,7 @@ pub enum WriteKind {
 }
 
 /// The answer to a write that succeeded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     /// The object written or created, as the answer showed it. Content is
     /// [`NotRead`](crate::snapshot::Content::NotRead) where the answer did not show it.
@@ -355,6 +380,9 @@ pub struct Ack {
     /// What was made on the way and must be remembered, for example `commit` or `head`.
     #[serde(default)]
     pub notes: BTreeMap<String, String>,
+    /// Objects that belong to the record from now on, by role: `pull`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub links: BTreeMap<String, RemoteRef>,
 }
 
 /// What was found of a write with unknown outcome.

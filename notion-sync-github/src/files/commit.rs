@@ -341,7 +341,11 @@ impl GithubFiles {
             } else {
                 sha.map(|sha| self.present(repository, &change.path, &sha, at, Content::NotRead))
             };
-            Ack { snapshot, notes }
+            Ack {
+                snapshot,
+                notes,
+                ..Ack::default()
+            }
         };
         decided.into_iter().map(|change| change.map(one)).collect()
     }

@@ -351,6 +351,7 @@ fn listing(
         // A struct of strings always serialises.
         cursor: Cursor(serde_json::to_string(at).unwrap_or_default()),
         complete: true,
+        touched: Vec::new(),
     }
 }
 

@@ -220,9 +220,10 @@ impl Remote for GithubFiles {
             Action::Create(_) | Action::Update(_) | Action::Remove { .. } => WriteKind::StrongCas,
             Action::Propose(_) => WriteKind::NamedCreate,
             Action::Comment { .. } => WriteKind::UnnamedCreate,
-            Action::Restore { .. } | Action::Withdraw { .. } | Action::Bookkeep { .. } => {
-                WriteKind::Set
-            }
+            Action::Restore { .. }
+            | Action::Withdraw { .. }
+            | Action::Effect(_)
+            | Action::Bookkeep { .. } => WriteKind::Set,
         }
     }
 
@@ -254,6 +255,7 @@ impl GithubFiles {
             Action::Bookkeep { .. } => Err(unsupported(
                 "a file keeps what belongs to the engine in its text",
             )),
+            Action::Effect(_) => Err(unsupported("rules act on issues")),
             Action::Create(_) | Action::Update(_) | Action::Remove { .. } => {
                 Err(unsupported("the object is not a file of this branch"))
             }

@@ -80,7 +80,11 @@ impl GithubFiles {
                 .fields
                 .insert("ours".to_owned(), Field::Value(Value::Bool(true)));
         }
-        Ok(Ack { snapshot, notes })
+        Ok(Ack {
+            snapshot,
+            notes,
+            ..Ack::default()
+        })
     }
 
     fn check_proposal(&self, propose: &Propose) -> Result<()> {
@@ -187,6 +191,7 @@ impl GithubFiles {
         Ok(Some(Ack {
             snapshot: Some(snapshot),
             notes,
+            ..Ack::default()
         }))
     }
 

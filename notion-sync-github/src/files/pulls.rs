@@ -188,6 +188,7 @@ impl GithubFiles {
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
+            ..Ack::default()
         })
     }
 
@@ -229,6 +230,7 @@ impl GithubFiles {
         Ok(Ack {
             snapshot: None,
             notes: comment_notes(&comment),
+            ..Ack::default()
         })
     }
 }

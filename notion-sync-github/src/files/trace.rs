@@ -48,6 +48,7 @@ impl GithubFiles {
                         Some(comment) => Trace::Applied(Ack {
                             snapshot: None,
                             notes: comment_notes(&comment),
+                            ..Ack::default()
                         }),
                         None => Trace::NotApplied,
                     }
@@ -87,6 +88,7 @@ impl GithubFiles {
         Ok(Trace::Applied(Ack {
             snapshot: Some(snapshot),
             notes: comment_notes(&comment),
+            ..Ack::default()
         }))
     }
 
@@ -142,7 +144,11 @@ impl GithubFiles {
                 }
             });
             let notes = BTreeMap::from([("commit".to_owned(), head.commit.clone())]);
-            Trace::Applied(Ack { snapshot, notes })
+            Trace::Applied(Ack {
+                snapshot,
+                notes,
+                ..Ack::default()
+            })
         });
         Ok(traces.collect())
     }

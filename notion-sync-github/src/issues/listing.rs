@@ -69,6 +69,7 @@ impl GithubIssues {
             // A struct of numbers, times and strings always serialises.
             cursor: Cursor(serde_json::to_string(&position).unwrap_or_default()),
             complete: true,
+            touched: Vec::new(),
         })
     }
 

@@ -50,6 +50,7 @@ impl GithubIssues {
                     Some(comment) => Trace::Applied(Ack {
                         snapshot: None,
                         notes: comment_notes(&comment),
+                        ..Ack::default()
                     }),
                     None => Trace::NotApplied,
                 })
@@ -63,7 +64,9 @@ impl GithubIssues {
                     .all(|(name, value)| now.get(name).map_or("", String::as_str) == value);
                 Ok(self.applied_if(done, repository, number, &issue))
             }
-            Action::Propose(_) | Action::Withdraw { .. } => Ok(Trace::NotApplied),
+            Action::Propose(_) | Action::Withdraw { .. } | Action::Effect(_) => {
+                Ok(Trace::NotApplied)
+            }
         }
     }
 
@@ -78,6 +81,7 @@ impl GithubIssues {
             Trace::Applied(Ack {
                 snapshot: Some(self.snapshot(repository, number, issue, true)),
                 notes: BTreeMap::new(),
+                ..Ack::default()
             })
         } else {
             Trace::NotApplied
@@ -152,7 +156,11 @@ impl GithubIssues {
         let snapshot: Option<Snapshot> = issue
             .number
             .map(|number| self.snapshot(repository, number, issue, true));
-        Trace::Applied(Ack { snapshot, notes })
+        Trace::Applied(Ack {
+            snapshot,
+            notes,
+            ..Ack::default()
+        })
     }
 
     async fn trace_state(

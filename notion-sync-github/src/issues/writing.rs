@@ -34,6 +34,9 @@ impl GithubIssues {
             Action::Restore { object } => self.reopen(object).await,
             Action::Comment { object, text } => self.comment(write, object, text).await,
             Action::Bookkeep { object, fields } => self.bookkeep(write, object, fields).await,
+            Action::Effect(effect) => Err(Error::new(ErrorKind::Invalid, "act on an issue")
+                .with("effect", effect.request.effect.name())
+                .message("there is no such effect here")),
             Action::Propose(_) | Action::Withdraw { .. } => {
                 Err(Error::new(ErrorKind::Invalid, "write an issue")
                     .message("a change of an issue cannot be proposed"))
@@ -111,6 +114,7 @@ impl GithubIssues {
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
+            ..Ack::default()
         })
     }
 
@@ -217,6 +221,7 @@ impl GithubIssues {
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
+            ..Ack::default()
         })
     }
 
@@ -288,6 +293,7 @@ impl GithubIssues {
         Ok(Ack {
             snapshot: None,
             notes: comment_notes(&comment),
+            ..Ack::default()
         })
     }
 
@@ -323,6 +329,7 @@ impl GithubIssues {
         Ack {
             snapshot: Some(self.snapshot(repository, number, issue, true)),
             notes: BTreeMap::new(),
+            ..Ack::default()
         }
     }
 

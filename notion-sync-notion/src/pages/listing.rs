@@ -161,6 +161,7 @@ impl NotionPages {
             gone: Vec::new(),
             cursor,
             complete: scan.complete,
+            touched: Vec::new(),
         })
     }
 

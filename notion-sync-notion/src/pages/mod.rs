@@ -235,6 +235,7 @@ impl Remote for NotionPages {
             | Action::Remove { .. }
             | Action::Restore { .. }
             | Action::Bookkeep { .. }
+            | Action::Effect(_)
             | Action::Withdraw { .. } => WriteKind::Set,
             Action::Propose(_) => WriteKind::NamedCreate,
         }

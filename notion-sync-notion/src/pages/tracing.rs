@@ -52,6 +52,7 @@ impl NotionPages {
                     Some(comment) => Trace::Applied(Ack {
                         snapshot: None,
                         notes: [("comment".to_owned(), comment.id)].into(),
+                        ..Ack::default()
                     }),
                     None => Trace::NotApplied,
                 })
@@ -70,7 +71,7 @@ impl NotionPages {
                     Trace::NotApplied
                 })
             }
-            Action::Propose(_) | Action::Withdraw { .. } => {
+            Action::Propose(_) | Action::Withdraw { .. } | Action::Effect(_) => {
                 Err(Error::new(ErrorKind::Invalid, "find a write")
                     .message("Notion has no proposals"))
             }

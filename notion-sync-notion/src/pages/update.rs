@@ -233,6 +233,7 @@ impl NotionPages {
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
+            ..Ack::default()
         })
     }
 

@@ -53,9 +53,9 @@ impl NotionPages {
             Action::Restore { object } => self.restore(object).await,
             Action::Comment { object, text } => self.comment(write, object, text).await,
             Action::Bookkeep { object, fields } => self.bookkeep(object, fields).await,
-            Action::Propose(_) | Action::Withdraw { .. } => {
+            Action::Propose(_) | Action::Withdraw { .. } | Action::Effect(_) => {
                 Err(Error::new(ErrorKind::Invalid, "write to Notion")
-                    .message("Notion has no proposals"))
+                    .message("Notion has no proposals and no effects"))
             }
         }
     }
@@ -180,6 +180,7 @@ impl NotionPages {
         Ok(Ack {
             snapshot: None,
             notes: BTreeMap::from([("comment".to_owned(), comment)]),
+            ..Ack::default()
         })
     }
 
@@ -222,5 +223,6 @@ pub(super) fn ack(snapshot: Snapshot) -> Ack {
     Ack {
         snapshot: Some(snapshot),
         notes: BTreeMap::new(),
+        ..Ack::default()
     }
 }

@@ -9,7 +9,7 @@ mod pages;
 mod repository;
 
 pub use pages::ModelPages;
-pub use repository::ModelRepository;
+pub use repository::{ModelGate, ModelRepository};
 
 use notion_sync_core::id::OpId;
 

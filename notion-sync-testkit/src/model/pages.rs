@@ -332,6 +332,7 @@ impl ModelPages {
         Ok(Ack {
             snapshot: Some(self.snapshot(inner, &id, shows)),
             notes: BTreeMap::new(),
+            ..Ack::default()
         })
     }
 }
@@ -439,6 +440,7 @@ impl Remote for ModelPages {
             gone: Vec::new(),
             cursor: Cursor(newest.to_rfc3339_opts(SecondsFormat::Secs, true)),
             complete: true,
+            touched: Vec::new(),
         })
     }
 
@@ -503,6 +505,7 @@ impl Remote for ModelPages {
                     Some(id) => Trace::Applied(Ack {
                         snapshot: Some(self.snapshot(&inner, &id, true)),
                         notes: BTreeMap::new(),
+                        ..Ack::default()
                     }),
                     None => Trace::NotApplied,
                 }

@@ -51,6 +51,21 @@ struct Inner {
     writes: Vec<ModelWrite>,
     reads: ModelReads,
     made: BTreeMap<OpId, RemoteRef>,
+    gates: BTreeMap<String, ModelGate>,
+    effects: Vec<(OpId, String, String)>,
+}
+
+/// How the repository answers when it is asked about an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelGate {
+    /// Not yet, for this reason.
+    Closed(String),
+    /// It is so already.
+    Holds,
+    /// Never, for this reason.
+    Refused(String),
+    /// Yes, and then the write finds that the world moved on.
+    Stale,
 }
 
 /// A repository: one branch of files, pull requests, issues.
@@ -125,6 +140,23 @@ impl ModelRepository {
     #[must_use]
     pub fn commits(&self) -> Vec<usize> {
         self.lock().commits.iter().map(Vec::len).collect()
+    }
+
+    /// Sets how the repository answers about an effect from now on; without an answer it is had.
+    pub fn gate_effect(&self, effect: &str, gate: Option<ModelGate>) {
+        let mut inner = self.lock();
+        match gate {
+            Some(gate) => inner.gates.insert(effect.to_owned(), gate),
+            None => inner.gates.remove(effect),
+        };
+    }
+
+    /// The effects that were carried out: issue and name.
+    #[must_use]
+    pub fn effects(&self) -> Vec<(String, String)> {
+        (self.lock().effects.iter())
+            .map(|(_, issue, name)| (issue.clone(), name.clone()))
+            .collect()
     }
 
     /// Numbers of all pull requests in a state.
@@ -382,6 +414,24 @@ impl Inner {
             None => self.files.remove(path),
         };
         self.changes.push((path.to_owned(), there));
+    }
+
+    /// The pull request that an effect opens.
+    fn open_pull(&mut self, op: &OpId) -> u32 {
+        self.next += 1;
+        self.pulls.insert(
+            self.next,
+            Pull {
+                branch: format!("task/{op}"),
+                files: Vec::new(),
+                state: "open",
+                title: String::new(),
+                body: String::new(),
+                comments: Vec::new(),
+                reviewers: Vec::new(),
+            },
+        );
+        self.next
     }
 
     fn open(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use notion_sync_core::effect::{EffectRequest, EffectWrite, Gate};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, Cursor, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
@@ -11,7 +12,7 @@ use notion_sync_core::remote::{
 use notion_sync_core::snapshot::{Proof, Snapshot};
 use notion_sync_core::{Error, ErrorKind, Result};
 
-use super::ModelRepository;
+use super::{ModelGate, ModelRepository};
 use crate::model::ModelFault;
 
 #[async_trait]
@@ -90,6 +91,7 @@ impl Remote for ModelRepository {
             gone,
             cursor: Cursor(cursor),
             complete: true,
+            touched: Vec::new(),
         })
     }
 
@@ -97,6 +99,27 @@ impl Remote for ModelRepository {
         let mut inner = self.lock();
         inner.reads.contents += usize::from(content);
         Ok(self.snapshot(&inner, object, content))
+    }
+
+    async fn gate(&self, request: &EffectRequest) -> Result<Gate> {
+        let inner = self.lock();
+        let open = Gate::Open(EffectWrite {
+            request: request.clone(),
+            pull: request.links.get("pull").cloned(),
+            head: None,
+            decided: BTreeMap::new(),
+        });
+        Ok(match inner.gates.get(request.effect.name()) {
+            None | Some(ModelGate::Stale) => open,
+            Some(ModelGate::Closed(reason)) => Gate::Closed {
+                reason: reason.clone(),
+                again: None,
+            },
+            Some(ModelGate::Holds) => Gate::Holds {
+                links: BTreeMap::new(),
+            },
+            Some(ModelGate::Refused(reason)) => Gate::Refused(reason.clone()),
+        })
     }
 
     fn group(&self, action: &Action) -> Option<String> {
@@ -173,6 +196,9 @@ impl Remote for ModelRepository {
                 Some(object) => Trace::Applied(Ack {
                     snapshot: Some(self.snapshot(&inner, object, true)),
                     notes: BTreeMap::from([("head".to_owned(), format!("head-{}", object.id))]),
+                    links: (object.kind == "pull" && self.issues)
+                        .then(|| BTreeMap::from([("pull".to_owned(), object.clone())]))
+                        .unwrap_or_default(),
                 }),
                 None => Trace::NotApplied,
             })

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use notion_sync_core::effect::Effect;
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Action, ContentChange, NewContent, Write};
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 
-use super::{Inner, ModelRepository, Pull, blob};
+use super::{Inner, ModelGate, ModelRepository, Pull, blob};
 use crate::model::ModelWrite;
 
 impl ModelRepository {
@@ -15,6 +16,7 @@ impl ModelRepository {
         let now = self.clock.now();
         let during = "write to the repository";
         let mut notes = BTreeMap::new();
+        let mut links = BTreeMap::new();
         let stale = || Err(Error::new(ErrorKind::Stale, during));
         let (object, what) = match &write.action {
             Action::Create(create) if self.issues => {
@@ -172,6 +174,24 @@ impl ModelRepository {
                 (object.clone(), "comment")
             }
             Action::Bookkeep { object, .. } => (object.clone(), "bookkeep"),
+            Action::Effect(effect) => {
+                let request = &effect.request;
+                let name = request.effect.name();
+                if inner.gates.get(name) == Some(&ModelGate::Stale) {
+                    return stale();
+                }
+                let issue = request.object.id.clone();
+                (inner.effects).push((write.op.clone(), issue, name.to_owned()));
+                match &request.effect {
+                    Effect::OpenPull(_) => {
+                        let number = inner.open_pull(&write.op);
+                        let pull = RemoteRef::new("github", "pull", number.to_string());
+                        links.insert("pull".to_owned(), pull.clone());
+                        (pull, "effect")
+                    }
+                    _ => (request.object.clone(), "effect"),
+                }
+            }
         };
         inner.made.insert(write.op.clone(), object.clone());
         inner.writes.push(ModelWrite {
@@ -189,6 +209,7 @@ impl ModelRepository {
         Ok(Ack {
             snapshot: Some(self.snapshot(inner, &object, self.issues)),
             notes,
+            links,
         })
     }
 }
