@@ -377,6 +377,7 @@ fn documents(
         reviewers: section.reviewers.clone(),
         fields,
         links: links(config, section),
+        rules: Vec::new(),
         limits: section.limits.clone(),
     })
 }
@@ -420,6 +421,7 @@ fn tasks(section: &TasksSection) -> Mapping {
         reviewers: Vec::new(),
         fields,
         links: Links::default(),
+        rules: Vec::new(),
         limits: section.limits.clone(),
     }
 }

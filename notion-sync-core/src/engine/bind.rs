@@ -20,6 +20,10 @@ pub struct Bound {
     pub fields: Vec<FieldMap>,
     /// Fields that cannot be decided, and why.
     pub blocked: BTreeMap<FieldId, String>,
+    /// Property ids that rules look at, by rule.
+    pub watched: BTreeMap<String, String>,
+    /// Rules that cannot look at their property, and why.
+    pub idle: BTreeMap<String, String>,
     /// Who is who.
     pub people: People,
     /// Pages and paths.
@@ -77,6 +81,25 @@ impl Engine {
             }
             fields.push(field);
         }
+        let mut watched = BTreeMap::new();
+        let mut idle = BTreeMap::new();
+        for rule in &binding.mapping.rules {
+            let field = FieldMap {
+                id: rule_field(&rule.id),
+                notion: rule.on.clone(),
+                github: String::new(),
+                kind: FieldKind::Text,
+                direction: crate::mapping::Direction::ToGithub,
+            };
+            match resolve(&field, state.properties.get(field.id.as_str()), &notion) {
+                Ok(id) => {
+                    watched.insert(rule.id.clone(), id);
+                }
+                Err(why) => {
+                    idle.insert(rule.id.clone(), why);
+                }
+            }
+        }
         let resolver = self
             .resolver(&binding.mapping.id, &fields, binding.mapping.kind)
             .await?;
@@ -84,6 +107,8 @@ impl Engine {
             links: super::text::all_links(binding, &resolver),
             fields,
             blocked,
+            watched,
+            idle,
             people: binding.people.clone(),
             resolver,
             notion,
@@ -108,6 +133,11 @@ impl Engine {
         }
         Ok(resolver)
     }
+}
+
+/// The name under which the property of a rule is remembered.
+fn rule_field(rule: &str) -> FieldId {
+    FieldId::new(format!("rule {rule}"))
 }
 
 fn live_path(record: &Record) -> Option<String> {
@@ -180,6 +210,9 @@ impl Bound {
                     .properties
                     .insert(field.id.as_str().to_owned(), field.notion.clone());
             }
+        }
+        for (rule, property) in &self.watched {
+            (state.properties).insert(rule_field(rule).as_str().to_owned(), property.clone());
         }
         state.notion_schema = self.notion.clone();
         state.github_schema = self.github.clone();

@@ -17,6 +17,7 @@ use crate::mapping::MappingKind;
 use crate::operation::{Operation, Settlement};
 use crate::record::{Life, ProposalState, Record};
 use crate::remote::Action;
+use crate::rule::{ActionState, RuleAction};
 use crate::state::{Batch, RecordState, Stored};
 
 impl Engine {
@@ -213,5 +214,31 @@ fn status(record: &Record) -> (&'static str, String) {
     if record.life == Life::Provisioning {
         return ("Pending", "waits for its counterpart".to_owned());
     }
+    if let Some((word, message)) = step_status(record) {
+        return (word, message.chars().take(500).collect());
+    }
     ("Success", String::new())
+}
+
+/// What the steps of rules have to say: one that waits, or the last one that failed.
+fn step_status(record: &Record) -> Option<(&'static str, String)> {
+    let actions = || {
+        (record.triggers.iter())
+            .flat_map(|(rule, trigger)| trigger.actions.iter().map(move |action| (rule, action)))
+    };
+    let say = |(rule, action): (&String, &RuleAction)| {
+        let why = action.reason.as_deref().unwrap_or_default();
+        format!("{rule}: {}: {why}", action.effect.label())
+    };
+    if let Some(waits) = actions().find(|(_, action)| action.state == ActionState::Gated) {
+        return Some(("Pending", say(waits)));
+    }
+    actions()
+        .find(|(_, action)| {
+            matches!(
+                action.state,
+                ActionState::Refused | ActionState::Expired | ActionState::Dead
+            )
+        })
+        .map(|failed| ("Error", say(failed)))
 }

@@ -20,6 +20,7 @@ mod persist;
 mod proposal;
 mod render;
 mod report;
+mod rules;
 mod survey;
 mod text;
 

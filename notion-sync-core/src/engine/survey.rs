@@ -54,6 +54,8 @@ pub(crate) struct Prepared {
     pub(crate) proposal: Option<ProposalState>,
     /// Whether the record was changed before it was decided about, and must be saved.
     pub(crate) news: bool,
+    /// Whether something that the record is linked to changed: steps that wait are looked at again.
+    pub(crate) nudged: bool,
 }
 
 impl Prepared {
@@ -92,6 +94,8 @@ impl Engine {
         // Records that are due by themselves: unsettled reads, holds, open proposals, hints.
         let now = self.now();
         let mut due: BTreeSet<RecordId> = self.state().due(id, now).await?.into_iter().collect();
+        // A step that waits is no work under way: it is asked for whenever both sides are listed.
+        due.extend(self.state().steps_due(id, now).await?);
         let mut proposals: BTreeMap<RecordId, ProposalState> = BTreeMap::new();
         for owner in self.state().with_proposal(id).await? {
             let Some(state) = self.state().record(&owner).await? else {
@@ -110,7 +114,10 @@ impl Engine {
         hints.retain(|hint| self.concerns(&hint.value, id));
         let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
         let hint_owners = self.state().owners(&hinted).await?;
-        due.extend(hint_owners.values().cloned());
+        let touched = self.state().owners(&github.touched).await?;
+        let nudged: BTreeSet<RecordId> =
+            (hint_owners.values().chain(touched.values()).cloned()).collect();
+        due.extend(nudged.iter().cloned());
 
         let objects: Vec<RemoteRef> = looking.objects();
         let owners = self.state().owners(&objects).await?;
@@ -209,7 +216,10 @@ impl Engine {
         let mut waits: Option<(DateTime<Utc>, String)> = None;
         for (state, read) in reads {
             match read {
-                Ok(ready) => prepared.push(ready),
+                Ok(mut ready) => {
+                    ready.nudged = nudged.contains(&ready.state.record.id);
+                    prepared.push(ready);
+                }
                 Err(error) => {
                     let at = self.wait_for(error, &mut waits)?;
                     let mut state = state;
@@ -367,6 +377,7 @@ impl Engine {
             identity,
             proposal,
             news: false,
+            nudged: false,
         })
     }
 

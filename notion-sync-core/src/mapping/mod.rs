@@ -11,6 +11,7 @@ pub use path::PathTemplate;
 pub use view::{BodyView, View};
 
 use crate::id::MappingId;
+use crate::rule::Rule;
 
 /// What is mapped.
 #[derive(
@@ -168,6 +169,9 @@ pub struct Mapping {
     pub reviewers: Vec<String>,
     /// Fields beyond title, body and (tasks) state.
     pub fields: Vec<FieldMap>,
+    /// What changes of properties do on GitHub (tasks).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// Addresses that relative links of a file stand for (documents).
     #[serde(default)]
     pub links: Links,
@@ -217,6 +221,8 @@ pub struct Guard {
     pub edits: usize,
     /// Edits allowed as a share of the mapping's live records, in percent. Default 50.
     pub edit_percent: usize,
+    /// Merges of pull requests that rules may do in one run. Default 10.
+    pub merges: usize,
 }
 
 impl Default for Guard {
@@ -226,6 +232,7 @@ impl Default for Guard {
             removal_percent: 5,
             edits: 20,
             edit_percent: 50,
+            merges: 10,
         }
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
             field("tags", FieldKind::Set),
         ],
         links: Default::default(),
+        rules: Vec::new(),
         limits: Default::default(),
     }
 }
