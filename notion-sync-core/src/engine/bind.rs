@@ -83,20 +83,22 @@ impl Engine {
         }
         let mut watched = BTreeMap::new();
         let mut idle = BTreeMap::new();
-        for rule in &binding.mapping.rules {
+        let creates = (binding.mapping.create_when.as_ref()).map(|when| (CREATE_WHEN, &when.on));
+        let rules = (binding.mapping.rules.iter()).map(|rule| (rule.id.as_str(), &rule.on));
+        for (name, property) in rules.chain(creates) {
             let field = FieldMap {
-                id: rule_field(&rule.id),
-                notion: rule.on.clone(),
+                id: rule_field(name),
+                notion: property.clone(),
                 github: String::new(),
                 kind: FieldKind::Text,
                 direction: crate::mapping::Direction::ToGithub,
             };
             match resolve(&field, state.properties.get(field.id.as_str()), &notion) {
                 Ok(id) => {
-                    watched.insert(rule.id.clone(), id);
+                    watched.insert(name.to_owned(), id);
                 }
                 Err(why) => {
-                    idle.insert(rule.id.clone(), why);
+                    idle.insert(name.to_owned(), why);
                 }
             }
         }
@@ -134,6 +136,9 @@ impl Engine {
         Ok(resolver)
     }
 }
+
+/// The name under which the property that decides about issues is watched: no rule can have it.
+pub(super) const CREATE_WHEN: &str = "create when";
 
 /// The name under which the property of a rule is remembered.
 fn rule_field(rule: &str) -> FieldId {

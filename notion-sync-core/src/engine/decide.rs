@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::bind::Bound;
+use super::rules::hold_creation;
 use super::survey::{Prepared, Survey};
 use super::text;
 use super::{Binding, Engine};
@@ -99,6 +100,8 @@ impl Engine {
                 reconcile(&case)
             };
             let title = title(&prepared);
+            let mut plan = plan;
+            hold_creation(binding, bound, &prepared, &mut plan);
             let (plan, mut operations) = self
                 .operations(binding, bound, &prepared, plan, &mut taken, &open)
                 .await?;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::bind::Bound;
 use super::decide::{PlannedRecord, RunPlan};
 use super::report::{Incident, MappingReport};
-use super::rules::is_under_way;
+use super::rules::{is_kept_out, is_under_way};
 use super::survey::Prepared;
 use super::{Binding, Engine};
 use crate::audit::{AuditEvent, AuditRow};
@@ -162,7 +162,7 @@ impl Engine {
         let present = notion
             .as_ref()
             .is_some_and(|view| view.presence == Presence::Present);
-        if present {
+        if present && !is_kept_out(&plan) {
             self.bookkeep(
                 binding,
                 bound,

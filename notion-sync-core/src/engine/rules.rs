@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::bind::Bound;
+use super::bind::{Bound, CREATE_WHEN};
 use super::outcome::bare;
 use super::render::Draft;
 use super::survey::Prepared;
@@ -19,8 +19,8 @@ use crate::hash::ContentHash;
 use crate::id::{OpId, Side};
 use crate::mapping::{MappingKind, View};
 use crate::operation::{OpState, Operation, Settlement, sync_run_id};
-use crate::reconcile::table::Identity;
-use crate::reconcile::{Plan, Step};
+use crate::reconcile::table::{Identity, Row};
+use crate::reconcile::{Hold, Plan, Step};
 use crate::record::{Life, Record, UnitId};
 use crate::remote::{Action, FieldSchema, Write};
 use crate::rule::{ActionState, Cause, Heard, Rule, Trigger};
@@ -97,7 +97,7 @@ impl Engine {
             && !unresolved
             && !record.copy
             && prepared.identity == Identity::Clean
-            && !plan.holds.iter().any(|hold| hold.unit == UnitId::Record);
+            && !(plan.holds.iter()).any(|hold| hold.unit == UnitId::Record && hold.row != Row(1));
         if !sound {
             return;
         }
@@ -536,6 +536,44 @@ fn hear(
         record.triggers.insert(rule.id.clone(), trigger);
     }
     heard
+}
+
+/// Leaves out the issue of a page that does not say yet that it shall have one. What cannot be read
+/// makes none.
+pub(super) fn hold_creation(
+    binding: &Binding,
+    bound: &Bound,
+    prepared: &Prepared,
+    plan: &mut Plan,
+) {
+    let Some(when) = &binding.mapping.create_when else {
+        return;
+    };
+    let create = Step::Create(Side::Github);
+    if !plan.steps.contains(&create) {
+        return;
+    }
+    let says = bound.watched.get(CREATE_WHEN).and_then(|property| {
+        let schema = bound.notion.fields.get(property);
+        match prepared.notion.as_ref()?.watched.get(property) {
+            Some(Field::Value(value)) => Some(when.values.holds(value, schema)),
+            Some(Field::Unread(_)) => None,
+            None => Some(when.values.holds(&Value::Null, schema)),
+        }
+    });
+    if says != Some(true) {
+        plan.steps.retain(|step| *step != create);
+        plan.holds.push(Hold {
+            unit: UnitId::Record,
+            row: Row(1),
+            reason: format!("it becomes an issue when {} says so", when.on),
+        });
+    }
+}
+
+/// Whether a page waits for its property to ask for an issue: it shows nothing of the sync.
+pub(super) fn is_kept_out(plan: &Plan) -> bool {
+    plan.holds.iter().any(|hold| hold.row == Row(1))
 }
 
 /// Whether steps of the record may be asked for: both objects are there and nothing contradicts.

@@ -11,7 +11,7 @@ pub use path::PathTemplate;
 pub use view::{BodyView, View};
 
 use crate::id::MappingId;
-use crate::rule::Rule;
+use crate::rule::{Rule, Values};
 
 /// What is mapped.
 #[derive(
@@ -172,12 +172,24 @@ pub struct Mapping {
     /// What changes of properties do on GitHub (tasks).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Which pages become issues (tasks); `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_when: Option<CreateWhen>,
     /// Addresses that relative links of a file stand for (documents).
     #[serde(default)]
     pub links: Links,
     /// Limits on what is accepted.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// Which pages become issues.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateWhen {
+    /// Id or name of the property on Notion.
+    pub on: String,
+    /// What it must say.
+    pub values: Values,
 }
 
 /// Addresses that relative links in files stand for.

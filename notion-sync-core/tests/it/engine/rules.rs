@@ -4,8 +4,8 @@ use chrono::Duration;
 use futures::executor::block_on;
 use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
-use notion_sync_core::mapping::{Guard, Policy};
-use notion_sync_core::rule::{ActionState, Rule};
+use notion_sync_core::mapping::{CreateWhen, Guard, Policy};
+use notion_sync_core::rule::{ActionState, Rule, Values};
 use notion_sync_core::state::State;
 use notion_sync_core::value::Value;
 use notion_sync_testkit::model::{ModelFault, ModelGate};
@@ -398,4 +398,34 @@ fn effects_are_as_many_as_edges() {
         }
         assert_eq!(names(&world).len(), edges, "seed {seed}");
     }
+}
+
+#[test]
+fn a_page_becomes_an_issue_only_when_its_status_says_so() {
+    let mut mapping = tasks(Policy::ManualReview);
+    mapping.create_when = Some(CreateWhen {
+        on: "state".to_owned(),
+        values: Values::of(["Doing", "Done"]),
+    });
+    mapping.rules = vec![ship()];
+    let mut world = World::new(mapping);
+    world.pages = world.pages.clone().with_bookkeeping();
+    world.restart();
+    let page = world.pages.create("Idea", body(&["x"]));
+    world.pages.set(&page, "state", Value::text("To do"));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    assert!(world.repo.numbers().is_empty());
+    assert!(world.pages.bookkeeping(&page).is_empty());
+    say(&world, &page, "Doing");
+    assert_eq!(world.repo.numbers().len(), 1);
+    // A pair stays one, and an issue that people open becomes a page as ever.
+    say(&world, &page, "To do");
+    world.repo.open_issue("From GitHub", "y");
+    world.settle();
+    assert_eq!(world.repo.numbers().len(), 2);
+    assert_eq!(world.live(), 2);
+    say(&world, &page, "Done");
+    assert_eq!(names(&world), ["merge", "comment"]);
 }

@@ -54,6 +54,7 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
         ],
         links: Default::default(),
         rules: Vec::new(),
+        create_when: None,
         limits: Default::default(),
     }
 }
