@@ -349,4 +349,6 @@ pub struct LinkedPull {
     pub checks: Option<String>,
     /// Whether the sync opened it.
     pub ours: bool,
+    /// When it was last changed, as the service says it.
+    pub updated_at: DateTime<Utc>,
 }

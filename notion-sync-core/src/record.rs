@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::document::merge::Anchor;
+use crate::effect::LinkedPull;
 use crate::hash::ContentHash;
 use crate::id::{FieldId, MappingId, RecordId, RemoteRef, Side};
 use crate::mapping::Policy;
@@ -328,6 +329,9 @@ pub struct Record {
     /// Position of the next operation in the record's queue.
     #[serde(default)]
     pub next_sequence: u64,
+    /// The pull requests of its issue, as last seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pulls: Vec<LinkedPull>,
     /// What each rule remembers, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub triggers: BTreeMap<String, Trigger>,
@@ -377,6 +381,7 @@ impl Record {
             own_body: None,
             gone: None,
             next_sequence: 0,
+            pulls: Vec::new(),
             triggers: BTreeMap::new(),
             born: false,
             dead: None,
