@@ -2,6 +2,7 @@
 
 mod bodies;
 mod fields;
+mod flag;
 mod listing;
 mod trace;
 mod writing;
@@ -24,6 +25,8 @@ use crate::endpoint::{Call, ISSUE, ISSUE_TYPES, LABELS, MILESTONES};
 use crate::reference;
 use crate::repository::{ConfiguredRepository, RepositoryInfo};
 use crate::wire::{Issue, IssueType, LabelDetail, Milestone};
+
+pub use flag::DRIFT_CONTEXT;
 
 pub use bodies::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL};
 

@@ -37,6 +37,12 @@ impl GithubIssues {
             Action::Effect(effect) => Err(Error::new(ErrorKind::Invalid, "act on an issue")
                 .with("effect", effect.request.effect.name())
                 .message("there is no such effect here")),
+            Action::Flag {
+                object,
+                head,
+                red,
+                text,
+            } => self.flag(object, head, *red, text).await,
             Action::Propose(_) | Action::Withdraw { .. } => {
                 Err(Error::new(ErrorKind::Invalid, "write an issue")
                     .message("a change of an issue cannot be proposed"))
