@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use notion_sync_core::document::dialect::{Reason, from_notion, normal, to_notion};
 use notion_sync_core::document::edit::{BlockEdit, Position, apply, script};
-use notion_sync_core::document::merge::{BodyBase, Region, regions};
+use notion_sync_core::document::merge::{BodyBase, Choice, Region, State, regions};
 use notion_sync_core::document::{
     Annotations, Block, BlockKind, Color, Document, Inline, MediaKind, MediaSource, RichText,
     limits, notion_markdown,
@@ -489,4 +489,39 @@ fn an_edit_on_the_page_reaches_the_file() {
         }),
         BEFORE.replace("outro", "<Tip>\n\noutro\n\n</Tip>")
     );
+}
+
+#[test]
+fn a_settled_conflict_about_a_tag_moves_no_block() {
+    let hosted = Block::new(BlockKind::Media {
+        media: MediaKind::Image,
+        source: MediaSource::Hosted("https://files.example/a.png".into()),
+        caption: RichText::default(),
+    });
+    let tag = |number: usize| gray(&format!("<Listing number=\"{number}\">"));
+    let words = Block::paragraph("first words");
+    for page in [
+        vec![tag(3), words.clone(), gray("</Listing>")],
+        vec![tag(3).with_children(vec![words])],
+        vec![tag(3).with_children(vec![hosted])],
+    ] {
+        let held = with_ids(&doc(page));
+        let notion = from_notion(&held, &context()).document;
+        let text = write(&notion);
+        let base = parse(&text.replace("\"3\"", "\"1\""));
+        let github = parse(&text.replace("\"3\"", "\"2\""));
+        let composed = regions(&BodyBase::agree(&base, &base), &notion, &github).compose(
+            |region| match region.state {
+                State::Diverged => Choice::TakeGithub,
+                _ => region.default_choice(),
+            },
+        );
+        assert!(composed.notion_changed);
+        let wanted = to_notion(&composed.notion, &context()).document;
+        let edits = script(&held.blocks, &wanted.blocks);
+        assert!(
+            matches!(edits.as_deref(), Ok([BlockEdit::Update { id, .. }]) if id.to_string() == "id0"),
+            "{edits:?}"
+        );
+    }
 }
