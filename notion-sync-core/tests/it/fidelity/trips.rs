@@ -256,6 +256,9 @@ fn documents_come_back() {
     let blocks: usize = all.iter().map(|(_, trip)| trip.blocks).sum();
     let opaque: usize = all.iter().map(|(_, trip)| trip.opaque).sum();
     assert!(opaque * 100 <= blocks, "{opaque} of {blocks}");
+    let source: usize = all.iter().map(|(_, trip)| trip.source).sum();
+    assert!(source * 100 <= blocks, "{source} of {blocks}");
+    assert!((opaque + source) * 75 <= blocks, "{opaque} and {source}");
 }
 
 /// What a sync does: layout stays in the file, and nothing else is lost.
