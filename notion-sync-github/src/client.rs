@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::credentials::{Credential, CredentialKind, TokenSource};
-use crate::endpoint::{Call, Endpoint, GRAPHQL};
+use crate::endpoint::{Call, Endpoint, GRAPHQL, GRAPHQL_QUERY};
 use crate::etags::{EtagStore, Kept};
 use crate::failure::{brief, classify, is_rule, limit_of, rate_limited};
 use crate::gate::{Admission, Limit, RateGate, Weight, header};
@@ -216,7 +216,8 @@ impl GithubClient {
             let (status, headers, body, kept) = self.once(&call, &credential).await?;
             let name = call.endpoint.name;
             let write = call.endpoint.writes();
-            if status.is_success() || (status == StatusCode::NOT_MODIFIED && !write) {
+            let accepted = call.accepted.contains(&status.as_u16());
+            if status.is_success() || accepted || (status == StatusCode::NOT_MODIFIED && !write) {
                 let (status, headers, body) = match kept {
                     Some(kept) if status == StatusCode::NOT_MODIFIED => {
                         (StatusCode::OK, kept.headers, kept.body)
@@ -280,7 +281,7 @@ impl GithubClient {
                 .message("a name is empty or consists of dots, which no address can hold");
             return Err(locate(error, call));
         }
-        let graphql = std::ptr::eq(call.endpoint, &raw const GRAPHQL);
+        let graphql = call.endpoint.path == GRAPHQL.path;
         let resource = if graphql { "graphql" } else { "core" };
         let weight = Weight {
             write: call.endpoint.writes(),
@@ -446,6 +447,15 @@ impl GithubClient {
 
     /// Every page of a listing.
     pub(crate) async fn all<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>> {
+        self.all_in(call, |page: Vec<T>| page).await
+    }
+
+    /// Every page of a listing that stands in a member of its answers.
+    pub(crate) async fn all_in<P: DeserializeOwned, T>(
+        &self,
+        call: Call,
+        items_of: fn(P) -> Vec<T>,
+    ) -> Result<Vec<T>> {
         let mut items = Vec::new();
         let mut next = Some(call.query("per_page", "100"));
         let mut pages = 0_u32;
@@ -457,28 +467,64 @@ impl GithubClient {
                 return Err(locate(error, &call));
             }
             let answer = self.call(call.clone()).await?;
-            items.extend(answer.json::<Vec<T>>()?);
+            items.extend(items_of(answer.json::<P>()?));
             next = self.next_page(&call, &answer);
         }
         Ok(items)
     }
 
-    /// Asks GraphQL and answers `data`.
+    /// Changes something by GraphQL and answers `data`.
     pub(crate) async fn graphql(
         &self,
         during: &'static str,
         query: &str,
         variables: Value,
     ) -> Result<Value> {
+        let (data, mut errors) = self.graphql_on(&GRAPHQL, during, query, variables).await?;
+        match errors.is_empty() {
+            true => Ok(data),
+            false => Err(errors.swap_remove(0)),
+        }
+    }
+
+    /// Asks GraphQL and answers `data` with what is wrong in parts of it: those parts are null. An
+    /// error that says nothing about a part (a limit, a failure of the service) is one of the call.
+    pub(crate) async fn ask(
+        &self,
+        during: &'static str,
+        query: &str,
+        variables: Value,
+    ) -> Result<(Value, Vec<Error>)> {
+        self.graphql_on(&GRAPHQL_QUERY, during, query, variables)
+            .await
+    }
+
+    async fn graphql_on(
+        &self,
+        endpoint: &'static Endpoint,
+        during: &'static str,
+        query: &str,
+        variables: Value,
+    ) -> Result<(Value, Vec<Error>)> {
         let body = serde_json::json!({"query": query, "variables": variables});
-        let answer = self.call(Call::new(&GRAPHQL, &[]).body(body)).await?;
+        let answer = self.call(Call::new(endpoint, &[]).body(body)).await?;
         let envelope: Value = answer.json()?;
         let errors = envelope.get("errors").and_then(Value::as_array);
-        if let Some(first) = errors.and_then(|errors| errors.first()) {
-            return Err(self.graphql_error(during, first, &answer.headers));
+        let mut found = Vec::new();
+        for error in errors.into_iter().flatten() {
+            let error = self.graphql_error(during, error, &answer.headers);
+            if matches!(
+                error.kind(),
+                ErrorKind::RateLimited | ErrorKind::Unavailable
+            ) {
+                return Err(error);
+            }
+            found.push(error);
         }
         match envelope.get("data") {
-            Some(data) if data.is_object() => Ok(data.clone()),
+            Some(data) if data.is_object() => Ok((data.clone(), found)),
+            // Nothing was answered at all: the first error says why.
+            _ if !found.is_empty() => Err(found.swap_remove(0)),
             _ => Err(answer.lacks("data")),
         }
     }
@@ -489,7 +535,7 @@ impl GithubClient {
         let lower = message.to_ascii_lowercase();
         let now = self.now();
         let limit = match text("type") {
-            "RATE_LIMITED" => {
+            "RATE_LIMITED" | "RATE_LIMIT" => {
                 let reset = header(headers, "x-ratelimit-reset")
                     .and_then(|n| n.parse().ok())
                     .and_then(crate::gate::moment);
@@ -519,10 +565,10 @@ impl GithubClient {
             _ => ErrorKind::Invalid,
         };
         let error = Error::new(kind, during).message(brief(message));
-        if kind == ErrorKind::Blocked {
-            error.remedy(crate::failure::DELIVER_REMEDY)
-        } else {
-            error
+        match kind {
+            ErrorKind::Blocked => error.remedy(crate::failure::DELIVER_REMEDY),
+            ErrorKind::Forbidden => error.remedy("check the permissions of the credential"),
+            _ => error,
         }
     }
 }

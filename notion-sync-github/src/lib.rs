@@ -12,6 +12,7 @@ mod access;
 mod client;
 mod comments;
 mod credentials;
+mod effects;
 mod endpoint;
 mod etags;
 mod failure;
@@ -21,6 +22,7 @@ mod issues;
 mod marker;
 mod message;
 mod neutral;
+mod pull;
 #[cfg(test)]
 mod recorded;
 pub mod reference;
