@@ -40,6 +40,14 @@ pub(super) struct Target<'a> {
     pub(super) pull: Pull,
 }
 
+/// An issue whose pull requests are looked for.
+struct Asked<'a> {
+    number: u64,
+    object: &'a RemoteRef,
+    /// Numbers that the registry links.
+    known: Vec<u64>,
+}
+
 impl Target<'_> {
     pub(super) fn object(&self) -> RemoteRef {
         reference::pull(self.repository.id, self.number)
@@ -108,7 +116,7 @@ impl GithubIssues {
         &self,
         objects: &[(RemoteRef, Vec<RemoteRef>)],
     ) -> Result<BTreeMap<RemoteRef, Vec<LinkedPull>>> {
-        let mut by_repository: BTreeMap<u64, Vec<(u64, &RemoteRef, Vec<u64>)>> = BTreeMap::new();
+        let mut by_repository: BTreeMap<u64, Vec<Asked<'_>>> = BTreeMap::new();
         for (object, known) in objects {
             let (repository, number) = reference::parse_numbered(object)?;
             let known = known
@@ -117,18 +125,19 @@ impl GithubIssues {
                 .filter(|(place, _)| *place == repository)
                 .map(|(_, number)| number)
                 .collect();
-            by_repository
-                .entry(repository)
-                .or_default()
-                .push((number, object, known));
+            by_repository.entry(repository).or_default().push(Asked {
+                number,
+                object,
+                known,
+            });
         }
         let mut all = BTreeMap::new();
         for issues in by_repository.values() {
             for chunk in issues.chunks(PER_REQUEST) {
-                let Some((_, first, _)) = chunk.first() else {
+                let Some(first) = chunk.first() else {
                     continue;
                 };
-                let (repository, _) = self.own(first).await?;
+                let (repository, _) = self.own(first.object).await?;
                 self.linked_chunk(repository, chunk, &mut all).await?;
             }
         }
@@ -138,11 +147,14 @@ impl GithubIssues {
     async fn linked_chunk(
         &self,
         repository: &RepositoryInfo,
-        issues: &[(u64, &RemoteRef, Vec<u64>)],
+        issues: &[Asked<'_>],
         all: &mut BTreeMap<RemoteRef, Vec<LinkedPull>>,
     ) -> Result<()> {
-        let numbers: BTreeSet<u64> = issues.iter().map(|(number, ..)| *number).collect();
-        let pulls: BTreeSet<u64> = issues.iter().flat_map(|issue| issue.2.clone()).collect();
+        let numbers: BTreeSet<u64> = issues.iter().map(|issue| issue.number).collect();
+        let pulls: BTreeSet<u64> = issues
+            .iter()
+            .flat_map(|issue| issue.known.clone())
+            .collect();
         let (answer, errors) = of_repository(
             &self.client,
             "look for linked pull requests",
@@ -155,13 +167,13 @@ impl GithubIssues {
         for error in errors {
             tracing::debug!(%error, "a part of the linked pull requests was not answered");
         }
-        for (number, object, known) in issues {
+        for issue in issues {
+            let number = issue.number;
             let mut found: BTreeMap<u64, LinkedPull> = BTreeMap::new();
             let nodes = answer.pointer(&format!("/i{number}/closedByPullRequestsReferences/nodes"));
             let nodes = nodes.and_then(Value::as_array).into_iter().flatten();
-            let known = known
-                .iter()
-                .filter_map(|number| answer.get(format!("p{number}")));
+            let known = issue.known.iter();
+            let known = known.filter_map(|number| answer.get(format!("p{number}")));
             for pull in nodes
                 .chain(known)
                 .filter_map(|node| linked(repository, node))
@@ -169,7 +181,7 @@ impl GithubIssues {
                 found.insert(pull.number, pull);
             }
             if !found.is_empty() {
-                all.insert((*object).clone(), found.into_values().collect());
+                all.insert(issue.object.clone(), found.into_values().collect());
             }
         }
         Ok(())
