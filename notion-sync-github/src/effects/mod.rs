@@ -7,6 +7,8 @@
 mod branch;
 mod checks;
 mod dispatch;
+#[cfg(test)]
+mod documents;
 mod fields;
 mod graphql;
 mod linked;

@@ -113,15 +113,12 @@ pub(super) fn inert(text: &str) -> String {
         let tail = &rest[c.len_utf8()..];
         let next = tail.chars().next();
         out.push(c);
-        let named = next.is_some_and(|next| next.is_ascii_alphanumeric());
+        // At the end of a value the template goes on.
+        let named = next.is_none_or(|next| next.is_ascii_alphanumeric());
         let acts = match c {
             '@' | '#' => named,
             '<' => next == Some('!'),
-            '-' => {
-                next.is_some_and(|next| next.is_ascii_digit())
-                    && out.len() >= 3
-                    && out.as_bytes()[out.len() - 3..].eq_ignore_ascii_case(b"gh-")
-            }
+            '-' => next.is_none_or(|next| next.is_ascii_digit()) && ends_in_gh(&out),
             '/' => named && (out.ends_with("/issues/") || out.ends_with("/pull/")),
             _ => false,
         };
@@ -131,6 +128,13 @@ pub(super) fn inert(text: &str) -> String {
         rest = tail;
     }
     out
+}
+
+/// Whether a text ends in the `GH-` of a reference.
+fn ends_in_gh(text: &str) -> bool {
+    let mut back = text.chars().rev();
+    let mut is = |wanted: char| back.next().is_some_and(|c| c.eq_ignore_ascii_case(&wanted));
+    is('-') && is('h') && is('g') && back.next().is_none_or(|c| !c.is_alphanumeric())
 }
 
 /// A title in letters that every branch and path can hold.
@@ -225,6 +229,8 @@ mod tests {
                 "https://github.com/a/b/issues/3",
                 "https://github.com/a/b/issues/\u{200B}3",
             ),
+            ("C# or gh-", "C# or gh-\u{200B}"),
+            ("C#", "C#\u{200B}"),
             ("/approve", "\u{200B}/approve"),
             ("::add-mask::x", ":\u{200B}:add-mask::x"),
             ("<!-- notion-sync -->", "<\u{200B}!-- notion-sync -->"),
