@@ -13,6 +13,7 @@ mod commits;
 mod credentials;
 mod deliveries;
 mod effects_fields;
+mod effects_merge;
 mod effects_pulls;
 mod effects_support;
 mod files;

@@ -17,7 +17,6 @@ mod change;
 mod checks;
 mod control;
 mod conversation;
-mod events;
 mod exchange;
 mod graphql;
 mod history;
@@ -51,8 +50,6 @@ mod service;
 mod state;
 mod world;
 mod world_rules;
-
-pub(crate) use events::Results;
 
 pub use account::{AccountKind, Level, Permissions, Role};
 pub use actions::Dispatch;

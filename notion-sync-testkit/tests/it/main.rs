@@ -18,7 +18,6 @@ mod github_rules;
 mod github_server;
 mod github_situations;
 mod github_support;
-mod github_webhooks;
 
 mod notion_blocks;
 mod notion_body;
