@@ -18,6 +18,7 @@ mod etags;
 mod failure;
 mod files;
 mod gate;
+mod graphql;
 mod issues;
 mod marker;
 mod message;

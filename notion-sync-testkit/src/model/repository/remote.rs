@@ -197,8 +197,9 @@ impl Remote for ModelRepository {
                     snapshot: Some(self.snapshot(&inner, object, true)),
                     notes: BTreeMap::from([("head".to_owned(), format!("head-{}", object.id))]),
                     links: (object.kind == "pull" && self.issues)
-                        .then(|| BTreeMap::from([("pull".to_owned(), object.clone())]))
-                        .unwrap_or_default(),
+                        .then(|| ("pull".to_owned(), object.clone()))
+                        .into_iter()
+                        .collect(),
                 }),
                 None => Trace::NotApplied,
             })
