@@ -102,8 +102,6 @@ pub(super) fn judge(
 #[derive(Debug, Clone, Default)]
 pub(super) struct Judged {
     pub(super) head: String,
-    /// `ADMIN`, `MAINTAIN`, `WRITE`, `TRIAGE`, `READ`; apps have none.
-    pub(super) role: Option<String>,
     pub(super) allowed: BTreeSet<&'static str>,
     pub(super) review: Option<String>,
     pub(super) queued: bool,
@@ -163,7 +161,6 @@ impl Judged {
 
     fn take(&mut self, repository: &Value, pull: &Value) {
         self.head = text(pull, "/headRefOid").unwrap_or_default().to_owned();
-        self.role = text(repository, "/viewerPermission").map(str::to_owned);
         self.review = text(pull, "/reviewDecision").map(str::to_owned);
         self.queued = is(pull, "/isInMergeQueue");
         self.has_queue = is(pull, "/isMergeQueueEnabled");

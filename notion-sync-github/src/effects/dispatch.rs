@@ -8,6 +8,7 @@ use notion_sync_core::remote::{Ack, Trace, Write};
 use notion_sync_core::{ErrorKind, Result};
 use serde_json::json;
 
+use super::rights::Rights;
 use super::text::{Words, data};
 use super::{decided, open, unapplied};
 use crate::comments::stamp;
@@ -22,22 +23,23 @@ const SKEW: Duration = Duration::seconds(30);
 const REFERENCE: &str = "ref";
 
 impl GithubIssues {
-    pub(super) async fn gate_dispatch(
+    pub(super) fn gate_dispatch(
         &self,
         request: &EffectRequest,
         dispatch: &Dispatch,
+        rights: &Rights,
     ) -> Result<Gate> {
-        let (repository, _) = self.own(&request.object).await?;
         if dispatch.inputs.len() > MAX_INPUTS {
             return Ok(Gate::Refused(format!(
                 "{} inputs, a workflow takes {MAX_INPUTS}; leave some out",
                 dispatch.inputs.len()
             )));
         }
-        let reference = match &dispatch.reference {
-            Some(reference) => reference.clone(),
-            None => self.default_branch(repository).await?,
-        };
+        if let Some(reason) = rights.lack("actions") {
+            return Ok(Gate::Refused(reason));
+        }
+        let reference = dispatch.reference.clone();
+        let reference = reference.unwrap_or_else(|| rights.default_branch.clone());
         let mut write = open(request);
         write.decided = BTreeMap::from([(REFERENCE.to_owned(), reference)]);
         Ok(Gate::Open(write))
@@ -75,16 +77,13 @@ impl GithubIssues {
     ) -> Result<Trace> {
         let (repository, _) = self.own(&effect.request.object).await?;
         let since = sent_at - SKEW;
-        let mut call = Call::new(
+        let call = Call::new(
             &WORKFLOW_RUNS,
             &[&repository.id.to_string(), &dispatch.workflow],
         )
         .query("event", "workflow_dispatch")
         .query("created", &format!(">={}", stamp(since)))
         .with("workflow", &dispatch.workflow);
-        if let Some(login) = self.login().await {
-            call = call.query("actor", &login);
-        }
         let runs = self
             .client
             .all_in(call, |page: WorkflowRuns| page.workflow_runs)
@@ -106,15 +105,26 @@ impl GithubIssues {
         if let Some(run) = ours {
             return Ok(Trace::Applied(ack(run.id, run.html_url.clone())));
         }
-        let any = runs
-            .iter()
-            .any(|run| run.created_at.is_none_or(|at| at >= since));
+        let login = self.login().await;
+        let may_be_ours = |run: &WorkflowRun| {
+            let actor = run.actor.as_ref().and_then(|one| one.login.as_deref());
+            let other = actor.zip(login.as_deref());
+            let other = other.is_some_and(|(actor, own)| bare(actor) != bare(own));
+            !other && run.created_at.is_none_or(|at| at >= since)
+        };
+        let any = runs.iter().any(may_be_ours);
         Ok(if any {
             Trace::Unclear
         } else {
             Trace::NotApplied
         })
     }
+}
+
+/// A login as it compares: apps are named with and without their suffix.
+fn bare(login: &str) -> String {
+    let lower = login.to_ascii_lowercase();
+    lower.strip_suffix("[bot]").unwrap_or(&lower).to_owned()
 }
 
 fn ack(run: Option<u64>, url: Option<String>) -> Ack {

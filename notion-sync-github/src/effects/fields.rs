@@ -8,6 +8,7 @@ use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value as Json, json};
 
 use super::linked::Found;
+use super::rights::Rights;
 use super::{decided, holds, open, unapplied};
 use crate::endpoint::{ASSIGNABLE, Call, ISSUE_TYPES, MILESTONES, REMOVE_ASSIGNEES};
 use crate::issues::GithubIssues;
@@ -54,7 +55,11 @@ pub(super) fn is_so(effect: &Effect, issue: &Issue) -> bool {
 }
 
 impl GithubIssues {
-    pub(super) async fn gate_fields(&self, request: &EffectRequest) -> Result<Gate> {
+    pub(super) async fn gate_fields(
+        &self,
+        request: &EffectRequest,
+        rights: &Rights,
+    ) -> Result<Gate> {
         let (repository, _, issue) = self.issue_of(request).await?;
         if is_so(&request.effect, &issue) {
             return Ok(holds());
@@ -101,13 +106,13 @@ impl GithubIssues {
         // Closing and reopening is the author's right too, the rest is not: without it the service
         // drops what is asked and still answers success.
         let triage = !matches!(request.effect, Effect::Close(_) | Effect::Reopen);
-        if triage && repository.can_triage == Some(false) {
+        if triage && rights.triage == Some(false) {
             return Ok(Gate::Refused(
                 "the permission \"issues: write\" is missing; give the credential the triage role"
                     .to_owned(),
             ));
         }
-        if let Some(reason) = self.lacks(repository, "issues").await {
+        if let Some(reason) = rights.lack("issues") {
             return Ok(Gate::Refused(reason));
         }
         Ok(Gate::Open(write))

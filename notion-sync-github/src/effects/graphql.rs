@@ -13,7 +13,7 @@ pub(super) const PULL_PARTS: &str = "fragment P on PullRequest{number url state 
 
 /// What a merge is judged by besides the answers of REST: one page of the results of the head.
 pub(super) const JUDGED: &str = "query($owner:String!,$name:String!,$number:Int!,$after:String){\
-     repository(owner:$owner,name:$name){databaseId viewerPermission \
+     repository(owner:$owner,name:$name){databaseId \
      mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed \
      pullRequest(number:$number){headRefOid reviewDecision isInMergeQueue isMergeQueueEnabled \
      commits(last:1){nodes{commit{oid statusCheckRollup{\

@@ -16,6 +16,7 @@ use super::checks::{Judged, announced, judge, results};
 use super::graphql::{ENQUEUE, QUEUED, is, of_repository};
 use super::linked::{Found, Target};
 use super::requirements::{Requirements, method, word};
+use super::rights::Rights;
 use super::{decided, judged_pull, open, stale, unapplied};
 use crate::client::Answer;
 use crate::endpoint::{Call, MERGE};
@@ -37,7 +38,12 @@ const READY: &str = "ready";
 const ENQUEUES: &str = "enqueue";
 
 impl GithubIssues {
-    pub(super) async fn gate_merge(&self, request: &EffectRequest, merge: &Merge) -> Result<Gate> {
+    pub(super) async fn gate_merge(
+        &self,
+        request: &EffectRequest,
+        merge: &Merge,
+        rights: &Rights,
+    ) -> Result<Gate> {
         let target = match self.pull_of_record(request).await? {
             Found::One(target) => target,
             Found::None => return Ok(self.no_pull()),
@@ -52,16 +58,10 @@ impl GithubIssues {
         if !pull.is_open() {
             return Ok(self.closed(format!("#{number} was closed without being merged")));
         }
-        let judged = Judged::of(&self.client, repository, number).await?;
-        if matches!(judged.role.as_deref(), Some("READ" | "TRIAGE")) {
-            return Ok(Gate::Refused(
-                "the permission \"contents: write\" is missing; give the credential write access"
-                    .to_owned(),
-            ));
-        }
-        if let Some(reason) = self.lacks(repository, "contents").await {
+        if let Some(reason) = rights.lack("contents") {
             return Ok(Gate::Refused(reason));
         }
+        let judged = Judged::of(&self.client, repository, number).await?;
         if judged.queued {
             return Ok(self.closed(format!("#{number} waits in the merge queue")));
         }

@@ -17,6 +17,7 @@ mod note;
 mod project;
 mod pull;
 mod requirements;
+mod rights;
 mod text;
 mod trace;
 
@@ -78,27 +79,27 @@ impl GithubIssues {
 
     async fn look(&self, request: &EffectRequest) -> Result<Gate> {
         let (repository, _) = self.own(&request.object).await?;
-        let known = repository
-            .archived
-            .then_some("the repository is archived; unarchive it");
-        if let Some(reason) = known {
-            return Ok(Gate::Refused(reason.to_owned()));
+        let rights = &self.rights(repository).await?;
+        if rights.archived {
+            return Ok(Gate::Refused(
+                "the repository is archived; unarchive it".to_owned(),
+            ));
         }
         match &request.effect {
-            Effect::OpenPull(open) => self.gate_open(request, open).await,
-            Effect::MarkReady => self.gate_draft(request, false).await,
-            Effect::ConvertToDraft => self.gate_draft(request, true).await,
-            Effect::Merge(merge) => self.gate_merge(request, merge).await,
-            Effect::Comment(note) => self.gate_note(request, note).await,
+            Effect::OpenPull(open) => self.gate_open(request, open, rights).await,
+            Effect::MarkReady => self.gate_draft(request, false, rights).await,
+            Effect::ConvertToDraft => self.gate_draft(request, true, rights).await,
+            Effect::Merge(merge) => self.gate_merge(request, merge, rights).await,
+            Effect::Comment(note) => self.gate_note(request, note, rights).await,
             Effect::SetProjectField(field) => self.gate_project(request, field).await,
-            Effect::Dispatch(dispatch) => self.gate_dispatch(request, dispatch).await,
+            Effect::Dispatch(dispatch) => self.gate_dispatch(request, dispatch, rights),
             Effect::Close(_)
             | Effect::Reopen
             | Effect::AddLabels(_)
             | Effect::RemoveLabels(_)
             | Effect::SetMilestone(_)
             | Effect::SetAssignees(_)
-            | Effect::SetType(_) => self.gate_fields(request).await,
+            | Effect::SetType(_) => self.gate_fields(request, rights).await,
         }
     }
 

@@ -5,6 +5,7 @@ use notion_sync_core::remote::{Ack, Write};
 use notion_sync_core::{Error, ErrorKind, Result};
 
 use super::linked::Found;
+use super::rights::Rights;
 use super::text::{Words, inert};
 use super::{open, unapplied};
 use crate::comments;
@@ -12,8 +13,13 @@ use crate::files::comment_notes;
 use crate::issues::GithubIssues;
 
 impl GithubIssues {
-    pub(super) async fn gate_note(&self, request: &EffectRequest, note: &Note) -> Result<Gate> {
-        let (repository, number, issue) = self.issue_of(request).await?;
+    pub(super) async fn gate_note(
+        &self,
+        request: &EffectRequest,
+        note: &Note,
+        rights: &Rights,
+    ) -> Result<Gate> {
+        let (_, number, issue) = self.issue_of(request).await?;
         if Words::of(request, number, inert)
             .fill(&note.text)
             .trim()
@@ -24,20 +30,20 @@ impl GithubIssues {
             ));
         }
         let mut write = open(request);
-        let (place, number, locked) = match note.on {
-            NotePlace::Issue => (repository, number, issue.locked),
+        let (number, locked) = match note.on {
+            NotePlace::Issue => (number, issue.locked),
             NotePlace::Pull => match self.pull_of_record(request).await? {
                 Found::One(target) => {
                     write.pull = Some(target.object());
                     // A pull request is an issue to the route that knows about locks.
                     let (seen, _) = self.issue(target.repository, target.number).await?;
-                    (target.repository, target.number, seen.locked)
+                    (target.number, seen.locked)
                 }
                 Found::None => return Ok(self.no_pull()),
                 Found::Several(numbers) => return Ok(self.several(&numbers)),
             },
         };
-        if locked == Some(true) && place.can_push == Some(false) {
+        if locked == Some(true) && rights.push == Some(false) {
             return Ok(Gate::Refused(format!(
                 "the conversation of #{number} is locked; unlock it, or give the credential write \
                  access"

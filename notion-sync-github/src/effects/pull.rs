@@ -11,16 +11,17 @@ use serde_json::json;
 use super::branch::{Room, Tip};
 use super::graphql::{CONVERT_TO_DRAFT, MARK_READY};
 use super::linked::{Found, Target};
+use super::rights::Rights;
 use super::text::{Words, data, is_branch, is_path, line, trimmed_branch};
 use super::{LINK_PULL, decided, judged_pull, open, stale, unapplied};
 use crate::comments::shorten;
-use crate::endpoint::{CREATE_PULL, Call, REPOSITORY};
+use crate::endpoint::{CREATE_PULL, Call};
 use crate::issues::GithubIssues;
 use crate::marker::HiddenBlock;
 use crate::neutral::one_line;
 use crate::pull;
 use crate::repository::RepositoryInfo;
-use crate::wire::{Pull, Repository};
+use crate::wire::Pull;
 
 const DURING: &str = "open a pull request";
 const BRANCH: &str = "branch";
@@ -46,6 +47,7 @@ impl GithubIssues {
         &self,
         request: &EffectRequest,
         wanted: &OpenPull,
+        rights: &Rights,
     ) -> Result<Gate> {
         let (repository, number, _) = self.issue_of(request).await?;
         if let Some(target) = self.registered(request).await?
@@ -64,7 +66,7 @@ impl GithubIssues {
         }
         let base = match &wanted.base {
             Some(base) => base.clone(),
-            None => self.default_branch(repository).await?,
+            None => rights.default_branch.clone(),
         };
         let mut free = None;
         for name in names(&branch) {
@@ -96,10 +98,8 @@ impl GithubIssues {
                 "there is no branch {base} to merge into; create it, or change the rule's base"
             )));
         };
-        if let Some(reason) = self.lacks(repository, "contents").await {
-            return Ok(Gate::Refused(reason));
-        }
-        if let Some(reason) = self.lacks(repository, "pull_requests").await {
+        let lack = rights.lack("contents");
+        if let Some(reason) = lack.or_else(|| rights.lack("pull_requests")) {
             return Ok(Gate::Refused(reason));
         }
         if let Some(file) = &wanted.file {
@@ -287,7 +287,12 @@ impl GithubIssues {
         }
     }
 
-    pub(super) async fn gate_draft(&self, request: &EffectRequest, draft: bool) -> Result<Gate> {
+    pub(super) async fn gate_draft(
+        &self,
+        request: &EffectRequest,
+        draft: bool,
+        rights: &Rights,
+    ) -> Result<Gate> {
         let target = match self.pull_of_record(request).await? {
             Found::One(target) => target,
             Found::None => return Ok(self.no_pull()),
@@ -311,7 +316,7 @@ impl GithubIssues {
                 links: target.links(),
             });
         }
-        if let Some(reason) = self.lacks(target.repository, "pull_requests").await {
+        if let Some(reason) = rights.lack("pull_requests") {
             return Ok(Gate::Refused(reason));
         }
         let mut write = open(request);
@@ -358,17 +363,6 @@ impl GithubIssues {
         })
     }
 
-    /// The default branch as it is called now.
-    pub(super) async fn default_branch(&self, repository: &RepositoryInfo) -> Result<String> {
-        let call = Call::new(&REPOSITORY, &[&repository.id.to_string()])
-            .with("repository", &repository.full_name);
-        let answer = self.client.call(call).await?;
-        let found: Repository = answer.json()?;
-        found
-            .default_branch
-            .ok_or_else(|| answer.lacks("default branch"))
-    }
-
     pub(super) fn no_pull(&self) -> Gate {
         self.closed("the issue has no pull request yet")
     }
@@ -379,29 +373,6 @@ impl GithubIssues {
             "{} are open for the issue; close all but one",
             all.join(", ")
         ))
-    }
-
-    /// What an installation's token lacks, as far as it says what it has. Tokens of people do not
-    /// say: there the service decides.
-    pub(super) async fn lacks(
-        &self,
-        repository: &RepositoryInfo,
-        permission: &'static str,
-    ) -> Option<String> {
-        let words = permission.replace('_', " ");
-        if permission == "contents" && repository.can_push == Some(false) {
-            return Some(format!(
-                "the permission \"{words}: write\" is missing; give the credential write access"
-            ));
-        }
-        let granted = self.client.permissions().await?;
-        let has = granted.get(permission).map_or("none", String::as_str);
-        (!matches!(has, "write" | "admin")).then(|| {
-            format!(
-                "the permission \"{words}: write\" is missing; grant it in the App's settings and \
-                 accept it on the installation"
-            )
-        })
     }
 }
 

@@ -302,3 +302,27 @@ async fn an_effect_on_what_is_no_issue_is_refused() {
     let error = crate::support::one(&issues, sent).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stale);
 }
+
+#[tokio::test]
+async fn a_locked_conversation_is_closed_to_strangers() {
+    let world = crate::effects_hands::world(&serde_json::json!({}));
+    let note = |op: &str| {
+        let note = Note {
+            text: "Done".to_owned(),
+            on: NotePlace::Issue,
+        };
+        request(op, 1, Effect::Comment(note))
+    };
+    let stranger = world.client_of("github_pat_mallory");
+    let stranger = GithubIssues::new(stranger, &[(REPO, None)]).unwrap();
+    perform(&stranger, &note("k1")).await;
+    let path = format!("/repositories/{REPO_ID}/issues/1/lock");
+    let method = http::Method::PUT;
+    let body = serde_json::json!({});
+    let (status, _) =
+        crate::effects_hands::raw(&world, "github_pat_owner", method, &path, body).await;
+    assert_eq!(status, 204);
+    let reason = refused(&stranger, &note("k2")).await;
+    assert!(reason.contains("unlock it"), "{reason}");
+    perform(&world.issues(), &note("k3")).await;
+}

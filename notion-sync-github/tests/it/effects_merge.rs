@@ -283,3 +283,43 @@ async fn linked_pull_requests_come_in_one_request() {
     issues.linked(&many).await.unwrap();
     assert_eq!(world.asked(mark).len(), 3);
 }
+
+/// An app says what it was granted: what it lacks is known without trying.
+#[tokio::test]
+async fn an_app_is_refused_by_what_it_was_granted() {
+    let app = |granted: &serde_json::Value| {
+        let mut seed = serde_json::to_value(handbook()).unwrap();
+        seed["apps"][0]["permissions"] = granted.clone();
+        World::of(serde_json::from_value(seed).unwrap())
+    };
+    let full = json!({"contents": "write", "issues": "write", "pull_requests": "write", "metadata": "read"});
+    for lacking in [None, Some("contents"), Some("pull_requests")] {
+        let mut granted = full.clone();
+        if let Some(lacking) = lacking {
+            granted[lacking] = json!("read");
+        }
+        let world = app(&granted);
+        assert_eq!(an_issue(&world), 1);
+        let client = crate::credentials::client(&world, crate::credentials::tokens(&world, 70));
+        let issues = GithubIssues::new(client, &[(REPO, None)]).unwrap();
+        let open = request("k1", 1, Effect::OpenPull(Default::default()));
+        if let Some(lacking) = lacking {
+            let reason = refused(&issues, &open).await;
+            let words = format!("\"{}: write\"", lacking.replace('_', " "));
+            assert!(reason.contains(&words), "{reason}");
+            continue;
+        }
+        let ack = perform(&issues, &open).await;
+        let linked = ack.links["pull"].clone();
+        perform(
+            &issues,
+            &with_pull(request("k2", 1, Effect::MarkReady), linked.clone()),
+        )
+        .await;
+        rest(&world);
+        // Without "checks: read" the results come by GraphQL.
+        perform(&issues, &with_pull(request("k3", 1, merge()), linked)).await;
+        assert!(merged(&world));
+        assert!(!world.hub().issue(REPO, 1).unwrap().open);
+    }
+}

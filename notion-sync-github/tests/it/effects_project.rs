@@ -94,7 +94,10 @@ fn issues(world: &World, project: &Arc<Mutex<Project>>) -> GithubIssues {
         inner: world.send(),
         answer: Box::new(move |request| {
             let graphql = request.uri().path() == "/graphql";
-            graphql.then(|| answer(&project, &serde_json::from_slice(request.body()).unwrap()))
+            graphql.then(|| {
+                let body = serde_json::from_slice(request.body()).unwrap();
+                (200, answer(&project, &body))
+            })
         }),
     }))
 }

@@ -426,3 +426,27 @@ async fn nothing_of_a_page_acts() {
     assert!(world.hub().issue(REPO, target).unwrap().open);
     assert!(world.hub().issue(REPO, number).unwrap().open);
 }
+
+/// Where the plan has no drafts it is opened ready, and says so.
+#[tokio::test]
+async fn a_plan_without_drafts() {
+    let world = World::new();
+    let number = an_issue(&world);
+    let issues = world.issues_by(std::sync::Arc::new(crate::effects_dispatch::Scripted {
+        inner: world.send(),
+        answer: Box::new(|request| {
+            let opens = request.method() == http::Method::POST
+                && request.uri().path().ends_with("/pulls")
+                && String::from_utf8_lossy(request.body()).contains("\"draft\":true");
+            let message = "Draft pull requests are not supported in this repository.";
+            opens.then(|| {
+                let refusal = serde_json::json!({"message": "Validation Failed", "errors": [
+                    {"resource": "PullRequest", "code": "custom", "message": message}]});
+                (422, refusal)
+            })
+        }),
+    }));
+    let ack = perform(&issues, &request("k1", number, open_pull())).await;
+    assert_eq!(ack.notes["draft"], "unsupported");
+    assert!(!world.hub().issue(REPO, 2).unwrap().pull.unwrap().draft);
+}
