@@ -15,6 +15,7 @@ mod deliveries;
 mod effects_dispatch;
 mod effects_fields;
 mod effects_hands;
+mod effects_hostile;
 mod effects_merge;
 mod effects_project;
 mod effects_pulls;
