@@ -76,6 +76,7 @@ fn view(side: Side, body: Document, edited: Option<usize>) -> Result<View, Strin
             .enumerate()
             .map(|(at, id)| (id, Field::Value(value(at))))
             .collect(),
+        watched: BTreeMap::new(),
         body: BodyView::Read(body),
         source: None,
         native: None,

@@ -11,10 +11,11 @@ use notion_sync_core::engine::{Binding, Engine, Jitter, Schedule};
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::id::{FieldId, MappingId};
 use notion_sync_core::mapping::{
-    Deliver, Direction, FieldKind, FieldMap, FileMarker, Links, Mapping, MappingKind, PathPolicy,
-    PathTemplate, People,
+    CreateWhen, Deliver, Direction, FieldKind, FieldMap, FileMarker, Links, Mapping, MappingKind,
+    PathPolicy, PathTemplate, People,
 };
 use notion_sync_core::remote::{Remote, Schema};
+use notion_sync_core::rule::Rule;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_core::{Error, ErrorKind, Result};
@@ -377,6 +378,8 @@ fn documents(
         reviewers: section.reviewers.clone(),
         fields,
         links: links(config, section),
+        rules: Vec::new(),
+        create_when: None,
         limits: section.limits.clone(),
     })
 }
@@ -420,8 +423,24 @@ fn tasks(section: &TasksSection) -> Mapping {
         reviewers: Vec::new(),
         fields,
         links: Links::default(),
+        rules: rules(section),
+        create_when: section.status.as_ref().and_then(|status| {
+            (!section.create_when.is_empty()).then(|| CreateWhen {
+                on: status.property.clone(),
+                values: crate::config::values(&section.create_when),
+            })
+        }),
         limits: section.limits.clone(),
     }
+}
+
+/// The rules of a mapping, the common ones first.
+fn rules(section: &TasksSection) -> Vec<Rule> {
+    let status = section.status.as_ref();
+    let common = status.filter(|_| section.common_rules);
+    let common = common.map(crate::config::common).unwrap_or_default();
+    let own = section.rules.iter().map(|rule| rule.rule(status));
+    common.into_iter().chain(own).collect()
 }
 
 fn class(status: &StatusSection) -> FieldKind {

@@ -69,4 +69,9 @@ pub enum AuditEvent {
     Decision,
     /// Something could not be read or used.
     Problem,
+    /// A rule fired.
+    Fired,
+    /// A step of a rule ended without a write: it was so already, or it was cancelled, refused, or
+    /// waited too long.
+    Step,
 }

@@ -96,7 +96,7 @@ impl Effect {
 
 /// A pull request to open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct OpenPull {
     /// Whether as a draft. Default yes. Where the service has no drafts it is opened ready.
     pub draft: bool,
@@ -131,7 +131,7 @@ impl Default for OpenPull {
 
 /// The file of a first commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct FirstFile {
     /// Its path; `{number}` and `{slug}` as in the branch.
     pub path: String,
@@ -155,7 +155,7 @@ pub enum MergeMethod {
 
 /// A merge.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Merge {
     /// How. Default: the first of squash, merge, rebase that the repository allows.
     pub method: Option<MergeMethod>,
@@ -202,7 +202,7 @@ impl CloseReason {
 
 /// Closes an issue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Close {
     /// Why.
     pub reason: CloseReason,
@@ -235,7 +235,7 @@ pub enum NotePlace {
 
 /// A comment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(default, deny_unknown_fields)]
 pub struct Note {
     /// Its text: `{title}`, `{value}` (what the property says now), `{page}` (address), `{number}`.
     pub text: String,
@@ -245,7 +245,7 @@ pub struct Note {
 
 /// A field of a project item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct ProjectField {
     /// `owner/number` of the project.
     pub project: String,
@@ -257,7 +257,7 @@ pub struct ProjectField {
 
 /// A workflow to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Dispatch {
     /// File name or id of the workflow.
     pub workflow: String,
@@ -349,4 +349,6 @@ pub struct LinkedPull {
     pub checks: Option<String>,
     /// Whether the sync opened it.
     pub ours: bool,
+    /// When it was last changed, as the service says it.
+    pub updated_at: DateTime<Utc>,
 }

@@ -6,10 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::document::merge::Anchor;
+use crate::effect::LinkedPull;
 use crate::hash::ContentHash;
 use crate::id::{FieldId, MappingId, RecordId, RemoteRef, Side};
 use crate::mapping::Policy;
 use crate::remote::ProposalKind;
+use crate::rule::{ActionState, Trigger};
 use crate::snapshot::{Proof, Revision};
 use crate::value::Value;
 
@@ -327,6 +329,16 @@ pub struct Record {
     /// Position of the next operation in the record's queue.
     #[serde(default)]
     pub next_sequence: u64,
+    /// The pull requests of its issue, as last seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pulls: Vec<LinkedPull>,
+    /// What each rule remembers, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub triggers: BTreeMap<String, Trigger>,
+    /// Whether the page was made while the sync was watching and its issue is not there yet: then
+    /// rules may fire for what it says from the start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub born: bool,
     /// An operation that was set aside for this record, with the hash of what it wanted to write:
     /// the same is not planned again.
     #[serde(default)]
@@ -369,6 +381,9 @@ impl Record {
             own_body: None,
             gone: None,
             next_sequence: 0,
+            pulls: Vec::new(),
+            triggers: BTreeMap::new(),
+            born: false,
             dead: None,
         }
     }
@@ -433,6 +448,18 @@ impl Record {
         while list.len() > RETIRED {
             list.pop_front();
         }
+    }
+
+    /// When the step of a rule that waits is to be asked for again, the first of several.
+    #[must_use]
+    pub fn next_step(&self) -> Option<DateTime<Utc>> {
+        (self.triggers.values())
+            .filter_map(|trigger| {
+                let action = &trigger.actions[trigger.turn()?];
+                (action.state != ActionState::Sending)
+                    .then(|| action.again.unwrap_or(DateTime::<Utc>::UNIX_EPOCH))
+            })
+            .min()
     }
 
     /// The values retired on one side.

@@ -105,7 +105,8 @@ pub struct Schema {
     /// By native key.
     pub fields: BTreeMap<String, FieldSchema>,
     /// Names of the engine's own fields that this remote can hold (`path`, `commit`, `status`,
-    /// `message`, `synced_at`, `repository`, `number`, `url`). Others are never written.
+    /// `message`, `synced_at`, `repository`, `number`, `url`, `state`, `pull_number`, `pull_url`,
+    /// `pull_state`, `review`, `checks`). Others are never written.
     #[serde(default)]
     pub bookkeeping: std::collections::BTreeSet<String>,
 }
@@ -143,8 +144,9 @@ pub struct Listing {
     pub items: Vec<Snapshot>,
     /// Objects that are gone, with proof.
     pub gone: Vec<(RemoteRef, Proof)>,
-    /// Objects of other kinds that changed (pull requests): whoever is linked to one is looked at.
-    pub touched: Vec<RemoteRef>,
+    /// Objects of other kinds that changed (pull requests), and when: whoever is linked to one is
+    /// looked at.
+    pub touched: Vec<(RemoteRef, DateTime<Utc>)>,
     /// Where to go on next time.
     pub cursor: Cursor,
     /// Whether everything asked for is in it. An incomplete listing proves no absence and moves no

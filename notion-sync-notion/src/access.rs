@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use notion_sync_core::mapping::MappingKind;
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value as Json, json};
 
 use crate::client::{Client, Endpoint, unreadable};
-use crate::pages::BookkeepingNames;
+use crate::pages::{BookkeepingNames, is_extra, is_written};
 use crate::wire::{Comment, DataSource, Database, Object, Page, Parent, User};
 
 /// How bad a finding is.
@@ -225,6 +226,7 @@ fn check_schema(
                 )
                 .remedy("rename it in Notion, or give another name in the configuration"),
             ),
+            None if is_extra(role) => {}
             None => {
                 let message = if matches!(role, "op" | "last_op") {
                     "missing: a write whose answer is lost may have to be settled by a person"
@@ -271,13 +273,17 @@ pub async fn create_properties(
     client: &Client,
     data_source: &str,
     names: &BookkeepingNames,
+    kind: MappingKind,
 ) -> Result<Vec<String>> {
     let endpoint = Endpoint::data_source(data_source)?;
     let answer = client.call(&endpoint).await?;
     let schema =
         DataSource::parse(&answer.body).map_err(|error| unreadable(&endpoint, &answer, error))?;
     let mut missing = Map::new();
-    for (_, name, kinds) in names.roles() {
+    for (role, name, kinds) in names.roles() {
+        if !is_written(role, kind) {
+            continue;
+        }
         let exists = schema
             .properties
             .iter()

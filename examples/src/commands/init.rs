@@ -4,6 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use notion_sync_core::mapping::MappingKind;
 use notion_sync_core::remote::{Remote as _, Schema};
 use notion_sync_notion::{Client, NotionPages, PageSettings, access, identifier};
 use notion_sync_store::KeyRing;
@@ -96,7 +97,15 @@ pub(super) async fn run(args: InitArgs) -> Outcome {
     let settings = PageSettings::new(source.as_str(), &session.config.bounds);
     let schema = NotionPages::new(notion.clone(), settings)?.schema().await?;
     let added = if args.create_properties {
-        access::create_properties(&notion, &source, &session.config.notion.properties).await?
+        {
+            let kind = if args.tasks {
+                MappingKind::Tasks
+            } else {
+                MappingKind::Documents
+            };
+            access::create_properties(&notion, &source, &session.config.notion.properties, kind)
+                .await?
+        }
     } else {
         Vec::new()
     };

@@ -153,6 +153,8 @@ async fn ask_notion(
         fields.extend(one.assignees.as_deref());
         fields.extend(one.milestone.as_deref());
         fields.extend(one.issue_type.as_deref());
+        let watched = one.rules.iter().map(|rule| rule.property.as_str());
+        fields.extend(watched.filter(|property| !property.is_empty()));
         sources.push((&one.name, &one.data_source, property, fields));
     }
     let mut exit = Exit::Clean;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use notion_sync_core::id::MappingId;
 use notion_sync_core::operation::{OpState, Operation};
 use notion_sync_core::record::{Life, ProposalState, Record};
+use notion_sync_core::rule::ActionState;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub(crate) struct MappingStanding {
     pub(crate) last_poll: Option<DateTime<Utc>>,
     pub(crate) last_error: Option<String>,
     pub(crate) next_look: Option<DateTime<Utc>>,
+    /// Steps of rules that wait for their precondition.
+    pub(crate) waiting_steps: usize,
     pub(crate) problems: Vec<Issue>,
 }
 
@@ -73,6 +76,7 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
     let mut dead = 0;
     for record in &records {
         problems.extend(issues(record));
+        problems.extend(steps(record));
         let set_aside = set_aside(&state, record).await?;
         dead += set_aside.len();
         problems.extend(set_aside.into_iter().map(|op| Issue {
@@ -132,6 +136,11 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
         last_poll: remembered.polled_at,
         last_error: remembered.last_error,
         next_look: state.next_look(&id).await?,
+        waiting_steps: records
+            .iter()
+            .flat_map(steps)
+            .filter(|one| one.kind == "waits")
+            .count(),
         problems,
     })
 }
@@ -171,6 +180,31 @@ fn issues(record: &Record) -> Vec<Issue> {
     } else if let Some(problem) = &record.problem {
         let kind = if problem.drift { "drift" } else { "problem" };
         out.push(issue(kind, problem.message.clone(), Some(problem.since)));
+    }
+    out
+}
+
+/// Steps of rules that wait, and those of the last firing that came to nothing.
+fn steps(record: &Record) -> Vec<Issue> {
+    let mut out = Vec::new();
+    for (rule, trigger) in &record.triggers {
+        for action in &trigger.actions {
+            let kind = match action.state {
+                ActionState::Gated => "waits",
+                ActionState::Refused | ActionState::Expired | ActionState::Dead => "rule",
+                _ => continue,
+            };
+            let why = action.reason.as_deref().unwrap_or_default();
+            out.push(Issue {
+                record: record.id.to_string(),
+                title: record.title.clone(),
+                kind,
+                message: format!("{rule}: {}: {why}", action.effect.label()),
+                page: record.urls.0.clone(),
+                github: record.urls.1.clone(),
+                since: Some(action.since),
+            });
+        }
     }
     out
 }

@@ -108,6 +108,7 @@ pub(super) fn show(output: Output, one: &MappingStanding) {
         (one.dead, "writes set aside"),
         (one.open_operations - one.blocked, "writes waiting"),
         (one.blocked, "writes blocked"),
+        (one.waiting_steps, "steps of rules waiting"),
     ];
     let parts: Vec<String> = counts
         .iter()

@@ -20,6 +20,7 @@
 
 mod fault;
 mod reading;
+mod rules;
 mod section;
 mod validation;
 
@@ -32,6 +33,8 @@ use serde::{Deserialize, Serialize};
 
 pub use fault::{Fault, Faults};
 pub use reading::Places;
+pub use rules::RuleSection;
+pub(crate) use rules::{common, values};
 pub use section::{
     Delete, DocumentsSection, FrontMatterField, GithubSection, NotionSection, PropertyKind,
     ReceiverSection, RepositoryChoice, ScheduleSection, Sealing, StatusSection, StoreSection,

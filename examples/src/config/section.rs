@@ -10,6 +10,8 @@ use notion_sync_notion::BookkeepingNames;
 use notion_sync_notion::client::{API_VERSION as NOTION_VERSION, BASE_URL};
 use serde::{Deserialize, Serialize};
 
+use super::RuleSection;
+
 /// `[notion]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -380,6 +382,17 @@ pub struct TasksSection {
     /// Select or text property of the issue type.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub issue_type: Option<String>,
+    /// Only pages whose status says one of these become issues: options, or `group:NAME`. Default:
+    /// all pages do. A pair that exists stays one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub create_when: Vec<String>,
+    /// Whether the common rules are in force besides those below: a draft pull request when the
+    /// status becomes `Ready for Review` or `In Review`; a merge, once everything required has
+    /// passed, when it becomes one of `status.closed` that does not speak of dropping the task.
+    pub common_rules: bool,
+    /// What changes of properties do on GitHub.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleSection>,
     /// Limits on one issue.
     pub limits: Limits,
 }

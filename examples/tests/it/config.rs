@@ -142,6 +142,119 @@ fn one_mistake_is_one_fault_with_its_line() {
     }
 }
 
+fn tasks(rest: &str) -> String {
+    format!(
+        "[[tasks]]\nname = \"backlog\"\ndata_source = \"1c3f5a7b000040008000000000000002\"\n\
+         repository = \"acme/app\"\n\
+         status = {{ property = \"Status\", open = [\"To do\"], closed = [\"Done\", \"Dropped\"] }}\n{rest}"
+    )
+}
+
+#[test]
+fn rules_are_read_with_every_step() {
+    let text = tasks(
+        r#"common_rules = true
+create_when = ["Ready", "group:In progress"]
+[[tasks.rules]]
+name = "review"
+becomes = ["Ready for Review"]
+from = ["Doing"]
+do = [
+  { open-pull = { branch = "feature/{number}-{slug}", reviewers = ["acme/devs"] } },
+  { add-labels = ["review"] },
+  { comment = { text = "{value}: {page}" } },
+]
+[[tasks.rules]]
+name = "ship"
+property = "Stage"
+leaves = ["group:In progress", ""]
+fire_on_create = true
+expires_hours = 24
+do = [
+  "mark-ready",
+  { merge = { method = "squash" } },
+  { close = { reason = "completed", after_merge = true } },
+  { set-project-field = { project = "acme/3", field = "Status", value = "Done" } },
+  { dispatch = { workflow = "deploy.yml", inputs = { task = "{number}" } } },
+  { set-milestone = "" },
+  "convert-to-draft",
+  "reopen",
+]
+"#,
+    );
+    let config = Config::parse(&text, "n.toml").unwrap();
+    let rules = &config.tasks[0].rules;
+    assert_eq!(rules[0].steps.len(), 3);
+    assert_eq!(rules[1].steps.len(), 8);
+    // What `init` would write reads back as the same.
+    let again = toml::to_string(&config).unwrap();
+    assert_eq!(Config::parse(&again, "n.toml").unwrap(), config);
+}
+
+#[test]
+fn a_mistake_in_a_rule_is_told_with_its_line() {
+    let rule = |rest: &str| tasks(&format!("[[tasks.rules]]\nname = \"r\"\n{rest}"));
+    let go = "becomes = [\"Done\"]\n";
+    let cases = [
+        (rule("do = [\"mark-ready\"]\n"), 6, "no condition"),
+        (
+            rule(&format!("{go}is = [\"x\"]\ndo = [\"reopen\"]\n")),
+            6,
+            "several",
+        ),
+        (rule(go), 6, "does nothing"),
+        (rule(&format!("{go}do = [\"mrege\"]\n")), 9, "mrege"),
+        (
+            rule(&format!(
+                "{go}do = [{{ merge = {{ method = \"fast\" }} }}]\n"
+            )),
+            9,
+            "fast",
+        ),
+        (
+            rule(&format!(
+                "{go}do = [{{ open-pull = {{ branch = \"x\" }} }}]\n"
+            )),
+            9,
+            "{number}",
+        ),
+        (
+            rule(&format!("{go}do = [{{ add-labels = [] }}]\n")),
+            9,
+            "name",
+        ),
+        (
+            rule(&format!(
+                "{go}do = [{{ set-project-field = {{ project = \"x\", field = \"f\", value = \"\" }} }}]\n"
+            )),
+            9,
+            "owner/number",
+        ),
+        (
+            rule(&format!("{go}expires_hours = 0\ndo = [\"reopen\"]\n")),
+            9,
+            "at once",
+        ),
+        (
+            tasks("[[tasks.rules]]\nname = \"A b\"\nis = [\"x\"]\ndo = [\"reopen\"]\n"),
+            7,
+            "A b",
+        ),
+    ];
+    for (text, line, about) in &cases {
+        let faults = faults(text);
+        assert_eq!(faults.iter().count(), 1, "{text}\n{faults}");
+        let place = &faults.iter().next().unwrap().place;
+        assert!(
+            place.starts_with(&format!("n.toml:{line}")),
+            "{text}\n{faults}"
+        );
+        assert!(faults.to_string().contains(about), "{text}\n{faults}");
+    }
+    let no_status = tasks("create_when = [\"Ready\"]\n").replace("status = ", "# status = ");
+    assert!(faults(&no_status).to_string().contains("create_when"));
+}
+
 #[test]
 fn all_mistakes_are_told_at_once() {
     let text = "[notion]\nbase = 1\ncolour = 2\n[store]\nurl = \"redis:x\"\n[[documents]]\n\

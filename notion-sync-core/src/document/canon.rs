@@ -6,11 +6,10 @@
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
-use std::mem::discriminant;
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
-use unicode_normalization::UnicodeNormalization as _;
 
+use super::canon_text::{canonical_text, is_canonical_text};
 use super::layout::Layout;
 use super::model::{Block, BlockKind, Color, Document, Inline, InlineKind, RichText};
 use crate::hash::ContentHash;
@@ -159,11 +158,11 @@ pub(crate) fn lists_say_the_same<'a>(
 }
 
 /// Whether two blocks say the same in the same words: the canonical forms are equal then, and may
-/// be where this says no.
+/// be where this says no. What the canonical form leaves out may differ.
 pub(crate) fn is_identical(one: &Block, other: &Block) -> bool {
     // Both sides of a base usually share their blocks.
     std::ptr::eq(one, other)
-        || one.kind == other.kind && {
+        || is_equal_beside_texts(&one.kind, &other.kind, &ByBytes) && {
             let (one, other) = (trimmed(&one.children), trimmed(&other.children));
             one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_identical(a, b))
         }
@@ -171,11 +170,174 @@ pub(crate) fn is_identical(one: &Block, other: &Block) -> bool {
 
 /// The same as [`says_the_same`] for two blocks.
 pub(crate) fn is_same(one: &Block, other: &Block) -> bool {
-    (one.kind == other.kind
-        || (discriminant(&one.kind) == discriminant(&other.kind)
-            && !(one.kind.is_canonical() && other.kind.is_canonical())
-            && one.kind.canonical() == other.kind.canonical()))
-        && says_the_same(&one.children, &other.children)
+    is_same_kind(&one.kind, &other.kind) && says_the_same(&one.children, &other.children)
+}
+
+/// Whether the canonical forms of two kinds are equal. Takes a copy only of a text that differs and
+/// has another form.
+pub(crate) fn is_same_kind(one: &BlockKind, other: &BlockKind) -> bool {
+    is_equal_beside_texts(one, other, &ByContent)
+}
+
+/// How texts are compared.
+trait Comparison {
+    fn rich(&self, one: &RichText, other: &RichText) -> bool;
+    fn plain(&self, one: &str, other: &str) -> bool;
+}
+
+/// Texts are equal as they are.
+struct ByBytes;
+
+impl Comparison for ByBytes {
+    fn rich(&self, one: &RichText, other: &RichText) -> bool {
+        one == other
+    }
+
+    fn plain(&self, one: &str, other: &str) -> bool {
+        one == other
+    }
+}
+
+/// The canonical forms of texts are equal.
+struct ByContent;
+
+impl Comparison for ByContent {
+    fn rich(&self, one: &RichText, other: &RichText) -> bool {
+        one == other
+            || match (one.as_canonical(), other.as_canonical()) {
+                (Cow::Borrowed(_), Cow::Borrowed(_)) => false,
+                (one, other) => one == other,
+            }
+    }
+
+    fn plain(&self, one: &str, other: &str) -> bool {
+        one == other
+            || (!(is_canonical_text(one) && is_canonical_text(other))
+                && canonical_text(one) == canonical_text(other))
+    }
+}
+
+/// Whether two kinds are equal in all that the canonical form keeps, with texts compared as `by`
+/// says. The patterns name every field, so that a new one is not forgotten here.
+fn is_equal_beside_texts(one: &BlockKind, other: &BlockKind, by: &impl Comparison) -> bool {
+    use BlockKind as K;
+    match (one, other) {
+        (K::Paragraph { text, color }, K::Paragraph { text: t, color: c })
+        | (K::BulletedItem { text, color }, K::BulletedItem { text: t, color: c })
+        | (K::Toggle { text, color }, K::Toggle { text: t, color: c })
+        | (K::Quote { text, color }, K::Quote { text: t, color: c })
+        | (
+            K::NumberedItem {
+                text,
+                start: _,
+                color,
+            },
+            K::NumberedItem {
+                text: t,
+                start: _,
+                color: c,
+            },
+        ) => by.rich(text, t) && color == c,
+        (
+            K::Heading {
+                level,
+                text,
+                toggle,
+                color,
+            },
+            K::Heading {
+                level: l,
+                text: t,
+                toggle: o,
+                color: c,
+            },
+        ) => {
+            (*level).clamp(1, 6) == (*l).clamp(1, 6)
+                && toggle == o
+                && by.rich(text, t)
+                && color == c
+        }
+        (
+            K::ToDo {
+                text,
+                checked,
+                color,
+            },
+            K::ToDo {
+                text: t,
+                checked: x,
+                color: c,
+            },
+        ) => checked == x && by.rich(text, t) && color == c,
+        (
+            K::Callout { text, icon, color },
+            K::Callout {
+                text: t,
+                icon: i,
+                color: c,
+            },
+        ) => by.rich(text, t) && icon == i && color == c,
+        (
+            K::Code {
+                code,
+                language,
+                info: _,
+                caption,
+            },
+            K::Code {
+                code: o,
+                language: l,
+                info: _,
+                caption: c,
+            },
+        ) => language == l && by.plain(code, o) && by.rich(caption, c),
+        (
+            K::Table {
+                width,
+                header_row,
+                header_column,
+                alignment: _,
+            },
+            K::Table {
+                width: w,
+                header_row: r,
+                header_column: c,
+                alignment: _,
+            },
+        ) => width == w && header_row == r && header_column == c,
+        (K::TableRow { cells }, K::TableRow { cells: c }) => {
+            cells.len() == c.len() && cells.iter().zip(c).all(|(a, b)| by.rich(a, b))
+        }
+        (
+            K::Media {
+                media,
+                source,
+                caption,
+            },
+            K::Media {
+                media: m,
+                source: s,
+                caption: c,
+            },
+        ) => media == m && source == s && by.rich(caption, c),
+        (K::Bookmark { url, caption }, K::Bookmark { url: u, caption: c })
+        | (K::Embed { url, caption }, K::Embed { url: u, caption: c }) => {
+            url == u && by.rich(caption, c)
+        }
+        (K::ChildPage { page: id, title: _ }, K::ChildPage { page: i, title: _ })
+        | (
+            K::ChildDatabase {
+                database: id,
+                title: _,
+            },
+            K::ChildDatabase {
+                database: i,
+                title: _,
+            },
+        ) => id == i,
+        // Kinds whose canonical form is the kind itself, and pairs of different kinds.
+        _ => one == other,
+    }
 }
 
 fn canonical_blocks(blocks: &[Block]) -> Vec<Block> {
@@ -268,9 +430,11 @@ impl RichText {
     /// A copy in canonical form: equal neighbours joined, no empty runs, outer white space gone.
     #[must_use]
     pub fn canonical(&self) -> Self {
-        if self.is_canonical() {
-            return self.clone();
-        }
+        self.as_canonical().into_owned()
+    }
+
+    /// The canonical form of what does not have it.
+    fn made_canonical(&self) -> Self {
         let mut out: Vec<Inline> = Vec::with_capacity(self.0.len());
         for inline in &self.0 {
             let mut inline = inline.clone();
@@ -328,7 +492,7 @@ impl RichText {
         if self.is_canonical() {
             Cow::Borrowed(self)
         } else {
-            Cow::Owned(self.canonical())
+            Cow::Owned(self.made_canonical())
         }
     }
 
@@ -391,106 +555,5 @@ fn trimmable(run: &mut Inline) -> Option<&mut String> {
     match &mut run.kind {
         InlineKind::Text(text) if !run.annotations.code => Some(text),
         _ => None,
-    }
-}
-
-/// Whether text is NFC with `\n` line ends.
-fn is_canonical_text(text: &str) -> bool {
-    !text.contains('\r') && is_nfc(text)
-}
-
-/// Whether text is NFC, without asking the tables of Unicode where the first bytes of its
-/// characters say so: Latin letters, Greek, Cyrillic below U+0480, CJK ideographs, kana, Hangul
-/// syllables, typographic signs, symbols, emoji.
-fn is_nfc(text: &str) -> bool {
-    if text.is_ascii() {
-        return true;
-    }
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        // Most of a text with some other letters is ASCII all the same.
-        if let Some(ahead) = bytes.get(at..at + 16)
-            && ahead.is_ascii()
-        {
-            at += 16;
-            continue;
-        }
-        let next = |offset: usize| bytes.get(at + offset).copied().unwrap_or_default();
-        at += match byte {
-            0..=0x7f => 1,
-            0xc2..=0xcb | 0xcf..=0xd1 => 2,
-            // Without U+0387, another middle dot.
-            0xce if next(1) != 0x87 => 2,
-            0xe4..=0xe9 | 0xeb | 0xec => 3,
-            0xe2 | 0xe3 | 0xea | 0xed | 0xef if is_settled([byte, next(1), next(2)]) => 3,
-            // Emoji and pictographs, U+1F000 to U+1FFFF.
-            0xf0 if next(1) == 0x9f => 4,
-            _ => return unicode_normalization::is_nfc(text),
-        };
-    }
-    true
-}
-
-/// Whether a character of these three bytes is known to stay as it is in NFC, whatever follows.
-fn is_settled(bytes: [u8; 3]) -> bool {
-    match bytes {
-        // Spaces, dashes, quotation marks, bullets; arrows and operators; boxes, shapes, dingbats.
-        [0xe2, 0x80, last] => last > 0x81,
-        [0xe2, 0x86..=0x8b | 0x94..=0x9f, _] => true,
-        // CJK punctuation and kana, without the marks that join them.
-        [0xe3, 0x80, last] => last < 0xaa,
-        [0xe3, 0x82, last] => !matches!(last, 0x99 | 0x9a),
-        [0xe3, 0x81 | 0x83, _] => true,
-        // Hangul syllables from U+AC00 to U+D7A3, of which most start with 0xEB or 0xEC.
-        [0xea, 0xb0..=0xbf, _] | [0xed, 0x80..=0x9d, _] => true,
-        [0xed, 0x9e, last] => last <= 0xa3,
-        // Variation selectors and full-width forms.
-        [0xef, 0xb8, last] => last < 0x90,
-        [0xef, 0xbc | 0xbd, _] => true,
-        _ => false,
-    }
-}
-
-/// NFC with `\n` line ends.
-pub(crate) fn canonical_text(text: &str) -> String {
-    if is_canonical_text(text) {
-        return text.to_owned();
-    }
-    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
-    if is_nfc(&unix) {
-        unix
-    } else {
-        unix.nfc().collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_nfc;
-
-    /// What is told by its first bytes must be true beside every other character: a character that
-    /// could join its neighbour is none of those.
-    #[test]
-    fn first_bytes_tell_only_what_the_tables_say() {
-        let marks = [
-            '\u{300}', '\u{301}', '\u{327}', '\u{3099}', '\u{1161}', 'a', '가',
-        ];
-        for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
-            let alone = c.to_string();
-            assert_eq!(
-                is_nfc(&alone),
-                unicode_normalization::is_nfc(&alone),
-                "{c:?}"
-            );
-            if u32::from(c) < 0x1_0000 {
-                for mark in marks {
-                    for text in [format!("{c}{mark}"), format!("{mark}{c}")] {
-                        let wanted = unicode_normalization::is_nfc(&text);
-                        assert_eq!(is_nfc(&text), wanted, "{text:?}");
-                    }
-                }
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod blocks;
 pub(crate) mod canon;
+mod canon_text;
 pub mod dialect;
 pub mod edit;
 pub mod front_matter;

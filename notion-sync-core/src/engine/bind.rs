@@ -20,6 +20,10 @@ pub struct Bound {
     pub fields: Vec<FieldMap>,
     /// Fields that cannot be decided, and why.
     pub blocked: BTreeMap<FieldId, String>,
+    /// Property ids that rules look at, by rule.
+    pub watched: BTreeMap<String, String>,
+    /// Rules that cannot look at their property, and why.
+    pub idle: BTreeMap<String, String>,
     /// Who is who.
     pub people: People,
     /// Pages and paths.
@@ -77,6 +81,27 @@ impl Engine {
             }
             fields.push(field);
         }
+        let mut watched = BTreeMap::new();
+        let mut idle = BTreeMap::new();
+        let creates = (binding.mapping.create_when.as_ref()).map(|when| (CREATE_WHEN, &when.on));
+        let rules = (binding.mapping.rules.iter()).map(|rule| (rule.id.as_str(), &rule.on));
+        for (name, property) in rules.chain(creates) {
+            let field = FieldMap {
+                id: rule_field(name),
+                notion: property.clone(),
+                github: String::new(),
+                kind: FieldKind::Text,
+                direction: crate::mapping::Direction::ToGithub,
+            };
+            match resolve(&field, state.properties.get(field.id.as_str()), &notion) {
+                Ok(id) => {
+                    watched.insert(name.to_owned(), id);
+                }
+                Err(why) => {
+                    idle.insert(name.to_owned(), why);
+                }
+            }
+        }
         let resolver = self
             .resolver(&binding.mapping.id, &fields, binding.mapping.kind)
             .await?;
@@ -84,6 +109,8 @@ impl Engine {
             links: super::text::all_links(binding, &resolver),
             fields,
             blocked,
+            watched,
+            idle,
             people: binding.people.clone(),
             resolver,
             notion,
@@ -108,6 +135,14 @@ impl Engine {
         }
         Ok(resolver)
     }
+}
+
+/// The name under which the property that decides about issues is watched: no rule can have it.
+pub(super) const CREATE_WHEN: &str = "create when";
+
+/// The name under which the property of a rule is remembered.
+fn rule_field(rule: &str) -> FieldId {
+    FieldId::new(format!("rule {rule}"))
 }
 
 fn live_path(record: &Record) -> Option<String> {
@@ -180,6 +215,9 @@ impl Bound {
                     .properties
                     .insert(field.id.as_str().to_owned(), field.notion.clone());
             }
+        }
+        for (rule, property) in &self.watched {
+            (state.properties).insert(rule_field(rule).as_str().to_owned(), property.clone());
         }
         state.notion_schema = self.notion.clone();
         state.github_schema = self.github.clone();

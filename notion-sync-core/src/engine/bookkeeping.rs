@@ -10,6 +10,7 @@ use super::outcome::bare;
 use super::render::Draft;
 use super::survey::Prepared;
 use super::{Binding, Engine};
+use crate::effect::LinkedPull;
 use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::Side;
@@ -17,6 +18,7 @@ use crate::mapping::MappingKind;
 use crate::operation::{Operation, Settlement};
 use crate::record::{Life, ProposalState, Record};
 use crate::remote::Action;
+use crate::rule::{ActionState, RuleAction};
 use crate::state::{Batch, RecordState, Stored};
 
 impl Engine {
@@ -66,6 +68,28 @@ impl Engine {
         } else {
             put("repository", record.outcome.get("repository").cloned());
             put("number", record.outcome.get("number").cloned());
+            put("state", record.outcome.get("state").cloned());
+            let pull = shown_pull(record);
+            put(
+                "pull_number",
+                Some(pull.map_or_else(String::new, |one| one.number.to_string())),
+            );
+            put(
+                "pull_url",
+                Some(pull.map_or_else(String::new, |one| one.url.clone())),
+            );
+            put(
+                "pull_state",
+                Some(pull.map_or_else(String::new, |one| one.state.clone())),
+            );
+            put(
+                "review",
+                Some(pull.and_then(|one| one.review.clone()).unwrap_or_default()),
+            );
+            put(
+                "checks",
+                Some(pull.and_then(|one| one.checks.clone()).unwrap_or_default()),
+            );
         }
         put("url", record.urls.1.clone());
         put("status", Some(status.to_owned()));
@@ -182,7 +206,24 @@ impl Engine {
 }
 
 /// What the page shows of its counterpart, besides path and address.
-pub(super) const SHOWN_ON_PAGE: [&str; 3] = ["commit", "number", "repository"];
+pub(super) const SHOWN_ON_PAGE: [&str; 4] = ["commit", "number", "repository", "state"];
+
+/// Roles that show a pull request.
+pub(super) const OF_PULLS: [&str; 5] =
+    ["pull_number", "pull_url", "pull_state", "review", "checks"];
+
+/// The pull request that a page shows: ours, else the newest that is open, else the newest.
+fn shown_pull(record: &Record) -> Option<&LinkedPull> {
+    let newest = |open: bool| {
+        (record.pulls.iter())
+            .filter(|pull| !open || matches!(pull.state.as_str(), "open" | "draft"))
+            .max_by_key(|pull| pull.number)
+    };
+    let ours = record.links.get("pull");
+    (record.pulls.iter().find(|pull| ours == Some(&pull.object)))
+        .or_else(|| newest(true))
+        .or_else(|| newest(false))
+}
 
 pub(super) fn keep_bookkept(record: &mut Record, fields: &BTreeMap<String, String>) {
     for (key, value) in fields {
@@ -213,5 +254,31 @@ fn status(record: &Record) -> (&'static str, String) {
     if record.life == Life::Provisioning {
         return ("Pending", "waits for its counterpart".to_owned());
     }
+    if let Some((word, message)) = step_status(record) {
+        return (word, message.chars().take(500).collect());
+    }
     ("Success", String::new())
+}
+
+/// What the steps of rules have to say: one that waits, or the last one that failed.
+fn step_status(record: &Record) -> Option<(&'static str, String)> {
+    let actions = || {
+        (record.triggers.iter())
+            .flat_map(|(rule, trigger)| trigger.actions.iter().map(move |action| (rule, action)))
+    };
+    let say = |(rule, action): (&String, &RuleAction)| {
+        let why = action.reason.as_deref().unwrap_or_default();
+        format!("{rule}: {}: {why}", action.effect.label())
+    };
+    if let Some(waits) = actions().find(|(_, action)| action.state == ActionState::Gated) {
+        return Some(("Pending", say(waits)));
+    }
+    actions()
+        .find(|(_, action)| {
+            matches!(
+                action.state,
+                ActionState::Refused | ActionState::Expired | ActionState::Dead
+            )
+        })
+        .map(|failed| ("Error", say(failed)))
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::bind::Bound;
+use super::rules::hold_creation;
 use super::survey::{Prepared, Survey};
 use super::text;
 use super::{Binding, Engine};
@@ -30,6 +31,8 @@ pub struct RunPlan {
     pub removals: usize,
     /// How many existing objects would be written.
     pub edits: usize,
+    /// How many pull requests would be merged by rules.
+    pub merges: usize,
     /// A side that should hold something and listed nothing.
     pub(crate) emptied: Option<Side>,
 }
@@ -43,6 +46,8 @@ pub struct PlannedRecord {
     pub operations: Vec<Operation>,
     /// The page's title, for people.
     pub title: String,
+    /// What rules did, for the audit.
+    pub(crate) told: Vec<crate::audit::AuditRow>,
     pub(crate) prepared: Prepared,
     pub(crate) open: Vec<Stored<Operation>>,
 }
@@ -72,6 +77,7 @@ impl Engine {
                 .filter_map(|p| p.github.as_ref()?.place.clone()),
         );
         let units = bound.units();
+        let mapping_state = self.state().mapping(id).await?.value;
         let mut records = Vec::new();
         for mut prepared in survey.prepared {
             let record_id = prepared.state.record.id.clone();
@@ -94,12 +100,19 @@ impl Engine {
                 reconcile(&case)
             };
             let title = title(&prepared);
-            let (plan, operations) = self
+            let mut plan = plan;
+            hold_creation(binding, bound, &prepared, &mut plan);
+            let (plan, mut operations) = self
                 .operations(binding, bound, &prepared, plan, &mut taken, &open)
                 .await?;
+            let followed = self
+                .follow_rules(binding, bound, &mapping_state, &mut prepared, &plan, &open)
+                .await?;
+            operations.extend(followed.operations);
             records.push(PlannedRecord {
                 plan,
                 operations,
+                told: followed.audit,
                 title,
                 prepared,
                 open,
@@ -125,12 +138,19 @@ impl Engine {
                     && record.is_news()
             })
             .count();
+        let merges = records
+            .iter()
+            .filter(|record| record.is_news())
+            .flat_map(|record| &record.operations)
+            .filter(|op| merges(op))
+            .count();
         Ok(RunPlan {
             mapping: id.clone(),
             records,
             hash,
             removals,
             edits,
+            merges,
             emptied: survey.emptied,
         })
     }
@@ -180,6 +200,11 @@ impl PlannedRecord {
             .iter()
             .any(|op| !self.open.iter().any(|known| known.value.id == op.id))
     }
+}
+
+fn merges(op: &Operation) -> bool {
+    matches!(&op.write.action, Action::Effect(effect)
+        if matches!(effect.request.effect, crate::effect::Effect::Merge(_)))
 }
 
 fn removes(plan: &Plan) -> bool {

@@ -12,7 +12,7 @@ use crate::id::{OpId, RecordId, Side};
 use crate::operation::{
     Attempt, MAX_ATTEMPTS, OpState, Operation, asking_pause, backoff, group_id,
 };
-use crate::remote::{Trace, Write, WriteKind};
+use crate::remote::{Action, Trace, Write, WriteKind};
 use crate::state::{Batch, Stored};
 
 /// Changes per transaction while intents are written, with room for one large operation.
@@ -416,7 +416,11 @@ impl Engine {
                         let mut batch = Batch::default();
                         batch.operation(&next, Some(op))?;
                         batch.attempt(&self.ended(&next, "void"))?;
-                        self.forget_base(&next, batch).await?;
+                        if matches!(next.write.action, Action::Effect(_)) {
+                            self.effect_unclear(&next, batch).await?;
+                        } else {
+                            self.forget_base(&next, batch).await?;
+                        }
                     }
                 }
             }

@@ -17,7 +17,8 @@ impl Engine {
     ) -> Result<Option<String>> {
         let suspicious = plan.emptied.is_some()
             || plan.removals > self.guard.removals
-            || plan.edits > self.guard.edits;
+            || plan.edits > self.guard.edits
+            || plan.merges > self.guard.merges;
         if !suspicious || state.approved == Some(plan.hash) {
             return Ok(None);
         }
@@ -40,6 +41,11 @@ impl Engine {
             )
         } else if plan.edits > edits {
             format!("{} edits, {edits} are allowed for {live} pairs", plan.edits)
+        } else if plan.merges > self.guard.merges {
+            format!(
+                "{} merges, {} are allowed in one run",
+                plan.merges, self.guard.merges
+            )
         } else {
             return Ok(None);
         };

@@ -217,6 +217,7 @@ impl Engine {
                 identity: Identity::MutualMarkers,
                 proposal: None,
                 news: true,
+                nudged: false,
             });
         }
         Ok(())
@@ -353,6 +354,7 @@ impl Engine {
             identity,
             proposal: None,
             news: true,
+            nudged: false,
         });
         Ok(())
     }
@@ -379,6 +381,7 @@ impl Engine {
             identity,
             proposal: None,
             news: true,
+            nudged: false,
         }
     }
 

@@ -20,6 +20,7 @@ mod persist;
 mod proposal;
 mod render;
 mod report;
+mod rules;
 mod survey;
 mod text;
 
@@ -366,7 +367,7 @@ impl Engine {
         let id = &binding.mapping.id;
         let stored = self.state().mapping(id).await?;
         let bound = self.bind(binding, &stored.value).await?;
-        for why in bound.blocked.values() {
+        for why in bound.blocked.values().chain(bound.idle.values()) {
             report.incidents.push(Incident {
                 subject: format!("mapping {id}"),
                 message: why.clone(),

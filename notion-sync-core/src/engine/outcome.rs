@@ -258,6 +258,10 @@ impl Engine {
             }
             Action::Create(create) => keep_bookkept(record, &create.bookkeeping),
             Action::Update(update) => keep_bookkept(record, &update.bookkeeping),
+            Action::Effect(_) => {
+                record.links.extend(ack.links.clone());
+                self.effect_done(op, record);
+            }
             Action::Bookkeep { fields, .. } => {
                 keep_bookkept(record, fields);
                 if fields.values().all(String::is_empty) {
@@ -268,6 +272,7 @@ impl Engine {
             }
             _ => {}
         }
+        self.hear_own_write(binding, bound, op, record);
         moved_body
     }
 
@@ -282,7 +287,10 @@ impl Engine {
     ) {
         if matches!(
             op.write.action,
-            Action::Propose(_) | Action::Comment { .. } | Action::Withdraw { .. }
+            Action::Propose(_)
+                | Action::Comment { .. }
+                | Action::Withdraw { .. }
+                | Action::Effect(_)
         ) {
             return;
         }
@@ -394,6 +402,9 @@ impl Engine {
             return self.state().commit(batch).await;
         };
         let mut audit = Vec::new();
+        if matches!(op.write.action, Action::Effect(_)) {
+            self.effect_failed(op, &error.to_string(), &mut state.record);
+        }
         match op.state {
             OpState::Void => {
                 let mut pause = chrono::Duration::zero();
@@ -496,5 +507,6 @@ pub(super) fn bare(state: &RecordState) -> Prepared {
         identity: Identity::Clean,
         proposal: None,
         news: false,
+        nudged: false,
     }
 }

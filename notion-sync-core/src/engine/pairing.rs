@@ -218,6 +218,7 @@ impl Engine {
                 github: Some(github),
                 identity: Identity::Clean,
                 news: false,
+                nudged: false,
                 proposal: None,
             };
             let op = self

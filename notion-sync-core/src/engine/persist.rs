@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::bind::Bound;
 use super::decide::{PlannedRecord, RunPlan};
 use super::report::{Incident, MappingReport};
+use super::rules::{is_kept_out, is_under_way};
 use super::survey::Prepared;
 use super::{Binding, Engine};
 use crate::audit::{AuditEvent, AuditRow};
@@ -74,6 +75,7 @@ impl Engine {
         let PlannedRecord {
             plan,
             operations,
+            told,
             title,
             prepared,
             open,
@@ -87,7 +89,8 @@ impl Engine {
         } = prepared;
         let before = state.clone();
         state.record.title.clone_from(&title);
-        let audit = audit_rows(&plan, &operations, &state.record, now);
+        let mut audit = audit_rows(&plan, &operations, &state.record, now);
+        audit.extend(told);
 
         let record = &mut state.record;
         for loser in &plan.losers {
@@ -159,7 +162,7 @@ impl Engine {
         let present = notion
             .as_ref()
             .is_some_and(|view| view.presence == Presence::Present);
-        if present {
+        if present && !is_kept_out(&plan) {
             self.bookkeep(
                 binding,
                 bound,
@@ -432,6 +435,8 @@ fn is_held_back(plan: &Plan) -> bool {
 fn stands(op: &Operation, record: &Record, operations: &[Operation]) -> bool {
     match &op.write.action {
         Action::Comment { .. } | Action::Withdraw { .. } => true,
+        // Until the property leaves the value.
+        Action::Effect(_) => is_under_way(record, &op.id),
         Action::Propose(propose) => {
             let replaced = operations.iter().any(|op| {
                 matches!(

@@ -6,14 +6,15 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _};
 
 use super::bind::Bound;
+use super::bookkeeping::OF_PULLS;
 use super::identity;
 use super::looking::Looking;
 use super::text;
 use super::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
-use crate::id::{RecordId, RemoteRef, Side};
-use crate::mapping::View;
+use crate::id::{MappingId, RecordId, RemoteRef, Side};
+use crate::mapping::{MappingKind, View};
 use crate::operation::backoff;
 use crate::reconcile::table::Identity;
 use crate::record::{Life, ProposalState, Record};
@@ -23,6 +24,8 @@ use crate::state::{RecordState, Stored};
 
 /// How many objects are read at once.
 const READERS: usize = 4;
+/// Most pull requests of one issue that are remembered.
+const MOST_PULLS: usize = 20;
 
 /// What was seen.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ pub(crate) struct Prepared {
     pub(crate) proposal: Option<ProposalState>,
     /// Whether the record was changed before it was decided about, and must be saved.
     pub(crate) news: bool,
+    /// Whether something that the record is linked to changed: steps that wait are looked at again.
+    pub(crate) nudged: bool,
 }
 
 impl Prepared {
@@ -92,6 +97,8 @@ impl Engine {
         // Records that are due by themselves: unsettled reads, holds, open proposals, hints.
         let now = self.now();
         let mut due: BTreeSet<RecordId> = self.state().due(id, now).await?.into_iter().collect();
+        // A step that waits is no work under way: it is asked for whenever both sides are listed.
+        due.extend(self.state().steps_due(id, now).await?);
         let mut proposals: BTreeMap<RecordId, ProposalState> = BTreeMap::new();
         for owner in self.state().with_proposal(id).await? {
             let Some(state) = self.state().record(&owner).await? else {
@@ -110,7 +117,9 @@ impl Engine {
         hints.retain(|hint| self.concerns(&hint.value, id));
         let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
         let hint_owners = self.state().owners(&hinted).await?;
-        due.extend(hint_owners.values().cloned());
+        let mut nudged: BTreeSet<RecordId> = hint_owners.values().cloned().collect();
+        nudged.extend(self.linked_to(id, &github.touched).await?);
+        due.extend(nudged.iter().cloned());
 
         let objects: Vec<RemoteRef> = looking.objects();
         let owners = self.state().owners(&objects).await?;
@@ -209,7 +218,10 @@ impl Engine {
         let mut waits: Option<(DateTime<Utc>, String)> = None;
         for (state, read) in reads {
             match read {
-                Ok(ready) => prepared.push(ready),
+                Ok(mut ready) => {
+                    ready.nudged = nudged.contains(&ready.state.record.id);
+                    prepared.push(ready);
+                }
                 Err(error) => {
                     let at = self.wait_for(error, &mut waits)?;
                     let mut state = state;
@@ -218,6 +230,7 @@ impl Engine {
                 }
             }
         }
+        self.look_at_pulls(binding, bound, &mut prepared).await?;
         // New objects are known only from the listing: it must show them again.
         let mut unread: BTreeSet<Side> = BTreeSet::new();
         let mut fresh = Vec::new();
@@ -274,6 +287,90 @@ impl Engine {
             deferred,
             waits,
         })
+    }
+
+    /// Records that are linked to objects which changed since they were last seen.
+    async fn linked_to(
+        &self,
+        mapping: &MappingId,
+        touched: &[(RemoteRef, DateTime<Utc>)],
+    ) -> Result<BTreeSet<RecordId>> {
+        let mut out = BTreeSet::new();
+        if touched.is_empty() {
+            return Ok(out);
+        }
+        let touched: BTreeMap<&RemoteRef, DateTime<Utc>> =
+            touched.iter().map(|(object, at)| (object, *at)).collect();
+        for record in self.state().records(mapping).await? {
+            let moved = |object: &RemoteRef| {
+                touched.get(object).is_some_and(|at| {
+                    let known = record.pulls.iter().find(|pull| pull.object == *object);
+                    known.is_none_or(|pull| pull.updated_at < *at)
+                })
+            };
+            let pulls = record.pulls.iter().map(|pull| &pull.object);
+            if record.links.values().chain(pulls).any(moved) {
+                out.insert(record.id);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The pull requests of the issues that were just read, for rules and for the page.
+    async fn look_at_pulls(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &mut [Prepared],
+    ) -> Result<()> {
+        let shown = OF_PULLS
+            .iter()
+            .any(|role| bound.notion.bookkeeping.contains(*role));
+        if binding.mapping.kind != MappingKind::Tasks
+            || !(shown || !binding.mapping.rules.is_empty())
+        {
+            return Ok(());
+        }
+        let asked: Vec<(RemoteRef, Vec<RemoteRef>)> = (prepared.iter())
+            .filter(|one| {
+                (one.github.as_ref()).is_some_and(|view| view.presence == Presence::Present)
+            })
+            .filter_map(|one| {
+                let record = &one.state.record;
+                let known = record.links.values().filter(|link| link.kind == "pull");
+                Some((record.github.clone()?, known.cloned().collect()))
+            })
+            .collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let found = match binding.github.linked(&asked).await {
+            Ok(found) => found,
+            Err(error) if error.kind() == ErrorKind::Store => return Err(error),
+            Err(error) => {
+                // The page goes on showing what was seen last.
+                tracing::warn!(%error, "pull requests could not be looked at");
+                return Ok(());
+            }
+        };
+        let asked: BTreeSet<RemoteRef> = asked.into_iter().map(|(object, _)| object).collect();
+        for one in prepared {
+            let record = &mut one.state.record;
+            let Some(issue) = record
+                .github
+                .as_ref()
+                .filter(|issue| asked.contains(*issue))
+            else {
+                continue;
+            };
+            let mut pulls = found.get(issue).cloned().unwrap_or_default();
+            pulls.truncate(MOST_PULLS);
+            if record.pulls != pulls {
+                record.pulls = pulls;
+                one.news = true;
+            }
+        }
+        Ok(())
     }
 
     /// When a read that failed can be tried again.
@@ -367,6 +464,7 @@ impl Engine {
             identity,
             proposal,
             news: false,
+            nudged: false,
         })
     }
 

@@ -59,6 +59,7 @@ pub(crate) fn view(
         settled: snapshot.is_settled(bounds.settle()),
         observed_at: snapshot.observed_at,
         fields: BTreeMap::new(),
+        watched: BTreeMap::new(),
         body: BodyView::None,
         source: None,
         native: None,
@@ -75,6 +76,13 @@ pub(crate) fn view(
         };
         if let Some(value) = snapshot.fields.get(key) {
             view.fields.insert(field.id.clone(), value.clone());
+        }
+    }
+    if side == Side::Notion {
+        for key in bound.watched.values() {
+            if let Some(value) = snapshot.fields.get(key) {
+                view.watched.insert(key.clone(), value.clone());
+            }
         }
     }
     match &snapshot.content {

@@ -11,6 +11,7 @@ pub use path::PathTemplate;
 pub use view::{BodyView, View};
 
 use crate::id::MappingId;
+use crate::rule::{Rule, Values};
 
 /// What is mapped.
 #[derive(
@@ -168,12 +169,27 @@ pub struct Mapping {
     pub reviewers: Vec<String>,
     /// Fields beyond title, body and (tasks) state.
     pub fields: Vec<FieldMap>,
+    /// What changes of properties do on GitHub (tasks).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// Which pages become issues (tasks); `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_when: Option<CreateWhen>,
     /// Addresses that relative links of a file stand for (documents).
     #[serde(default)]
     pub links: Links,
     /// Limits on what is accepted.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// Which pages become issues.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateWhen {
+    /// Id or name of the property on Notion.
+    pub on: String,
+    /// What it must say.
+    pub values: Values,
 }
 
 /// Addresses that relative links in files stand for.
@@ -217,6 +233,8 @@ pub struct Guard {
     pub edits: usize,
     /// Edits allowed as a share of the mapping's live records, in percent. Default 50.
     pub edit_percent: usize,
+    /// Merges of pull requests that rules may do in one run. Default 10.
+    pub merges: usize,
 }
 
 impl Default for Guard {
@@ -226,6 +244,7 @@ impl Default for Guard {
             removal_percent: 5,
             edits: 20,
             edit_percent: 50,
+            merges: 10,
         }
     }
 }

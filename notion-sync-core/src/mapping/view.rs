@@ -24,6 +24,8 @@ pub struct View {
     pub observed_at: DateTime<Utc>,
     /// Fields by the mapping's names, each in the side's own terms.
     pub fields: BTreeMap<FieldId, Field>,
+    /// What rules look at on the page, by property id.
+    pub watched: BTreeMap<String, Field>,
     /// The body, in the terms that both sides share.
     pub body: BodyView,
     /// The text it was read from, where it is a file or an issue.

@@ -62,6 +62,13 @@ impl Batch {
                 sort: stamp(at),
             });
         }
+        if let Some(at) = record.next_step() {
+            indexes.push(IndexEntry {
+                name: index::RECORD_STEP,
+                key: mapping.clone(),
+                sort: stamp(at),
+            });
+        }
         let open = record.proposal.as_ref().is_some_and(|proposal| {
             matches!(proposal.state, ProposalState::Open | ProposalState::Planned)
         });

@@ -96,6 +96,7 @@ pub struct MappingState {
 mod index {
     pub(super) const RECORD_BY_MAPPING: &str = "record-by-mapping";
     pub(super) const RECORD_LOOK: &str = "record-look";
+    pub(super) const RECORD_STEP: &str = "record-step";
     pub(super) const RECORD_PROPOSAL: &str = "record-proposal";
     pub(super) const RECORD_CONFLICT: &str = "record-conflict";
     pub(super) const OP_OPEN: &str = "operation-open";
@@ -191,6 +192,27 @@ impl<'a> State<'a> {
         let limit = stamp(now);
         let hits = self
             .all_hits(Table::Record, index::RECORD_LOOK, mapping.as_str())
+            .await?;
+        Ok(hits
+            .into_iter()
+            .take_while(|hit| hit.sort <= limit)
+            .map(|hit| RecordId::new(hit.key))
+            .collect())
+    }
+
+    /// Records of which a step of a rule waits, and is to be asked for by `now`.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn steps_due(
+        &self,
+        mapping: &MappingId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RecordId>> {
+        let limit = stamp(now);
+        let hits = self
+            .all_hits(Table::Record, index::RECORD_STEP, mapping.as_str())
             .await?;
         Ok(hits
             .into_iter()

@@ -101,6 +101,9 @@ impl GithubIssues {
         // What the page shows of its issue.
         bookkeeping.insert("number".to_owned(), number.to_string());
         bookkeeping.insert("repository".to_owned(), repository.full_name.clone());
+        if let Some(state) = &issue.state {
+            bookkeeping.insert("state".to_owned(), state.clone());
+        }
         let at = issue.updated_at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
         let fields: BTreeMap<String, Field> = NAMES
             .iter()

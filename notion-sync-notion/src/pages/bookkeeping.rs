@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::Result;
 use notion_sync_core::id::OpId;
+use notion_sync_core::mapping::MappingKind;
 use notion_sync_core::snapshot::{Field, Marker};
 use notion_sync_core::value::Value;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,18 @@ pub struct BookkeepingNames {
     pub message: String,
     /// When the last synchronisation was. Date or text.
     pub synced_at: String,
+    /// Whether the issue is open or closed. Select or text.
+    pub state: String,
+    /// Number of the issue's pull request. Number or text.
+    pub pull_number: String,
+    /// Link to the pull request. URL or text.
+    pub pull_url: String,
+    /// How it stands: draft, open, merged, closed. Select or text.
+    pub pull_state: String,
+    /// What its reviewers decided. Select or text.
+    pub review: String,
+    /// Its checks in a word. Select or text.
+    pub checks: String,
     /// The operation that made the page. Text, hidden from people.
     pub op: String,
     /// The last operation that wrote the page. Text, hidden from people.
@@ -54,6 +67,12 @@ impl Default for BookkeepingNames {
             status: "GitHub Sync Status".to_owned(),
             message: "GitHub Sync Message".to_owned(),
             synced_at: "Last GitHub Sync At".to_owned(),
+            state: "GitHub Status".to_owned(),
+            pull_number: "PR Number".to_owned(),
+            pull_url: "PR URL".to_owned(),
+            pull_state: "PR Status".to_owned(),
+            review: "PR Review".to_owned(),
+            checks: "PR Checks".to_owned(),
             op: "Sync Op".to_owned(),
             last_op: "Sync Last Op".to_owned(),
         }
@@ -67,12 +86,30 @@ pub(crate) const LAST_OP: &str = "last_op";
 /// The role of the link to the counterpart.
 pub(crate) const URL: &str = "url";
 
+/// Whether a mapping of this kind writes a role.
+pub(crate) fn is_written(role: &str, kind: MappingKind) -> bool {
+    match role {
+        "path" | "commit" => kind == MappingKind::Documents,
+        "repository" | "number" => kind == MappingKind::Tasks,
+        role => !is_extra(role) || kind == MappingKind::Tasks,
+    }
+}
+
+/// Whether a role is there for those who want to see it: it is not missed.
+pub(crate) fn is_extra(role: &str) -> bool {
+    matches!(
+        role,
+        "state" | "pull_number" | "pull_url" | "pull_state" | "review" | "checks"
+    )
+}
+
 impl BookkeepingNames {
     /// Every role with the name of its property and the types that can hold it, the one that
     /// [`create_properties`](crate::access::create_properties) makes first.
     #[must_use]
-    pub fn roles(&self) -> [(&'static str, &str, &'static [&'static str]); 10] {
+    pub fn roles(&self) -> [(&'static str, &str, &'static [&'static str]); 16] {
         const TEXT: &[&str] = &["rich_text"];
+        const WORD: &[&str] = &["select", "rich_text"];
         [
             ("path", &self.path, TEXT),
             ("commit", &self.commit, TEXT),
@@ -86,6 +123,12 @@ impl BookkeepingNames {
             ("status", &self.status, &["select", "status", "rich_text"]),
             ("message", &self.message, TEXT),
             ("synced_at", &self.synced_at, &["date", "rich_text"]),
+            ("state", &self.state, WORD),
+            ("pull_number", &self.pull_number, &["number", "rich_text"]),
+            ("pull_url", &self.pull_url, &["url", "rich_text"]),
+            ("pull_state", &self.pull_state, WORD),
+            ("review", &self.review, WORD),
+            ("checks", &self.checks, WORD),
             (OP, &self.op, TEXT),
             (LAST_OP, &self.last_op, TEXT),
         ]

@@ -27,6 +27,7 @@ use notion_sync_core::{Error, ErrorKind, Result};
 
 pub use body::{BODY_BLOCKS, Body, read_body};
 pub use bookkeeping::BookkeepingNames;
+pub(crate) use bookkeeping::{is_extra, is_written};
 
 use crate::client::{Client, Endpoint, unreadable};
 use crate::identifier;

@@ -408,6 +408,8 @@ async fn count(theatre: &mut Theatre, scene: &Scene) -> Checked {
             AuditEvent::Drift => "drift",
             AuditEvent::Decision => "decided",
             AuditEvent::Problem => "problem",
+            AuditEvent::Fired => "rule fired",
+            AuditEvent::Step => "step ended without a write",
         });
         if row.summary.contains("not all of it is there") {
             seam.count("partly applied");

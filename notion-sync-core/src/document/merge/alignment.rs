@@ -29,7 +29,7 @@ const SAME_KIND: u32 = 200;
 /// Similarity from which two blocks of different kinds are.
 const OTHER_KIND: u32 = 600;
 
-/// Blocks that are looked at to find an equal one.
+/// Blocks that are looked at to find an equal one, at each of two places.
 const AHEAD: usize = 3;
 
 /// How eagerly blocks that share no words are taken for the same.
@@ -89,21 +89,25 @@ impl<'a> Named<'a> {
     ) -> Self {
         let blocks: Vec<&Block> = blocks.into_iter().collect();
         let mut names = Vec::with_capacity(blocks.len());
-        let mut at = 0;
+        // Where the blocks after the last one that was found stand, and how many were not found
+        // since.
+        let (mut after, mut missed) = (0, 0);
         for block in &blocks {
-            let near = other.blocks.iter().enumerate().skip(at).take(AHEAD);
-            let found = near
-                .filter(|(_, known)| is_identical(block, known))
-                .map(|(found, _)| found)
-                .next();
-            match found {
+            let is_at = |place: &usize| {
+                let known = other.blocks.get(*place);
+                known.is_some_and(|known| is_identical(block, known))
+            };
+            // What was not found was edited, so that the rest stands where it stood, or inserted.
+            let edited = (after + missed..).take(AHEAD);
+            let inserted = (after..after + missed).take(AHEAD);
+            match edited.chain(inserted).find(is_at) {
                 Some(found) => {
                     names.push(other.names[found]);
-                    at = found + 1;
+                    (after, missed) = (found + 1, 0);
                 }
                 None => {
                     names.push(namer.name(block));
-                    at += 1;
+                    missed += 1;
                 }
             }
         }
@@ -136,22 +140,35 @@ pub(crate) fn fill(
     anchors: &[(usize, usize)],
     zeal: Zeal,
 ) -> Vec<(usize, usize)> {
-    let mut out = anchors.to_vec();
+    let mut out = Vec::with_capacity(old.len().min(new.len()));
+    let mut rest = anchors;
     for (old_gap, new_gap) in sequence::gaps(anchors, old.len(), new.len()) {
         if old_gap.is_empty() || new_gap.is_empty() {
             continue;
         }
+        // Anchors ascend, and so does what is found between two of them.
+        let before = rest.partition_point(|(old, _)| *old < old_gap.start);
+        out.extend_from_slice(&rest[..before]);
+        rest = &rest[before..];
         let weak = match zeal {
             Zeal::Agreed => true,
             Zeal::Edited => old_gap.len() == new_gap.len(),
         };
+        if weak && old_gap.len() == 1 && new_gap.len() == 1 {
+            let (one, other) = (old.blocks[old_gap.start], new.blocks[new_gap.start]);
+            // One for one and of one kind it is an edit whatever it says: nothing to compare.
+            if discriminant(&one.kind) == discriminant(&other.kind) {
+                out.push((old_gap.start, new_gap.start));
+                continue;
+            }
+        }
         let rows: Vec<Sketch> = old_gap.clone().map(|at| Sketch::of(old, at)).collect();
         let columns: Vec<Sketch> = new_gap.clone().map(|at| Sketch::of(new, at)).collect();
         for (row, column) in best_pairs(&rows, &columns, weak) {
             out.push((old_gap.start + row, new_gap.start + column));
         }
     }
-    out.sort_unstable();
+    out.extend_from_slice(rest);
     out
 }
 
@@ -404,6 +421,7 @@ fn best_pairs(rows: &[Sketch<'_>], columns: &[Sketch<'_>], weak: bool) -> Vec<(u
 #[cfg(test)]
 mod tests {
     use super::{Named, Namer, Zeal, align};
+    use crate::document::canon::{is_identical, is_same};
     use crate::document::model::{Block, BlockKind, Color, Inline, RichText};
 
     fn aligned(old: &[&str], new: &[&str], zeal: Zeal) -> Vec<(usize, usize)> {
@@ -524,9 +542,40 @@ mod tests {
         for (one, a) in blocks.iter().zip(&named.names) {
             for (other, b) in blocks.iter().zip(&named.names) {
                 assert_eq!(a == b, one.hash() == other.hash(), "{one:?}\n{other:?}");
+                assert_eq!(a == b, is_same(one, other), "{one:?}\n{other:?}");
+                assert!(a == b || !is_identical(one, other), "{one:?}\n{other:?}");
                 equal += usize::from(a == b);
             }
         }
         assert!(equal > 2 * blocks.len(), "{equal} of {}", blocks.len());
+    }
+
+    /// Where a list goes on after something else must not matter to the names.
+    #[test]
+    fn names_beside_an_edited_list_are_its_names() {
+        let block = |number: &usize| Block::paragraph(format!("block {number}"));
+        let old: Vec<usize> = (0..30).collect();
+        let edits: [&[usize]; 6] = [
+            &[],
+            &[100],
+            &[100, 101, 102, 103, 104],
+            &[3, 100, 3],
+            &[29, 28],
+            &[12],
+        ];
+        for (from, to) in [(9, 9), (9, 10), (9, 12), (9, 19), (0, 0), (0, 5), (30, 30)] {
+            for edit in edits {
+                let mut new = old.clone();
+                new.splice(from..to, edit.iter().copied());
+                let (old_blocks, new_blocks): (Vec<Block>, Vec<Block>) = (
+                    old.iter().map(block).collect(),
+                    new.iter().map(block).collect(),
+                );
+                let mut namer = Namer::default();
+                let named = Named::of(&old_blocks, &mut namer);
+                let beside = Named::beside(&new_blocks, &named, &mut namer);
+                assert_eq!(beside.names, Named::of(&new_blocks, &mut namer).names);
+            }
+        }
     }
 }

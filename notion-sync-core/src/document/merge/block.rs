@@ -6,7 +6,7 @@ use super::MAX_DEPTH;
 use super::base::{BasePair, BodyBase};
 use super::compose::{Choice, bare};
 use super::region::{State, regions_at};
-use crate::document::canon::is_same;
+use crate::document::canon::{is_same, is_same_kind};
 use crate::document::model::{Block, BlockKind, RichText};
 use crate::document::text_merge::{merge_lines, merge_rich};
 
@@ -29,19 +29,39 @@ pub(crate) fn merge_pair(
     }
     let kind_n = merge_kind(&base_g.kind, &notion.kind, &github.kind)?;
     let kind_g = merge_kind(&base_n.kind, &github.kind, &notion.kind)?;
-    let base = BodyBase::agree_blocks(&base_n.children, &base_g.children);
-    let regions = regions_at(&base, &notion.children, &github.children, depth + 1);
+    let (children_n, children_g) = merge_children(
+        [base_n, base_g, notion, github].map(|block| &*block.children),
+        depth,
+    )?;
+    let merged_n = stay(notion, kind_n, children_n);
+    let merged_g = stay(github, kind_g, children_g);
+    let sound = |before: &Block, after: &Block| is_sound(after) || !is_sound(before);
+    (sound(notion, &merged_n) && sound(github, &merged_g)).then_some((merged_n, merged_g))
+}
+
+/// Merges the children of a block: what Notion and the file held (`base_n`, `base_g`), and what they
+/// hold now. `None` where they conflict.
+fn merge_children(
+    [base_n, base_g, notion, github]: [&[Block]; 4],
+    depth: usize,
+) -> Option<(Vec<Block>, Vec<Block>)> {
+    // Most blocks have none.
+    if [base_n, base_g, notion, github]
+        .iter()
+        .all(|list| list.is_empty())
+    {
+        return Some((Vec::new(), Vec::new()));
+    }
+    let base = BodyBase::agree_blocks(base_n, base_g);
+    let regions = regions_at(&base, notion, github, depth + 1);
     if !regions.is_clean() {
         return None;
     }
-    let children = regions.compose_blocks(|region| match region.state {
+    let merged = regions.compose_blocks(|region| match region.state {
         State::Diverged => Choice::Hold,
         _ => region.default_choice(),
     });
-    let merged_n = stay(notion, kind_n, children.notion);
-    let merged_g = stay(github, kind_g, children.github);
-    let sound = |before: &Block, after: &Block| is_sound(after) || !is_sound(before);
-    (sound(notion, &merged_n) && sound(github, &merged_g)).then_some((merged_n, merged_g))
+    Some((merged.notion, merged.github))
 }
 
 /// The block after a merge: itself where nothing changed, else with its id (it is still that
@@ -85,13 +105,13 @@ fn is_sound(block: &Block) -> bool {
 
 /// Merges what a block says itself. `ours` is returned as it is where `theirs` changed nothing.
 fn merge_kind(base: &BlockKind, ours: &BlockKind, theirs: &BlockKind) -> Option<BlockKind> {
-    let (base_c, ours_c, theirs_c) = (base.canonical(), ours.canonical(), theirs.canonical());
-    if theirs_c == base_c || theirs_c == ours_c {
+    if is_same_kind(theirs, base) || is_same_kind(theirs, ours) {
         return Some(ours.clone());
     }
-    if ours_c == base_c {
+    if is_same_kind(ours, base) {
         return Some(theirs.clone());
     }
+    let (base_c, ours_c, theirs_c) = (base.canonical(), ours.canonical(), theirs.canonical());
     if discriminant(base) == discriminant(ours) {
         merge_fields(&base_c, &ours_c, &theirs_c)
     } else {

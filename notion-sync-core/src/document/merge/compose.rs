@@ -103,11 +103,21 @@ impl<'a> Regions<'a> {
     }
 
     fn compose_lists(&self, mut decide: impl FnMut(&Region<'a>) -> Choice, bodies: bool) -> Lists {
-        let room = |list: &[Block]| Vec::with_capacity(if bodies { list.len() } else { 0 });
+        let room = |side: Side, list: &[Block]| {
+            // A side may get what the other side holds. Moving a long body to more room costs more
+            // than a little too much of it.
+            let moved = self.iter().filter(|region| region.state != State::Same);
+            let given: usize = moved.map(|region| region.side(side.other()).len()).sum();
+            Vec::with_capacity(if bodies { list.len() + given } else { 0 })
+        };
+        let pairs: usize = self.iter().map(|region| region.base.len().max(1)).sum();
         let mut out = Lists {
-            notion: room(self.notion),
-            github: room(self.github),
-            base: BodyBase::default(),
+            notion: room(Side::Notion, self.notion),
+            github: room(Side::Github, self.github),
+            base: BodyBase {
+                pairs: Vec::with_capacity(pairs),
+                held: Vec::new(),
+            },
         };
         for region in self {
             let choice = match decide(region) {
@@ -212,9 +222,14 @@ fn carry(region: &Region<'_>, to: Side, depth: usize) -> Vec<Block> {
         // This side has no form for it; that does not change because its text did.
         return Vec::new();
     }
-    let one_sided = !matches!(region.state, State::Diverged | State::Merged(_));
+    // Taking the side that did not move is a decision against the edit, not a merge with it.
+    let moved = match region.state {
+        State::NotionMoved => to == Side::Github,
+        State::GithubMoved => to == Side::Notion,
+        _ => false,
+    };
     if let ([n], [g]) = (region.notion, region.github)
-        && one_sided
+        && moved
         && let Some((merged_n, merged_g)) = merge_pair(pair, n, g, depth)
     {
         let merged = match to {
@@ -223,14 +238,7 @@ fn carry(region: &Region<'_>, to: Side, depth: usize) -> Vec<Block> {
         };
         // Where both sides held one form the result must be what the other side has. It is, unless
         // a rule about one kind of block made something else of it.
-        let exact = base_held != base_from || from.iter().all(|block| is_same(block, &merged));
-        // Taking the side that did not move is a decision against the edit, not a merge with it.
-        let moved = match region.state {
-            State::NotionMoved => to == Side::Github,
-            State::GithubMoved => to == Side::Notion,
-            _ => false,
-        };
-        if exact && moved {
+        if base_held != base_from || from.iter().all(|block| is_same(block, &merged)) {
             return vec![merged];
         }
     }

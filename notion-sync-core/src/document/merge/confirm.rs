@@ -21,7 +21,6 @@ impl BodyBase {
     /// content that the written side has no form for. Then nothing may be assumed.
     #[must_use]
     pub fn confirmed(&self, sent: &Self, side: Side, shown: &Document) -> Option<Self> {
-        let run = |pair: &BasePair| Arc::clone(pair.run(side));
         let blocks = |pairs: &[BasePair]| -> Vec<Block> {
             pairs
                 .iter()
@@ -29,7 +28,7 @@ impl BodyBase {
                 .cloned()
                 .collect()
         };
-        let formless = |base: &Self| base.pairs.iter().any(|pair| run(pair).is_empty());
+        let formless = |base: &Self| base.pairs.iter().any(|pair| pair.run(side).is_empty());
         if formless(self) || formless(sent) {
             let whole = Document {
                 blocks: blocks(&sent.pairs),
@@ -39,16 +38,16 @@ impl BodyBase {
         // The same question as in a merge, asked of the written side alone: its present form and
         // its old one, both against what was sent.
         let terms = Self {
-            pairs: (sent.pairs.iter().map(run))
+            pairs: (sent.pairs.iter().map(|pair| pair.run(side)))
                 .map(|blocks| BasePair {
-                    notion: Arc::clone(&blocks),
-                    github: blocks,
+                    notion: Arc::clone(blocks),
+                    github: Arc::clone(blocks),
                 })
                 .collect(),
             held: Vec::new(),
         };
         let old = blocks(&self.pairs);
-        let before = Cut::new(self, run);
+        let before = Cut::new(self, side);
         let mut out = Self::default();
         let (mut sent_at, mut old_at) = (0, 0);
         for region in &regions_at(&terms, &shown.blocks, &old, 0) {
@@ -95,16 +94,16 @@ fn says_same(one: &[Block], other: &[Block]) -> bool {
 /// The pairs of a base by the blocks of one side.
 struct Cut<'b> {
     pairs: &'b [BasePair],
-    /// Where each pair begins, and the end.
+    /// Where each pair begins in that side's body, and where the last one ends.
     starts: Vec<usize>,
 }
 
 impl<'b> Cut<'b> {
-    fn new(base: &'b BodyBase, run: impl Fn(&BasePair) -> Arc<[Block]>) -> Self {
+    fn new(base: &'b BodyBase, side: Side) -> Self {
         let mut starts = vec![0];
         let mut at = 0;
         for pair in &base.pairs {
-            at += run(pair).len();
+            at += pair.run(side).len();
             starts.push(at);
         }
         Self {

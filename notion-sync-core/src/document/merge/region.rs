@@ -343,13 +343,17 @@ struct Names<'a> {
 
 impl<'a> Names<'a> {
     fn of(pairs: &'a [BasePair], n: &Course<'_>, g: &Course<'_>) -> Self {
+        // Nearly all pairs are of one block that both sides hold, and are counted by its name.
+        let names = n.held.iter().max().map_or(0, |last| last + 1);
+        let mut alike: Vec<u32> = vec![0; names];
         // Only looked up: its order reaches nothing.
-        let mut seen: HashMap<(&[Name], &[Name]), u32, RandomState> =
-            HashMap::with_capacity_and_hasher(pairs.len(), RandomState::default());
+        let mut others: HashMap<(&[Name], &[Name]), u32, RandomState> = HashMap::default();
         let occurrences = (0..pairs.len())
             .map(|at| {
-                let key = (n.agreed(at), g.agreed(at));
-                let count = seen.entry(key).or_default();
+                let count = match (n.agreed(at), g.agreed(at)) {
+                    ([one], [other]) if one == other => &mut alike[*one],
+                    key => others.entry(key).or_default(),
+                };
                 let occurrence = *count;
                 *count = count.saturating_add(1);
                 occurrence

@@ -7,6 +7,9 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
+/// How much larger than the lists numbers may be that serve as places of a table.
+const SPARSE: usize = 4;
+
 /// Pairs of equal elements of two lists, ascending in both: a common subsequence, nearly always a
 /// longest one.
 ///
@@ -28,22 +31,28 @@ pub(crate) fn matches<K: Ord>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
 
 /// The same, with the same result, for keys that hash better than they compare.
 pub(crate) fn matches_hashed<K: Eq + Hash>(old: &[K], new: &[K]) -> Vec<(usize, usize)> {
-    pairs(old, new, |old, new| {
-        // Only looked up: its order reaches nothing.
-        let mut names: HashMap<&K, u32, RandomState> =
-            HashMap::with_capacity_and_hasher(old.len(), RandomState::default());
-        let mut name = |key| {
-            let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
-            *names.entry(key).or_insert(next)
-        };
-        let old = old.iter().map(&mut name).collect();
-        (old, new.iter().map(&mut name).collect())
-    })
+    pairs(old, new, intern_hashed)
+}
+
+fn intern_hashed<K: Eq + Hash>(old: &[K], new: &[K]) -> (Vec<u32>, Vec<u32>) {
+    // Only looked up: its order reaches nothing.
+    let mut names: HashMap<&K, u32, RandomState> =
+        HashMap::with_capacity_and_hasher(old.len(), RandomState::default());
+    let mut name = |key| {
+        let next = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        *names.entry(key).or_insert(next)
+    };
+    let old = old.iter().map(&mut name).collect();
+    (old, new.iter().map(&mut name).collect())
 }
 
 /// The same, with the same result, for keys that are small numbers already.
 pub(crate) fn matches_named(old: &[usize], new: &[usize]) -> Vec<(usize, usize)> {
     pairs(old, new, |old, new| {
+        let largest = old.iter().chain(new).max().copied().unwrap_or_default();
+        if largest / SPARSE > old.len() + new.len() {
+            return intern_hashed(old, new);
+        }
         let short = |names: &[usize]| {
             let names = names.iter();
             names
@@ -90,20 +99,22 @@ fn pairs<K: PartialEq>(
 
 /// The pairs of elements that occur once in both lists: a longest common subsequence of those.
 fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
-    // Only looked up: its order reaches nothing.
-    let mut places: HashMap<u32, Once, RandomState> =
-        HashMap::with_capacity_and_hasher(old.len(), RandomState::default());
+    // The names are numbers not much larger than the lists are long.
+    let end = old
+        .iter()
+        .chain(new)
+        .max()
+        .map_or(0, |last| *last as usize + 1);
+    let mut places: Vec<Once> = vec![Once::default(); end];
     for (at, name) in old.iter().enumerate() {
-        places.entry(*name).or_default().old.see(at);
+        places[*name as usize].old.see(at);
     }
     for (at, name) in new.iter().enumerate() {
-        if let Some(once) = places.get_mut(name) {
-            once.new.see(at);
-        }
+        places[*name as usize].new.see(at);
     }
     let candidates: Vec<(usize, usize)> = old
         .iter()
-        .filter_map(|name| match places.get(name)? {
+        .filter_map(|name| match &places[*name as usize] {
             Once {
                 old: Seen::Once(old),
                 new: Seen::Once(new),
@@ -115,13 +126,13 @@ fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
 }
 
 /// Where an element occurs in each list, if it occurs there once.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Once {
     old: Seen,
     new: Seen,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 enum Seen {
     #[default]
     Never,

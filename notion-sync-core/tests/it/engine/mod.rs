@@ -5,5 +5,6 @@ mod hints;
 mod manual;
 mod paths;
 mod properties;
+mod rules;
 mod tasks;
 pub(crate) mod world;

@@ -53,6 +53,8 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
             field("tags", FieldKind::Set),
         ],
         links: Default::default(),
+        rules: Vec::new(),
+        create_when: None,
         limits: Default::default(),
     }
 }

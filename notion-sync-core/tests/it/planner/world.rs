@@ -107,6 +107,8 @@ pub(super) fn mapping(kind: MappingKind, policy: Policy, note: Direction) -> Map
             field("note", FieldKind::Text, note),
         ],
         links: Default::default(),
+        rules: Vec::new(),
+        create_when: None,
         limits: Default::default(),
     }
 }
@@ -130,6 +132,7 @@ impl Half {
                 .filter(|_| there)
                 .map(|(id, value)| (id.clone(), Field::Value(value.clone())))
                 .collect(),
+            watched: BTreeMap::new(),
             body: if there {
                 BodyView::Read(self.body.clone())
             } else {

@@ -1,14 +1,14 @@
 //! What settings must hold beyond their types.
 
+mod tasks;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::mapping::PathTemplate;
 use notion_sync_github::{FileScope, GithubSettings};
 use notion_sync_notion::identifier;
 
-use super::{
-    Config, DocumentsSection, Fault, Faults, Places, RepositoryChoice, StatusSection, TasksSection,
-};
+use super::{Config, DocumentsSection, Fault, Faults, Places};
 
 /// Keys of the front matter that belong to the engine.
 const OWN_KEYS: [&str; 3] = ["title", "notion_page_id", "notion_revision"];
@@ -389,74 +389,6 @@ impl Check<'_> {
                     &format!("{key}.limits.{name}"),
                     "no document fits into nothing",
                     "remove the key",
-                );
-            }
-        }
-    }
-
-    fn tasks(&mut self, key: &str, section: &TasksSection) {
-        let place = format!("{key}.repository");
-        match &section.repository {
-            RepositoryChoice::Fixed(name) => self.repository(&place, name),
-            RepositoryChoice::Property { property, of } => {
-                self.property(&format!("{place}.property"), property);
-                if of.is_empty() {
-                    self.fault(
-                        &format!("{place}.of"),
-                        "no repository is named, so no issue could be listed",
-                        "name every repository that the property may hold: of = [\"owner/name\"]",
-                    );
-                }
-                for (index, name) in of.iter().enumerate() {
-                    self.repository(&format!("{place}.of[{index}]"), name);
-                }
-            }
-        }
-        if let Some(status) = &section.status {
-            self.status(&format!("{key}.status"), status);
-        }
-        for (name, property) in [
-            ("labels", &section.labels),
-            ("assignees", &section.assignees),
-            ("milestone", &section.milestone),
-            ("type", &section.issue_type),
-        ] {
-            if let Some(property) = property {
-                self.property(&format!("{key}.{name}"), property);
-            }
-        }
-        self.limits(key, section.limits.bytes, section.limits.blocks);
-    }
-
-    fn status(&mut self, key: &str, status: &StatusSection) {
-        self.property(&format!("{key}.property"), &status.property);
-        for (name, options, default) in [
-            ("open", &status.open, &status.open_default),
-            ("closed", &status.closed, &status.closed_default),
-        ] {
-            if options.is_empty() {
-                self.fault(
-                    &format!("{key}.{name}"),
-                    format!("no option means that an issue is {name}"),
-                    "name at least one option of the property",
-                );
-            }
-            if let Some(default) = default
-                && !options.contains(default)
-            {
-                self.fault(
-                    &format!("{key}.{name}_default"),
-                    format!("{default:?} is not among the options of `{name}`"),
-                    format!("add it to `{name}`, or choose one that is there"),
-                );
-            }
-        }
-        for option in &status.open {
-            if status.closed.contains(option) {
-                self.fault(
-                    &format!("{key}.closed"),
-                    format!("the option {option:?} is both open and closed"),
-                    "remove it from one of the lists",
                 );
             }
         }

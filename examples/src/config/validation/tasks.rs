@@ -1,0 +1,240 @@
+//! What the settings of tasks must hold.
+
+use std::collections::BTreeSet;
+
+use notion_sync_core::effect::Effect;
+
+use super::super::rules::MOST_RULES;
+use super::super::{RepositoryChoice, StatusSection, TasksSection};
+use super::{Check, MAX_NAME};
+
+impl Check<'_> {
+    pub(super) fn tasks(&mut self, key: &str, section: &TasksSection) {
+        let place = format!("{key}.repository");
+        match &section.repository {
+            RepositoryChoice::Fixed(name) => self.repository(&place, name),
+            RepositoryChoice::Property { property, of } => {
+                self.property(&format!("{place}.property"), property);
+                if of.is_empty() {
+                    self.fault(
+                        &format!("{place}.of"),
+                        "no repository is named, so no issue could be listed",
+                        "name every repository that the property may hold: of = [\"owner/name\"]",
+                    );
+                }
+                for (index, name) in of.iter().enumerate() {
+                    self.repository(&format!("{place}.of[{index}]"), name);
+                }
+            }
+        }
+        if let Some(status) = &section.status {
+            self.status(&format!("{key}.status"), status);
+        }
+        if !section.create_when.is_empty() && section.status.is_none() {
+            self.fault(
+                &format!("{key}.create_when"),
+                "no status is mapped that could say it",
+                "add status = { property, open, closed }, or remove the key",
+            );
+        }
+        if section.common_rules && section.status.is_none() {
+            self.fault(
+                &format!("{key}.common_rules"),
+                "no status is mapped that they could look at",
+                "add status = { property, open, closed }, or remove the key",
+            );
+        }
+        self.rules(&format!("{key}.rules"), section);
+        for (name, property) in [
+            ("labels", &section.labels),
+            ("assignees", &section.assignees),
+            ("milestone", &section.milestone),
+            ("type", &section.issue_type),
+        ] {
+            if let Some(property) = property {
+                self.property(&format!("{key}.{name}"), property);
+            }
+        }
+        self.limits(key, section.limits.bytes, section.limits.blocks);
+    }
+
+    fn rules(&mut self, key: &str, section: &TasksSection) {
+        if section.rules.len() > MOST_RULES {
+            let many = format!(
+                "{} rules, at most {MOST_RULES} are allowed",
+                section.rules.len()
+            );
+            self.fault(key, many, "split the mapping, or join rules");
+        }
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        for (index, rule) in section.rules.iter().enumerate() {
+            let key = format!("{key}[{index}]");
+            let name = format!("{key}.name");
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+            let taken = section.common_rules && rule.name.starts_with("common-");
+            if rule.name.is_empty() || rule.name.len() > MAX_NAME || !rule.name.chars().all(fits) {
+                let text = format!("{:?} is no name of a rule", rule.name);
+                self.fault(
+                    &name,
+                    text,
+                    "use lower-case letters, digits, `-` and `_`, at most 64",
+                );
+            } else if taken || !names.insert(&rule.name) {
+                let text = format!("another rule is called {:?}", rule.name);
+                self.fault(&name, text, "give it another name");
+            }
+            if rule.property.is_empty() && section.status.is_none() {
+                self.fault(
+                    &format!("{key}.property"),
+                    "the rule looks at no property",
+                    "write property = \"…\", or map a status",
+                );
+            }
+            let conditions = [&rule.becomes, &rule.leaves, &rule.is];
+            match conditions.iter().filter(|list| !list.is_empty()).count() {
+                1 => {}
+                0 => self.fault(
+                    &key,
+                    "the rule has no condition",
+                    "write becomes = [\"…\"], leaves = [\"…\"] or is = [\"…\"]",
+                ),
+                _ => self.fault(
+                    &key,
+                    "the rule has several conditions",
+                    "write one of becomes, leaves and is; make a rule of each",
+                ),
+            }
+            if rule.steps.is_empty() {
+                self.fault(
+                    &format!("{key}.do"),
+                    "the rule does nothing",
+                    "write for example do = [\"mark-ready\"]",
+                );
+            }
+            if rule.expires_hours == 0 {
+                self.fault(
+                    &format!("{key}.expires_hours"),
+                    "every step would be given up at once",
+                    "write at least 1",
+                );
+            }
+            for (step, effect) in rule.steps.iter().enumerate() {
+                if let Err((what, remedy)) = step_fault(effect) {
+                    self.fault(&format!("{key}.do[{step}]"), what, remedy);
+                }
+            }
+        }
+    }
+
+    fn status(&mut self, key: &str, status: &StatusSection) {
+        self.property(&format!("{key}.property"), &status.property);
+        for (name, options, default) in [
+            ("open", &status.open, &status.open_default),
+            ("closed", &status.closed, &status.closed_default),
+        ] {
+            if options.is_empty() {
+                self.fault(
+                    &format!("{key}.{name}"),
+                    format!("no option means that an issue is {name}"),
+                    "name at least one option of the property",
+                );
+            }
+            if let Some(default) = default
+                && !options.contains(default)
+            {
+                self.fault(
+                    &format!("{key}.{name}_default"),
+                    format!("{default:?} is not among the options of `{name}`"),
+                    format!("add it to `{name}`, or choose one that is there"),
+                );
+            }
+        }
+        for option in &status.open {
+            if status.closed.contains(option) {
+                self.fault(
+                    &format!("{key}.closed"),
+                    format!("the option {option:?} is both open and closed"),
+                    "remove it from one of the lists",
+                );
+            }
+        }
+    }
+}
+
+/// What is wrong with a step, and what to do.
+fn step_fault(effect: &Effect) -> Result<(), (String, &'static str)> {
+    let filled = |text: &str, what: &str, remedy: &'static str| {
+        if text.trim().is_empty() {
+            Err((format!("{what} is empty"), remedy))
+        } else {
+            Ok(())
+        }
+    };
+    let names = |set: &BTreeSet<String>| {
+        if set.is_empty() || set.iter().any(|name| name.trim().is_empty()) {
+            Err(("a name is missing".to_owned(), "name at least one"))
+        } else {
+            Ok(())
+        }
+    };
+    match effect {
+        Effect::OpenPull(open) => {
+            let branch = &open.branch;
+            let odd = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+            if !branch.contains("{number}") {
+                return Err((
+                    format!("the branch {branch:?} would be the same for every task"),
+                    "write {number} into it",
+                ));
+            }
+            if branch.contains(odd) || branch.contains("..") || branch.ends_with('/') {
+                return Err((
+                    format!("{branch:?} is no branch"),
+                    "write for example task/{number}",
+                ));
+            }
+            if let Some(file) = &open.file {
+                let path = &file.path;
+                if path.is_empty() || path.starts_with('/') || path.split('/').any(|p| p == "..") {
+                    return Err((
+                        format!("{path:?} is no path in a repository"),
+                        "write a path from the root of the repository",
+                    ));
+                }
+            }
+            filled(&open.title, "the title", "write for example {title}")
+        }
+        Effect::Comment(note) => filled(&note.text, "the text", "write text = \"…\""),
+        Effect::AddLabels(set) | Effect::RemoveLabels(set) => names(set),
+        Effect::SetProjectField(field) => {
+            let sound = field
+                .project
+                .split_once('/')
+                .is_some_and(|(owner, number)| !owner.is_empty() && number.parse::<u32>().is_ok());
+            if !sound {
+                return Err((
+                    format!("{:?} names no project", field.project),
+                    "write owner/number, as in the project's address",
+                ));
+            }
+            filled(
+                &field.field,
+                "the field",
+                "write the name of a field of the project",
+            )
+        }
+        Effect::Dispatch(dispatch) => filled(
+            &dispatch.workflow,
+            "the workflow",
+            "write its file name, for example ci.yml",
+        ),
+        Effect::MarkReady
+        | Effect::ConvertToDraft
+        | Effect::Merge(_)
+        | Effect::Close(_)
+        | Effect::Reopen
+        | Effect::SetMilestone(_)
+        | Effect::SetAssignees(_)
+        | Effect::SetType(_) => Ok(()),
+    }
+}

@@ -1,0 +1,637 @@
+//! Rules: what they hear, what they ask for, how their steps end.
+//!
+//! A value is heard in the transaction that saves what was seen; the operation of a step is planned
+//! in the same one as the note that it is on its way. So a crash loses no edge and repeats none.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::bind::{Bound, CREATE_WHEN};
+use super::outcome::bare;
+use super::render::Draft;
+use super::survey::Prepared;
+use super::{Binding, Engine};
+use crate::audit::{AuditEvent, AuditRow};
+use crate::effect::{Effect, EffectRequest, Gate};
+use crate::error::{ErrorKind, Result, Retry};
+use crate::hash::ContentHash;
+use crate::id::{OpId, Side};
+use crate::mapping::{MappingKind, View};
+use crate::operation::{OpState, Operation, Settlement, sync_run_id};
+use crate::reconcile::table::{Identity, Row};
+use crate::reconcile::{Hold, Plan, Step};
+use crate::record::{Life, Record, UnitId};
+use crate::remote::{Action, FieldSchema, Write};
+use crate::rule::{ActionState, Cause, Heard, Rule, Trigger};
+use crate::snapshot::{Field, Presence};
+use crate::state::{Batch, MappingState, Stored};
+use crate::value::Value;
+
+/// What rules made of one record.
+#[derive(Debug, Default)]
+pub(super) struct Followed {
+    /// Operations, in order.
+    pub(super) operations: Vec<Operation>,
+    /// What happened, for the audit.
+    pub(super) audit: Vec<AuditRow>,
+}
+
+impl Engine {
+    /// Lets the rules hear what the page says, and asks for the steps whose turn it is. Changes the
+    /// record only in `prepared`.
+    pub(super) async fn follow_rules(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        mapping: &MappingState,
+        prepared: &mut Prepared,
+        plan: &Plan,
+        open: &[Stored<Operation>],
+    ) -> Result<Followed> {
+        let mut out = Followed::default();
+        if binding.mapping.kind != MappingKind::Tasks {
+            return Ok(out);
+        }
+        let before = prepared.state.record.triggers.clone();
+        let was_born = prepared.state.record.born;
+        self.hear_page(binding, bound, mapping, prepared, plan, open, &mut out);
+        self.drop_rules(binding, prepared, &mut out);
+        if is_free(prepared, plan, open) {
+            for rule in &binding.mapping.rules {
+                self.take_turn(binding, bound, rule, prepared, open, &mut out)
+                    .await?;
+            }
+        }
+        let record = &prepared.state.record;
+        if record.triggers != before || record.born != was_born {
+            prepared.news = true;
+        }
+        Ok(out)
+    }
+
+    /// The settled value of each rule's property.
+    #[allow(clippy::too_many_arguments)]
+    fn hear_page(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        mapping: &MappingState,
+        prepared: &mut Prepared,
+        plan: &Plan,
+        open: &[Stored<Operation>],
+        out: &mut Followed,
+    ) {
+        let Some(view) = prepared.notion.clone() else {
+            return;
+        };
+        // A page that is new since the first listing, and gets its issue now.
+        let creates = plan.steps.contains(&Step::Create(Side::Github));
+        if creates && mapping.swept_at.is_some() {
+            prepared.state.record.born = true;
+        }
+        let record = &prepared.state.record;
+        let unresolved = open.iter().any(|op| op.value.state.is_unresolved());
+        let sound = view.presence == Presence::Present
+            && view.settled
+            && !unresolved
+            && !record.copy
+            && prepared.identity == Identity::Clean
+            && !(plan.holds.iter()).any(|hold| hold.unit == UnitId::Record && hold.row != Row(1));
+        if !sound {
+            return;
+        }
+        let life = record.life;
+        let born = record.born;
+        for rule in &binding.mapping.rules {
+            let Some(property) = bound.watched.get(&rule.id) else {
+                continue;
+            };
+            // A page without the property's value says that it is empty.
+            let empty = Field::Value(Value::Null);
+            let Field::Value(value) = view.watched.get(property).unwrap_or(&empty) else {
+                continue;
+            };
+            if is_parked(bound, &prepared.state.record, plan, property) {
+                continue;
+            }
+            let cause = match life {
+                Life::Live if born => Cause::Created,
+                Life::Live => Cause::Person,
+                // It waits for its issue: what it says is known, and fires later if it may.
+                Life::Provisioning if !(rule.fire_on_create && born) => Cause::Person,
+                _ => continue,
+            };
+            let known = prepared.state.record.triggers.contains_key(&rule.id);
+            if life == Life::Provisioning && known {
+                continue;
+            }
+            let schema = bound.notion.fields.get(property);
+            let at = view.revision.at;
+            let heard = hear(&mut prepared.state.record, rule, schema, value, at, cause);
+            self.tell(&prepared.state.record, rule, value, &heard, &mut out.audit);
+        }
+        if life == Life::Live {
+            prepared.state.record.born = false;
+        }
+    }
+
+    fn tell(
+        &self,
+        record: &Record,
+        rule: &Rule,
+        value: &Value,
+        heard: &Heard,
+        audit: &mut Vec<AuditRow>,
+    ) {
+        if heard.cancelled > 0 {
+            let what = format!("rule {}: {} steps cancelled", rule.id, heard.cancelled);
+            audit.push(self.rule_row(record, AuditEvent::Step, what, BTreeMap::new()));
+        }
+        if heard.fired {
+            let said = value.elements().into_iter().collect::<Vec<_>>().join(", ");
+            let details = BTreeMap::from([("value".to_owned(), said)]);
+            let what = format!("rule {} fired", rule.id);
+            audit.push(self.rule_row(record, AuditEvent::Fired, what, details));
+        }
+    }
+
+    /// Ends what rules started that are not there any more.
+    fn drop_rules(&self, binding: &Binding, prepared: &mut Prepared, out: &mut Followed) {
+        let record = &mut prepared.state.record;
+        let mut told = Vec::new();
+        for (id, trigger) in &mut record.triggers {
+            if binding.mapping.rules.iter().any(|rule| rule.id == *id) {
+                continue;
+            }
+            for action in trigger.actions.iter_mut().filter(|a| !a.state.is_final()) {
+                let why = "the rule is not there any more".to_owned();
+                action.end(ActionState::Cancelled, Some(why));
+                told.push(format!("rule {id}: a step was cancelled with the rule"));
+            }
+        }
+        for what in told {
+            let row = self.rule_row(record, AuditEvent::Step, what, BTreeMap::new());
+            out.audit.push(row);
+        }
+    }
+
+    /// Asks for the step of a rule whose turn it is.
+    async fn take_turn(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        rule: &Rule,
+        prepared: &mut Prepared,
+        open: &[Stored<Operation>],
+        out: &mut Followed,
+    ) -> Result<()> {
+        let now = self.now();
+        let unsaid = Value::Null;
+        // Steps that need no write follow each other at once.
+        for _ in 0..=rule.steps.len() {
+            let record = &prepared.state.record;
+            let Some(trigger) = record.triggers.get(&rule.id) else {
+                return Ok(());
+            };
+            let Some(at) = trigger.turn() else {
+                return Ok(());
+            };
+            let action = &trigger.actions[at];
+            let early = action.again.is_some_and(|at| at > now) && !prepared.nudged;
+            if action.state == ActionState::Sending || early {
+                return Ok(());
+            }
+            // What the page says right now, settled or not: somebody may just have changed his mind.
+            let says = bound.watched.get(&rule.id).and_then(|property| {
+                match prepared.notion.as_ref()?.watched.get(property) {
+                    Some(Field::Value(value)) => Some(value),
+                    Some(Field::Unread(_)) => None,
+                    None => Some(&unsaid),
+                }
+            });
+            if says != Some(&trigger.accepted) {
+                return Ok(());
+            }
+            let op = action.op(&record.id, &rule.id);
+            if let Some(known) = open.iter().find(|known| known.value.id == op) {
+                out.operations.push(known.value.clone());
+                return Ok(());
+            }
+            let Some(request) = request(prepared, &op, at, rule) else {
+                return Ok(());
+            };
+            let gate = match self.held_back(binding, record, &request.effect).await? {
+                Some(reason) => Gate::Closed {
+                    reason,
+                    again: None,
+                },
+                None => match binding.github.gate(&request).await {
+                    Ok(gate) => gate,
+                    Err(error) if error.kind() == ErrorKind::Store => return Err(error),
+                    Err(error) => Gate::Closed {
+                        again: match error.retry() {
+                            Retry::NotBefore(at) => Some(at),
+                            _ => None,
+                        },
+                        reason: error.to_string(),
+                    },
+                },
+            };
+            let label = format!("rule {}: {}", rule.id, request.effect.label());
+            let record = &mut prepared.state.record;
+            let Some(trigger) = record.triggers.get_mut(&rule.id) else {
+                return Ok(());
+            };
+            let action = &mut trigger.actions[at];
+            let ended = match gate {
+                Gate::Open(write) => {
+                    action.state = ActionState::Sending;
+                    action.reason = None;
+                    action.again = None;
+                    let effect = Action::Effect(Box::new(write));
+                    let operation = self.effect_operation(binding, prepared, &op, effect, label);
+                    out.operations.push(operation);
+                    return Ok(());
+                }
+                Gate::Holds { links } => {
+                    action.end(ActionState::NoOp, None);
+                    record.links.extend(links);
+                    "it was so already".to_owned()
+                }
+                Gate::Closed { reason, again } => {
+                    action.wait(reason, again, now);
+                    if action.waited < u64::from(rule.expires_hours) * 3_600 {
+                        return Ok(());
+                    }
+                    let why = action.reason.clone().unwrap_or_default();
+                    action.end(
+                        ActionState::Expired,
+                        Some(format!("waited for {} hours: {why}", rule.expires_hours)),
+                    );
+                    format!("given up after {} hours: {why}", rule.expires_hours)
+                }
+                Gate::Refused(reason) => {
+                    action.end(ActionState::Refused, Some(reason.clone()));
+                    reason
+                }
+            };
+            let failed = !trigger.actions[at].state.is_reached();
+            trigger.settle();
+            let what = format!("{label}: {ended}");
+            let row = self.rule_row(
+                &prepared.state.record,
+                AuditEvent::Step,
+                what.clone(),
+                BTreeMap::new(),
+            );
+            out.audit.push(row);
+            if failed {
+                let tells = trigger_state(&prepared.state.record, rule, at);
+                if tells == Some(ActionState::Expired) {
+                    let comment = self
+                        .tell_expired(binding, prepared, &op, what, open)
+                        .await?;
+                    out.operations.extend(comment);
+                }
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a merge must wait whatever GitHub says: a conflict of the record, drift in the
+    /// repository.
+    async fn held_back(
+        &self,
+        binding: &Binding,
+        record: &Record,
+        effect: &Effect,
+    ) -> Result<Option<String>> {
+        if !matches!(effect, Effect::Merge(_)) {
+            return Ok(None);
+        }
+        if let Some((unit, _)) = record.conflicts.first_key_value() {
+            return Ok(Some(format!("both sides changed {unit}: decide first")));
+        }
+        let drift = |record: &Record| record.problem.as_ref().is_some_and(|one| one.drift);
+        if drift(record) {
+            return Ok(Some("the registry and the marks disagree".to_owned()));
+        }
+        for other in self.state().records(&binding.mapping.id).await? {
+            if other.path == record.path && drift(&other) {
+                return Ok(Some(format!(
+                    "the registry and the marks of {:?} disagree",
+                    other.title
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    fn effect_operation(
+        &self,
+        binding: &Binding,
+        prepared: &Prepared,
+        id: &OpId,
+        action: Action,
+        label: String,
+    ) -> Operation {
+        let record = &prepared.state.record;
+        let page = record.notion.as_ref().map(|page| page.id.clone());
+        let view = prepared.notion.as_ref();
+        let run = sync_run_id(
+            page.as_deref().unwrap_or(record.id.as_str()),
+            view.map(|view| view.revision.at),
+            id,
+        );
+        Operation {
+            id: id.clone(),
+            record: record.id.clone(),
+            mapping: record.mapping.clone(),
+            side: Side::Github,
+            kind: binding.github.kind(&action),
+            label,
+            rows: vec![51],
+            sequence: 0,
+            after: None,
+            state: OpState::Planned,
+            write: Write {
+                op: id.clone(),
+                group: id.clone(),
+                run,
+                record: record.id.clone(),
+                page,
+                editor: view.and_then(|view| view.actor.clone()),
+                revision: view.map(|view| view.revision.token.clone()),
+                action,
+            },
+            settlement: Settlement::default(),
+            desired: ContentHash::of_bytes("nsync/effect/v1", id.as_str().as_bytes()),
+            attempts: 0,
+            lost: 0,
+            lost_since: None,
+            not_before: None,
+            intent_at: None,
+            group: Vec::new(),
+            error: None,
+            created_at: self.now(),
+        }
+    }
+
+    /// One comment says that a step was given up.
+    async fn tell_expired(
+        &self,
+        binding: &Binding,
+        prepared: &Prepared,
+        op: &OpId,
+        what: String,
+        open: &[Stored<Operation>],
+    ) -> Result<Option<Operation>> {
+        let Some(issue) = prepared.state.record.github.clone() else {
+            return Ok(None);
+        };
+        let about = ContentHash::of_bytes("nsync/expired/v1", op.as_str().as_bytes());
+        let draft = Draft {
+            side: Side::Github,
+            name: "comment",
+            content: Some((about, about)),
+            action: Action::Comment {
+                object: issue,
+                text: format!("{what}. Change the property again to try once more.\n"),
+            },
+            settlement: Settlement::default(),
+            label: "tell that a step was given up".to_owned(),
+            rows: vec![51],
+            epoch: 0,
+        };
+        let bare = bare(&prepared.state);
+        self.operation(binding, &bare, draft, None, open).await
+    }
+
+    fn rule_row(
+        &self,
+        record: &Record,
+        event: AuditEvent,
+        summary: String,
+        details: BTreeMap<String, String>,
+    ) -> AuditRow {
+        AuditRow {
+            at: self.now(),
+            mapping: record.mapping.clone(),
+            record: record.id.clone(),
+            title: record.title.clone(),
+            event,
+            op: None,
+            run: None,
+            side: None,
+            rows: vec![51],
+            summary,
+            details,
+        }
+    }
+
+    /// T6 of a write to the page: what the sync wrote itself arms no rule, and what it takes back
+    /// cancels.
+    pub(super) fn hear_own_write(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        op: &Operation,
+        record: &mut Record,
+    ) {
+        let Action::Update(update) = &op.write.action else {
+            return;
+        };
+        if op.side != Side::Notion {
+            return;
+        }
+        for rule in &binding.mapping.rules {
+            let Some(property) = bound.watched.get(&rule.id) else {
+                continue;
+            };
+            if let Some(change) = update.fields.get(property)
+                && record.triggers.contains_key(&rule.id)
+            {
+                let schema = bound.notion.fields.get(property);
+                let at = self.now();
+                hear(record, rule, schema, &change.desired, at, Cause::Engine);
+            }
+        }
+    }
+
+    /// T6 of an effect.
+    pub(super) fn effect_done(&self, op: &Operation, record: &mut Record) {
+        let now = self.now();
+        if let Some(trigger) = owner(record, &op.id) {
+            for action in &mut trigger.actions {
+                if action.state == ActionState::Sending {
+                    action.end(ActionState::Done, None);
+                }
+            }
+            record.look_at = Some(now);
+        }
+    }
+
+    /// An effect that was not carried out: asked for again where the world moved on, given up where
+    /// the operation was set aside.
+    pub(super) fn effect_failed(&self, op: &Operation, why: &str, record: &mut Record) {
+        let now = self.now();
+        let state = op.state;
+        let Some(trigger) = owner(record, &op.id) else {
+            return;
+        };
+        for action in &mut trigger.actions {
+            if action.state != ActionState::Sending {
+                continue;
+            }
+            match state {
+                OpState::Void => {
+                    action.generation += 1;
+                    action.wait(why.to_owned(), None, now);
+                }
+                OpState::Dead => action.end(ActionState::Dead, Some(why.to_owned())),
+                _ => action.reason = Some(why.to_owned()),
+            }
+        }
+        trigger.settle();
+    }
+}
+
+/// The trigger whose step has this operation.
+fn owner<'r>(record: &'r mut Record, op: &OpId) -> Option<&'r mut Trigger> {
+    let id = record.id.clone();
+    record.triggers.iter_mut().find_map(|(rule, trigger)| {
+        (trigger.actions)
+            .iter()
+            .any(|action| action.op(&id, rule) == *op)
+            .then_some(trigger)
+    })
+}
+
+/// Whether an operation is one of a step that is on its way.
+pub(super) fn is_under_way(record: &Record, op: &OpId) -> bool {
+    record.triggers.iter().any(|(rule, trigger)| {
+        trigger.actions.iter().any(|action| {
+            action.state == ActionState::Sending && action.op(&record.id, rule) == *op
+        })
+    })
+}
+
+fn trigger_state(record: &Record, rule: &Rule, at: usize) -> Option<ActionState> {
+    Some(record.triggers.get(&rule.id)?.actions.get(at)?.state)
+}
+
+fn hear(
+    record: &mut Record,
+    rule: &Rule,
+    schema: Option<&FieldSchema>,
+    value: &Value,
+    at: DateTime<Utc>,
+    cause: Cause,
+) -> Heard {
+    let mut trigger = record.triggers.remove(&rule.id);
+    let heard = Trigger::hear(&mut trigger, rule, schema, value, at, cause);
+    if let Some(trigger) = trigger {
+        record.triggers.insert(rule.id.clone(), trigger);
+    }
+    heard
+}
+
+/// Leaves out the issue of a page that does not say yet that it shall have one. What cannot be read
+/// makes none.
+pub(super) fn hold_creation(
+    binding: &Binding,
+    bound: &Bound,
+    prepared: &Prepared,
+    plan: &mut Plan,
+) {
+    let Some(when) = &binding.mapping.create_when else {
+        return;
+    };
+    let create = Step::Create(Side::Github);
+    if !plan.steps.contains(&create) {
+        return;
+    }
+    let says = bound.watched.get(CREATE_WHEN).and_then(|property| {
+        let schema = bound.notion.fields.get(property);
+        match prepared.notion.as_ref()?.watched.get(property) {
+            Some(Field::Value(value)) => Some(when.values.holds(value, schema)),
+            Some(Field::Unread(_)) => None,
+            None => Some(when.values.holds(&Value::Null, schema)),
+        }
+    });
+    if says != Some(true) {
+        plan.steps.retain(|step| *step != create);
+        plan.holds.push(Hold {
+            unit: UnitId::Record,
+            row: Row(1),
+            reason: format!("it becomes an issue when {} says so", when.on),
+        });
+    }
+}
+
+/// Whether a page waits for its property to ask for an issue: it shows nothing of the sync.
+pub(super) fn is_kept_out(plan: &Plan) -> bool {
+    plan.holds.iter().any(|hold| hold.row == Row(1))
+}
+
+/// Whether steps of the record may be asked for: both objects are there and nothing contradicts.
+fn is_free(prepared: &Prepared, plan: &Plan, open: &[Stored<Operation>]) -> bool {
+    let record = &prepared.state.record;
+    let present = |view: Option<&View>| view.is_some_and(|view| view.presence == Presence::Present);
+    record.life == Life::Live
+        && !record.copy
+        && record.github.is_some()
+        && prepared.identity == Identity::Clean
+        && present(prepared.notion.as_ref())
+        && present(prepared.github.as_ref())
+        && !open.iter().any(|op| op.value.state.is_unresolved())
+        && !plan.holds.iter().any(|hold| hold.unit == UnitId::Record)
+        && !plan.alerts.iter().any(|alert| alert.drift)
+}
+
+/// Whether the property is a field that both sides changed, or that waits.
+fn is_parked(bound: &Bound, record: &Record, plan: &Plan, property: &str) -> bool {
+    bound.fields.iter().any(|field| {
+        let unit = UnitId::Field(field.id.clone());
+        field.notion == property
+            && (record.conflicts.contains_key(&unit)
+                || plan.parks.iter().any(|park| park.unit == unit)
+                || plan.holds.iter().any(|hold| hold.unit == unit))
+    })
+}
+
+fn request(prepared: &Prepared, op: &OpId, at: usize, rule: &Rule) -> Option<EffectRequest> {
+    let record = &prepared.state.record;
+    let action = record.triggers.get(&rule.id)?.actions.get(at)?;
+    let page = prepared.notion.as_ref()?;
+    Some(EffectRequest {
+        op: op.clone(),
+        object: record.github.clone()?,
+        links: record.links.clone(),
+        effect: action.effect.clone(),
+        page: Some(page.object.id.clone()),
+        page_url: page.url.clone(),
+        title: super::text::title_of(page),
+        value: action.value.clone(),
+    })
+}
+
+impl Engine {
+    /// Whether nobody can tell what became of an effect: then it is given up rather than repeated.
+    pub(super) async fn effect_unclear(&self, op: &Operation, mut batch: Batch) -> Result<()> {
+        let Some(mut state) = self.state().record(&op.record).await? else {
+            return self.state().commit(batch).await;
+        };
+        let mut dead = op.clone();
+        dead.state = OpState::Dead;
+        let why = "nobody can tell whether it was carried out";
+        self.effect_failed(&dead, why, &mut state.record);
+        let what = format!("{}: {why}", op.label);
+        batch.audit(&[self.rule_row(&state.record, AuditEvent::Step, what, BTreeMap::new())])?;
+        state.record.look_at = Some(self.now());
+        batch.record(&state, crate::state::SaveBody::No)?;
+        self.state().commit(batch).await
+    }
+}
