@@ -7,7 +7,7 @@ use crate::client::GithubClient;
 use crate::repository::RepositoryInfo;
 
 /// The parts of a pull request by which one is chosen and shown.
-pub(super) const PULL_PARTS: &str = "fragment P on PullRequest{number url state isDraft body \
+pub(super) const PULL_PARTS: &str = "fragment P on PullRequest{number url updatedAt state isDraft body \
      headRefOid reviewDecision repository{databaseId} \
      commits(last:1){nodes{commit{statusCheckRollup{state}}}}}";
 

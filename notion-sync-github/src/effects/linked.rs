@@ -246,5 +246,6 @@ fn linked(repository: &RepositoryInfo, node: &Value) -> Option<LinkedPull> {
         review: review.map(str::to_owned),
         checks: checks.map(str::to_owned),
         ours: block.created_by.is_some(),
+        updated_at: text(node, "/updatedAt")?.parse().ok()?,
     })
 }

@@ -1,6 +1,6 @@
 //! Listing issues that changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::id::RemoteRef;
@@ -53,7 +53,7 @@ impl GithubIssues {
         };
         let mut position = Position::default();
         let mut items = Vec::new();
-        let mut touched = BTreeSet::new();
+        let mut touched = BTreeMap::new();
         for configured in &self.repositories {
             let repository = configured.get(&self.client).await?;
             let mark = old
@@ -85,7 +85,7 @@ impl GithubIssues {
         mark: Mark,
         full: bool,
         items: &mut Vec<Snapshot>,
-        touched: &mut BTreeSet<RemoteRef>,
+        touched: &mut BTreeMap<RemoteRef, DateTime<Utc>>,
     ) -> Result<Mark> {
         let overlap = Duration::seconds(i64::from(self.client.settings().bounds.github_overlap));
         let start = if full {
@@ -140,7 +140,9 @@ impl GithubIssues {
                 let Some(number) = issue.number else { continue };
                 // Pull requests are issues to this route, but not to us: they belong to issues.
                 if issue.pull_request {
-                    touched.insert(reference::pull(repository.id, number));
+                    if let Some(at) = issue.updated_at {
+                        touched.insert(reference::pull(repository.id, number), at);
+                    }
                     continue;
                 }
                 found.insert(number, self.snapshot(repository, number, &issue, true));

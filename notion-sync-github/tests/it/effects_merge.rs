@@ -263,6 +263,7 @@ async fn linked_pull_requests_come_in_one_request() {
     );
     assert_eq!(found[0].head, head(&world));
     assert_eq!(found[0].checks, None);
+    assert!(found[0].updated_at <= world.now());
     assert!(found[0].url.ends_with("/acme/handbook/pull/2"));
     for (end, word) in [
         (Conclusion::Failure, "failed"),
