@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::credentials::{Credential, CredentialKind, TokenSource};
 use crate::endpoint::{Call, Endpoint, GRAPHQL};
 use crate::etags::{EtagStore, Kept};
-use crate::failure::{brief, classify, is_rule, limit_of, rate_limited};
+use crate::failure::{brief, classify, limit_of, rate_limited};
 use crate::gate::{Admission, Limit, RateGate, Weight, header};
 use crate::settings::{GithubSettings, Origin};
 
@@ -188,6 +188,11 @@ impl GithubClient {
         self.inner.clock.now()
     }
 
+    /// Closes the gate for a limit that an answer told of. Answers until when.
+    pub(crate) fn limited(&self, limit: Limit, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.inner.gate.refused(limit, now)
+    }
+
     /// Asks the gate whether an operation that writes may start.
     pub(crate) fn begin(&self, during: &'static str, writes: u32, creates: u32) -> Result<()> {
         match self.inner.gate.begin(writes, creates, self.now()) {
@@ -216,7 +221,8 @@ impl GithubClient {
             let (status, headers, body, kept) = self.once(&call, &credential).await?;
             let name = call.endpoint.name;
             let write = call.endpoint.writes();
-            if status.is_success() || (status == StatusCode::NOT_MODIFIED && !write) {
+            let accepted = call.accepted.contains(&status.as_u16());
+            if status.is_success() || accepted || (status == StatusCode::NOT_MODIFIED && !write) {
                 let (status, headers, body) = match kept {
                     Some(kept) if status == StatusCode::NOT_MODIFIED => {
                         (StatusCode::OK, kept.headers, kept.body)
@@ -280,7 +286,7 @@ impl GithubClient {
                 .message("a name is empty or consists of dots, which no address can hold");
             return Err(locate(error, call));
         }
-        let graphql = std::ptr::eq(call.endpoint, &raw const GRAPHQL);
+        let graphql = call.endpoint.path == GRAPHQL.path;
         let resource = if graphql { "graphql" } else { "core" };
         let weight = Weight {
             write: call.endpoint.writes(),
@@ -446,6 +452,15 @@ impl GithubClient {
 
     /// Every page of a listing.
     pub(crate) async fn all<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>> {
+        self.all_in(call, |page: Vec<T>| page).await
+    }
+
+    /// Every page of a listing that stands in a member of its answers.
+    pub(crate) async fn all_in<P: DeserializeOwned, T>(
+        &self,
+        call: Call,
+        items_of: fn(P) -> Vec<T>,
+    ) -> Result<Vec<T>> {
         let mut items = Vec::new();
         let mut next = Some(call.query("per_page", "100"));
         let mut pages = 0_u32;
@@ -457,73 +472,10 @@ impl GithubClient {
                 return Err(locate(error, &call));
             }
             let answer = self.call(call.clone()).await?;
-            items.extend(answer.json::<Vec<T>>()?);
+            items.extend(items_of(answer.json::<P>()?));
             next = self.next_page(&call, &answer);
         }
         Ok(items)
-    }
-
-    /// Asks GraphQL and answers `data`.
-    pub(crate) async fn graphql(
-        &self,
-        during: &'static str,
-        query: &str,
-        variables: Value,
-    ) -> Result<Value> {
-        let body = serde_json::json!({"query": query, "variables": variables});
-        let answer = self.call(Call::new(&GRAPHQL, &[]).body(body)).await?;
-        let envelope: Value = answer.json()?;
-        let errors = envelope.get("errors").and_then(Value::as_array);
-        if let Some(first) = errors.and_then(|errors| errors.first()) {
-            return Err(self.graphql_error(during, first, &answer.headers));
-        }
-        match envelope.get("data") {
-            Some(data) if data.is_object() => Ok(data.clone()),
-            _ => Err(answer.lacks("data")),
-        }
-    }
-
-    fn graphql_error(&self, during: &'static str, error: &Value, headers: &HeaderMap) -> Error {
-        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
-        let message = text("message");
-        let lower = message.to_ascii_lowercase();
-        let now = self.now();
-        let limit = match text("type") {
-            "RATE_LIMITED" => {
-                let reset = header(headers, "x-ratelimit-reset")
-                    .and_then(|n| n.parse().ok())
-                    .and_then(crate::gate::moment);
-                Some(match reset {
-                    Some(until) => Limit::Primary {
-                        until: until + chrono::Duration::seconds(1),
-                    },
-                    None => Limit::Secondary { until: None },
-                })
-            }
-            _ if lower.contains("secondary rate") => Some(Limit::Secondary { until: None }),
-            _ => None,
-        };
-        if let Some(limit) = limit {
-            let until = self.inner.gate.refused(limit, now);
-            return rate_limited(during, limit, until);
-        }
-        let rule = is_rule(&lower);
-        let kind = match text("type") {
-            "STALE_DATA" => ErrorKind::Stale,
-            "NOT_FOUND" => ErrorKind::NotFound,
-            _ if rule => ErrorKind::Blocked,
-            "FORBIDDEN" | "INSUFFICIENT_SCOPES" => ErrorKind::Forbidden,
-            "UNPROCESSABLE" => ErrorKind::Invalid,
-            _ if lower.contains("something went wrong") => ErrorKind::Unavailable,
-            "" if error.get("extensions").is_none() => ErrorKind::Unavailable,
-            _ => ErrorKind::Invalid,
-        };
-        let error = Error::new(kind, during).message(brief(message));
-        if kind == ErrorKind::Blocked {
-            error.remedy(crate::failure::DELIVER_REMEDY)
-        } else {
-            error
-        }
     }
 }
 

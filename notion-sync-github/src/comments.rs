@@ -26,7 +26,18 @@ pub(crate) async fn post(
     op: &OpId,
     text: &str,
 ) -> Result<Comment> {
-    let body = format!("{}\n{}", comment_marker(op), shorten(&neutralise(text)));
+    say(client, repository, number, op, &neutralise(text)).await
+}
+
+/// As [`post`], with a text that may act: what it says of a page must be neutral already.
+pub(crate) async fn say(
+    client: &GithubClient,
+    repository: &str,
+    number: u64,
+    op: &OpId,
+    text: &str,
+) -> Result<Comment> {
+    let body = format!("{}\n{}", comment_marker(op), shorten(text));
     let call = Call::new(&CREATE_COMMENT, &[repository, &number.to_string()])
         .body(json!({ "body": body }))
         .with("number", number);

@@ -17,11 +17,13 @@ pub(crate) struct Endpoint {
     pub(crate) creates: bool,
     /// Whether answers may be kept and revalidated with their `ETag`.
     pub(crate) cached: bool,
+    /// Whether it only reads, although its method is one that writes.
+    pub(crate) reads: bool,
 }
 
 impl Endpoint {
     pub(crate) fn writes(&self) -> bool {
-        !matches!(self.method, Method::GET | Method::HEAD)
+        !self.reads && !matches!(self.method, Method::GET | Method::HEAD)
     }
 }
 
@@ -33,22 +35,32 @@ macro_rules! endpoints {
         #[cfg(test)]
         pub(crate) static ALL: &[&Endpoint] = &[$(&$id),*];
     };
-    (@one $method:ident, $path:literal, $name:literal) => {
-        Endpoint { name: $name, method: Method::$method, path: $path, creates: false, cached: false }
+    (@one $method:ident, $path:literal, $name:literal $(, $flag:ident)?) => {
+        Endpoint {
+            name: $name,
+            method: Method::$method,
+            path: $path,
+            creates: endpoints!(@is creates $(, $flag)?),
+            cached: endpoints!(@is cached $(, $flag)?),
+            reads: endpoints!(@is reads $(, $flag)?),
+        }
     };
-    (@one $method:ident, $path:literal, $name:literal, creates) => {
-        Endpoint { name: $name, method: Method::$method, path: $path, creates: true, cached: false }
-    };
-    (@one $method:ident, $path:literal, $name:literal, cached) => {
-        Endpoint { name: $name, method: Method::$method, path: $path, creates: false, cached: true }
-    };
+    (@is creates, creates) => { true };
+    (@is cached, cached) => { true };
+    (@is reads, reads) => { true };
+    (@is $wanted:ident $(, $flag:ident)?) => { false };
 }
 
 endpoints! {
     REPOSITORY_BY_NAME: GET "/repos/{}/{}", "look up a repository", cached;
+    REPOSITORY: GET "/repositories/{}", "read a repository", cached;
     REF: GET "/repositories/{}/git/ref/heads/{+}", "read a branch";
     BRANCH: GET "/repositories/{}/branches/{}", "read a branch";
+    BRANCH_CHECKS: GET "/repositories/{}/branches/{}/protection/required_status_checks", "read the protection of a branch";
     RULES: GET "/repositories/{}/rules/branches/{}", "read the rules of a branch";
+    CHECK_RUNS: GET "/repositories/{}/commits/{}/check-runs", "list check runs";
+    CHECK_SUITES: GET "/repositories/{}/commits/{}/check-suites", "list check suites";
+    COMBINED_STATUS: GET "/repositories/{}/commits/{}/status", "read the statuses of a commit";
     COMPARE: GET "/repositories/{}/compare/{}...{}", "compare two commits";
     COMMITS: GET "/repositories/{}/commits", "list commits";
     GIT_COMMIT: GET "/repositories/{}/git/commits/{}", "read a commit";
@@ -65,6 +77,7 @@ endpoints! {
     PULL_COMMITS: GET "/repositories/{}/pulls/{}/commits", "list the commits of a pull request";
     CREATE_PULL: POST "/repositories/{}/pulls", "open a pull request", creates;
     UPDATE_PULL: PATCH "/repositories/{}/pulls/{}", "change a pull request";
+    MERGE: PUT "/repositories/{}/pulls/{}/merge", "merge a pull request";
     REVIEWERS: POST "/repositories/{}/pulls/{}/requested_reviewers", "ask for a review";
     ISSUES: GET "/repositories/{}/issues", "list issues";
     ISSUE: GET "/repositories/{}/issues/{}", "read an issue", cached;
@@ -85,6 +98,9 @@ endpoints! {
     MILESTONES: GET "/repositories/{}/milestones", "list milestones", cached;
     ISSUE_TYPES: GET "/repositories/{}/issue-types", "list issue types", cached;
     ASSIGNEES: GET "/repositories/{}/assignees", "list assignable people", cached;
+    ASSIGNABLE: GET "/repositories/{}/assignees/{}", "look up who can be assigned";
+    DISPATCH: POST "/repositories/{}/actions/workflows/{}/dispatches", "start a workflow";
+    WORKFLOW_RUNS: GET "/repositories/{}/actions/workflows/{}/runs", "list the runs of a workflow";
     USER: GET "/user", "ask whose token it is", cached;
     USER_BY_LOGIN: GET "/users/{}", "look up a person", cached;
     INSTALLATION_REPOSITORIES: GET "/installation/repositories", "list the repositories of the installation";
@@ -95,6 +111,7 @@ endpoints! {
     ORG_HOOK_DELIVERIES: GET "/orgs/{}/hooks/{}/deliveries", "list deliveries of a webhook";
     ORG_HOOK_DELIVERY: GET "/orgs/{}/hooks/{}/deliveries/{}", "read a delivery of a webhook";
     GRAPHQL: POST "/graphql", "ask GraphQL";
+    GRAPHQL_QUERY: POST "/graphql", "ask GraphQL", reads;
 }
 
 /// A call of an endpoint.
@@ -106,6 +123,8 @@ pub(crate) struct Call {
     pub(crate) body: Option<Value>,
     /// An `ETag` the caller keeps itself; a match answers 304.
     pub(crate) etag: Option<String>,
+    /// Statuses that are answers to the caller, not errors.
+    pub(crate) accepted: &'static [u16],
     /// Names and values that locate an error.
     pub(crate) context: Vec<(&'static str, String)>,
 }
@@ -134,6 +153,7 @@ impl Call {
             target,
             body: None,
             etag: None,
+            accepted: &[],
             context: Vec::new(),
         }
     }
@@ -161,6 +181,12 @@ impl Call {
 
     pub(crate) fn if_changed(mut self, etag: Option<&str>) -> Self {
         self.etag = etag.map(str::to_owned);
+        self
+    }
+
+    /// Has the caller look at these refusals itself.
+    pub(crate) fn accept(mut self, statuses: &'static [u16]) -> Self {
+        self.accepted = statuses;
         self
     }
 

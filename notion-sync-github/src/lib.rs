@@ -12,15 +12,18 @@ mod access;
 mod client;
 mod comments;
 mod credentials;
+mod effects;
 mod endpoint;
 mod etags;
 mod failure;
 mod files;
 mod gate;
+mod graphql;
 mod issues;
 mod marker;
 mod message;
 mod neutral;
+mod pull;
 #[cfg(test)]
 mod recorded;
 pub mod reference;

@@ -111,6 +111,34 @@ impl Commit {
 pub(crate) struct Branch {
     pub(crate) commit: Option<Commit>,
     pub(crate) protected: Option<bool>,
+    pub(crate) protection: Option<BranchProtection>,
+}
+
+/// What an answer about a branch says of its classic protection, to whoever reads contents.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct BranchProtection {
+    pub(crate) required_status_checks: Option<RequiredChecks>,
+}
+
+/// The checks that classic protection or a rule of a ruleset requires.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RequiredChecks {
+    pub(crate) strict: Option<bool>,
+    /// `off` where nobody is bound.
+    pub(crate) enforcement_level: Option<String>,
+    pub(crate) contexts: Vec<String>,
+    pub(crate) checks: Vec<RequiredCheck>,
+}
+
+/// A required check. Classic protection calls the app `app_id`, a ruleset `integration_id`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RequiredCheck {
+    pub(crate) context: Option<String>,
+    pub(crate) app_id: Option<i64>,
+    pub(crate) integration_id: Option<i64>,
 }
 
 /// A rule in force for a branch.
@@ -119,6 +147,96 @@ pub(crate) struct Branch {
 pub(crate) struct Rule {
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
+    pub(crate) parameters: Option<RuleParameters>,
+}
+
+/// What rules say in detail; each kind fills its own.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RuleParameters {
+    pub(crate) required_status_checks: Vec<RequiredCheck>,
+    pub(crate) strict_required_status_checks_policy: Option<bool>,
+    pub(crate) allowed_merge_methods: Option<Vec<String>>,
+}
+
+/// A page of check runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CheckRuns {
+    pub(crate) check_runs: Vec<CheckRun>,
+}
+
+/// A check run.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CheckRun {
+    pub(crate) name: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) conclusion: Option<String>,
+    pub(crate) app: Option<App>,
+}
+
+/// An app that reports.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct App {
+    pub(crate) id: Option<i64>,
+}
+
+/// How many check suites a commit has.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CheckSuites {
+    pub(crate) total_count: u64,
+}
+
+/// A page of the statuses of a commit, the newest of each context.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CombinedStatus {
+    pub(crate) statuses: Vec<CommitStatus>,
+}
+
+/// A status.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct CommitStatus {
+    pub(crate) context: Option<String>,
+    pub(crate) state: Option<String>,
+}
+
+/// A merge that succeeded.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Merged {
+    pub(crate) sha: Option<String>,
+}
+
+/// A workflow that was started. Older versions of the API answer without a body.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Dispatched {
+    pub(crate) workflow_run_id: Option<u64>,
+    pub(crate) html_url: Option<String>,
+}
+
+/// A page of the runs of a workflow.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct WorkflowRuns {
+    pub(crate) workflow_runs: Vec<WorkflowRun>,
+}
+
+/// A run of a workflow.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct WorkflowRun {
+    pub(crate) id: Option<u64>,
+    pub(crate) html_url: Option<String>,
+    /// As the workflow's `run-name` makes it.
+    pub(crate) display_title: Option<String>,
+    pub(crate) actor: Option<Account>,
+    pub(crate) created_at: Option<DateTime<Utc>>,
 }
 
 /// A tree.
@@ -245,6 +363,7 @@ pub(crate) struct Issue {
     /// Present, even if its members are null, when it is a pull request.
     #[serde(deserialize_with = "present")]
     pub(crate) pull_request: bool,
+    pub(crate) locked: Option<bool>,
     pub(crate) created_at: Option<DateTime<Utc>>,
     pub(crate) updated_at: Option<DateTime<Utc>>,
     #[serde(rename = "type")]
@@ -307,6 +426,7 @@ pub(crate) struct Team {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Pull {
+    pub(crate) node_id: Option<String>,
     pub(crate) number: Option<u64>,
     pub(crate) html_url: Option<String>,
     pub(crate) state: Option<String>,
@@ -317,6 +437,12 @@ pub(crate) struct Pull {
     pub(crate) merged: Option<bool>,
     pub(crate) merged_at: Option<DateTime<Utc>>,
     pub(crate) merge_commit_sha: Option<String>,
+    /// Not known while a job of the service computes it.
+    pub(crate) mergeable: Option<bool>,
+    pub(crate) mergeable_state: Option<String>,
+    /// Whether the service merges it by itself.
+    #[serde(deserialize_with = "present")]
+    pub(crate) auto_merge: bool,
     pub(crate) updated_at: Option<DateTime<Utc>>,
     pub(crate) head: Option<PullEnd>,
     pub(crate) base: Option<PullEnd>,
@@ -339,6 +465,14 @@ impl Pull {
 
     pub(crate) fn head_name(&self) -> Option<&str> {
         self.head.as_ref()?.name.as_deref()
+    }
+
+    pub(crate) fn base_name(&self) -> Option<&str> {
+        self.base.as_ref()?.name.as_deref()
+    }
+
+    pub(crate) fn is_draft(&self) -> bool {
+        self.draft == Some(true)
     }
 }
 

@@ -18,11 +18,11 @@ use serde_json::{Value, json};
 use super::change::{Change, Hashes, TreeChange, decide};
 use super::tree::Table;
 use super::{GithubFiles, Head};
-use crate::endpoint::{CREATE_COMMIT, CREATE_TREE, Call, REF, UPDATE_REF};
+use crate::endpoint::{CREATE_COMMIT, CREATE_TREE, Call, UPDATE_REF};
 use crate::message::commit_message;
 use crate::reference;
 use crate::repository::RepositoryInfo;
-use crate::wire::{GitCommit, GitRef, Tree};
+use crate::wire::{GitCommit, Tree};
 
 /// Most entries and bytes of one tree request; larger ones are known to time out.
 const TREE_ENTRIES: usize = 200;
@@ -170,16 +170,7 @@ impl GithubFiles {
         repository: &RepositoryInfo,
         branch: &str,
     ) -> Result<Option<String>> {
-        let call = Call::new(&REF, &[&repository.id.to_string(), branch]).with("branch", branch);
-        match self.client.call(call).await {
-            Ok(answer) => {
-                let found: GitRef = answer.json()?;
-                let sha = found.sha().ok_or_else(|| answer.lacks("commit"))?;
-                Ok(Some(sha.to_owned()))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        crate::pull::head_of(&self.client, repository, branch).await
     }
 
     /// Builds trees and a commit on `parent`. Nothing refers to them yet, so nothing is applied

@@ -16,7 +16,7 @@ use super::commit::unapplied;
 use super::pulls::PROPOSAL_PREFIX;
 use super::tree::Table;
 use crate::comments::shorten;
-use crate::endpoint::{CREATE_PULL, CREATE_REF, Call, PULL_COMMITS, PULLS, REVIEWERS, UPDATE_PULL};
+use crate::endpoint::{CREATE_PULL, CREATE_REF, Call, PULL_COMMITS, UPDATE_PULL};
 use crate::marker::HiddenBlock;
 use crate::message::{commit_message, is_ours, names_op};
 use crate::neutral::{neutralise, one_line};
@@ -56,7 +56,9 @@ impl GithubFiles {
         if let Some(url) = &pull.html_url {
             notes.insert("url".to_owned(), url.clone());
         }
-        let dropped = self.ask_reviewers(repository, number, propose, &pull).await;
+        let dropped =
+            crate::pull::ask_reviewers(&self.client, repository, number, &propose.reviewers, &pull)
+                .await;
         if !dropped.is_empty() {
             notes.insert(
                 "dropped".to_owned(),
@@ -201,22 +203,7 @@ impl GithubFiles {
         repository: &RepositoryInfo,
         branch: &str,
     ) -> Result<Option<Pull>> {
-        let call = Call::new(&PULLS, &[&repository.id.to_string()])
-            .query("state", "all")
-            .query("head", &format!("{}:{branch}", repository.owner()))
-            .with("branch", branch);
-        let pulls: Vec<Pull> = self.client.all(call).await?;
-        let mut own: Vec<Pull> = pulls
-            .into_iter()
-            .filter(|pull| {
-                let head = pull.head.as_ref();
-                let place = head
-                    .and_then(|head| head.repo.as_ref())
-                    .and_then(|repo| repo.id);
-                pull.head_name() == Some(branch) && place.is_none_or(|id| id == repository.id)
-            })
-            .collect();
-        own.sort_by_key(|pull| (pull.state.as_deref() == Some("open"), pull.number));
+        let mut own = crate::pull::of_branch(&self.client, repository, branch).await?;
         Ok(own.pop())
     }
 
@@ -359,69 +346,6 @@ impl GithubFiles {
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Asks for reviews and answers who could not be asked. One name that cannot be asked makes the
-    /// service refuse all, so they are asked one by one then. A proposal without reviewers is still
-    /// a proposal: nothing here fails it.
-    async fn ask_reviewers(
-        &self,
-        repository: &RepositoryInfo,
-        number: u64,
-        propose: &Propose,
-        pull: &Pull,
-    ) -> Vec<String> {
-        let mut asked: BTreeSet<String> = BTreeSet::new();
-        for user in pull.requested_reviewers.iter().flatten() {
-            asked.extend(user.login.as_deref().map(str::to_ascii_lowercase));
-        }
-        for team in pull.requested_teams.iter().flatten() {
-            asked.extend(
-                team.slug
-                    .as_deref()
-                    .map(|slug| format!("{}/{slug}", repository.owner()).to_ascii_lowercase()),
-            );
-        }
-        let author = pull
-            .user
-            .as_ref()
-            .and_then(|user| user.login.as_deref())
-            .unwrap_or_default();
-        let (own, wanted): (Vec<&String>, Vec<&String>) = propose
-            .reviewers
-            .iter()
-            .filter(|name| !asked.contains(&name.to_ascii_lowercase()))
-            .partition(|name| name.eq_ignore_ascii_case(author));
-        let mut dropped: Vec<String> = own.into_iter().cloned().collect();
-        if wanted.is_empty() {
-            return dropped;
-        }
-        if self.ask(repository, number, &wanted).await.is_ok() {
-            return dropped;
-        }
-        for name in wanted {
-            if let Err(error) = self.ask(repository, number, &[name]).await {
-                tracing::warn!(%error, "a reviewer was not asked");
-                dropped.push(name.clone());
-            }
-        }
-        dropped
-    }
-
-    async fn ask(&self, repository: &RepositoryInfo, number: u64, names: &[&String]) -> Result<()> {
-        let (teams, people): (Vec<&&String>, Vec<&&String>) =
-            names.iter().partition(|name| name.contains('/'));
-        let slugs: Vec<&str> = teams
-            .iter()
-            .filter_map(|name| name.rsplit('/').next())
-            .collect();
-        let call = Call::new(
-            &REVIEWERS,
-            &[&repository.id.to_string(), &number.to_string()],
-        )
-        .body(json!({"reviewers": people, "team_reviewers": slugs}))
-        .with("number", number);
-        self.client.call(call).await.map(|_| ())
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::GithubFiles;
 use crate::comments;
-use crate::endpoint::{Call, DELETE_REF, ISSUE_EVENTS, PULL, UPDATE_PULL};
+use crate::endpoint::{Call, DELETE_REF, ISSUE_EVENTS, UPDATE_PULL};
 use crate::marker::HiddenBlock;
 use crate::message::is_ours;
 use crate::neutral::restore;
@@ -25,10 +25,7 @@ pub(super) const PROPOSAL_PREFIX: &str = "nsync/";
 
 impl GithubFiles {
     pub(super) async fn pull(&self, repository: &RepositoryInfo, number: u64) -> Result<Pull> {
-        let call = Call::new(&PULL, &[&repository.id.to_string(), &number.to_string()])
-            .with("repository", &repository.full_name)
-            .with("number", number);
-        self.client.call(call).await?.json()
+        crate::pull::read(&self.client, repository, number).await
     }
 
     pub(super) async fn read_pull(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {

@@ -15,7 +15,7 @@ use crate::repository::RepositoryInfo;
 use crate::wire::{Account, Issue};
 
 /// The value of a field as an issue shows it. `None` for a name that no field has.
-pub(super) fn value_of(issue: &Issue, name: &str) -> Option<Value> {
+pub(crate) fn value_of(issue: &Issue, name: &str) -> Option<Value> {
     let text = |value: Option<&str>| Value::text(value.unwrap_or_default());
     Some(match name {
         "title" => text(issue.title.as_deref()),
@@ -49,7 +49,7 @@ pub(super) fn is_set(name: &str) -> bool {
     matches!(name, "labels" | "assignees")
 }
 
-pub(super) fn labels(issue: &Issue) -> Vec<String> {
+pub(crate) fn labels(issue: &Issue) -> Vec<String> {
     issue
         .labels
         .iter()
@@ -57,7 +57,7 @@ pub(super) fn labels(issue: &Issue) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn assignees(issue: &Issue) -> Vec<String> {
+pub(crate) fn assignees(issue: &Issue) -> Vec<String> {
     issue
         .assignees
         .iter()
@@ -67,11 +67,11 @@ pub(super) fn assignees(issue: &Issue) -> Vec<String> {
 }
 
 /// Whether a set holds a name; labels and logins differ from others by more than case.
-pub(super) fn holds(set: &BTreeSet<String>, name: &str) -> bool {
+pub(crate) fn holds(set: &BTreeSet<String>, name: &str) -> bool {
     set.iter().any(|one| same(one, name))
 }
 
-pub(super) fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     one == other || one.to_lowercase() == other.to_lowercase()
 }
 

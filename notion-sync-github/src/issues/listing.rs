@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
+use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Cursor, ListRequest, Listing};
 use notion_sync_core::snapshot::Snapshot;
 use notion_sync_core::{Error, ErrorKind, Result};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::GithubIssues;
 use crate::comments::stamp;
 use crate::endpoint::{Call, ISSUES};
+use crate::reference;
 use crate::repository::RepositoryInfo;
 use crate::wire::Issue;
 
@@ -51,6 +53,7 @@ impl GithubIssues {
         };
         let mut position = Position::default();
         let mut items = Vec::new();
+        let mut touched = BTreeMap::new();
         for configured in &self.repositories {
             let repository = configured.get(&self.client).await?;
             let mark = old
@@ -59,7 +62,7 @@ impl GithubIssues {
                 .cloned()
                 .unwrap_or_default();
             let mark = self
-                .list_one(repository, mark, request.full, &mut items)
+                .list_one(repository, mark, request.full, &mut items, &mut touched)
                 .await?;
             position.repositories.insert(repository.id, mark);
         }
@@ -69,7 +72,7 @@ impl GithubIssues {
             // A struct of numbers, times and strings always serialises.
             cursor: Cursor(serde_json::to_string(&position).unwrap_or_default()),
             complete: true,
-            touched: Vec::new(),
+            touched: touched.into_iter().collect(),
         })
     }
 
@@ -82,6 +85,7 @@ impl GithubIssues {
         mark: Mark,
         full: bool,
         items: &mut Vec<Snapshot>,
+        touched: &mut BTreeMap<RemoteRef, DateTime<Utc>>,
     ) -> Result<Mark> {
         let overlap = Duration::seconds(i64::from(self.client.settings().bounds.github_overlap));
         let start = if full {
@@ -133,10 +137,14 @@ impl GithubIssues {
             let last = issues.iter().filter_map(|issue| issue.updated_at).max();
             latest = latest.max(last);
             for issue in issues {
-                // Pull requests are issues to this route, but not to us.
-                let Some(number) = issue.number.filter(|_| !issue.pull_request) else {
+                let Some(number) = issue.number else { continue };
+                // Pull requests are issues to this route, but not to us: they belong to issues.
+                if issue.pull_request {
+                    if let Some(at) = issue.updated_at {
+                        touched.insert(reference::pull(repository.id, number), at);
+                    }
                     continue;
-                };
+                }
                 found.insert(number, self.snapshot(repository, number, &issue, true));
             }
             if count < PAGE {

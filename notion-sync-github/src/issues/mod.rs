@@ -1,16 +1,17 @@
 //! Issues of repositories as a [`Remote`].
 
 mod bodies;
-mod fields;
+pub(crate) mod fields;
 mod flag;
 mod listing;
-mod trace;
+pub(crate) mod trace;
 mod writing;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use notion_sync_core::effect::{EffectRequest, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, FieldSchema, ListRequest, Listing, Remote, Schema, Trace, Write,
@@ -21,6 +22,7 @@ use notion_sync_core::{Error, ErrorKind, Result};
 use tokio::sync::OnceCell;
 
 use crate::client::GithubClient;
+use crate::effects;
 use crate::endpoint::{Call, ISSUE, ISSUE_TYPES, LABELS, MILESTONES};
 use crate::reference;
 use crate::repository::{ConfiguredRepository, RepositoryInfo};
@@ -37,8 +39,8 @@ pub use bodies::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL};
 /// link. Revisions are seconds wide: GitHub's times have no fraction.
 #[derive(Debug)]
 pub struct GithubIssues {
-    client: GithubClient,
-    repositories: Vec<ConfiguredRepository>,
+    pub(crate) client: GithubClient,
+    pub(crate) repositories: Vec<ConfiguredRepository>,
     login: OnceCell<Option<String>>,
 }
 
@@ -65,7 +67,7 @@ impl GithubIssues {
     }
 
     /// The repository of an object.
-    async fn own(&self, object: &RemoteRef) -> Result<(&RepositoryInfo, u64)> {
+    pub(crate) async fn own(&self, object: &RemoteRef) -> Result<(&RepositoryInfo, u64)> {
         let (id, number) = reference::parse_numbered(object)?;
         for configured in &self.repositories {
             if configured.get(&self.client).await?.id == id {
@@ -102,7 +104,11 @@ impl GithubIssues {
     }
 
     /// Reads an issue; the answer is revalidated, never only remembered.
-    async fn issue(&self, repository: &RepositoryInfo, number: u64) -> Result<(Issue, bool)> {
+    pub(crate) async fn issue(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+    ) -> Result<(Issue, bool)> {
         let call = Call::new(&ISSUE, &[&repository.id.to_string(), &number.to_string()])
             .with("repository", &repository.full_name)
             .with("number", number);
@@ -111,7 +117,7 @@ impl GithubIssues {
     }
 
     /// An issue that can be written: there, an issue, and still in its repository.
-    async fn writable(&self, repository: &RepositoryInfo, number: u64) -> Result<Issue> {
+    pub(crate) async fn writable(&self, repository: &RepositoryInfo, number: u64) -> Result<Issue> {
         let (issue, moved) = self.issue(repository, number).await?;
         if moved || issue.pull_request {
             let text = if moved {
@@ -226,9 +232,21 @@ impl Remote for GithubIssues {
         None
     }
 
+    async fn gate(&self, request: &EffectRequest) -> Result<Gate> {
+        self.gate_effect(request).await
+    }
+
+    async fn linked(
+        &self,
+        objects: &[(RemoteRef, Vec<RemoteRef>)],
+    ) -> Result<BTreeMap<RemoteRef, Vec<LinkedPull>>> {
+        self.linked_pulls(objects).await
+    }
+
     fn kind(&self, action: &Action) -> WriteKind {
         match action {
             Action::Create(_) | Action::Comment { .. } => WriteKind::UnnamedCreate,
+            Action::Effect(effect) => effects::kind(&effect.request.effect),
             _ => WriteKind::Set,
         }
     }

@@ -64,12 +64,11 @@ impl GithubIssues {
                     .all(|(name, value)| now.get(name).map_or("", String::as_str) == value);
                 Ok(self.applied_if(done, repository, number, &issue))
             }
+            Action::Effect(effect) => self.trace_effect(write, effect, sent_at).await,
             Action::Flag {
                 object, head, red, ..
             } => self.trace_flag(object, head, *red).await,
-            Action::Propose(_) | Action::Withdraw { .. } | Action::Effect(_) => {
-                Ok(Trace::NotApplied)
-            }
+            Action::Propose(_) | Action::Withdraw { .. } => Ok(Trace::NotApplied),
         }
     }
 
@@ -304,7 +303,7 @@ impl GithubIssues {
 
     /// Entries of the timeline by our own login since a write was sent; `None` when our login is not
     /// known.
-    async fn own_events(
+    pub(crate) async fn own_events(
         &self,
         repository: &RepositoryInfo,
         number: u64,
@@ -333,7 +332,7 @@ impl GithubIssues {
     }
 
     /// Whose credential it is.
-    async fn login(&self) -> Option<String> {
+    pub(crate) async fn login(&self) -> Option<String> {
         let found = self
             .login
             .get_or_try_init(|| async {
@@ -347,8 +346,9 @@ impl GithubIssues {
                         let query = "query{viewer{login}}";
                         let data = self
                             .client
-                            .graphql("ask whose token it is", query, serde_json::json!({}))
-                            .await?;
+                            .ask("ask whose token it is", query, serde_json::json!({}))
+                            .await?
+                            .0;
                         data.pointer("/viewer/login")
                             .and_then(|login| login.as_str())
                             .map(str::to_owned)

@@ -34,9 +34,7 @@ impl GithubIssues {
             Action::Restore { object } => self.reopen(object).await,
             Action::Comment { object, text } => self.comment(write, object, text).await,
             Action::Bookkeep { object, fields } => self.bookkeep(write, object, fields).await,
-            Action::Effect(effect) => Err(Error::new(ErrorKind::Invalid, "act on an issue")
-                .with("effect", effect.request.effect.name())
-                .message("there is no such effect here")),
+            Action::Effect(effect) => self.write_effect(write, effect).await,
             Action::Flag {
                 object,
                 head,
@@ -339,21 +337,31 @@ impl GithubIssues {
         }
     }
 
-    async fn patch(&self, id: &str, number: u64, body: Map<String, Json>) -> Result<Issue> {
+    pub(crate) async fn patch(
+        &self,
+        id: &str,
+        number: u64,
+        body: Map<String, Json>,
+    ) -> Result<Issue> {
         let call = Call::new(&UPDATE_ISSUE, &[id, &number.to_string()])
             .body(Json::Object(body))
             .with("number", number);
         self.client.call(call).await?.json()
     }
 
-    async fn assign(&self, id: &str, number: u64, logins: &[String]) -> Result<Issue> {
+    pub(crate) async fn assign(&self, id: &str, number: u64, logins: &[String]) -> Result<Issue> {
         let call = Call::new(&ADD_ASSIGNEES, &[id, &number.to_string()])
             .body(json!({"assignees": logins}))
             .with("number", number);
         self.client.call(call).await?.json()
     }
 
-    async fn add_labels(&self, id: &str, number: u64, names: &[String]) -> Result<Vec<Label>> {
+    pub(crate) async fn add_labels(
+        &self,
+        id: &str,
+        number: u64,
+        names: &[String],
+    ) -> Result<Vec<Label>> {
         let call = Call::new(&ADD_LABELS, &[id, &number.to_string()])
             .body(json!({"labels": names}))
             .with("number", number);
@@ -361,7 +369,12 @@ impl GithubIssues {
     }
 
     /// Removes a label. `None` when it was not there.
-    async fn remove_label(&self, id: &str, number: u64, name: &str) -> Result<Option<Vec<Label>>> {
+    pub(crate) async fn remove_label(
+        &self,
+        id: &str,
+        number: u64,
+        name: &str,
+    ) -> Result<Option<Vec<Label>>> {
         let call =
             Call::new(&REMOVE_LABEL, &[id, &number.to_string(), name]).with("number", number);
         match self.client.call(call).await {
@@ -374,7 +387,7 @@ impl GithubIssues {
     /// Makes labels that the repository does not have. Using an unknown one would make it too, but
     /// what exists afterwards should not depend on that. Without the right to make labels the
     /// service drops them from the issue as well, which the caller reports.
-    async fn ensure_labels(&self, id: &str, names: &[String]) -> Result<()> {
+    pub(crate) async fn ensure_labels(&self, id: &str, names: &[String]) -> Result<()> {
         let known: Vec<LabelDetail> = self.client.all(Call::new(&LABELS, &[id])).await?;
         let known: BTreeSet<String> = known.into_iter().filter_map(|label| label.name).collect();
         for name in names.iter().filter(|name| !holds(&known, name)) {

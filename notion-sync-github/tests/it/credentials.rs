@@ -60,7 +60,7 @@ fn app(installation: u64) -> AppInstallation {
     }
 }
 
-fn tokens(world: &World, installation: u64) -> Arc<InstallationTokens> {
+pub(crate) fn tokens(world: &World, installation: u64) -> Arc<InstallationTokens> {
     Arc::new(
         InstallationTokens::new(
             &app(installation),
@@ -72,7 +72,7 @@ fn tokens(world: &World, installation: u64) -> Arc<InstallationTokens> {
     )
 }
 
-fn client(world: &World, tokens: Arc<InstallationTokens>) -> GithubClient {
+pub(crate) fn client(world: &World, tokens: Arc<InstallationTokens>) -> GithubClient {
     GithubClient::new(world.send(), tokens, world.clock.clone(), World::settings()).unwrap()
 }
 

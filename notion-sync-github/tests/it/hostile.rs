@@ -18,11 +18,22 @@ use crate::support::*;
 
 /// Passes requests to an emulator, then spoils what comes back, from the request `after` on.
 #[derive(Debug)]
-struct Spoiler {
+pub(crate) struct Spoiler {
     inner: Arc<dyn HttpSend>,
     count: AtomicU64,
     after: u64,
     seed: u64,
+}
+
+impl Spoiler {
+    pub(crate) fn new(inner: Arc<dyn HttpSend>, after: u64, seed: u64) -> Self {
+        Self {
+            inner,
+            count: AtomicU64::new(0),
+            after,
+            seed,
+        }
+    }
 }
 
 struct Dice(u64);
@@ -240,12 +251,7 @@ async fn spoiled_answers_end_in_errors_or_nothing() {
                     hub.open_pull(REPO, "bot", &pull_form("Old", "nsync/old"), now)
                         .unwrap();
                 }
-                let send = Spoiler {
-                    inner: world.send(),
-                    count: AtomicU64::new(0),
-                    after,
-                    seed,
-                };
+                let send = Spoiler::new(world.send(), after, seed);
                 let token = PersonalToken::new("github_pat_bot".into()).unwrap();
                 let client = GithubClient::new(
                     Arc::new(send),

@@ -74,6 +74,13 @@ pub(crate) enum Need {
     PullsWrite,
     ContentsRead,
     ContentsWrite,
+    StatusesRead,
+    StatusesWrite,
+    ChecksRead,
+    ChecksWrite,
+    ActionsWrite,
+    /// Read protection: never for everybody.
+    AdministrationRead,
     Administration,
 }
 
@@ -91,6 +98,12 @@ impl Need {
             Self::PullsOpen | Self::PullsWrite => &[("pull_requests", Level::Write)],
             Self::ContentsRead => &[("contents", Level::Read)],
             Self::ContentsWrite => &[("contents", Level::Write)],
+            Self::StatusesRead => &[("statuses", Level::Read)],
+            Self::StatusesWrite => &[("statuses", Level::Write)],
+            Self::ChecksRead => &[("checks", Level::Read)],
+            Self::ChecksWrite => &[("checks", Level::Write)],
+            Self::ActionsWrite => &[("actions", Level::Write)],
+            Self::AdministrationRead => &[("administration", Level::Read)],
             Self::Administration => &[("administration", Level::Write)],
         }
     }
@@ -101,19 +114,35 @@ impl Need {
             | Self::IssuesRead
             | Self::PullsRead
             | Self::ContentsRead
+            | Self::StatusesRead
+            | Self::ChecksRead
             | Self::IssuesOpen
             | Self::PullsOpen
             | Self::Conversation => Role::Read,
             Self::IssuesWrite => Role::Triage,
-            Self::PullsWrite | Self::ContentsWrite => Role::Write,
-            Self::Administration => Role::Admin,
+            Self::PullsWrite
+            | Self::ContentsWrite
+            | Self::StatusesWrite
+            | Self::ChecksWrite
+            | Self::ActionsWrite => Role::Write,
+            Self::AdministrationRead | Self::Administration => Role::Admin,
         }
     }
 
     pub(crate) fn is_read(self) -> bool {
+        self.is_public() || self == Self::AdministrationRead
+    }
+
+    /// Whether everybody may do it in a public repository.
+    fn is_public(self) -> bool {
         matches!(
             self,
-            Self::Metadata | Self::IssuesRead | Self::PullsRead | Self::ContentsRead
+            Self::Metadata
+                | Self::IssuesRead
+                | Self::PullsRead
+                | Self::ContentsRead
+                | Self::StatusesRead
+                | Self::ChecksRead
         )
     }
 
@@ -303,9 +332,9 @@ impl State {
                 .iter()
                 .any(|(name, level)| grants(permissions, name, *level))
         };
-        let public_read = need.is_read() && !repository.private;
+        let public_read = need.is_public() && !repository.private;
         match &caller.kind {
-            CallerKind::Anonymous if need.is_read() => Ok(()),
+            CallerKind::Anonymous if need.is_public() => Ok(()),
             CallerKind::Anonymous => Err(Refusal::new(401, "Requires authentication")),
             CallerKind::App(_) => Err(denied("Resource not accessible by integration")),
             CallerKind::Installation(id) => {
@@ -330,9 +359,16 @@ impl State {
                 if self.role(repository, login) >= Some(need.role()) {
                     return Ok(());
                 }
+                if need == Need::AdministrationRead {
+                    // Protection is hidden from people who may not see it.
+                    return Err(Refusal::not_found());
+                }
                 Err(denied(match need {
                     Need::Administration => "Must have admin rights to Repository.",
-                    Need::ContentsWrite => "Must have push access to Repository",
+                    Need::ContentsWrite
+                    | Need::StatusesWrite
+                    | Need::ChecksWrite
+                    | Need::ActionsWrite => "Must have push access to Repository",
                     _ => "Must have triage rights to Repository.",
                 }))
             }

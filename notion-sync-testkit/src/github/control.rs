@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::emulator::Request;
 
+use super::checks::{CheckStatus, Conclusion, StatusState};
+use super::people_checks::CheckForm;
+use super::queue::QueueOutcome;
 use super::refusal::Refusal;
 use super::service::GithubEmulator;
 use super::world::GithubSettings;
@@ -44,7 +47,35 @@ enum Gesture {
     RaceMerges {
         times: u32,
     },
+    CheckRun {
+        repository: String,
+        /// Branch, tag or full id of the commit.
+        at: String,
+        name: String,
+        #[serde(default)]
+        status: CheckStatus,
+        #[serde(default)]
+        conclusion: Option<Conclusion>,
+        #[serde(default)]
+        app: Option<String>,
+    },
+    CommitStatus {
+        repository: String,
+        /// Branch, tag or full id of the commit.
+        at: String,
+        context: String,
+        state: StatusState,
+        login: String,
+    },
+    MergeQueue {
+        repository: String,
+        branch: String,
+        outcome: QueueOutcome,
+    },
 }
+
+/// Followed by `owner/name`.
+const DISPATCHES: &str = "/_emulator/github/dispatches/";
 
 type ControlAnswer = Result<(u16, Value), Refusal>;
 
@@ -73,6 +104,14 @@ pub(crate) fn route(
                     (200, json!({}))
                 }),
         ),
+        ("GET", path) if path.starts_with(DISPATCHES) => {
+            let repository = path.strip_prefix(DISPATCHES).unwrap_or_default();
+            Some(emulator.dispatches(repository).and_then(|found| {
+                serde_json::to_value(found)
+                    .map(|found| (200, found))
+                    .map_err(unreadable)
+            }))
+        }
         ("POST", "/_emulator/github/gesture") => Some(
             serde_json::from_slice(request.body())
                 .map_err(unreadable)
@@ -129,6 +168,40 @@ fn perform(emulator: &mut GithubEmulator, gesture: Gesture, now: DateTime<Utc>) 
         }
         Gesture::RaceMerges { times } => {
             emulator.race_next_merges(times);
+            json!({})
+        }
+        Gesture::CheckRun {
+            repository,
+            at,
+            name,
+            status,
+            conclusion,
+            app,
+        } => {
+            let form = CheckForm {
+                at,
+                name,
+                status,
+                conclusion,
+                app,
+            };
+            json!({"id": emulator.report_check(&repository, &form, now)?})
+        }
+        Gesture::CommitStatus {
+            repository,
+            at,
+            context,
+            state,
+            login,
+        } => {
+            json!({"id": emulator.report_status(&repository, &at, &context, state, &login, now)?})
+        }
+        Gesture::MergeQueue {
+            repository,
+            branch,
+            outcome,
+        } => {
+            emulator.settle_queue(&repository, &branch, outcome, now)?;
             json!({})
         }
     };

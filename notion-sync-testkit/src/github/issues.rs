@@ -288,6 +288,9 @@ impl State {
         let reason = match &mut issue.pull {
             Some(pull) => {
                 pull.head_at_close = Some(pull.head_sha);
+                if pull.merged_at.is_none() {
+                    pull.auto_merge = None;
+                }
                 None
             }
             None => Some(reason.to_owned()),

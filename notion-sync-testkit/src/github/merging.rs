@@ -1,18 +1,22 @@
 //! Merging pull requests.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
-use super::account::{Actor, Role};
+use super::account::Actor;
 use super::change;
+use super::checks::Standing;
 use super::history;
 use super::object::{Commit, ObjectId};
 use super::refs::WEB_SIGNATURE;
 use super::refusal::Refusal;
-use super::repository::{Pull, Repository, Review};
+use super::repository::Repository;
+use super::rules::{Violation, unsigned, worded};
 use super::state::State;
 
 /// How a pull request is merged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MergeMethod {
     /// A commit with two parents.
     Merge,
@@ -43,6 +47,14 @@ impl MergeMethod {
             Self::Rebase => "rebase",
         }
     }
+
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Merge => "Merge commits",
+            Self::Squash => "Squash merges",
+            Self::Rebase => "Rebase merges",
+        }
+    }
 }
 
 /// What the service says about merging.
@@ -61,7 +73,7 @@ pub(crate) struct MergeWords {
     pub(crate) sha: Option<String>,
 }
 
-fn not_mergeable() -> Refusal {
+pub(crate) fn not_mergeable() -> Refusal {
     Refusal::new(405, "Pull Request is not mergeable")
 }
 
@@ -88,50 +100,6 @@ pub(crate) fn merge_plan(
 }
 
 impl State {
-    /// What stands in the way of merging, apart from conflicts.
-    pub(crate) fn blocked(&self, repo: &Repository, pull: &Pull) -> Option<Refusal> {
-        let protection = repo.protected.get(&pull.base)?;
-        if let Some(check) = protection.required_checks.first() {
-            return Some(Refusal::new(
-                405,
-                format!("Required status check \"{check}\" is expected."),
-            ));
-        }
-        let mut latest: std::collections::BTreeMap<&str, &Review> =
-            std::collections::BTreeMap::new();
-        for review in pull
-            .reviews
-            .iter()
-            .filter(|review| review.state != "COMMENTED" && review.state != "PENDING")
-        {
-            latest.insert(&review.author, review);
-        }
-        let may_approve = |login: &str| self.role(repo, login) >= Some(Role::Write);
-        if latest
-            .values()
-            .any(|review| review.state == "CHANGES_REQUESTED" && may_approve(&review.author))
-        {
-            return Some(Refusal::new(
-                405,
-                "Changes were requested by a reviewer with write access.",
-            ));
-        }
-        let approvals = latest
-            .values()
-            .filter(|review| review.state == "APPROVED" && may_approve(&review.author))
-            .count();
-        if approvals < protection.approvals as usize {
-            return Some(Refusal::new(
-                405,
-                format!(
-                    "At least {} approving review is required by reviewers with write access.",
-                    protection.approvals
-                ),
-            ));
-        }
-        None
-    }
-
     /// Whether and how it could be merged now, without the delay of the background job.
     pub(crate) fn mergeability(&self, repository: u64, number: u64) -> Mergeability {
         let unknown = Mergeability {
@@ -151,10 +119,21 @@ impl State {
             return unknown;
         }
         let clean = merge_plan(repo, base, pull.head_sha).is_ok();
+        let demands = self.demands(repo, &pull.base, None);
+        let behind =
+            || demands.is_strict() && !history::is_ancestor(&repo.objects, base, pull.head_sha);
+        let passed = || {
+            repo.checks
+                .rollup(pull.head_sha)
+                .is_none_or(|worst| worst == Standing::Passed)
+        };
+        // Which word wins where several fit is not documented; here the one that asks for most.
         let state = match clean {
             false => "dirty",
             true if pull.draft => "draft",
-            true if self.blocked(repo, pull).is_some() => "blocked",
+            true if !self.obstacles(repo, pull, &demands, false).is_empty() => "blocked",
+            true if behind() => "behind",
+            true if !passed() => "unstable",
             true => "clean",
         };
         Mergeability {
@@ -214,24 +193,64 @@ impl State {
             return Err(not_mergeable());
         }
         if !repo.merge_methods.contains(method.as_str()) {
-            let name = match method {
-                MergeMethod::Merge => "Merge commits",
-                MergeMethod::Squash => "Squash merges",
-                MergeMethod::Rebase => "Rebase merges",
-            };
             return Err(Refusal::new(
                 405,
-                format!("{name} are not allowed on this repository."),
+                format!("{} are not allowed on this repository.", method.plural()),
             ));
         }
-        if let Some(refusal) = self.blocked(repo, pull) {
-            return Err(refusal);
-        }
         let base = repo.branch(&pull.base).ok_or_else(not_mergeable)?;
-        let (head, head_name, base_name) = (pull.head_sha, pull.head.clone(), pull.base.clone());
-        let (owner, pull_title, pull_body) =
-            (repo.owner.clone(), issue.title.clone(), issue.body.clone());
-        merge_plan(repo, base, head).map_err(|_| not_mergeable())?;
+        let demands = self.demands(repo, &pull.base, Some(actor));
+        let behind =
+            demands.is_strict() && !history::is_ancestor(&repo.objects, base, pull.head_sha);
+        let mut violations = self.obstacles(repo, pull, &demands, behind);
+        if demands.queue.is_some() {
+            violations.insert(
+                0,
+                Violation {
+                    message: "Changes must be made through the merge queue".to_owned(),
+                    ruleset: true,
+                },
+            );
+        }
+        if demands
+            .methods
+            .as_ref()
+            .is_some_and(|methods| !methods.contains(&method))
+        {
+            // No source for the words.
+            violations.push(Violation {
+                message: format!("{} are not allowed on this branch.", method.plural()),
+                ruleset: true,
+            });
+        }
+        if demands.signatures && method == MergeMethod::Rebase {
+            // Commits made again have no signature.
+            violations.push(unsigned());
+        }
+        if let Some(message) = worded(&violations) {
+            return Err(Refusal::new(405, message));
+        }
+        merge_plan(repo, base, pull.head_sha).map_err(|_| not_mergeable())?;
+        let tip = self.build_merge(repository, number, (base, method), words, actor, now)?;
+        self.land(repository, number, (base, tip), actor, now)?;
+        Ok(tip)
+    }
+
+    /// Makes the commits that bring a pull request onto a commit, and returns the last. The caller
+    /// has checked that there is no conflict.
+    pub(crate) fn build_merge(
+        &mut self,
+        repository: u64,
+        number: u64,
+        (base, method): (ObjectId, MergeMethod),
+        words: &MergeWords,
+        actor: &Actor,
+        now: DateTime<Utc>,
+    ) -> Result<ObjectId, Refusal> {
+        let repo = self.repository(repository)?;
+        let (issue, pull) = repo.pull(number).ok_or_else(Refusal::not_found)?;
+        let (head, head_name) = (pull.head_sha, pull.head.clone());
+        let (owner, pull_title) = (repo.owner.clone(), issue.title.clone());
         let commits = history::log(&repo.objects, head, Some(base));
         let author = self.signature(actor, now);
         let web = Self::web_flow(now);
@@ -303,6 +322,35 @@ impl State {
                 onto
             }
         };
+        Ok(tip)
+    }
+
+    /// Puts the commits of a merge onto the base, with everything that follows.
+    pub(crate) fn land(
+        &mut self,
+        repository: u64,
+        number: u64,
+        tips: (ObjectId, ObjectId),
+        actor: &Actor,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        self.unsettled(repository, now, |state| {
+            state.land_now(repository, number, tips, actor, now)
+        })
+    }
+
+    fn land_now(
+        &mut self,
+        repository: u64,
+        number: u64,
+        (base, tip): (ObjectId, ObjectId),
+        actor: &Actor,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let repo = self.repository(repository)?;
+        let (issue, pull) = repo.pull(number).ok_or_else(Refusal::not_found)?;
+        let (head_name, base_name) = (pull.head.clone(), pull.base.clone());
+        let pull_body = issue.body.clone();
         self.pull_mut(repository, number)?.base_sha = base;
         self.mark_merged(repository, number, tip, actor, now)?;
         self.set_ref(
@@ -330,7 +378,7 @@ impl State {
                 now,
             )?;
         }
-        Ok(tip)
+        Ok(())
     }
 
     /// A merge commit of `theirs` into `ours`, signed by the service. The caller has checked that

@@ -10,13 +10,17 @@
 //! documented, [`GithubSettings`] has a switch.
 
 mod account;
+mod actions;
 mod auth;
+mod background;
 mod change;
+mod checks;
 mod control;
 mod conversation;
 mod exchange;
 mod graphql;
 mod history;
+mod hook;
 mod issues;
 mod labelling;
 mod limit;
@@ -26,33 +30,46 @@ mod object;
 mod objects;
 mod patch;
 mod people;
+mod people_checks;
 mod people_issues;
 mod pulls;
 mod push;
+mod queue;
 mod refs;
 mod refusal;
 mod render;
+mod render_check;
 mod render_issue;
 mod repository;
 mod resemblance;
 mod rest;
 mod reviews;
+mod rules;
 mod seed;
 mod service;
 mod state;
 mod world;
+mod world_rules;
 
 pub use account::{AccountKind, Level, Permissions, Role};
+pub use actions::Dispatch;
+pub use checks::{CheckStatus, Conclusion, StatusState};
 pub use merging::MergeMethod;
 pub use object::{
     Commit, Entry, InvalidObjectId, Mode, Object, ObjectId, ObjectKind, Signature, Tree,
 };
 pub use people::CommitView;
+pub use people_checks::CheckForm;
 pub use people_issues::{IssueView, PullForm, PullView};
 pub use push::{GitAccess, GitService};
+pub use queue::QueueOutcome;
 pub use refusal::Refusal;
 pub use service::GithubEmulator;
 pub use world::{
     AccountSeed, AppSeed, CommentSeed, GithubSettings, GithubWorld, InstallationSeed, IssueSeed,
-    LabelSeed, ProtectionSeed, RepositorySeed, TeamSeed, TokenSeed, WorldError,
+    LabelSeed, RepositorySeed, TeamSeed, TokenSeed, WorldError,
+};
+pub use world_rules::{
+    BypassSeed, Enforcement, ProtectionCheckSeed, ProtectionSeed, RequiredCheckSeed, RuleSeed,
+    RulesetSeed,
 };

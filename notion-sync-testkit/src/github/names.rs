@@ -20,10 +20,15 @@ pub(crate) enum NodeKind {
     ReviewComment,
     Event,
     Team,
+    Status,
+    CheckRun,
+    CheckSuite,
+    Ruleset,
+    QueueEntry,
 }
 
 impl NodeKind {
-    const ALL: [(Self, &'static str); 14] = [
+    const ALL: [(Self, &'static str); 19] = [
         (Self::User, "U"),
         (Self::Organization, "O"),
         (Self::Bot, "BOT"),
@@ -38,6 +43,11 @@ impl NodeKind {
         (Self::ReviewComment, "PRRC"),
         (Self::Event, "EV"),
         (Self::Team, "T"),
+        (Self::Status, "SC"),
+        (Self::CheckRun, "CR"),
+        (Self::CheckSuite, "CS"),
+        (Self::Ruleset, "RRS"),
+        (Self::QueueEntry, "MQE"),
     ];
 
     fn prefix(self) -> &'static str {

@@ -8,8 +8,9 @@ use super::change;
 use super::history;
 use super::issues::check_text;
 use super::object::{Commit, ObjectId};
+use super::refs::closing_references;
 use super::refusal::Refusal;
-use super::repository::{Detail, Pull, Repository};
+use super::repository::{Detail, Issue, Pull, Repository};
 use super::state::State;
 
 /// A pull request to be opened.
@@ -106,6 +107,7 @@ impl State {
             polls: 0,
             polled: None,
             head_at_close: None,
+            auto_merge: None,
         }));
         self.changed();
         Ok(number)
@@ -194,7 +196,8 @@ impl State {
             Detail::None,
             actor,
             now,
-        )
+        )?;
+        self.settle(repository, now)
     }
 
     pub(crate) fn set_draft(
@@ -215,7 +218,8 @@ impl State {
         } else {
             "ready_for_review"
         };
-        self.record(repository, number, event, Detail::None, actor, now)
+        self.record(repository, number, event, Detail::None, actor, now)?;
+        self.settle(repository, now)
     }
 
     /// Pull requests follow their branches.
@@ -256,8 +260,14 @@ impl State {
                 }
                 Some(tip) if is_head && open => {
                     let forced = !history::is_ancestor(&repo.objects, old, tip);
+                    let stale = self.demands(repo, &pull.base, None).dismiss_stale;
                     let pull = self.pull_mut(repository, number)?;
                     pull.head_sha = tip;
+                    for review in pull.reviews.iter_mut().filter(|_| stale) {
+                        if review.state == "APPROVED" {
+                            review.state = "DISMISSED";
+                        }
+                    }
                     if forced {
                         self.record(
                             repository,
@@ -302,6 +312,50 @@ impl State {
             now,
         )?;
         self.close_issue(repository, number, "completed", None, actor, now)
+    }
+}
+
+impl State {
+    /// The issues that merging a pull request closes, by the keywords of its text: only where its
+    /// base is the default branch.
+    pub(crate) fn closes(&self, repo: &Repository, issue: &Issue, pull: &Pull) -> Vec<(u64, u64)> {
+        if pull.base != repo.default_branch {
+            return Vec::new();
+        }
+        let mut found: Vec<(u64, u64)> = Vec::new();
+        for (named, number) in closing_references(issue.body.as_deref().unwrap_or_default()) {
+            let target = match named {
+                None => Some(repo),
+                Some(name) => self.find_repository(&name),
+            };
+            if let Some(target) = target
+                && target
+                    .issues
+                    .get(&number)
+                    .is_some_and(|issue| issue.pull.is_none())
+                && !found.contains(&(target.id, number))
+            {
+                found.push((target.id, number));
+            }
+        }
+        found
+    }
+
+    /// The pull requests that close an issue: the open ones, or all.
+    pub(crate) fn closed_by(&self, repository: u64, number: u64, closed: bool) -> Vec<(u64, u64)> {
+        let mut found = Vec::new();
+        for repo in self.repositories.values() {
+            for issue in repo.issues.values().filter(|issue| issue.open || closed) {
+                if let Some(pull) = issue.pull.as_deref()
+                    && self
+                        .closes(repo, issue, pull)
+                        .contains(&(repository, number))
+                {
+                    found.push((repo.id, issue.number));
+                }
+            }
+        }
+        found
     }
 }
 

@@ -31,6 +31,16 @@ pub struct GitAccess {
     /// Login of who pushes, if the caller showed a token.
     pub login: Option<String>,
     app: Option<u64>,
+    rules: String,
+}
+
+impl GitAccess {
+    /// What the update hook of the repository must be run with: the name and the value of a variable
+    /// of its environment. Without it the hook knows no rulesets.
+    #[must_use]
+    pub fn hook_environment(&self) -> (&'static str, &str) {
+        (super::hook::RULES, &self.rules)
+    }
 }
 
 impl GithubEmulator {
@@ -70,12 +80,20 @@ impl GithubEmulator {
             .git_root()
             .ok_or_else(|| Refusal::new(501, "no bare repositories: bind_git was not called"))?;
         let actor = self.state.actor(&caller).ok();
+        let rules = match service {
+            GitService::UploadPack => String::new(),
+            GitService::ReceivePack => {
+                let pusher = actor.clone().unwrap_or_else(nobody);
+                self.state.push_rules(repo, &pusher)
+            }
+        };
         Ok(GitAccess {
             repository: repo.id,
             root: root.to_owned(),
             directory: format!("{}.git", repo.id),
             login: actor.as_ref().map(|actor| actor.login.clone()),
             app: actor.and_then(|actor| actor.app),
+            rules,
         })
     }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::account::{Account, Actor};
 use super::history;
+use super::hook::write_hook;
 use super::object::{Commit, Entry, Mode, Object, ObjectId, ObjectKind, Signature};
 use super::refusal::Refusal;
 use super::state::State;
@@ -117,7 +118,7 @@ impl State {
                 self.close_mentioned(repository, &commit.message, Some(id), actor, now)?;
             }
         }
-        Ok(())
+        self.settle(repository, now)
     }
 
     /// Closes the issues of a text's closing keywords, as the service does for commits on the
@@ -223,13 +224,6 @@ impl State {
         Ok(id)
     }
 
-    /// Whether a person's push to this branch is refused by its protection.
-    pub(crate) fn is_protected(&self, repository: u64, branch: &str) -> bool {
-        self.repositories
-            .get(&repository)
-            .is_some_and(|repo| repo.protected.contains_key(branch))
-    }
-
     /// Takes over what a push left in the bare repository. Returns the refs that moved.
     pub(crate) fn read_disk(
         &mut self,
@@ -280,29 +274,6 @@ impl State {
     pub(crate) fn account_of(&self, signature: &Signature) -> Option<&Account> {
         self.account_of_email(&signature.email)
     }
-}
-
-/// A hook that refuses pushes to protected branches. Names with characters beyond the plain ones are
-/// left out of it; the API refuses those all the same.
-fn write_hook<'a>(
-    directory: &Path,
-    branches: impl Iterator<Item = &'a String>,
-) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let plain = |name: &&String| {
-        name.bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.'))
-    };
-    let mut script = "#!/bin/sh\ncase \"$1\" in\n".to_owned();
-    for branch in branches.filter(plain) {
-        script.push_str(&format!(
-            "refs/heads/{branch}) echo 'GH006: Protected branch update failed for refs/heads/{branch}.' >&2; exit 1;;\n"
-        ));
-    }
-    script.push_str("esac\nexit 0\n");
-    let path = directory.join("hooks/update");
-    std::fs::write(&path, script)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
 }
 
 fn write_ref(directory: &Path, name: &str, target: Option<ObjectId>) -> std::io::Result<()> {

@@ -184,7 +184,7 @@ impl Render<'_> {
                 "pushed_at": stamp(repo.pushed_at), "created_at": stamp(repo.created_at), "updated_at": stamp(repo.updated_at),
                 "allow_forking": true, "web_commit_signoff_required": false,
                 "allow_merge_commit": allows("merge"), "allow_squash_merge": allows("squash"), "allow_rebase_merge": allows("rebase"),
-                "allow_auto_merge": false, "allow_update_branch": false, "delete_branch_on_merge": repo.delete_branch_on_merge,
+                "allow_auto_merge": repo.allow_auto_merge, "allow_update_branch": false, "delete_branch_on_merge": repo.delete_branch_on_merge,
                 "squash_merge_commit_title": "COMMIT_OR_PR_TITLE", "squash_merge_commit_message": "COMMIT_MESSAGES",
                 "merge_commit_title": "MERGE_MESSAGE", "merge_commit_message": "PR_TITLE",
                 "network_count": 0, "subscribers_count": 0,

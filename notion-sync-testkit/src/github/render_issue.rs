@@ -155,7 +155,7 @@ impl Render<'_> {
             "comments_url": format!("{issue_url}/comments"),
             "statuses_url": format!("{base}/statuses/{}", pull.head_sha),
             "head": side(&pull.head, &pull.head_sha), "base": side(&pull.base, &base_sha),
-            "author_association": self.state.association(repo, &issue.author), "auto_merge": null,
+            "author_association": self.state.association(repo, &issue.author), "auto_merge": self.auto_merge(issue, pull.auto_merge.as_ref()),
             "active_lock_reason": issue.lock_reason,
         });
         body["_links"] = json!({
@@ -339,26 +339,25 @@ impl Render<'_> {
     /// A branch alone.
     pub(crate) fn branch(&self, repo: &Repository, name: &str, id: &ObjectId) -> Value {
         let url = format!("{}/branches/{}", self.repo_url(repo), encode(name));
-        let checks = repo
-            .protected
-            .get(name)
-            .map(|rules| rules.required_checks.clone());
-        let level = if checks.as_ref().is_some_and(|checks| !checks.is_empty()) {
-            "non_admins"
-        } else {
+        let rules = repo.protected.get(name);
+        let required: Vec<_> = rules.iter().flat_map(|rules| rules.contexts()).collect();
+        // Protection here holds for administrators too.
+        let level = if required.is_empty() {
             "off"
+        } else {
+            "everyone"
         };
-        let contexts = checks.clone().unwrap_or_default();
         json!({
             "name": name,
             "commit": repo.commit(id).map_or(Value::Null, |commit| self.commit(repo, id, &commit)),
             "_links": {"self": url, "html": format!("{}/tree/{}", self.repo_page(repo), encode_path(name))},
-            "protected": checks.is_some(),
+            "protected": rules.is_some(),
             "protection": {
-                "enabled": checks.is_some(),
+                "enabled": rules.is_some(),
                 "required_status_checks": {
-                    "enforcement_level": level, "contexts": contexts,
-                    "checks": contexts.iter().map(|name| json!({"context": name, "app_id": null})).collect::<Value>(),
+                    "enforcement_level": level,
+                    "contexts": required.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+                    "checks": required.iter().map(|(name, app)| json!({"context": name, "app_id": app})).collect::<Value>(),
                 },
             },
             "protection_url": format!("{url}/protection"),

@@ -5,9 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::account::{Role, key};
+use super::actions::Dispatch;
+use super::background::AsyncMerge;
+use super::checks::Checks;
 use super::object::{Commit, ObjectId, ObjectKind};
 use super::objects::ObjectStore;
-use super::world::ProtectionSeed;
+use super::queue::{AutoMerge, QueueEntry};
+use super::rules::Ruleset;
+use super::world_rules::ProtectionSeed;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Repository {
@@ -29,6 +34,14 @@ pub(crate) struct Repository {
     pub(crate) refs: BTreeMap<String, ObjectId>,
     pub(crate) collaborators: BTreeMap<String, Role>,
     pub(crate) protected: BTreeMap<String, ProtectionSeed>,
+    pub(crate) rulesets: Vec<Ruleset>,
+    pub(crate) checks: Checks,
+    pub(crate) allow_auto_merge: bool,
+    /// The queue of every branch that has one, first in line first.
+    pub(crate) queues: BTreeMap<String, Vec<QueueEntry>>,
+    /// By their UUID.
+    pub(crate) async_merges: BTreeMap<String, AsyncMerge>,
+    pub(crate) dispatches: Vec<Dispatch>,
     /// By key of the name.
     pub(crate) labels: BTreeMap<String, Label>,
     pub(crate) milestones: BTreeMap<u64, Milestone>,
@@ -116,6 +129,7 @@ pub(crate) struct Pull {
     pub(crate) polled: Option<(ObjectId, ObjectId)>,
     /// Where the head stood when the pull request was closed.
     pub(crate) head_at_close: Option<ObjectId>,
+    pub(crate) auto_merge: Option<AutoMerge>,
 }
 
 #[derive(Debug, Clone)]

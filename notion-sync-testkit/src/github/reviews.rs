@@ -186,6 +186,7 @@ impl State {
         }
         self.issue_mut(repository, number)?.updated_at = now;
         self.changed();
+        self.settle(repository, now)?;
         Ok(id)
     }
 

@@ -6,11 +6,13 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::account::{AccountKind, Actor, App, Holder, Installation, Role, Team, Token, key};
+use super::checks::Checks;
 use super::issues::{IssueEdit, NewIssue};
 use super::objects::ObjectStore;
 use super::refs::FileEdits;
 use super::refusal::Refusal;
 use super::repository::{Milestone, Repository};
+use super::rules::Ruleset;
 use super::state::State;
 use super::world::{AppSeed, GithubWorld, RepositorySeed, WorldError};
 
@@ -234,6 +236,15 @@ pub(crate) fn add_repository(
         Some(id) => id,
         None => state.next_id(),
     };
+    let mut rulesets = Vec::new();
+    for ruleset in &seed.rulesets {
+        let id = ruleset.id.unwrap_or_else(|| state.next_id());
+        rulesets.push(Ruleset {
+            id,
+            seed: ruleset.clone(),
+            created_at: now,
+        });
+    }
     for login in seed.collaborators.keys() {
         state.ensure_account(login, AccountKind::User, now);
     }
@@ -262,6 +273,12 @@ pub(crate) fn add_repository(
             refs: BTreeMap::new(),
             collaborators,
             protected: seed.protected_branches.clone(),
+            rulesets,
+            checks: Checks::default(),
+            allow_auto_merge: seed.allow_auto_merge,
+            queues: BTreeMap::new(),
+            async_merges: BTreeMap::new(),
+            dispatches: Vec::new(),
             labels: BTreeMap::new(),
             milestones: BTreeMap::new(),
             issues: BTreeMap::new(),

@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) changes: u64,
     /// How many merges are still told that the base moved.
     pub(crate) merge_races: u32,
+    /// Whether pull requests are being merged by themselves right now.
+    pub(crate) settling: bool,
     next_id: u64,
 }
 
@@ -47,6 +49,7 @@ impl State {
             quotas: Quotas::default(),
             changes: 0,
             merge_races: 0,
+            settling: false,
             next_id: 1_000,
         }
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::emulator::EmulatorBounds;
 
 use super::account::{AccountKind, Level, Role};
+use super::world_rules::{ProtectionSeed, RulesetSeed};
 
 /// Everything that exists when the emulator starts (and again after a reset).
 ///
@@ -52,6 +53,9 @@ impl Default for GithubWorld {
 pub struct GithubSettings {
     /// How often `mergeable` reads `null` after a head or base moved.
     pub mergeable_polls: u32,
+    /// How often an asynchronous merge reads `pending` before it is carried out. With 0 it is carried
+    /// out at once, though its first answer still says `pending`.
+    pub async_merge_polls: u32,
     /// Most entries of a recursive tree; beyond, `truncated` is true. The service has 100,000.
     pub tree_entries: usize,
     /// How long the search index lags, in seconds.
@@ -85,6 +89,7 @@ impl Default for GithubSettings {
     fn default() -> Self {
         Self {
             mergeable_polls: 0,
+            async_merge_polls: 0,
             tree_entries: 100_000,
             search_delay_seconds: 0,
             search_sees_html_comments: true,
@@ -243,12 +248,16 @@ pub struct RepositorySeed {
     pub collaborators: BTreeMap<String, Role>,
     /// Branches that need a pull request, and the approvals they ask for.
     pub protected_branches: BTreeMap<String, ProtectionSeed>,
+    /// Rulesets for branches.
+    pub rulesets: Vec<RulesetSeed>,
     /// Whether issues are switched on.
     pub has_issues: bool,
     /// Merge methods that are allowed: `merge`, `squash`, `rebase`.
     pub merge_methods: Vec<String>,
     /// Whether the head branch goes when a pull request is merged.
     pub delete_branch_on_merge: bool,
+    /// Whether pull requests may be set to merge by themselves.
+    pub allow_auto_merge: bool,
 }
 
 impl Default for RepositorySeed {
@@ -267,21 +276,13 @@ impl Default for RepositorySeed {
             issues: Vec::new(),
             collaborators: BTreeMap::new(),
             protected_branches: BTreeMap::new(),
+            rulesets: Vec::new(),
             has_issues: true,
             merge_methods: vec!["merge".to_owned(), "squash".to_owned(), "rebase".to_owned()],
             delete_branch_on_merge: false,
+            allow_auto_merge: false,
         }
     }
-}
-
-/// What a protected branch asks for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ProtectionSeed {
-    /// Approvals a pull request needs before it can be merged.
-    pub approvals: u32,
-    /// Checks that must be reported green. Nothing reports checks here yet, so a name blocks.
-    pub required_checks: Vec<String>,
 }
 
 /// A label of a repository.

@@ -167,6 +167,7 @@ async fn run(
     protocol: &str,
     body: Bytes,
 ) -> std::io::Result<Vec<u8>> {
+    let rules = access.hook_environment();
     let mut child = Command::new("git")
         .arg("http-backend")
         .env("GIT_PROJECT_ROOT", &access.root)
@@ -183,6 +184,7 @@ async fn run(
             access.login.as_deref().unwrap_or("anonymous"),
         )
         .env("REMOTE_ADDR", "127.0.0.1")
+        .env(rules.0, rules.1)
         // Whoever started us may be inside a repository or have a configuration of their own.
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use notion_sync_testkit::github::GithubEmulator;
+use notion_sync_testkit::github::{GithubEmulator, GithubWorld, StatusState};
 use notion_sync_testkit::server::{EmulatorServer, RunningServer, Sleeper, TimeSource};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::github_checks::checked_world;
 use crate::github_git::{git, scratch};
 use crate::github_support::{start, world};
 
@@ -19,7 +20,11 @@ struct Site {
 }
 
 async fn site(name: &str) -> Site {
-    let mut github = GithubEmulator::new(world(), start()).expect("a consistent world");
+    site_of(name, world()).await
+}
+
+async fn site_of(name: &str, world: GithubWorld) -> Site {
+    let mut github = GithubEmulator::new(world, start()).expect("a consistent world");
     github.bind_git(&scratch(name)).expect("bare repositories");
     let github = Arc::new(Mutex::new(github));
     let clock = Arc::new(AtomicI64::new(start().timestamp()));
@@ -455,4 +460,115 @@ async fn git_is_refused_without_a_right() {
             .len(),
         1
     );
+}
+
+/// Pushes and returns what git printed, and whether it went through.
+async fn push(clone: &Path, url: String, what: &'static str) -> (bool, String) {
+    let clone = clone.to_owned();
+    tokio::task::spawn_blocking(move || {
+        let output = std::process::Command::new("git")
+            .args(["push", &url, what])
+            .current_dir(&clone)
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .output()
+            .expect("git runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), said)
+    })
+    .await
+    .expect("ran")
+}
+
+#[tokio::test]
+async fn a_push_meets_the_rules_of_its_branch() {
+    let rulesets = json!([
+        {"include": ["~DEFAULT_BRANCH"], "bypass": [{"app": 7}], "rules": [{"type": "pull_request"}, {"type": "non_fast_forward"}]},
+        {"include": ["main"], "enforcement": "evaluate", "rules": [{"type": "required_signatures"}]},
+        {"include": ["release/*"], "exclude": ["release/old"], "rules": [{"type": "required_status_checks", "checks": [{"context": "build"}]}]},
+        {"include": ["signed/**"], "rules": [{"type": "required_signatures"}]},
+    ]);
+    let world = checked_world(json!({
+        "rulesets": rulesets, "protected_branches": {"classic": {"approvals": 1}},
+        "branches": {"topic": {}, "classic": {}, "it's": {}},
+    }));
+    let site = site_of("git-rules", world).await;
+    let work = scratch("git-rules-work");
+    let url = |token: &str| {
+        format!(
+            "http://x:{token}@{}/acme/handbook.git",
+            site.server.address()
+        )
+    };
+    run_git(&work, &["clone", "-q", &url("ghp_ada"), "c"]).await;
+    let clone = work.join("c");
+    run_git(&clone, &["commit", "-q", "--allow-empty", "-m", "x"]).await;
+    let heading =
+        |branch: &str| format!("GH013: Repository rule violations found for refs/heads/{branch}.");
+    for (what, branch, message) in [
+        (
+            "main",
+            "main",
+            "- Changes must be made through a pull request.",
+        ),
+        ("+main^:main", "main", ""),
+        (
+            "main:release/1",
+            "release/1",
+            "- Required status check \"build\" is expected.",
+        ),
+        (
+            "main:signed/a/b",
+            "signed/a/b",
+            "- Commits must have verified signatures.",
+        ),
+    ] {
+        let (done, said) = push(&clone, url("ghp_ada"), what).await;
+        // Nothing changes where the branch is there already.
+        assert_eq!(done, message.is_empty(), "{what}: {said}");
+        if !done {
+            assert!(
+                said.contains(&heading(branch)) && said.contains(message),
+                "{what}: {said}"
+            );
+        }
+    }
+    let (done, said) = push(&clone, url("ghp_ada"), "main:classic").await;
+    assert!(!done && said.contains("GH006"), "{said}");
+    for what in [
+        "main:release/1/2",
+        "main:release/old",
+        "main:it's",
+        "main:topic",
+    ] {
+        let (done, said) = push(&clone, url("ghp_ada"), what).await;
+        assert!(done, "{what}: {said}");
+    }
+    // What the checks of the commit say counts as soon as they say it.
+    let now = start();
+    site.github
+        .lock()
+        .expect("a lock")
+        .report_status(
+            "acme/handbook",
+            "topic",
+            "build",
+            StatusState::Success,
+            "bob",
+            now,
+        )
+        .expect("a status");
+    let (done, said) = push(&clone, url("ghp_ada"), "main:release/3").await;
+    assert!(done, "{said}");
+    // The app that is spared may push, and rewrite.
+    let (done, said) = push(&clone, url("ghs_bot"), "main").await;
+    assert!(done, "{said}");
+    let (done, said) = push(&clone, url("ghp_ada"), "+main^:main").await;
+    assert!(
+        !done && said.contains("- Cannot force-push to this branch"),
+        "{said}"
+    );
+    let (done, said) = push(&clone, url("ghs_bot"), "+main^:main").await;
+    assert!(done, "{said}");
 }

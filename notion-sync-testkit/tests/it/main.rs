@@ -1,16 +1,22 @@
 //! The emulators from outside.
 
 mod github_apps;
+mod github_checks;
 mod github_content;
 mod github_git;
 mod github_graphql;
 mod github_issue_lists;
 mod github_issues;
+mod github_later;
+mod github_mergeability;
 mod github_openapi;
 mod github_protocol;
 mod github_pulls;
 mod github_reviews;
+mod github_rollup;
+mod github_rules;
 mod github_server;
+mod github_situations;
 mod github_support;
 
 mod notion_blocks;

@@ -9,7 +9,9 @@ use crate::github::render::account_node_id;
 
 use super::node::{Connection, Node, page_info};
 use super::schema::schema;
-use super::{Arguments, Failure, git_field, issue_field, pull_field, repository_field};
+use super::{
+    Arguments, Failure, check_field, git_field, issue_field, pull_field, repository_field,
+};
 
 pub(crate) type Resolved = Result<Node, Failure>;
 
@@ -30,7 +32,10 @@ pub(crate) fn resolve(
     match node {
         Node::Query => query(exchange, name, arguments),
         Node::Record(_, fields) => Ok(fields.get(name).cloned().unwrap_or(Node::Null)),
-        Node::Connection(connection) => connection.resolve(name),
+        Node::Connection(connection) => match check_field::count(exchange, connection, name) {
+            Some(found) => Ok(found),
+            None => connection.resolve(name),
+        },
         Node::PageInfo {
             next,
             previous,
@@ -69,6 +74,11 @@ pub(crate) fn resolve(
         }
         Node::Review(id, number, review) => {
             issue_field::review(exchange, *id, *number, *review, name)
+        }
+        Node::Rollup(id, commit) => check_field::rollup(exchange, *id, *commit, name, arguments),
+        Node::CheckRun(id, run) => check_field::run(exchange, *id, *run, name, arguments),
+        Node::StatusContext(id, status) => {
+            check_field::status(exchange, *id, *status, name, arguments)
         }
         Node::Null | Node::Leaf(_) | Node::List(_) | Node::Mutation => Ok(Node::Null),
     }
@@ -137,6 +147,11 @@ pub(crate) fn find(exchange: &Exchange<'_>, text: &str) -> Resolved {
                 .values()
                 .find(|found| found.id == id)
                 .map(|found| Node::Milestone(repo.id, found.number)),
+            NodeKind::CheckRun => repo
+                .checks
+                .runs
+                .contains_key(&id)
+                .then_some(Node::CheckRun(repo.id, id)),
             _ => None,
         };
         if let Some(found) = found {

@@ -7,9 +7,9 @@ use crate::github::names::text_node_id;
 use crate::github::object::{Mode, ObjectId, Signature};
 use crate::github::render_issue::lines;
 
-use super::Arguments;
 use super::field::Resolved;
 use super::node::{Connection, Node};
+use super::{Arguments, check_field};
 
 pub(crate) fn reference(
     exchange: &Exchange<'_>,
@@ -60,7 +60,7 @@ pub(crate) fn reference(
             Node::record(
                 "BranchProtectionRule",
                 [
-                    ("requiresStrictStatusChecks", false.into()),
+                    ("requiresStrictStatusChecks", rules.strict.into()),
                     (
                         "requiredApprovingReviewCount",
                         u64::from(rules.approvals).into(),
@@ -148,6 +148,7 @@ pub(crate) fn commit(
                 ],
             )
         }),
+        "statusCheckRollup" => check_field::rollup_of(repo, *commit),
         "history" => {
             let log = match arguments.text("path") {
                 Some(path) => history::log_of_path(&repo.objects, *commit, path),

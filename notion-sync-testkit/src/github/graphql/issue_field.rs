@@ -188,7 +188,18 @@ pub(crate) fn issue(
         "projectItems" => Connection::node("ProjectV2ItemConnection", name, Vec::new(), arguments),
         "projectCards" => Connection::node("ProjectCardConnection", name, Vec::new(), arguments),
         "closedByPullRequestsReferences" => {
-            Connection::node("PullRequestConnection", name, Vec::new(), arguments)
+            let closed = arguments.flag("includeClosedPrs") == Some(true);
+            let found = exchange.state.closed_by(id, number, closed);
+            let found = found
+                .into_iter()
+                .filter(|(repository, _)| {
+                    exchange
+                        .repo(*repository)
+                        .is_ok_and(|repo| exchange.state.sees(&exchange.caller, repo))
+                })
+                .map(|(repository, number)| Node::Pull(repository, number))
+                .collect();
+            Connection::node("PullRequestConnection", name, found, arguments)
         }
         "subIssues" | "blockedBy" | "blocking" => {
             Connection::node("IssueConnection", name, Vec::new(), arguments)

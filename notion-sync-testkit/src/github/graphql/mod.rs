@@ -4,9 +4,11 @@
 //! resolved on [`node::Node`]s. Fields that do not exist here are refused by name before anything
 //! happens, as the service does.
 
+mod check_field;
 mod field;
 mod git_field;
 mod issue_field;
+mod merge_mutation;
 mod mutation;
 mod node;
 mod parse;

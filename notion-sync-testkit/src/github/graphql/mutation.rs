@@ -19,14 +19,14 @@ use super::{Arguments, Failure};
 
 type Resolved = Result<Node, Failure>;
 
-fn required<'a>(input: &'a Arguments, name: &str) -> Result<&'a str, Failure> {
+pub(crate) fn required<'a>(input: &'a Arguments, name: &str) -> Result<&'a str, Failure> {
     input
         .text(name)
         .ok_or_else(|| Failure::new("", format!("Argument '{name}' on InputObject is required.")))
 }
 
 /// An issue or pull request by node id.
-fn target(exchange: &Exchange<'_>, id: &str) -> Result<(u64, u64, bool), Failure> {
+pub(crate) fn target(exchange: &Exchange<'_>, id: &str) -> Result<(u64, u64, bool), Failure> {
     match find(exchange, id)? {
         Node::Issue(repository, number) => Ok((repository, number, false)),
         Node::Pull(repository, number) => Ok((repository, number, true)),
@@ -337,11 +337,11 @@ pub(crate) fn resolve(exchange: &mut Exchange<'_>, name: &str, arguments: &Argum
                 [("clientMutationId", echo), ("assignable", node(target))],
             ))
         }
-        _ => Ok(Node::Null),
+        _ => super::merge_mutation::resolve(exchange, name, &input, echo),
     }
 }
 
-fn pull_payload(exchange: &Exchange<'_>, target: (u64, u64, bool), echo: Node) -> Node {
+pub(crate) fn pull_payload(exchange: &Exchange<'_>, target: (u64, u64, bool), echo: Node) -> Node {
     let actor = exchange
         .actor()
         .map_or(Node::Null, |actor| Node::Account(key(&actor.login)));
@@ -530,11 +530,6 @@ fn create_commit(
         .objects
         .tree_of(&head)
         .ok_or_else(|| unprocessable("the head has no tree".to_owned()))?;
-    if exchange.state.is_protected(repository, &name) {
-        return Err(unprocessable(
-            "Changes must be made through a pull request.".to_owned(),
-        ));
-    }
     let words = input.object("message").unwrap_or_default();
     let headline = required(&words, "headline")?.to_owned();
     let body = words.text("body").unwrap_or_default();
@@ -593,6 +588,12 @@ fn create_commit(
         .repository_mut(repository)?
         .objects
         .insert(commit.object());
+    if let Some(message) = exchange
+        .state
+        .push_refusal(repository, &name, Some(commit), &actor)
+    {
+        return Err(unprocessable(message));
+    }
     let full = format!("refs/heads/{name}");
     exchange
         .state

@@ -37,6 +37,12 @@ pub(crate) enum Node {
     Tree(u64, ObjectId),
     /// Repository, number and id.
     Review(u64, u64, u64),
+    /// Everything reported on a commit.
+    Rollup(u64, ObjectId),
+    /// Repository and id.
+    CheckRun(u64, u64),
+    /// Repository and id.
+    StatusContext(u64, u64),
     Connection(Box<Connection>),
     PageInfo {
         next: bool,
@@ -128,6 +134,9 @@ impl Node {
             Self::Blob(..) => "Blob",
             Self::Tree(..) => "Tree",
             Self::Review(..) => "PullRequestReview",
+            Self::Rollup(..) => "StatusCheckRollup",
+            Self::CheckRun(..) => "CheckRun",
+            Self::StatusContext(..) => "StatusContext",
             Self::Connection(connection) => connection.kind,
             Self::PageInfo { .. } => "PageInfo",
         }
@@ -208,8 +217,7 @@ impl Connection {
 
     pub(crate) fn resolve(&self, name: &str) -> Result<Node, Failure> {
         match name {
-            "totalCount" | "issueCount" | "repositoryCount" | "checkRunCount"
-            | "statusContextCount" => Ok(self.items.len().into()),
+            "totalCount" | "issueCount" | "repositoryCount" => Ok(self.items.len().into()),
             "nodes" => {
                 let (from, to) = self.window()?;
                 Ok(Node::List(self.items[from..to].to_vec()))

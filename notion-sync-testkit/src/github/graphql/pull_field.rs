@@ -4,13 +4,13 @@ use crate::github::account::key;
 use crate::github::exchange::{Exchange, stamp};
 use crate::github::names::{NodeKind, node_id, text_node_id};
 use crate::github::pulls::{pull_changes, pull_commits};
-use crate::github::refs::closing_references;
 use crate::github::render_issue::lines;
 
 use super::field::{team, upper};
 use super::issue_field::found_issue;
+use super::merge_mutation::queue_entry;
 use super::node::{Connection, Node};
-use super::{Arguments, Failure};
+use super::{Arguments, Failure, check_field};
 
 /// What only a pull request has, or what differs from an issue.
 pub(crate) fn pull(
@@ -74,25 +74,46 @@ pub(crate) fn pull(
             .map_or(Node::Null, |login| Node::Account(key(login))),
         "merged" => pull.merged_at.is_some().into(),
         "isDraft" => pull.draft.into(),
-        "isCrossRepository" | "isInMergeQueue" | "isMergeQueueEnabled" => false.into(),
+        "isCrossRepository" => false.into(),
+        "isInMergeQueue" => repo.queued(number).is_some().into(),
+        "isMergeQueueEnabled" => exchange
+            .state
+            .demands(repo, &pull.base, None)
+            .queue
+            .is_some()
+            .into(),
+        "mergeQueueEntry" => repo.queued(number).map_or(Node::Null, |(position, entry)| {
+            queue_entry(exchange, repo, &pull.base, (position, entry))
+        }),
+        "autoMergeRequest" => pull.auto_merge.as_ref().map_or(Node::Null, |wish| {
+            Node::record(
+                "AutoMergeRequest",
+                [
+                    ("enabledAt", stamp(wish.at).into()),
+                    ("mergeMethod", upper(wish.method.as_str()).into()),
+                    ("authorEmail", Node::Null),
+                    ("commitHeadline", wish.title.clone().into()),
+                    ("commitBody", wish.message.clone().into()),
+                    ("enabledBy", Node::Account(key(&wish.enabled_by.login))),
+                    ("pullRequest", Node::Pull(id, number)),
+                ],
+            )
+        }),
+        "statusCheckRollup" => check_field::rollup_of(repo, pull.head_sha),
         "maintainerCanModify" => pull.maintainer_can_modify.into(),
         "mergeCommit" => pull
             .merge_commit
             .map_or(Node::Null, |commit| Node::Commit(id, commit)),
         "reviewDecision" => {
-            let latest = reviews(true, true);
-            let state = |wanted: &str| {
-                latest.iter().any(|node| {
-                matches!(node, Node::Review(_, _, review) if pull.reviews.iter().any(|known| known.id == *review && known.state == wanted))
-            })
+            let verdicts = exchange.state.verdicts(repo, pull);
+            let count = |wanted: &str| {
+                let found = verdicts.iter().filter(|review| review.state == wanted);
+                found.count()
             };
-            let required = repo
-                .protected
-                .get(&pull.base)
-                .map_or(0, |rules| rules.approvals);
-            if state("CHANGES_REQUESTED") {
+            let required = exchange.state.demands(repo, &pull.base, None).approvals as usize;
+            if count("CHANGES_REQUESTED") > 0 {
                 "CHANGES_REQUESTED".into()
-            } else if state("APPROVED") {
+            } else if count("APPROVED") >= required.max(1) {
                 "APPROVED".into()
             } else if required > 0 {
                 "REVIEW_REQUIRED".into()
@@ -199,13 +220,14 @@ pub(crate) fn pull(
             Connection::node("ReviewRequestConnection", name, requests, arguments)
         }
         "closingIssuesReferences" => {
-            let named = closing_references(issue.body.as_deref().unwrap_or_default());
-            let found = named.into_iter().filter_map(|(_, number)| {
-                repo.issues
-                    .get(&number)
-                    .filter(|issue| issue.pull.is_none())
-                    .map(|_| Node::Issue(id, number))
-            });
+            let found = exchange.state.closes(repo, issue, pull).into_iter();
+            let found = found
+                .filter(|(repository, _)| {
+                    exchange
+                        .repo(*repository)
+                        .is_ok_and(|repo| exchange.state.sees(&exchange.caller, repo))
+                })
+                .map(|(repository, number)| Node::Issue(repository, number));
             Connection::node("IssueConnection", name, found.collect(), arguments)
         }
         "viewerMergeHeadlineText" => format!(
@@ -214,7 +236,7 @@ pub(crate) fn pull(
         )
         .into(),
         "viewerMergeBodyText" => issue.title.as_str().into(),
-        "autoMergeRequest" | "potentialMergeCommit" | "statusCheckRollup" => Node::Null,
+        "potentialMergeCommit" => Node::Null,
         _ => return Ok(None),
     }))
 }

@@ -75,8 +75,8 @@ pub(crate) fn repository(
         | "isSecurityPolicyEnabled"
         | "hasDiscussionsEnabled"
         | "usesCustomOpenGraphImage"
-        | "viewerHasStarred"
-        | "autoMergeAllowed" => false.into(),
+        | "viewerHasStarred" => false.into(),
+        "autoMergeAllowed" => repo.allow_auto_merge.into(),
         "viewerPermission" => role(exchange, repo).map(|role| upper(role.as_str())).into(),
         "viewerCanAdminister" => (role(exchange, repo) == Some(Role::Admin)).into(),
         "viewerSubscription" => "UNSUBSCRIBED".into(),

@@ -19,14 +19,6 @@ const COMPARE_COMMITS: usize = 250;
 pub(crate) fn route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[&str]) -> Outcome {
     match (method, rest) {
         ("GET", ["commits"]) => list(exchange, id),
-        ("GET", ["commits", name @ .., "status"]) if !name.is_empty() => {
-            status(exchange, id, &name.join("/"))
-        }
-        ("GET", ["commits", name @ .., "check-runs"]) if !name.is_empty() => {
-            exchange.need(id, Need::ContentsRead)?;
-            resolve(exchange, id, &name.join("/"))?;
-            Ok(Answer::ok(json!({"total_count": 0, "check_runs": []})))
-        }
         ("GET", ["commits", sha, "pulls"]) => {
             exchange.need(id, Need::PullsRead)?;
             let target = resolve(exchange, id, sha)?;
@@ -60,17 +52,6 @@ pub(crate) fn route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
                 exchange.render().branch_short(repo, name, &target)
             }))
         }
-        (
-            "GET",
-            [
-                "branches",
-                name @ ..,
-                "protection" | "required_status_checks",
-            ],
-        ) if !name.is_empty() => {
-            exchange.need(id, Need::Administration)?;
-            Err(Refusal::new(404, "Branch not protected"))
-        }
         ("GET", ["branches", name @ ..]) => {
             exchange.need(id, Need::ContentsRead)?;
             let repo = exchange.repo(id)?;
@@ -84,7 +65,8 @@ pub(crate) fn route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
     }
 }
 
-fn resolve(exchange: &Exchange<'_>, id: u64, name: &str) -> Result<ObjectId, Refusal> {
+/// The commit that a name in a path means.
+pub(crate) fn resolve(exchange: &Exchange<'_>, id: u64, name: &str) -> Result<ObjectId, Refusal> {
     let repo = exchange.repo(id)?;
     repo.resolve(name)
         .filter(|found| repo.commit(found).is_some())
@@ -197,18 +179,6 @@ fn get(exchange: &Exchange<'_>, id: u64, name: &str) -> Outcome {
     })
 }
 
-fn status(exchange: &Exchange<'_>, id: u64, name: &str) -> Outcome {
-    exchange.need(id, Need::ContentsRead)?;
-    let found = resolve(exchange, id, name)?;
-    let repo = exchange.repo(id)?;
-    let url = exchange.render().repo_url(repo);
-    Ok(Answer::ok(json!({
-        "state": "pending", "statuses": [], "sha": found.to_string(), "total_count": 0,
-        "repository": exchange.render().minimal_repository(repo), "commit_url": format!("{url}/commits/{found}"),
-        "url": format!("{url}/commits/{found}/status"),
-    })))
-}
-
 fn compare(exchange: &Exchange<'_>, id: u64, range: &str) -> Outcome {
     exchange.need(id, Need::ContentsRead)?;
     let repo = exchange.repo(id)?;
@@ -301,12 +271,6 @@ fn merge(exchange: &mut Exchange<'_>, id: u64) -> Outcome {
         return Ok(Answer::empty(204));
     }
     merge_plan(repo, base, head).map_err(|_| Refusal::new(409, "Merge conflict"))?;
-    if exchange.state.is_protected(id, &base_name) {
-        return Err(Refusal::new(
-            403,
-            "Changes must be made through a pull request.",
-        ));
-    }
     let message = fields
         .text("commit_message")?
         .unwrap_or_else(|| format!("Merge {head_name} into {base_name}"));
@@ -314,6 +278,12 @@ fn merge(exchange: &mut Exchange<'_>, id: u64) -> Outcome {
     let commit = exchange
         .state
         .merge_commit(id, base, head, &message, &actor, now)?;
+    if let Some(message) = exchange
+        .state
+        .push_refusal(id, &base_name, Some(commit), &actor)
+    {
+        return Err(Refusal::new(403, message));
+    }
     exchange.state.set_ref(
         id,
         &format!("refs/heads/{base_name}"),

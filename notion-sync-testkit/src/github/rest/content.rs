@@ -199,12 +199,6 @@ fn write(exchange: &mut Exchange<'_>, id: u64, path: &str, put: bool) -> Outcome
         (Some(_), None) => return Err(Refusal::not_found()),
         _ => {}
     }
-    if exchange.state.is_protected(id, &branch) {
-        return Err(Refusal::new(
-            409,
-            "Could not update file: Changes must be made through a pull request.",
-        ));
-    }
     let data = if put {
         let text = fields.required("content")?;
         let compact: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
@@ -248,6 +242,19 @@ fn write(exchange: &mut Exchange<'_>, id: u64, path: &str, put: bool) -> Outcome
         message,
     };
     let commit_id = repo.objects.insert(commit.object());
+    if let Some(message) = exchange
+        .state
+        .push_refusal(id, &branch, Some(commit_id), &actor)
+    {
+        return Err(Refusal::new(
+            409,
+            if message.starts_with("Repository rule") {
+                message
+            } else {
+                format!("Could not update file: {message}")
+            },
+        ));
+    }
     exchange.state.set_ref(
         id,
         &format!("refs/heads/{branch}"),

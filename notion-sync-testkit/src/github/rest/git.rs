@@ -92,15 +92,21 @@ fn object_exists(exchange: &Exchange<'_>, id: u64, sha: &str) -> Result<ObjectId
     }
 }
 
-/// Refuses what the protection of a branch forbids to everybody.
-fn check_protection(exchange: &Exchange<'_>, id: u64, name: &str) -> Result<(), Refusal> {
-    let branch = name.strip_prefix("refs/heads/").unwrap_or_default();
-    if exchange.state.is_protected(id, branch) {
-        return Err(Refusal::unprocessable(
-            "Changes must be made through a pull request.",
-        ));
+/// Refuses what protection and rules of a branch forbid.
+fn check_rules(
+    exchange: &Exchange<'_>,
+    id: u64,
+    name: &str,
+    target: Option<ObjectId>,
+) -> Result<(), Refusal> {
+    let Some(branch) = name.strip_prefix("refs/heads/") else {
+        return Ok(());
+    };
+    let actor = exchange.actor()?;
+    match exchange.state.push_refusal(id, branch, target, &actor) {
+        Some(message) => Err(Refusal::unprocessable(message)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn create_ref(exchange: &mut Exchange<'_>, id: u64) -> Outcome {
@@ -131,6 +137,7 @@ fn create_ref(exchange: &mut Exchange<'_>, id: u64) -> Outcome {
     if clash {
         return Err(Refusal::unprocessable("Reference update failed"));
     }
+    check_rules(exchange, id, &name, Some(target))?;
     let (actor, now) = (exchange.actor()?, exchange.now);
     exchange
         .state
@@ -151,7 +158,7 @@ fn update_ref(exchange: &mut Exchange<'_>, id: u64, name: &str) -> Outcome {
         .copied()
         .ok_or_else(|| Refusal::unprocessable("Reference does not exist"))?;
     let target = object_exists(exchange, id, &sha)?;
-    check_protection(exchange, id, name)?;
+    check_rules(exchange, id, name, Some(target))?;
     let objects = &exchange.repo(id)?.objects;
     if name.starts_with("refs/heads/") && objects.kind(&target) != Some(ObjectKind::Commit) {
         return Err(Refusal::unprocessable("Object is not a commit"));
@@ -174,7 +181,7 @@ fn delete_ref(exchange: &mut Exchange<'_>, id: u64, name: &str) -> Outcome {
     if name == format!("refs/heads/{}", repo.default_branch) {
         return Err(Refusal::unprocessable("Cannot delete the default branch"));
     }
-    check_protection(exchange, id, name)?;
+    check_rules(exchange, id, name, None)?;
     let (actor, now) = (exchange.actor()?, exchange.now);
     exchange.state.set_ref(id, name, None, &actor, now)?;
     Ok(Answer::empty(204))

@@ -2,13 +2,17 @@
 
 mod account;
 mod app;
+mod check;
 mod commit;
 mod content;
+mod dispatch;
 mod git;
 mod issue;
 mod issue_part;
+mod merge;
 mod pull;
 mod repository;
+mod rules;
 mod search;
 
 pub(crate) use search::search_nodes;
@@ -126,6 +130,19 @@ fn repository_route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
         ["pulls", ..] => pull::route(exchange, method, id, rest),
         ["git", ..] => git::route(exchange, method, id, rest),
         ["contents", ..] | ["readme"] => content::route(exchange, method, id, rest),
+        ["statuses" | "check-runs" | "check-suites", ..]
+        | [
+            "commits",
+            _,
+            ..,
+            "status" | "statuses" | "check-runs" | "check-suites",
+        ] => check::route(exchange, method, id, rest),
+        ["rules" | "rulesets", ..]
+        | ["branches", _, .., "protection"]
+        | ["branches", _, .., "protection", _] => rules::route(exchange, method, id, rest),
+        ["dispatches"] | ["actions", "workflows", _, "dispatches"] => {
+            dispatch::route(exchange, method, id, rest)
+        }
         ["commits", ..] | ["compare", ..] | ["merges"] | ["branches", ..] => {
             commit::route(exchange, method, id, rest)
         }

@@ -6,7 +6,7 @@ use crate::github::account::key;
 use crate::github::auth::Need;
 use crate::github::exchange::{Answer, Content, Exchange, Fields, Outcome, encode};
 use crate::github::issues::IssueEdit;
-use crate::github::merging::{MergeMethod, MergeWords, merge_plan};
+use crate::github::merging::merge_plan;
 use crate::github::pulls::{NewPull, pull_changes, pull_commits};
 use crate::github::refusal::Refusal;
 use crate::github::render_issue::lines;
@@ -95,7 +95,15 @@ pub(crate) fn route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
                 Err(Refusal::not_found())
             }
         }
-        ("PUT", ["pulls", number, "merge"]) => merge(exchange, id, super::number(number)?),
+        ("PUT", ["pulls", number, "merge"]) => {
+            super::merge::now(exchange, id, super::number(number)?)
+        }
+        ("PUT", ["pulls", number, "merge-async"]) => {
+            super::merge::ask(exchange, id, super::number(number)?)
+        }
+        ("GET", ["pulls", number, "merge-async", uuid]) => {
+            super::merge::poll(exchange, id, super::number(number)?, uuid)
+        }
         ("PUT", ["pulls", number, "update-branch"]) => {
             update_branch(exchange, id, super::number(number)?)
         }
@@ -281,39 +289,6 @@ fn edit(exchange: &mut Exchange<'_>, id: u64, number: u64) -> Outcome {
         exchange.state.pull_mut(id, number)?.maintainer_can_modify = flag;
     }
     shown(exchange, id, number).map(Answer::ok)
-}
-
-fn merge(exchange: &mut Exchange<'_>, id: u64, number: u64) -> Outcome {
-    exchange
-        .repo(id)?
-        .pull(number)
-        .ok_or_else(Refusal::not_found)?;
-    exchange.need(id, Need::ContentsWrite)?;
-    let fields = exchange.fields()?;
-    let word = fields
-        .text("merge_method")?
-        .unwrap_or_else(|| "merge".to_owned());
-    let method = MergeMethod::parse(&word)
-        .ok_or_else(|| Refusal::schema("merge_method", "a possible value"))?;
-    let words = MergeWords {
-        title: fields.text("commit_title")?.filter(|text| !text.is_empty()),
-        message: fields.text("commit_message")?,
-        sha: fields.text("sha")?,
-    };
-    let (actor, now) = (exchange.actor()?, exchange.now);
-    if exchange.state.merge_races > 0 {
-        exchange.state.merge_races -= 1;
-        return Err(Refusal::new(
-            405,
-            "Base branch was modified. Review and try the merge again.",
-        ));
-    }
-    let sha = exchange
-        .state
-        .merge_pull(id, number, method, &words, &actor, now)?;
-    Ok(Answer::ok(
-        json!({"sha": sha.to_string(), "merged": true, "message": "Pull Request successfully merged"}),
-    ))
 }
 
 fn update_branch(exchange: &mut Exchange<'_>, id: u64, number: u64) -> Outcome {

@@ -61,34 +61,6 @@ pub(crate) fn route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
                 json!({"permission": permission, "role_name": role.map_or("none", Role::as_str), "user": user}),
             ))
         }
-        ("GET", ["rules", "branches", name @ ..]) => {
-            exchange.need(id, Need::Metadata)?;
-            let repo = exchange.repo(id)?;
-            let Some(rules) = repo.protected.get(&name.join("/")) else {
-                return Ok(Answer::ok(json!([])));
-            };
-            let source = json!({"ruleset_source_type": "Repository", "ruleset_source": repo.full_name(), "ruleset_id": 1});
-            let mut review = json!({"type": "pull_request", "parameters": {
-                "required_approving_review_count": rules.approvals, "dismiss_stale_reviews_on_push": false,
-                "require_code_owner_review": false, "require_last_push_approval": false,
-                "required_review_thread_resolution": false,
-            }});
-            merge(&mut review, source.clone());
-            let mut found = vec![review];
-            if !rules.required_checks.is_empty() {
-                let checks: Vec<_> = rules
-                    .required_checks
-                    .iter()
-                    .map(|name| json!({"context": name}))
-                    .collect();
-                let mut rule = json!({"type": "required_status_checks", "parameters": {
-                    "required_status_checks": checks, "strict_required_status_checks_policy": false,
-                }});
-                merge(&mut rule, source);
-                found.push(rule);
-            }
-            Ok(Answer::ok(json!(found)))
-        }
         _ => Err(Refusal::not_found()),
     }
 }
@@ -147,6 +119,7 @@ fn patch(exchange: &mut Exchange<'_>, id: u64) -> Outcome {
         "archived",
         "has_issues",
         "delete_branch_on_merge",
+        "allow_auto_merge",
         "allow_merge_commit",
         "allow_squash_merge",
         "allow_rebase_merge",
@@ -182,6 +155,7 @@ fn patch(exchange: &mut Exchange<'_>, id: u64) -> Outcome {
             "archived" => repo.archived = value,
             "has_issues" => repo.has_issues = value,
             "delete_branch_on_merge" => repo.delete_branch_on_merge = value,
+            "allow_auto_merge" => repo.allow_auto_merge = value,
             "allow_merge_commit" => method("merge"),
             "allow_squash_merge" => method("squash"),
             _ => method("rebase"),

@@ -1,0 +1,142 @@
+//! Workflows that are started.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Duration, Utc};
+use notion_sync_core::effect::{Dispatch, EffectRequest, EffectWrite, Gate};
+use notion_sync_core::remote::{Ack, Trace, Write};
+use notion_sync_core::{ErrorKind, Result};
+use serde_json::json;
+
+use super::rights::Rights;
+use super::text::{Words, data};
+use super::{decided, open, unapplied};
+use crate::comments::stamp;
+use crate::endpoint::{Call, DISPATCH, WORKFLOW_RUNS};
+use crate::issues::GithubIssues;
+use crate::wire::{Dispatched, WorkflowRun, WorkflowRuns};
+
+/// Most inputs of one start.
+const MAX_INPUTS: usize = 25;
+/// How much earlier than the moment of sending a run still counts: clocks differ.
+const SKEW: Duration = Duration::seconds(30);
+const REFERENCE: &str = "ref";
+
+impl GithubIssues {
+    pub(super) fn gate_dispatch(
+        &self,
+        request: &EffectRequest,
+        dispatch: &Dispatch,
+        rights: &Rights,
+    ) -> Result<Gate> {
+        if dispatch.inputs.len() > MAX_INPUTS {
+            return Ok(Gate::Refused(format!(
+                "{} inputs, a workflow takes {MAX_INPUTS}; leave some out",
+                dispatch.inputs.len()
+            )));
+        }
+        if let Some(reason) = rights.lack("actions") {
+            return Ok(Gate::Refused(reason));
+        }
+        let reference = dispatch.reference.clone();
+        let reference = reference.unwrap_or_else(|| rights.default_branch.clone());
+        let mut write = open(request);
+        write.decided = BTreeMap::from([(REFERENCE.to_owned(), reference)]);
+        Ok(Gate::Open(write))
+    }
+
+    pub(super) async fn dispatch(&self, effect: &EffectWrite, dispatch: &Dispatch) -> Result<Ack> {
+        let (repository, number) = self.own(&effect.request.object).await.map_err(unapplied)?;
+        self.client.begin("start a workflow", 1, 0)?;
+        let words = Words::of(&effect.request, number, data);
+        let inputs: BTreeMap<&String, String> = dispatch
+            .inputs
+            .iter()
+            .map(|(name, template)| (name, words.fill(template)))
+            .collect();
+        let id = repository.id.to_string();
+        let call = Call::new(&DISPATCH, &[&id, &dispatch.workflow])
+            .body(json!({"ref": decided(effect, REFERENCE)?, "inputs": inputs}))
+            .with("repository", &repository.full_name)
+            .with("workflow", &dispatch.workflow);
+        let answer = self.client.call(call).await?;
+        // It was started, whatever the body says: older versions of the API answer without one.
+        let started: Dispatched = serde_json::from_slice(&answer.body).unwrap_or_default();
+        Ok(ack(started.workflow_run_id, started.html_url))
+    }
+
+    /// A start leaves no mark of ours in the run, unless the workflow takes the operation into its
+    /// `run-name`. No run of ours since then was not started by us; any other proves nothing, because
+    /// another record can have started it.
+    pub(super) async fn trace_dispatch(
+        &self,
+        write: &Write,
+        effect: &EffectWrite,
+        dispatch: &Dispatch,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        let (repository, _) = self.own(&effect.request.object).await?;
+        let since = sent_at - SKEW;
+        let call = Call::new(
+            &WORKFLOW_RUNS,
+            &[&repository.id.to_string(), &dispatch.workflow],
+        )
+        .query("event", "workflow_dispatch")
+        .query("created", &format!(">={}", stamp(since)))
+        .with("workflow", &dispatch.workflow);
+        let runs = self
+            .client
+            .all_in(call, |page: WorkflowRuns| page.workflow_runs)
+            .await;
+        let runs: Vec<WorkflowRun> = match runs {
+            Ok(runs) => runs,
+            // The right to start a workflow does not hold the right to list runs everywhere.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden) => {
+                return Ok(Trace::Unclear);
+            }
+            Err(error) => return Err(error),
+        };
+        let ours = runs.iter().find(|run| {
+            let title = run.display_title.as_deref().unwrap_or_default();
+            title
+                .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
+                .any(|word| word == write.op.as_str())
+        });
+        if let Some(run) = ours {
+            return Ok(Trace::Applied(ack(run.id, run.html_url.clone())));
+        }
+        let login = self.login().await;
+        let may_be_ours = |run: &WorkflowRun| {
+            let actor = run.actor.as_ref().and_then(|one| one.login.as_deref());
+            let other = actor.zip(login.as_deref());
+            let other = other.is_some_and(|(actor, own)| bare(actor) != bare(own));
+            !other && run.created_at.is_none_or(|at| at >= since)
+        };
+        let any = runs.iter().any(may_be_ours);
+        Ok(if any {
+            Trace::Unclear
+        } else {
+            Trace::NotApplied
+        })
+    }
+}
+
+/// A login as it compares: apps are named with and without their suffix.
+fn bare(login: &str) -> String {
+    let lower = login.to_ascii_lowercase();
+    lower.strip_suffix("[bot]").unwrap_or(&lower).to_owned()
+}
+
+fn ack(run: Option<u64>, url: Option<String>) -> Ack {
+    let mut notes = BTreeMap::new();
+    if let Some(run) = run {
+        notes.insert("run".to_owned(), run.to_string());
+    }
+    if let Some(url) = url {
+        notes.insert("url".to_owned(), url);
+    }
+    Ack {
+        notes,
+        ..Ack::default()
+    }
+}

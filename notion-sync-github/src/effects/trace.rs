@@ -1,0 +1,171 @@
+//! What became of an effect whose answer was lost.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use notion_sync_core::effect::{Effect, EffectWrite, Gate, NotePlace};
+use notion_sync_core::remote::{Ack, Trace, Write};
+use notion_sync_core::{ErrorKind, Result};
+
+use super::fields::{is_so, signs};
+use super::linked::Target;
+use super::merge::{done, queued};
+use super::pull::{branch_of, object_of};
+use crate::comments;
+use crate::files::comment_notes;
+use crate::issues::GithubIssues;
+use crate::issues::fields::same;
+use crate::repository::RepositoryInfo;
+use crate::wire::Event;
+
+impl GithubIssues {
+    pub(crate) async fn trace_effect(
+        &self,
+        write: &Write,
+        effect: &EffectWrite,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        match &effect.request.effect {
+            Effect::OpenPull(_) => self.trace_open(write, effect).await,
+            Effect::MarkReady => self.trace_draft(effect, false, sent_at).await,
+            Effect::ConvertToDraft => self.trace_draft(effect, true, sent_at).await,
+            Effect::Merge(_) => self.trace_merge(effect).await,
+            Effect::Comment(note) => {
+                let object = match note.on {
+                    NotePlace::Issue => &effect.request.object,
+                    NotePlace::Pull => object_of(effect)?,
+                };
+                let (repository, number) = self.own(object).await?;
+                let (client, id) = (&self.client, repository.id.to_string());
+                let found = comments::find(client, &id, number, &write.op, Some(sent_at)).await?;
+                Ok(match found {
+                    Some(comment) => Trace::Applied(Ack {
+                        notes: comment_notes(&comment),
+                        ..Ack::default()
+                    }),
+                    None => Trace::NotApplied,
+                })
+            }
+            Effect::Dispatch(dispatch) => {
+                self.trace_dispatch(write, effect, dispatch, sent_at).await
+            }
+            // The project shows its present value and no history.
+            Effect::SetProjectField(_) => Ok(match self.gate_effect(&effect.request).await? {
+                Gate::Holds { .. } => applied(),
+                Gate::Open(_) => Trace::NotApplied,
+                Gate::Closed { .. } | Gate::Refused(_) => Trace::Unclear,
+            }),
+            _ => self.trace_fields(effect, sent_at).await,
+        }
+    }
+
+    /// Opened is what an operation of ours opened, whatever people did with it since. A branch alone
+    /// is finished by sending it again.
+    async fn trace_open(&self, write: &Write, effect: &EffectWrite) -> Result<Trace> {
+        let (repository, _) = self.own(&effect.request.object).await?;
+        let branch = branch_of(effect)?;
+        Ok(match self.opened(repository, &write.op, branch).await? {
+            Some(pull) => Trace::Applied(self.opened_ack(repository, &pull, branch)),
+            None => Trace::NotApplied,
+        })
+    }
+
+    async fn trace_draft(
+        &self,
+        effect: &EffectWrite,
+        draft: bool,
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        let Some(target) = self.seen(effect).await? else {
+            return Ok(Trace::Unclear);
+        };
+        if target.pull.is_draft() == draft {
+            return Ok(applied());
+        }
+        let place = (target.repository, target.number);
+        self.by_timeline(effect, place, sent_at).await
+    }
+
+    /// The head that was judged is used once: a pull request that is merged was merged by it, by
+    /// people or by a queue, and none of these can be undone.
+    async fn trace_merge(&self, effect: &EffectWrite) -> Result<Trace> {
+        let Some(target) = self.seen(effect).await? else {
+            return Ok(Trace::Unclear);
+        };
+        Ok(if target.pull.is_merged() {
+            Trace::Applied(done(&target, None))
+        } else if target.pull.is_open() && self.is_queued(&target).await? {
+            Trace::Applied(queued(&target))
+        } else {
+            Trace::NotApplied
+        })
+    }
+
+    async fn trace_fields(&self, effect: &EffectWrite, sent_at: DateTime<Utc>) -> Result<Trace> {
+        let (repository, number) = self.own(&effect.request.object).await?;
+        let issue = match self.writable(repository, number).await {
+            Ok(issue) => issue,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::Stale
+                ) =>
+            {
+                return Ok(Trace::Unclear);
+            }
+            Err(error) => return Err(error),
+        };
+        if is_so(&effect.request.effect, &issue) {
+            return Ok(applied());
+        }
+        self.by_timeline(effect, (repository, number), sent_at)
+            .await
+    }
+
+    /// It is not so now. Whether it was, and somebody took it back since, stands in the timeline.
+    async fn by_timeline(
+        &self,
+        effect: &EffectWrite,
+        (repository, number): (&RepositoryInfo, u64),
+        sent_at: DateTime<Utc>,
+    ) -> Result<Trace> {
+        let Some(signs) = signs(&effect.request.effect) else {
+            return Ok(Trace::NotApplied);
+        };
+        let events = self.own_events(repository, number, sent_at).await?;
+        let Some(events) = events else {
+            return Ok(Trace::Unclear);
+        };
+        let shown = signs.iter().all(|(word, names)| {
+            let of_word: Vec<&Event> = events
+                .iter()
+                .filter(|event| event.event.as_deref() == Some(*word))
+                .collect();
+            let named: BTreeSet<&str> = of_word.iter().filter_map(|event| name(event)).collect();
+            !of_word.is_empty()
+                && names
+                    .iter()
+                    .all(|wanted| named.iter().any(|found| same(found, wanted)))
+        });
+        Ok(if shown { applied() } else { Trace::NotApplied })
+    }
+
+    /// The pull request of a write; `None` when it is gone.
+    async fn seen(&self, effect: &EffectWrite) -> Result<Option<Target<'_>>> {
+        match self.target(object_of(effect)?).await {
+            Ok(target) => Ok(Some(target)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn applied() -> Trace {
+    Trace::Applied(Ack::default())
+}
+
+fn name(event: &Event) -> Option<&str> {
+    let label = event.label.as_ref().and_then(|label| label.name.as_deref());
+    let milestone = || event.milestone.as_ref()?.title.as_deref();
+    label.or_else(milestone)
+}

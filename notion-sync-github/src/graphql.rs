@@ -1,0 +1,111 @@
+//! GraphQL: one address, and errors that come with status 200.
+
+use http::HeaderMap;
+use notion_sync_core::{Error, ErrorKind, Result};
+use serde_json::Value;
+
+use crate::client::GithubClient;
+use crate::endpoint::{Call, Endpoint, GRAPHQL, GRAPHQL_QUERY};
+use crate::failure::{brief, is_rule, rate_limited};
+use crate::gate::{Limit, header};
+
+impl GithubClient {
+    /// Changes something by GraphQL and answers `data`.
+    pub(crate) async fn graphql(
+        &self,
+        during: &'static str,
+        query: &str,
+        variables: Value,
+    ) -> Result<Value> {
+        let (data, mut errors) = self.graphql_on(&GRAPHQL, during, query, variables).await?;
+        match errors.is_empty() {
+            true => Ok(data),
+            false => Err(errors.swap_remove(0)),
+        }
+    }
+
+    /// Asks GraphQL and answers `data` with what is wrong in parts of it: those parts are null. An
+    /// error that says nothing about a part (a limit, a failure of the service) is one of the call.
+    pub(crate) async fn ask(
+        &self,
+        during: &'static str,
+        query: &str,
+        variables: Value,
+    ) -> Result<(Value, Vec<Error>)> {
+        self.graphql_on(&GRAPHQL_QUERY, during, query, variables)
+            .await
+    }
+
+    async fn graphql_on(
+        &self,
+        endpoint: &'static Endpoint,
+        during: &'static str,
+        query: &str,
+        variables: Value,
+    ) -> Result<(Value, Vec<Error>)> {
+        let body = serde_json::json!({"query": query, "variables": variables});
+        let answer = self.call(Call::new(endpoint, &[]).body(body)).await?;
+        let envelope: Value = answer.json()?;
+        let errors = envelope.get("errors").and_then(Value::as_array);
+        let mut found = Vec::new();
+        for error in errors.into_iter().flatten() {
+            let error = self.graphql_error(during, error, &answer.headers);
+            if matches!(
+                error.kind(),
+                ErrorKind::RateLimited | ErrorKind::Unavailable
+            ) {
+                return Err(error);
+            }
+            found.push(error);
+        }
+        match envelope.get("data") {
+            Some(data) if data.is_object() => Ok((data.clone(), found)),
+            // Nothing was answered at all: the first error says why.
+            _ if !found.is_empty() => Err(found.swap_remove(0)),
+            _ => Err(answer.lacks("data")),
+        }
+    }
+
+    fn graphql_error(&self, during: &'static str, error: &Value, headers: &HeaderMap) -> Error {
+        let text = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        let message = text("message");
+        let lower = message.to_ascii_lowercase();
+        let now = self.now();
+        let limit = match text("type") {
+            "RATE_LIMITED" | "RATE_LIMIT" => {
+                let reset = header(headers, "x-ratelimit-reset")
+                    .and_then(|n| n.parse().ok())
+                    .and_then(crate::gate::moment);
+                Some(match reset {
+                    Some(until) => Limit::Primary {
+                        until: until + chrono::Duration::seconds(1),
+                    },
+                    None => Limit::Secondary { until: None },
+                })
+            }
+            _ if lower.contains("secondary rate") => Some(Limit::Secondary { until: None }),
+            _ => None,
+        };
+        if let Some(limit) = limit {
+            let until = self.limited(limit, now);
+            return rate_limited(during, limit, until);
+        }
+        let rule = is_rule(&lower);
+        let kind = match text("type") {
+            "STALE_DATA" => ErrorKind::Stale,
+            "NOT_FOUND" => ErrorKind::NotFound,
+            _ if rule => ErrorKind::Blocked,
+            "FORBIDDEN" | "INSUFFICIENT_SCOPES" => ErrorKind::Forbidden,
+            "UNPROCESSABLE" => ErrorKind::Invalid,
+            _ if lower.contains("something went wrong") => ErrorKind::Unavailable,
+            "" if error.get("extensions").is_none() => ErrorKind::Unavailable,
+            _ => ErrorKind::Invalid,
+        };
+        let error = Error::new(kind, during).message(brief(message));
+        match kind {
+            ErrorKind::Blocked => error.remedy(crate::failure::DELIVER_REMEDY),
+            ErrorKind::Forbidden => error.remedy("check the permissions of the credential"),
+            _ => error,
+        }
+    }
+}

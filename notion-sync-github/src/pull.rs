@@ -1,0 +1,133 @@
+//! Branches and pull requests, as every part of the adapter reads them.
+
+use std::collections::BTreeSet;
+
+use notion_sync_core::{ErrorKind, Result};
+use serde_json::json;
+
+use crate::client::GithubClient;
+use crate::endpoint::{Call, PULL, PULLS, REF, REVIEWERS};
+use crate::repository::RepositoryInfo;
+use crate::wire::{GitRef, Pull};
+
+/// The head of a branch, never from a kept answer. `None` when there is no such branch.
+pub(crate) async fn head_of(
+    client: &GithubClient,
+    repository: &RepositoryInfo,
+    branch: &str,
+) -> Result<Option<String>> {
+    let call = Call::new(&REF, &[&repository.id.to_string(), branch]).with("branch", branch);
+    match client.call(call).await {
+        Ok(answer) => {
+            let found: GitRef = answer.json()?;
+            let sha = found.sha().ok_or_else(|| answer.lacks("commit"))?;
+            Ok(Some(sha.to_owned()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A pull request by number.
+pub(crate) async fn read(
+    client: &GithubClient,
+    repository: &RepositoryInfo,
+    number: u64,
+) -> Result<Pull> {
+    let call = Call::new(&PULL, &[&repository.id.to_string(), &number.to_string()])
+        .with("repository", &repository.full_name)
+        .with("number", number);
+    client.call(call).await?.json()
+}
+
+/// The pull requests of a branch of the repository itself, oldest first, those that are open last.
+pub(crate) async fn of_branch(
+    client: &GithubClient,
+    repository: &RepositoryInfo,
+    branch: &str,
+) -> Result<Vec<Pull>> {
+    let call = Call::new(&PULLS, &[&repository.id.to_string()])
+        .query("state", "all")
+        .query("head", &format!("{}:{branch}", repository.owner()))
+        .with("branch", branch);
+    let pulls: Vec<Pull> = client.all(call).await?;
+    let mut own: Vec<Pull> = pulls
+        .into_iter()
+        .filter(|pull| {
+            let head = pull.head.as_ref();
+            let place = head
+                .and_then(|head| head.repo.as_ref())
+                .and_then(|repo| repo.id);
+            pull.head_name() == Some(branch) && place.is_none_or(|id| id == repository.id)
+        })
+        .collect();
+    own.sort_by_key(|pull| (pull.state.as_deref() == Some("open"), pull.number));
+    Ok(own)
+}
+
+/// Asks for reviews and answers who could not be asked. One name that cannot be asked makes the
+/// service refuse all, so they are asked one by one then. A pull request without reviewers is still
+/// one: nothing here fails it.
+pub(crate) async fn ask_reviewers(
+    client: &GithubClient,
+    repository: &RepositoryInfo,
+    number: u64,
+    reviewers: &[String],
+    pull: &Pull,
+) -> Vec<String> {
+    let mut asked: BTreeSet<String> = BTreeSet::new();
+    for user in pull.requested_reviewers.iter().flatten() {
+        asked.extend(user.login.as_deref().map(str::to_ascii_lowercase));
+    }
+    for team in pull.requested_teams.iter().flatten() {
+        asked.extend(
+            team.slug
+                .as_deref()
+                .map(|slug| format!("{}/{slug}", repository.owner()).to_ascii_lowercase()),
+        );
+    }
+    let author = pull
+        .user
+        .as_ref()
+        .and_then(|user| user.login.as_deref())
+        .unwrap_or_default();
+    let (own, wanted): (Vec<&String>, Vec<&String>) = reviewers
+        .iter()
+        .filter(|name| !asked.contains(&name.to_ascii_lowercase()))
+        .partition(|name| name.eq_ignore_ascii_case(author));
+    let mut dropped: Vec<String> = own.into_iter().cloned().collect();
+    if wanted.is_empty() {
+        return dropped;
+    }
+    if ask(client, repository, number, &wanted).await.is_ok() {
+        return dropped;
+    }
+    for name in wanted {
+        if let Err(error) = ask(client, repository, number, &[name]).await {
+            tracing::warn!(%error, "a reviewer was not asked");
+            dropped.push(name.clone());
+        }
+    }
+    dropped
+}
+
+async fn ask(
+    client: &GithubClient,
+    repository: &RepositoryInfo,
+    number: u64,
+    names: &[&String],
+) -> Result<()> {
+    let (teams, people): (Vec<&&String>, Vec<&&String>) =
+        names.iter().partition(|name| name.contains('/'));
+    let slugs: Vec<&str> = teams
+        .iter()
+        .filter_map(|name| name.rsplit('/').next())
+        .collect();
+    let call = Call::new(
+        &REVIEWERS,
+        &[&repository.id.to_string(), &number.to_string()],
+    )
+    .body(json!({"reviewers": people, "team_reviewers": slugs}))
+    .with("number", number);
+    client.call(call).await.map(|_| ())
+}

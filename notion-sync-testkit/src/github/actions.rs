@@ -1,0 +1,165 @@
+//! Dispatched events: nothing runs here, but they are kept for tests to read.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::account::Actor;
+use super::object::ObjectKind;
+use super::refusal::Refusal;
+use super::repository::Repository;
+use super::state::State;
+
+/// An event that was dispatched.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Dispatch {
+    /// Its number, the id of the run it would start.
+    pub id: u64,
+    /// `workflow_dispatch` or `repository_dispatch`.
+    pub event: &'static str,
+    /// File name of the workflow, or the type of the repository event.
+    pub name: String,
+    /// Branch or tag, for workflows.
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
+    /// Inputs of the workflow, or the payload.
+    pub payload: Value,
+    /// Login of who dispatched it.
+    pub login: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+const FOLDER: &str = ".github/workflows";
+
+/// A number for a workflow file, the same in every run.
+fn workflow_id(file: &str) -> u64 {
+    let hash = blake3::hash(file.as_bytes());
+    let bytes = hash.as_bytes();
+    u64::from(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+}
+
+impl Repository {
+    /// The text of a workflow file at a branch or tag.
+    fn workflow(&self, reference: &str, file: &str) -> Option<String> {
+        let tree = self.objects.tree_of(&self.resolve(reference)?)?;
+        let entry = self.objects.at(&tree, &format!("{FOLDER}/{file}"))?;
+        let data = self.objects.blob(&entry.id)?;
+        Some(String::from_utf8_lossy(data).into_owned())
+    }
+
+    /// The file of a workflow named by file name or number: one of the default branch.
+    fn workflow_file(&self, name: &str) -> Option<String> {
+        let tip = self.branch(&self.default_branch)?;
+        let folder = self.objects.at(&self.objects.tree_of(&tip)?, FOLDER)?;
+        let files = self.objects.tree(&folder.id)?.entries;
+        let number = name.parse::<u64>().ok();
+        files
+            .into_iter()
+            .filter(|(_, entry)| entry.mode.kind() == ObjectKind::Blob)
+            .map(|(file, _)| file)
+            .find(|file| file == name || number == Some(workflow_id(file)))
+    }
+}
+
+/// Whether a workflow file names a trigger. A word of the text, comments left out, is enough here:
+/// what else the file says is not read.
+fn has_trigger(text: &str, trigger: &str) -> bool {
+    text.lines()
+        .map(|line| line.split('#').next().unwrap_or_default())
+        .flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_')))
+        .any(|word| word == trigger)
+}
+
+impl State {
+    /// Dispatches a workflow. Returns the id of the run.
+    pub(crate) fn dispatch_workflow(
+        &mut self,
+        repository: u64,
+        workflow: &str,
+        reference: &str,
+        inputs: Value,
+        actor: &Actor,
+        now: DateTime<Utc>,
+    ) -> Result<u64, Refusal> {
+        let repo = self.repository(repository)?;
+        let file = repo
+            .workflow_file(workflow)
+            .ok_or_else(Refusal::not_found)?;
+        let named = |prefix: &str| repo.refs.contains_key(&format!("{prefix}{reference}"));
+        if !(named("") && reference.starts_with("refs/")
+            || named("refs/heads/")
+            || named("refs/tags/"))
+        {
+            return Err(Refusal::unprocessable(format!(
+                "No ref found for: {reference}"
+            )));
+        }
+        let text = repo.workflow(reference, &file);
+        if !text.is_some_and(|text| has_trigger(&text, "workflow_dispatch")) {
+            return Err(Refusal::unprocessable(
+                "Workflow does not have 'workflow_dispatch' trigger",
+            ));
+        }
+        self.keep(
+            repository,
+            Dispatch {
+                id: 0,
+                event: "workflow_dispatch",
+                name: file,
+                reference: Some(reference.to_owned()),
+                payload: inputs,
+                login: actor.login.clone(),
+                at: now,
+            },
+        )
+    }
+
+    /// Dispatches an event of the repository's own.
+    pub(crate) fn dispatch_event(
+        &mut self,
+        repository: u64,
+        name: &str,
+        payload: Value,
+        actor: &Actor,
+        now: DateTime<Utc>,
+    ) -> Result<u64, Refusal> {
+        self.keep(
+            repository,
+            Dispatch {
+                id: 0,
+                event: "repository_dispatch",
+                name: name.to_owned(),
+                reference: None,
+                payload,
+                login: actor.login.clone(),
+                at: now,
+            },
+        )
+    }
+
+    fn keep(&mut self, repository: u64, mut dispatch: Dispatch) -> Result<u64, Refusal> {
+        let id = self.next_id();
+        dispatch.id = id;
+        self.repository_mut(repository)?.dispatches.push(dispatch);
+        self.changed();
+        Ok(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_trigger;
+
+    #[test]
+    fn triggers_are_words_outside_comments() {
+        for (text, found) in [
+            ("on:\n  workflow_dispatch:\n", true),
+            ("on: [push, workflow_dispatch]", true),
+            ("on: push # workflow_dispatch", false),
+            ("on: my_workflow_dispatch", false),
+        ] {
+            assert_eq!(has_trigger(text, "workflow_dispatch"), found, "{text}");
+        }
+    }
+}
