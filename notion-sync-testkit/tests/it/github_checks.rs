@@ -166,6 +166,17 @@ fn results_of_a_private_repository_need_their_own_permissions() {
             .get(&format!("/repos/acme/notes/commits/main/{path}"));
         assert_eq!(answer.status, status, "{token} {path}");
     }
+    for (token, errors) in [("ghs_reader", 1), ("ghs_ci", 0), ("ghp_carol", 0)] {
+        let found = client.as_user(token).graphql(
+            "{repository(owner:\"acme\",name:\"notes\"){defaultBranchRef{target{__typename ... on Commit{statusCheckRollup{state}}}}}}",
+            Value::Null,
+        );
+        let said = found["errors"].as_array().map_or(0, Vec::len);
+        assert_eq!(said, errors, "{token}: {found}");
+        if errors == 1 {
+            assert_eq!(found["errors"][0]["type"], "FORBIDDEN");
+        }
+    }
 }
 
 #[test]
