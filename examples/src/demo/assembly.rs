@@ -58,6 +58,8 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         }),
         labels: Some("Labels".to_owned()),
         assignees: Some("Assignee".to_owned()),
+        rules: terms.rules.clone(),
+        drift_status: terms.drift_status,
         ..TasksSection::default()
     });
     Config {

@@ -3,6 +3,7 @@
 use notion_sync_core::bounds::Bounds;
 use notion_sync_core::mapping::{FileMarker, Guard, Policy};
 
+use crate::config::RuleSection;
 use crate::emulation::{GITHUB_TOKEN, NOTION_TOKEN};
 
 /// The two mappings of a stage.
@@ -12,6 +13,10 @@ pub struct Terms {
     pub documents: Option<Policy>,
     /// Policy of the backlog; `None` maps no tasks.
     pub tasks: Option<Policy>,
+    /// Rules of the backlog.
+    pub rules: Vec<RuleSection>,
+    /// Whether the heads of its pull requests are told how page and issue stand.
+    pub drift_status: bool,
     /// Marks in files.
     pub file_marker: FileMarker,
     /// Template of paths.
@@ -31,6 +36,8 @@ impl Default for Terms {
         Self {
             documents: Some(Policy::ManualReview),
             tasks: Some(Policy::GithubWins),
+            rules: Vec::new(),
+            drift_status: false,
             file_marker: FileMarker::FrontMatter,
             path: "docs/{slug}.md".to_owned(),
             guard: Guard::default(),

@@ -126,6 +126,10 @@ impl World {
                     {"id": "backlog", "title": "Backlog", "data_sources": [{
                         "id": "backlog-tasks", "title": "Backlog", "properties": table(json!({
                             "Name": "title", "Status": {"status": ["To do", "Doing", "Done", "Dropped"]},
+                            "GitHub Status": {"select": ["open", "closed"]},
+                            "PR Number": "number", "PR URL": "url", "PR Review": "rich_text",
+                            "PR Status": {"select": ["draft", "open", "merged", "closed"]},
+                            "PR Checks": {"select": ["passed", "failed", "pending"]},
                             "Labels": {"multi_select": ["bug", "feature", "docs"]}, "Assignee": "people"}))}]},
                 ],
             },

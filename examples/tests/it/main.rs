@@ -19,6 +19,7 @@ mod shown_deletion;
 mod shown_documents;
 mod shown_parallel;
 mod shown_quiet;
+mod shown_rules;
 mod shown_support;
 mod shown_tasks;
 mod shown_webhooks;
