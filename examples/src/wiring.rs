@@ -380,6 +380,7 @@ fn documents(
         links: links(config, section),
         rules: Vec::new(),
         create_when: None,
+        drift_status: false,
         limits: section.limits.clone(),
     })
 }
@@ -424,6 +425,7 @@ fn tasks(section: &TasksSection) -> Mapping {
         fields,
         links: Links::default(),
         rules: rules(section),
+        drift_status: section.drift_status,
         create_when: section.status.as_ref().and_then(|status| {
             (!section.create_when.is_empty()).then(|| CreateWhen {
                 on: status.property.clone(),

@@ -332,6 +332,9 @@ pub struct Record {
     /// The pull requests of its issue, as last seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pulls: Vec<LinkedPull>,
+    /// What heads of pull requests were last told, by pull request: the head, and whether it is red.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub flagged: BTreeMap<String, (String, bool)>,
     /// What each rule remembers, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub triggers: BTreeMap<String, Trigger>,
@@ -382,6 +385,7 @@ impl Record {
             gone: None,
             next_sequence: 0,
             pulls: Vec::new(),
+            flagged: BTreeMap::new(),
             triggers: BTreeMap::new(),
             born: false,
             dead: None,

@@ -192,6 +192,18 @@ pub enum Action {
     },
     /// Carries out an effect of a rule.
     Effect(Box<EffectWrite>),
+    /// Says on a commit whether registry and both sides agree, so that GitHub itself refuses a merge
+    /// where they do not.
+    Flag {
+        /// The pull request it is about.
+        object: RemoteRef,
+        /// The commit: its head.
+        head: String,
+        /// Whether something is open.
+        red: bool,
+        /// What, in one line.
+        text: String,
+    },
     /// Writes fields that belong to the engine.
     Bookkeep {
         /// On what.

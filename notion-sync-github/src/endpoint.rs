@@ -90,6 +90,8 @@ endpoints! {
     COMMENTS: GET "/repositories/{}/issues/{}/comments", "list comments";
     CREATE_COMMENT: POST "/repositories/{}/issues/{}/comments", "write a comment", creates;
     TIMELINE: GET "/repositories/{}/issues/{}/timeline", "read the timeline";
+    CREATE_STATUS: POST "/repositories/{}/statuses/{}", "set a commit status";
+    COMMIT_STATUSES: GET "/repositories/{}/commits/{}/statuses", "list the statuses of a commit";
     ISSUE_EVENTS: GET "/repositories/{}/issues/{}/events", "read the events";
     LABELS: GET "/repositories/{}/labels", "list labels", cached;
     CREATE_LABEL: POST "/repositories/{}/labels", "create a label";

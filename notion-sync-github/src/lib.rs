@@ -43,7 +43,9 @@ pub use credentials::{
 pub use failure::{classify, limit_of};
 pub use files::{FileScope, FilesSettings, GithubFiles, MAX_FILE_BYTES};
 pub use gate::{Admission, Limit, RateGate, RateLimits, Weight};
-pub use issues::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL, GithubIssues};
+pub use issues::{
+    BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL, DRIFT_CONTEXT, GithubIssues,
+};
 pub use marker::{HiddenBlock, comment_marker, is_comment_of};
 pub use neutral::{neutralise, one_line, restore};
 pub use repository::RepositoryInfo;

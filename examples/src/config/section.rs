@@ -386,6 +386,10 @@ pub struct TasksSection {
     /// all pages do. A pair that exists stays one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub create_when: Vec<String>,
+    /// Whether the head of every linked pull request gets the commit status `notion-sync/drift`,
+    /// red while both sides contradict each other or a conflict is open. Needs the permission to
+    /// write commit statuses.
+    pub drift_status: bool,
     /// Whether the common rules are in force besides those below: a draft pull request when the
     /// status becomes `Ready for Review` or `In Review`; a merge, once everything required has
     /// passed, when it becomes one of `status.closed` that does not speak of dropping the task.

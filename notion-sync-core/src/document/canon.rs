@@ -120,13 +120,13 @@ impl Hash for Content<'_> {
 }
 
 /// Whether the canonical form of a block is an empty paragraph.
-fn is_nothing(block: &Block) -> bool {
+pub(crate) fn is_nothing(block: &Block) -> bool {
     matches!(&block.kind, BlockKind::Paragraph { text, .. } if text.is_blank())
         && trimmed(&block.children).is_empty()
 }
 
 /// Blocks without those at the end that the canonical form leaves out.
-fn trimmed(blocks: &[Block]) -> &[Block] {
+pub(crate) fn trimmed(blocks: &[Block]) -> &[Block] {
     let len = blocks.iter().rposition(|block| !is_nothing(block));
     &blocks[..len.map_or(0, |at| at + 1)]
 }

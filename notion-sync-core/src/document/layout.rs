@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::model::{Block, BlockKind};
 
-/// What only one of the formats says about a list item. Not part of the canonical form: two bodies
-/// that differ in nothing else say the same.
+/// What only one of the formats says about a list item or about a tag around blocks. Not part of the
+/// canonical form: two bodies that differ in nothing else say the same.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Layout {
     /// Whether blank lines stand between the blocks of the item's list (Markdown).
@@ -17,6 +17,9 @@ pub struct Layout {
     /// How the items of a numbered list are counted (Notion).
     #[serde(default, skip_serializing_if = "ListFormat::is_numbers")]
     pub format: ListFormat,
+    /// What a tag of HTML is to the blocks beside it (Notion).
+    #[serde(default, skip_serializing_if = "Element::is_unsaid")]
+    pub element: Element,
 }
 
 impl Layout {
@@ -62,6 +65,28 @@ pub enum ListFormat {
 impl ListFormat {
     fn is_numbers(&self) -> bool {
         *self == Self::Numbers
+    }
+}
+
+/// How a page says a tag of HTML that is a block of a file.
+///
+/// The same tags in a file can stand on a page in two ways, and the one that is there stays: Notion
+/// cannot move blocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Element {
+    /// Not said: the tag comes from a file.
+    #[default]
+    Unsaid,
+    /// As a block that holds those up to the closing tag.
+    Around,
+    /// As a block that holds nothing.
+    Apart,
+}
+
+impl Element {
+    fn is_unsaid(&self) -> bool {
+        *self == Self::Unsaid
     }
 }
 

@@ -24,7 +24,7 @@ pub mod text_merge;
 mod title;
 mod validation;
 
-pub use layout::{Layout, ListFormat, Spacing};
+pub use layout::{Element, Layout, ListFormat, Spacing};
 pub use model::{
     Alignment, Annotations, Block, BlockKind, Color, DateMention, Document, Icon, Inline,
     InlineKind, MediaKind, MediaSource, Mention, RichText, Span,

@@ -120,7 +120,11 @@ impl Engine {
                 && matches!(op.write.action, Action::Update(_) | Action::Create(_))
         });
         let waits = operations.iter().any(|op| {
-            op.side == Side::Github && !matches!(op.write.action, Action::Comment { .. })
+            op.side == Side::Github
+                && !matches!(
+                    op.write.action,
+                    Action::Comment { .. } | Action::Flag { .. }
+                )
         }) || open.iter().any(|op| op.value.state.is_unresolved());
         if takes_along || waits {
             return Ok(());
@@ -137,7 +141,12 @@ impl Engine {
         op: &Operation,
         batch: &mut Batch,
     ) -> Result<()> {
-        if op.side != Side::Github || matches!(op.write.action, Action::Comment { .. }) {
+        if op.side != Side::Github
+            || matches!(
+                op.write.action,
+                Action::Comment { .. } | Action::Flag { .. }
+            )
+        {
             return Ok(());
         }
         self.plan_bookkeeping(binding, bound, state, &[], batch)

@@ -9,6 +9,7 @@ mod bookkeeping;
 mod decide;
 mod execute;
 mod fields;
+mod flag;
 mod guard;
 mod identity;
 mod looking;

@@ -258,6 +258,12 @@ impl Engine {
             }
             Action::Create(create) => keep_bookkept(record, &create.bookkeeping),
             Action::Update(update) => keep_bookkept(record, &update.bookkeeping),
+            Action::Flag {
+                object, head, red, ..
+            } => {
+                let told = (head.clone(), *red);
+                record.flagged.insert(object.to_string(), told);
+            }
             Action::Effect(_) => {
                 record.links.extend(ack.links.clone());
                 self.effect_done(op, record);
@@ -291,6 +297,7 @@ impl Engine {
                 | Action::Comment { .. }
                 | Action::Withdraw { .. }
                 | Action::Effect(_)
+                | Action::Flag { .. }
         ) {
             return;
         }

@@ -174,6 +174,9 @@ impl Engine {
             .await?;
         }
 
+        self.flag(binding, &mut state, &standing, &mut batch)
+            .await?;
+
         let nothing = batch.is_empty() && audit.is_empty() && operations.is_empty();
         if state == before && !news && nothing {
             return Ok(());
@@ -435,6 +438,10 @@ fn is_held_back(plan: &Plan) -> bool {
 fn stands(op: &Operation, record: &Record, operations: &[Operation]) -> bool {
     match &op.write.action {
         Action::Comment { .. } | Action::Withdraw { .. } => true,
+        // Until the pull request moves on or what it says is not so any more.
+        Action::Flag { object, head, .. } => {
+            (record.pulls.iter()).any(|pull| pull.object == *object && pull.head == *head)
+        }
         // Until the property leaves the value.
         Action::Effect(_) => is_under_way(record, &op.id),
         Action::Propose(propose) => {

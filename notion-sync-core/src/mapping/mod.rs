@@ -172,6 +172,10 @@ pub struct Mapping {
     /// What changes of properties do on GitHub (tasks).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Whether the head of every linked pull request gets a commit status that is red while registry
+    /// and marks disagree or a conflict is open (tasks).
+    #[serde(default)]
+    pub drift_status: bool,
     /// Which pages become issues (tasks); `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_when: Option<CreateWhen>,

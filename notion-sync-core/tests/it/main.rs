@@ -6,6 +6,7 @@
 mod blocks;
 mod dialect;
 mod edit;
+mod elements;
 mod engine;
 mod fidelity;
 mod fixtures;

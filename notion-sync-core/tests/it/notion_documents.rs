@@ -393,6 +393,21 @@ fn container(verbatim: bool, children: BoxedStrategy<Vec<Block>>) -> BoxedStrate
         Just(BlockKind::Synced { from: None }),
     ]
     .boxed();
+    // An element on a page; in a file a text that only looks like one.
+    let says = prop::sample::select(&TAGS[..]);
+    let element =
+        (says, any::<bool>(), children.clone()).prop_map(move |(source, gray, mut children)| {
+            // See `document` about a lone tag.
+            if children.is_empty() && !verbatim {
+                children.push(Block::paragraph("x"));
+            }
+            let kind = if gray {
+                gray_paragraph(source)
+            } else {
+                source_paragraph(source)
+            };
+            Block::new(kind).with_children(children)
+        });
     let columns = (prop::collection::vec(
         (children.clone(), prop::option::of(1u32..999)),
         2..4,
@@ -408,19 +423,115 @@ fn container(verbatim: bool, children: BoxedStrategy<Vec<Block>>) -> BoxedStrate
         })
         .boxed();
     prop_oneof![
-        8 => (kind, children).prop_map(|(kind, children)| Block::new(kind).with_children(children)).boxed(),
+        8 => (kind, children.clone()).prop_map(|(kind, children)| Block::new(kind).with_children(children)).boxed(),
+        1 => element,
         1 => columns,
     ]
     .boxed()
+}
+
+/// HTML that opens or closes something, or only looks like it.
+const TAGS: [&str; 14] = [
+    "<div>",
+    "<div>",
+    "</div>",
+    "</div>",
+    "<Listing number=\"1\" caption=\"`Vec<T>`\">",
+    "</Listing>",
+    "<a>",
+    "</a>",
+    "<details x>\n<summary>a <b>c</b></summary>",
+    "<details open>",
+    "</details>",
+    "<img src=\"x\">",
+    "<hr/>",
+    "<!-- x -->",
+];
+
+fn gray_paragraph(source: &str) -> BlockKind {
+    let annotations = Annotations {
+        code: true,
+        color: Color::new("gray"),
+        ..Annotations::default()
+    };
+    BlockKind::Paragraph {
+        text: RichText(vec![Inline {
+            annotations,
+            ..Inline::text(source)
+        }]),
+        color: Color::default(),
+    }
+}
+
+fn source_paragraph(source: &str) -> BlockKind {
+    BlockKind::Paragraph {
+        text: RichText(vec![Inline {
+            kind: InlineKind::Verbatim(source.to_owned()),
+            annotations: Annotations::default(),
+            link: None,
+        }]),
+        color: Color::default(),
+    }
+}
+
+/// A tag that holds nothing, as a file or a page says it.
+fn tag(source: &str, verbatim: bool) -> Block {
+    Block::new(if verbatim {
+        BlockKind::Verbatim {
+            markdown: source.to_owned(),
+        }
+    } else if source.contains('\n') {
+        BlockKind::Code {
+            code: format!("<!-- notion-sync:verbatim -->\n{source}"),
+            language: "markdown".into(),
+            info: None,
+            caption: RichText::default(),
+        }
+    } else {
+        gray_paragraph(source)
+    })
+}
+
+/// Blocks, now and then with tags between them: pairs and lone ones.
+fn tagged(blocks: BoxedStrategy<Vec<Block>>, verbatim: bool) -> BoxedStrategy<Vec<Block>> {
+    let pairs = prop::collection::vec((0usize..9, 0usize..9, 0usize..5), 1..4);
+    let lone = prop::collection::vec((0usize..9, prop::sample::select(&TAGS[..])), 0..3);
+    let with = (blocks.clone(), pairs, lone).prop_map(move |(mut blocks, pairs, lone)| {
+        for (from, to, which) in pairs {
+            let (open, close) = [
+                ("<div>", "</div>"),
+                ("<a>", "</a>"),
+                (TAGS[4], "</Listing>"),
+                (TAGS[8], "</details>"),
+                ("<details open>", "</details>"),
+            ][which];
+            let from = from % (blocks.len() + 1);
+            let to = from + to % (blocks.len() + 1 - from);
+            blocks.insert(to, tag(close, verbatim));
+            blocks.insert(from, tag(open, verbatim));
+        }
+        for (at, source) in lone {
+            blocks.insert(at % (blocks.len() + 1), tag(source, verbatim));
+        }
+        blocks
+    });
+    prop_oneof![2 => blocks, 1 => with].boxed()
 }
 
 /// Bodies as a page can hold them (`verbatim` false), or a file (`verbatim` true).
 pub(crate) fn document(verbatim: bool) -> BoxedStrategy<Document> {
     let leaf = prop_oneof![5 => leaf(verbatim), 1 => table(verbatim)].boxed();
     let block = leaf.prop_recursive(3, 24, 4, move |inner| {
-        container(verbatim, prop::collection::vec(inner, 0..4).boxed())
+        let children = prop::collection::vec(inner, 0..4).boxed();
+        // On a page the first paragraph in an item without text is its text, also one of source.
+        let children = if verbatim {
+            tagged(children, true)
+        } else {
+            children
+        };
+        container(verbatim, children)
     });
-    prop::collection::vec(block, 0..6)
+    tagged(prop::collection::vec(block, 0..6).boxed(), verbatim)
         .prop_map(|blocks| Document { blocks })
         .boxed()
 }

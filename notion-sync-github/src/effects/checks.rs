@@ -9,11 +9,10 @@ use super::graphql::{JUDGED, is, of_repository, text};
 use super::requirements::Required;
 use crate::client::GithubClient;
 use crate::endpoint::{CHECK_RUNS, CHECK_SUITES, COMBINED_STATUS, Call};
+use crate::issues::DRIFT_CONTEXT;
 use crate::repository::RepositoryInfo;
 use crate::wire::{CheckRuns, CheckSuites, CombinedStatus};
 
-/// The status by which the sync itself says that the two sides have drifted apart.
-const DRIFT: &str = "notion-sync/drift";
 /// Pages of results that are read by GraphQL: 100 each.
 const MAX_PAGES: u32 = 50;
 
@@ -91,9 +90,9 @@ pub(super) fn judge(
     // A name that failed for one app is not only awaited.
     let failed = &verdict.failed;
     verdict.pending.retain(|name| !failed.contains(name));
-    let drifted = |one: &&Reported| one.name == DRIFT && one.standing == Standing::Failed;
+    let drifted = |one: &&Reported| one.name == DRIFT_CONTEXT && one.standing == Standing::Failed;
     if reported.iter().any(|one| drifted(&one)) {
-        verdict.failed.insert(DRIFT.to_owned());
+        verdict.failed.insert(DRIFT_CONTEXT.to_owned());
     }
     verdict
 }
@@ -284,6 +283,13 @@ pub(super) struct Results {
     pub(super) lacks: Option<&'static str>,
 }
 
+impl Results {
+    /// Whether anybody but the sync itself has reported something.
+    pub(super) fn has_begun(&self) -> bool {
+        self.reported.iter().any(|one| one.name != DRIFT_CONTEXT)
+    }
+}
+
 /// Whether an app has announced results for a commit, before there are any.
 pub(super) async fn announced(
     client: &GithubClient,
@@ -410,10 +416,10 @@ mod tests {
     fn drift_counts_without_being_required() {
         let verdict = judge(
             &BTreeSet::new(),
-            &[by(DRIFT, Reporter::Unknown, Standing::Failed)],
+            &[by(DRIFT_CONTEXT, Reporter::Unknown, Standing::Failed)],
             &BTreeSet::new(),
         );
-        assert!(verdict.failed.contains(DRIFT));
+        assert!(verdict.failed.contains(DRIFT_CONTEXT));
     }
 
     #[test]

@@ -223,6 +223,7 @@ impl Remote for GithubFiles {
             Action::Restore { .. }
             | Action::Withdraw { .. }
             | Action::Effect(_)
+            | Action::Flag { .. }
             | Action::Bookkeep { .. } => WriteKind::Set,
         }
     }
@@ -255,7 +256,7 @@ impl GithubFiles {
             Action::Bookkeep { .. } => Err(unsupported(
                 "a file keeps what belongs to the engine in its text",
             )),
-            Action::Effect(_) => Err(unsupported("rules act on issues")),
+            Action::Effect(_) | Action::Flag { .. } => Err(unsupported("rules act on issues")),
             Action::Create(_) | Action::Update(_) | Action::Remove { .. } => {
                 Err(unsupported("the object is not a file of this branch"))
             }

@@ -2,6 +2,7 @@
 
 mod bodies;
 pub(crate) mod fields;
+mod flag;
 mod listing;
 pub(crate) mod trace;
 mod writing;
@@ -26,6 +27,8 @@ use crate::endpoint::{Call, ISSUE, ISSUE_TYPES, LABELS, MILESTONES};
 use crate::reference;
 use crate::repository::{ConfiguredRepository, RepositoryInfo};
 use crate::wire::{Issue, IssueType, LabelDetail, Milestone};
+
+pub use flag::DRIFT_CONTEXT;
 
 pub use bodies::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL};
 

@@ -35,6 +35,12 @@ impl GithubIssues {
             Action::Comment { object, text } => self.comment(write, object, text).await,
             Action::Bookkeep { object, fields } => self.bookkeep(write, object, fields).await,
             Action::Effect(effect) => self.write_effect(write, effect).await,
+            Action::Flag {
+                object,
+                head,
+                red,
+                text,
+            } => self.flag(object, head, *red, text).await,
             Action::Propose(_) | Action::Withdraw { .. } => {
                 Err(Error::new(ErrorKind::Invalid, "write an issue")
                     .message("a change of an issue cannot be proposed"))

@@ -13,8 +13,8 @@ use crate::wire::{Listed, PageMarkdown};
 
 /// The most blocks of a body that are read. Notion's own Markdown stops at about as many.
 pub const BODY_BLOCKS: usize = 20_000;
-/// The deepest nesting that is read.
-const BODY_LEVELS: usize = 64;
+/// The deepest nesting that is read: that of a file, with the elements of HTML that are tags there.
+const BODY_LEVELS: usize = 72;
 
 /// A body as read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -237,6 +237,7 @@ impl Remote for NotionPages {
             | Action::Restore { .. }
             | Action::Bookkeep { .. }
             | Action::Effect(_)
+            | Action::Flag { .. }
             | Action::Withdraw { .. } => WriteKind::Set,
             Action::Propose(_) => WriteKind::NamedCreate,
         }

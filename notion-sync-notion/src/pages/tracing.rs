@@ -71,7 +71,10 @@ impl NotionPages {
                     Trace::NotApplied
                 })
             }
-            Action::Propose(_) | Action::Withdraw { .. } | Action::Effect(_) => {
+            Action::Propose(_)
+            | Action::Withdraw { .. }
+            | Action::Effect(_)
+            | Action::Flag { .. } => {
                 Err(Error::new(ErrorKind::Invalid, "find a write")
                     .message("Notion has no proposals"))
             }

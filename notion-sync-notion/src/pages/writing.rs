@@ -53,10 +53,11 @@ impl NotionPages {
             Action::Restore { object } => self.restore(object).await,
             Action::Comment { object, text } => self.comment(write, object, text).await,
             Action::Bookkeep { object, fields } => self.bookkeep(object, fields).await,
-            Action::Propose(_) | Action::Withdraw { .. } | Action::Effect(_) => {
-                Err(Error::new(ErrorKind::Invalid, "write to Notion")
-                    .message("Notion has no proposals and no effects"))
-            }
+            Action::Propose(_)
+            | Action::Withdraw { .. }
+            | Action::Effect(_)
+            | Action::Flag { .. } => Err(Error::new(ErrorKind::Invalid, "write to Notion")
+                .message("Notion has no proposals and no effects")),
         }
     }
 

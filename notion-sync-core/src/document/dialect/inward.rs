@@ -3,7 +3,7 @@
 use super::encoding::{Carried, decode_runs, deep_level, is_joined, is_marked, joined, read_code};
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
-use super::{Converted, Reason, Report, notes, paragraph};
+use super::{Converted, Reason, Report, element, notes};
 use crate::document::layout::is_item;
 use crate::document::model::{
     Block, BlockKind, Document, Inline, InlineKind, MediaSource, Mention, RichText,
@@ -24,12 +24,16 @@ pub fn from_notion_owned(mut document: Document, context: &LinkContext) -> Conve
     // First: in the shape below a paragraph may become the text of what it stands in.
     read_source(&mut document.blocks);
     let mut document = shaped(document, &mut report);
+    // Only now is known what stands in a block.
+    element::read(&mut document.blocks);
     let mut inward = Inward {
         context,
         report,
         place: Vec::new(),
     };
     inward.blocks(&mut document.blocks);
+    // Last: places are those on the page.
+    element::flatten(&mut document.blocks);
     Converted {
         document,
         report: inward.report.settled(),
@@ -39,13 +43,7 @@ pub fn from_notion_owned(mut document: Document, context: &LinkContext) -> Conve
 /// Paragraphs that carry source.
 fn read_source(blocks: &mut [Block]) {
     for block in blocks {
-        if let BlockKind::Paragraph { text, color } = &block.kind
-            && color.is_default()
-            && block.children.is_empty()
-            && let Some(markdown) = paragraph::source(text)
-        {
-            block.kind = BlockKind::Verbatim { markdown };
-        }
+        element::read_leaf(block);
         read_source(&mut block.children);
     }
 }

@@ -16,16 +16,23 @@
 //! | a run that Notion refuses (a link of more than 2,000 characters, a link on an equation) | grey code: `<!-- notion-sync:run {…} -->`, the run as JSON |
 //! | a heading of level 5 or 6 | a heading of level 4 that starts with grey code `#####` or `######` |
 //! | one line of HTML that is a block | a paragraph of grey code |
+//! | an element of HTML around blocks: `<Name …>`, blocks, `</Name>` | a paragraph of grey code that says the opening tag and holds the blocks |
 //! | link reference definitions, a line each | a paragraph: labels as grey code, targets as links |
 //! | title of a link or image | `#:~:notion-sync-title=…` behind the address |
 //! | blank lines in a list, its start, a list right behind another one; alignment; info string | where asked for ([`Carry::Everything`]): a note in grey code behind the first item, in the first cell, in the caption |
 //! | a relative link or image source | an absolute URL below the repository's pages or raw files; a link to a file that has a page: the page |
 //! | a link that Notion refuses (`ftp:`, an empty one), or an absolute one into the repository | a URL with `notion-sync-link=` in its query, which says the original |
 //!
+//! An element is one block on a page that a file becomes. On a page where its tags stand beside their
+//! blocks they stay there, because Notion cannot move blocks: [`from_notion`] says so in the layout
+//! ([`Element`]), and [`to_notion`] follows it. Nor does a block that cannot be created again move
+//! into an element. At most eight elements are inside each other, tags around more stay beside.
+//!
 //! People can edit all of these in Notion. Text that somebody there formats as grey code and that
 //! looks like HTML, a footnote reference or an image becomes source Markdown in the file: that is
 //! how such source is written from Notion.
 
+mod element;
 mod encoding;
 mod inward;
 mod link;
@@ -43,6 +50,8 @@ use std::fmt;
 
 use super::model::Document;
 
+#[cfg(doc)]
+use super::layout::Element;
 #[cfg(doc)]
 use super::model::{BlockKind, InlineKind};
 

@@ -107,6 +107,7 @@ pub(super) fn apply_to_item(data: &Map<String, Value>, block: &mut Block) {
         spacing: parsed(data, "spacing").unwrap_or_default(),
         separate: parsed(data, "separate").unwrap_or_default(),
         format: parsed(data, "format").unwrap_or(block.layout.format),
+        ..block.layout
     };
     block.layout = said;
     if let BlockKind::NumberedItem { start, .. } = &mut block.kind

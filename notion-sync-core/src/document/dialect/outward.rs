@@ -1,5 +1,7 @@
 //! From a file to a page.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::encoding::{
@@ -8,9 +10,9 @@ use super::encoding::{
 };
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
-use super::{Carry, Converted, Reason, Report, notes, paragraph};
-use crate::document::Layout;
+use super::{Carry, Converted, Reason, Report, element, notes, paragraph};
 use crate::document::blocks::as_held;
+use crate::document::canon::trimmed;
 use crate::document::limits::{
     ARRAY_ITEMS, BLOCK_UNITS, EQUATION_UNITS, TEXT_UNITS, code_language, is_color, units,
 };
@@ -18,6 +20,7 @@ use crate::document::model::{
     Alignment, Annotations, Block, BlockKind, Color, Document, Inline, InlineKind, MediaSource,
     Mention, RichText,
 };
+use crate::document::{Element, Layout};
 
 /// Turns a body as the repository says it into one that Notion can hold.
 ///
@@ -45,11 +48,16 @@ pub fn to_notion_owned(document: Document, context: &LinkContext, carry: Carry) 
         carry,
         report,
         place: Vec::new(),
+        derived: BTreeSet::new(),
     };
     outward.blocks(&mut document.blocks);
+    let (mut report, derived) = (outward.report, outward.derived);
+    report
+        .entries
+        .retain(|entry| !derived.contains(&entry.place));
     Converted {
         document,
-        report: outward.report.settled(),
+        report: report.settled(),
     }
 }
 
@@ -58,6 +66,8 @@ struct Outward<'c> {
     carry: Carry,
     report: Report,
     place: Vec<usize>,
+    /// Places of closing tags that have no block: nothing is to be said about them.
+    derived: BTreeSet<Vec<usize>>,
 }
 
 impl Outward<'_> {
@@ -65,15 +75,25 @@ impl Outward<'_> {
         self.report.add(&self.place, reason);
     }
 
-    fn blocks(&mut self, blocks: &mut [Block]) {
+    fn blocks(&mut self, blocks: &mut Vec<Block>) {
         for at in 0..blocks.len() {
             self.place.push(at);
             let list = notes::of_list(blocks, at);
             let block = &mut blocks[at];
             block.span = None;
             let table = notes::of_table(&block.kind);
+            // Only what could be mistaken for source is needed again.
+            let before = match &block.kind {
+                BlockKind::Paragraph { text, .. } if text.0.first().is_some_and(may_be_source) => {
+                    Some(text.clone())
+                }
+                _ => None,
+            };
             self.block(block);
             self.blocks(&mut block.children);
+            if let Some(before) = before {
+                shield_text(block, &before);
+            }
             if let Some(data) = list {
                 self.list(&data, block);
             }
@@ -87,11 +107,19 @@ impl Outward<'_> {
             }
             self.place.pop();
         }
-        for block in blocks {
+        let said = element::may_nest(blocks)
+            .then(|| blocks.iter().map(|block| block.layout.element).collect());
+        for block in blocks.iter_mut() {
             block.layout = Layout {
                 format: block.layout.format,
                 ..Layout::default()
             };
+        }
+        let said: Option<Vec<Element>> = said;
+        for at in said.map_or(Vec::new(), |said| element::nest(blocks, &said)) {
+            let mut place = self.place.clone();
+            place.push(at);
+            self.derived.insert(place);
         }
     }
 
@@ -157,22 +185,7 @@ impl Outward<'_> {
             return;
         }
         if let Some(text) = block.kind.text_mut() {
-            // Only what could be mistaken for source is needed again.
-            let before = match text.0.first() {
-                Some(first) if may_be_source(first) => text.clone(),
-                _ => RichText::default(),
-            };
             self.text(text);
-            // Part of a text, so it must not be read as source that is a block.
-            if let BlockKind::Paragraph { text, color } = &mut block.kind
-                && color.is_default()
-                && block.children.is_empty()
-                && paragraph::source(text).is_some()
-            {
-                let mut runs = joined(&before);
-                runs[0] = encode_run(&runs[0]);
-                *text = RichText(runs);
-            }
         }
         match &mut block.kind {
             BlockKind::Code {
@@ -413,6 +426,22 @@ impl Outward<'_> {
 fn is_carrier(runs: &[Inline], out: &[Inline], at: usize) -> bool {
     (is_marked(&out[at].annotations) && out[at].kind != runs[at].kind)
         || matches!(runs[at].kind, InlineKind::Verbatim(_))
+}
+
+/// Part of a text, so it must not be read as source that is a block.
+fn shield_text(block: &mut Block, before: &RichText) {
+    let leaf = trimmed(&block.children).is_empty();
+    let is_read = match &block.kind {
+        BlockKind::Paragraph { text, color } if leaf => {
+            color.is_default() && paragraph::source(text).is_some()
+        }
+        _ => element::is_element(block),
+    };
+    if is_read && let BlockKind::Paragraph { text, .. } = &mut block.kind {
+        let mut runs = joined(before);
+        runs[0] = encode_run(&runs[0]);
+        *text = RichText(runs);
+    }
 }
 
 fn may_be_source(run: &Inline) -> bool {

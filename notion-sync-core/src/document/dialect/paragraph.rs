@@ -4,6 +4,7 @@
 use super::encoding::{is_marked, joined, mark, unmark};
 use super::link::{LinkContext, Target};
 use crate::document::limits::{ARRAY_ITEMS, BLOCK_UNITS};
+use crate::document::markdown::tag_end;
 use crate::document::model::{Annotations, BlockKind, Color, Inline, InlineKind, RichText};
 
 /// Definitions of one line each, nothing else: label and what stands behind it.
@@ -25,17 +26,7 @@ pub(super) fn of_source(markdown: &str, context: &LinkContext) -> Option<BlockKi
     if markdown.starts_with('[') {
         return definitions(markdown, context);
     }
-    is_line(markdown).then(|| {
-        let mut annotations = Annotations::default();
-        mark(&mut annotations);
-        BlockKind::Paragraph {
-            text: RichText(vec![Inline {
-                annotations,
-                ..Inline::text(markdown)
-            }]),
-            color: Color::default(),
-        }
-    })
+    is_line(markdown).then(|| of_code(markdown))
 }
 
 /// The source that a paragraph of a page carries.
@@ -48,44 +39,82 @@ pub(super) fn source(text: &RichText) -> Option<String> {
     match &first.kind {
         InlineKind::Text(start) if start.starts_with('[') => read_definitions(text),
         InlineKind::Text(start) if start.starts_with('<') => {
-            let mut runs = joined(text);
-            let Some(InlineKind::Text(line)) = runs.pop().map(|run| run.kind) else {
-                return None;
-            };
-            let mut rest = first.annotations.clone();
-            unmark(&mut rest);
-            let alone = runs.is_empty() && rest.is_plain() && first.link.is_none();
-            (alone && is_line(&line)).then_some(line)
+            code(text).filter(|line| is_line(line))
         }
         _ => None,
     }
 }
 
+/// The text of a paragraph that is nothing but grey code.
+pub(super) fn code(text: &RichText) -> Option<String> {
+    let first = text.0.first()?;
+    if !is_marked(&first.annotations) || first.link.is_some() {
+        return None;
+    }
+    let mut runs = joined(text);
+    let mut rest = first.annotations.clone();
+    unmark(&mut rest);
+    match runs.pop()?.kind {
+        InlineKind::Text(code) if runs.is_empty() && rest.is_plain() => Some(code),
+        _ => None,
+    }
+}
+
+/// A paragraph that is nothing but grey code.
+pub(super) fn of_code(code: &str) -> BlockKind {
+    let mut annotations = Annotations::default();
+    mark(&mut annotations);
+    BlockKind::Paragraph {
+        text: RichText(vec![Inline {
+            annotations,
+            ..Inline::text(code)
+        }]),
+        color: Color::default(),
+    }
+}
+
 /// Whether a paragraph of a file that holds nothing but `source` would be read as a block of HTML.
 pub(super) fn is_line(source: &str) -> bool {
-    // Notion's Markdown says `<br>` where a text has a line break, in code as well.
-    if source.to_ascii_lowercase().contains("<br") {
-        return false;
-    }
-    let plausible = source.starts_with('<')
-        && source.ends_with('>')
-        && !source.contains(['\n', '\r'])
-        && !source.starts_with("<!-- notion-sync:")
-        && !source.starts_with("<!-- /notion-sync:")
-        && unicode_normalization::is_nfc(source)
-        && source.len() <= BLOCK_UNITS;
-    if !plausible {
+    if source.contains('\n') || !is_plausible(source) {
         return false;
     }
     let one = match source.strip_prefix("<!--") {
         Some(comment) => comment
             .find("-->")
             .is_some_and(|end| end + 3 == comment.len()),
-        None => source[1..].find(['<', '>']) == Some(source.len() - 2),
+        None => {
+            let end = Some(source.len() - 2);
+            source[1..].find(['<', '>']) == end || tag_end(&source[1..]) == end
+        }
     };
-    one && matches!(
-        pulldown_cmark::Parser::new(source).next(),
-        Some(pulldown_cmark::Event::Start(pulldown_cmark::Tag::HtmlBlock))
+    one && is_html(source)
+}
+
+/// Whether lines that a paragraph of a page says in grey code are one block of HTML in a file.
+pub(super) fn are_lines(source: &str) -> bool {
+    // White space at the ends of lines counts for nothing in Notion's Markdown.
+    let kept = |line: &str| !line.is_empty() && line.trim() == line;
+    is_plausible(source) && source.split('\n').all(kept) && is_html(source)
+}
+
+fn is_plausible(source: &str) -> bool {
+    // Notion's Markdown says `<br>` where a text has a line break, in code as well.
+    source.starts_with('<')
+        && source.ends_with('>')
+        && !source.contains('\r')
+        && !source.to_ascii_lowercase().contains("<br")
+        && !source.starts_with("<!-- notion-sync:")
+        && !source.starts_with("<!-- /notion-sync:")
+        && unicode_normalization::is_nfc(source)
+        && source.len() <= BLOCK_UNITS
+}
+
+/// Whether Markdown reads all of it as one block of HTML.
+fn is_html(source: &str) -> bool {
+    use pulldown_cmark::{Event, Parser, Tag};
+    matches!(
+        Parser::new(source).into_offset_iter().next(),
+        Some((Event::Start(Tag::HtmlBlock), range)) if range == (0..source.len())
     )
 }
 

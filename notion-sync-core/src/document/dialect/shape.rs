@@ -10,7 +10,7 @@ use crate::document::reference::normal_id;
 ///   file cannot tell the two apart.
 /// - Rows of a table are as wide as its widest; a table has at least one row and column.
 /// - A column list has at least two columns and nothing else in it, a column stands in a list.
-/// - Blocks inside a heading that does not fold follow it.
+/// - Blocks inside a heading that does not fold, or inside source, follow it.
 /// - A custom emoji is its name between colons, which is how a file says it (and how GitHub shows
 ///   the ones that both have).
 /// - Ids of Notion are in dashed lower case, however somebody wrote them into a file.
@@ -79,6 +79,16 @@ fn shape_blocks(
                 place.pop();
                 continue;
             }
+            // Code holds no blocks, and what a paragraph of source holds has a closing tag.
+            BlockKind::Verbatim { .. } if !block.children.is_empty() => {
+                report.add(place, Reason::Source);
+                let children = std::mem::take(&mut block.children);
+                several.push(block);
+                several.extend(children);
+                emit(&mut out, several, inside);
+                place.pop();
+                continue;
+            }
             // One column is no columns: what it holds stands for itself.
             BlockKind::ColumnList if block.children.len() < 2 => {
                 report.add(place, Reason::Columns);
@@ -127,6 +137,7 @@ fn moves(block: &Block, inside: Inside) -> bool {
     match block.kind {
         _ if inside == Inside::ColumnList => true,
         BlockKind::Heading { toggle, .. } => !toggle && !block.children.is_empty(),
+        BlockKind::Verbatim { .. } => !block.children.is_empty(),
         BlockKind::TableRow { .. } => inside != Inside::Table,
         BlockKind::ColumnList | BlockKind::Column { .. } => true,
         _ => false,

@@ -11,6 +11,7 @@ mod script;
 use serde::{Deserialize, Serialize};
 
 pub use apply::{ApplyError, apply};
+pub(crate) use script::is_irreplaceable;
 pub use script::{script, unread};
 
 use super::model::{Block, BlockKind};

@@ -173,6 +173,21 @@ fn flush(
     Ok(())
 }
 
+/// Whether the API cannot create a block of this kind.
+pub(crate) fn is_irreplaceable(kind: &BlockKind) -> bool {
+    matches!(
+        kind,
+        BlockKind::ChildPage { .. }
+            | BlockKind::ChildDatabase { .. }
+            | BlockKind::Opaque { .. }
+            | BlockKind::Synced { .. }
+            | BlockKind::Media {
+                source: MediaSource::Hosted(_),
+                ..
+            }
+    )
+}
+
 /// Names a block that the API cannot create, by what it is.
 fn irreplaceable(block: &Block) -> Option<String> {
     match &block.kind {

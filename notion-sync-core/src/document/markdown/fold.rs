@@ -112,6 +112,11 @@ fn details_balance(markdown: &str) -> i64 {
     opened - i64::try_from(lower.matches("</details").count()).unwrap_or(0)
 }
 
+/// Whether an opening HTML block starts a toggle, so that it does not stay source.
+pub(crate) fn is_toggle(markdown: &str) -> bool {
+    summary(markdown).is_some()
+}
+
 /// The toggle that an opening HTML block starts, where it is of the simple form.
 fn summary(markdown: &str) -> Option<BlockKind> {
     let rest = markdown.trim();

@@ -257,8 +257,8 @@ fn collapse(text: &str) -> String {
     out
 }
 
-/// The end of a tag, quotes observed.
-fn tag_end(tag: &str) -> Option<usize> {
+/// The end of a tag, quotes observed. Takes what stands behind the `<`.
+pub(crate) fn tag_end(tag: &str) -> Option<usize> {
     let mut quote = None;
     for (at, b) in tag.bytes().enumerate() {
         match (quote, b) {

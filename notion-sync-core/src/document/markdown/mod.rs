@@ -45,6 +45,8 @@ pub use language::{info_of_language, language_of_info};
 
 use super::front_matter::{FrontMatter, FrontMatterError};
 use super::model::Document;
+pub(crate) use fold::is_toggle;
+pub(crate) use html::tag_end;
 use node::Node;
 pub(crate) use settle::Settled;
 

@@ -269,6 +269,8 @@ fn retain(held: &[Block], wanted: &[Block], side: Side) -> Vec<Block> {
         && old.kind.can_become(&new.kind)
     {
         new.id.clone_from(&old.id);
+        // Where its blocks stand on the page does not change with its text.
+        new.layout.element = old.layout.element;
     }
     out
 }

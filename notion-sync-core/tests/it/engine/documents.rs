@@ -1,5 +1,6 @@
 //! Pages and files.
 
+use notion_sync_core::document::Block;
 use notion_sync_core::mapping::{Deliver, Guard, Policy};
 use notion_sync_core::record::{Life, Record};
 use notion_sync_core::value::Value;
@@ -32,6 +33,40 @@ fn a_file_becomes_a_page_and_stays_as_it_is() {
     assert_eq!(world.live(), 1);
     world.pass(10);
     assert_eq!(world.settle(), 0, "a second run writes nothing");
+}
+
+#[test]
+fn an_element_of_html_is_edited_on_both_sides() {
+    const FILE: &str = "# Guide\n\n<Listing number=\"1\">\n\nFirst line.\n\n</Listing>\n\nEnd.\n";
+    let world = World::new(documents(Policy::ManualReview));
+    world.repo.put("docs/guide.md", Some(FILE));
+    world.settle();
+    let page = world.pages.live()[0].clone();
+    let says = || {
+        let body = world.pages.body(&page);
+        let text = |block: &Block| block.to_plain().trim_end().to_owned();
+        body.blocks.iter().map(text).collect::<Vec<_>>()
+    };
+    assert_eq!(says(), ["<Listing number=\"1\">\nFirst line.", "End."]);
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+    let file = FILE.replace("First", "The first").replace("\"1\"", "\"2\"");
+    world.repo.put("docs/guide.md", Some(&file));
+    world.settle();
+    assert_eq!(says(), ["<Listing number=\"2\">\nThe first line.", "End."]);
+    world.pass(10);
+    world.pages.edit_body(&page, |body| {
+        body.blocks[0]
+            .children
+            .push(Block::paragraph("Second line."));
+    });
+    world.settle();
+    let wanted =
+        "<Listing number=\"2\">\n\nThe first line.\n\nSecond line.\n\n</Listing>\n\nEnd.\n";
+    let file = world.repo.file("docs/guide.md").unwrap();
+    assert!(file.ends_with(wanted), "{file}");
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
 }
 
 #[test]

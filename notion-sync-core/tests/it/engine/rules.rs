@@ -429,3 +429,44 @@ fn a_page_becomes_an_issue_only_when_its_status_says_so() {
     say(&world, &page, "Done");
     assert_eq!(names(&world), ["merge", "comment"]);
 }
+
+#[test]
+fn the_head_of_a_pull_request_says_whether_both_sides_agree() {
+    let mut mapping = tasks(Policy::ManualReview);
+    mapping.rules = vec![review()];
+    mapping.drift_status = true;
+    let mut world = World::new(mapping);
+    world.pages = world.pages.clone().with_bookkeeping();
+    world.restart();
+    world.poll();
+    let page = world.pages.create("Fix login", body(&["Steps"]));
+    world.pages.set(&page, "state", Value::text("To do"));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    let number = world.repo.numbers()[0];
+    say(&world, &page, "Doing");
+    let pull = world.repo.pulls("open")[0];
+    let head = |push: u32| format!("head-{pull}-{push}");
+    assert_eq!(world.repo.flags(), [(head(0), false)]);
+    assert_eq!(world.settle(), 0);
+    // A conflict makes it red; a new head is told as well.
+    world.pages.set(&page, "title", Value::text("N"));
+    world.repo.set_issue(number, "title", Value::text("G"));
+    world.settle();
+    assert_eq!(world.repo.flags().last(), Some(&(head(0), true)));
+    world.pass(10);
+    world.repo.push_pull(pull);
+    world.sweep();
+    world.repo.set_issue(number, "labels", Value::set(["x"]));
+    world.settle();
+    assert_eq!(world.repo.flags().last(), Some(&(head(1), true)));
+    world.pass(10);
+    world.repo.set_issue(number, "title", Value::text("N"));
+    world.settle();
+    assert_eq!(world.repo.flags().last(), Some(&(head(1), false)));
+    world.pass(10);
+    let told = world.repo.flags().len();
+    world.settle();
+    assert_eq!(world.repo.flags().len(), told);
+}

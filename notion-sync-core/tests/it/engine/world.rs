@@ -55,6 +55,7 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
         links: Default::default(),
         rules: Vec::new(),
         create_when: None,
+        drift_status: false,
         limits: Default::default(),
     }
 }

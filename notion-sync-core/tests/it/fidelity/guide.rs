@@ -29,7 +29,10 @@ other form. The data counts; what is shown is for people.
 
 **Carriers on a page.** Source without a block of its own is a block of `markdown` code whose first
 line is `<!-- notion-sync:verbatim -->`; one line of HTML and link definitions are a paragraph in
-grey code. Source inside a text is grey code: whoever formats `<kbd>Esc</kbd>` as grey code in
+grey code. An element of HTML around blocks is a paragraph that says the opening tag in grey code and
+holds the blocks; the closing tag follows from it. Tags that do not match, with nothing between them,
+or around something that Notion cannot create again stay beside the blocks, and so do those that stand
+beside them on a page already. Source inside a text is grey code: whoever formats `<kbd>Esc</kbd>` as grey code in
 Notion writes HTML into the file.
 
 **Titles** of links and images stand behind the address as `#:~:notion-sync-title=…`, which browsers

@@ -6,4 +6,4 @@ mod guide;
 mod rendered;
 mod service;
 mod staged;
-mod trips;
+pub(crate) mod trips;

@@ -47,8 +47,10 @@ pub(crate) struct Trip {
     pub(crate) blocks: usize,
     /// Blocks that are data.
     pub(crate) opaque: usize,
-    /// Paragraphs that are nothing but source.
+    /// Paragraphs that are nothing but source and hold no blocks.
     pub(crate) source: usize,
+    /// Paragraphs of source that hold blocks.
+    pub(crate) elements: usize,
     pub(crate) through_enhanced: bool,
 }
 
@@ -62,8 +64,11 @@ impl Trip {
                     self.opaque += 1;
                 }
                 BlockKind::Paragraph { text, .. } => {
-                    self.source += usize::from(matches!(&text.0[..], [run]
-                        if run.annotations.code && run.annotations.color.name() == "gray"));
+                    let source = matches!(&text.0[..], [run]
+                        if run.annotations.code && run.annotations.color.name() == "gray");
+                    let holds = !block.children.is_empty();
+                    self.source += usize::from(source && !holds);
+                    self.elements += usize::from(source && holds);
                 }
                 _ => {}
             }
@@ -182,7 +187,7 @@ fn judge(name: &str, all: &[(String, Trip)], known: &BTreeSet<String>) {
         .map(|(case, _)| case.clone())
         .collect();
     println!(
-        "{name}: {} cases, {} not equal; {} of {} blocks opaque (in {} cases), {} paragraphs of source alone (with these: in {} cases); {} second passes with a change; {} violations; {} cases through enhanced Markdown",
+        "{name}: {} cases, {} not equal; {} of {} blocks opaque (in {} cases), {} paragraphs of source alone (with these: in {} cases), {} paragraphs of source around blocks; {} second passes with a change; {} violations; {} cases through enhanced Markdown",
         all.len(),
         unequal.len(),
         sum(|trip| trip.opaque),
@@ -190,6 +195,7 @@ fn judge(name: &str, all: &[(String, Trip)], known: &BTreeSet<String>) {
         sum(|trip| usize::from(trip.opaque > 0)),
         sum(|trip| trip.source),
         sum(|trip| usize::from(trip.opaque + trip.source > 0)),
+        sum(|trip| trip.elements),
         sum(|trip| trip.unstable.len()),
         sum(|trip| trip.violations),
         sum(|trip| usize::from(trip.through_enhanced)),
@@ -250,6 +256,9 @@ fn documents_come_back() {
     let blocks: usize = all.iter().map(|(_, trip)| trip.blocks).sum();
     let opaque: usize = all.iter().map(|(_, trip)| trip.opaque).sum();
     assert!(opaque * 100 <= blocks, "{opaque} of {blocks}");
+    let source: usize = all.iter().map(|(_, trip)| trip.source).sum();
+    assert!(source * 100 <= blocks, "{source} of {blocks}");
+    assert!((opaque + source) * 75 <= blocks, "{opaque} and {source}");
 }
 
 /// What a sync does: layout stays in the file, and nothing else is lost.

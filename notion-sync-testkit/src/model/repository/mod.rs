@@ -53,6 +53,8 @@ struct Inner {
     made: BTreeMap<OpId, RemoteRef>,
     gates: BTreeMap<String, ModelGate>,
     effects: Vec<(OpId, String, String)>,
+    flags: Vec<(String, bool)>,
+    heads: BTreeMap<u32, u32>,
 }
 
 /// How the repository answers when it is asked about an effect.
@@ -149,6 +151,17 @@ impl ModelRepository {
             Some(gate) => inner.gates.insert(effect.to_owned(), gate),
             None => inner.gates.remove(effect),
         };
+    }
+
+    /// The statuses that were set: head and whether it is red.
+    #[must_use]
+    pub fn flags(&self) -> Vec<(String, bool)> {
+        self.lock().flags.clone()
+    }
+
+    /// A person pushes to the branch of a pull request.
+    pub fn push_pull(&self, number: u32) {
+        *self.lock().heads.entry(number).or_default() += 1;
     }
 
     /// The effects that were carried out: issue and name.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use notion_sync_core::effect::{EffectRequest, EffectWrite, Gate};
+use notion_sync_core::effect::{EffectRequest, EffectWrite, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, Cursor, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
@@ -120,6 +120,34 @@ impl Remote for ModelRepository {
             },
             Some(ModelGate::Refused(reason)) => Gate::Refused(reason.clone()),
         })
+    }
+
+    async fn linked(
+        &self,
+        objects: &[(RemoteRef, Vec<RemoteRef>)],
+    ) -> Result<BTreeMap<RemoteRef, Vec<LinkedPull>>> {
+        let inner = self.lock();
+        let now = self.clock.now();
+        let mut out = BTreeMap::new();
+        for (object, known) in objects {
+            let pulls = known.iter().filter_map(|pull| {
+                let number: u32 = pull.id.parse().ok()?;
+                let push = inner.heads.get(&number).copied().unwrap_or_default();
+                Some(LinkedPull {
+                    object: pull.clone(),
+                    number: u64::from(number),
+                    url: format!("https://github.example/pull/{number}"),
+                    state: inner.pulls.get(&number)?.state.to_owned(),
+                    head: format!("head-{number}-{push}"),
+                    review: None,
+                    checks: None,
+                    ours: true,
+                    updated_at: now,
+                })
+            });
+            out.insert(object.clone(), pulls.collect());
+        }
+        Ok(out)
     }
 
     fn group(&self, action: &Action) -> Option<String> {

@@ -174,6 +174,12 @@ impl ModelRepository {
                 (object.clone(), "comment")
             }
             Action::Bookkeep { object, .. } => (object.clone(), "bookkeep"),
+            Action::Flag {
+                object, head, red, ..
+            } => {
+                inner.flags.push((head.clone(), *red));
+                (object.clone(), "flag")
+            }
             Action::Effect(effect) => {
                 let request = &effect.request;
                 let name = request.effect.name();
