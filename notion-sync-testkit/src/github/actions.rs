@@ -48,17 +48,41 @@ impl Repository {
         Some(String::from_utf8_lossy(data).into_owned())
     }
 
-    /// The file of a workflow named by file name or number: one of the default branch.
-    fn workflow_file(&self, name: &str) -> Option<String> {
-        let tip = self.branch(&self.default_branch)?;
-        let folder = self.objects.at(&self.objects.tree_of(&tip)?, FOLDER)?;
-        let files = self.objects.tree(&folder.id)?.entries;
-        let number = name.parse::<u64>().ok();
-        files
+    /// The workflow files of the default branch with their numbers.
+    pub(crate) fn workflows(&self) -> Vec<(u64, String)> {
+        let folder = self
+            .branch(&self.default_branch)
+            .and_then(|tip| self.objects.tree_of(&tip))
+            .and_then(|tree| self.objects.at(&tree, FOLDER))
+            .and_then(|folder| self.objects.tree(&folder.id));
+        folder
+            .map(|folder| folder.entries)
+            .unwrap_or_default()
             .into_iter()
             .filter(|(_, entry)| entry.mode.kind() == ObjectKind::Blob)
-            .map(|(file, _)| file)
-            .find(|file| file == name || number == Some(workflow_id(file)))
+            .filter(|(file, _)| file.ends_with(".yml") || file.ends_with(".yaml"))
+            .map(|(file, _)| (workflow_id(&file), file))
+            .collect()
+    }
+
+    /// What a workflow calls itself, its path when it does not say.
+    pub(crate) fn workflow_name(&self, file: &str) -> String {
+        let text = self
+            .workflow(&self.default_branch, file)
+            .unwrap_or_default();
+        text.lines()
+            .find_map(|line| line.strip_prefix("name:"))
+            .map(|name| name.trim().trim_matches(['"', '\'']).to_owned())
+            .unwrap_or_else(|| format!("{FOLDER}/{file}"))
+    }
+
+    /// The file of a workflow named by file name or number.
+    fn workflow_file(&self, name: &str) -> Option<String> {
+        let number = name.parse::<u64>().ok();
+        self.workflows()
+            .into_iter()
+            .find(|(id, file)| file == name || number == Some(*id))
+            .map(|(_, file)| file)
     }
 }
 

@@ -78,6 +78,7 @@ pub(crate) enum Need {
     StatusesWrite,
     ChecksRead,
     ChecksWrite,
+    ActionsRead,
     ActionsWrite,
     /// Read protection: never for everybody.
     AdministrationRead,
@@ -102,6 +103,7 @@ impl Need {
             Self::StatusesWrite => &[("statuses", Level::Write)],
             Self::ChecksRead => &[("checks", Level::Read)],
             Self::ChecksWrite => &[("checks", Level::Write)],
+            Self::ActionsRead => &[("actions", Level::Read)],
             Self::ActionsWrite => &[("actions", Level::Write)],
             Self::AdministrationRead => &[("administration", Level::Read)],
             Self::Administration => &[("administration", Level::Write)],
@@ -116,6 +118,7 @@ impl Need {
             | Self::ContentsRead
             | Self::StatusesRead
             | Self::ChecksRead
+            | Self::ActionsRead
             | Self::IssuesOpen
             | Self::PullsOpen
             | Self::Conversation => Role::Read,
@@ -143,6 +146,7 @@ impl Need {
                 | Self::ContentsRead
                 | Self::StatusesRead
                 | Self::ChecksRead
+                | Self::ActionsRead
         )
     }
 

@@ -25,10 +25,11 @@ pub(crate) enum NodeKind {
     CheckSuite,
     Ruleset,
     QueueEntry,
+    Workflow,
 }
 
 impl NodeKind {
-    const ALL: [(Self, &'static str); 19] = [
+    const ALL: [(Self, &'static str); 20] = [
         (Self::User, "U"),
         (Self::Organization, "O"),
         (Self::Bot, "BOT"),
@@ -48,6 +49,7 @@ impl NodeKind {
         (Self::CheckSuite, "CS"),
         (Self::Ruleset, "RRS"),
         (Self::QueueEntry, "MQE"),
+        (Self::Workflow, "W"),
     ];
 
     fn prefix(self) -> &'static str {

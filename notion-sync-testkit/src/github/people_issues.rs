@@ -49,6 +49,10 @@ pub struct PullView {
     pub draft: bool,
     /// Whether it was merged.
     pub merged: bool,
+    /// Whether it merges by itself once everything required is there.
+    pub auto_merge: bool,
+    /// Whether it stands in a merge queue.
+    pub queued: bool,
     /// Logins and team names asked for a review.
     pub reviewers: Vec<String>,
 }
@@ -411,6 +415,8 @@ impl GithubEmulator {
                 base: pull.base.clone(),
                 draft: pull.draft,
                 merged: pull.merged_at.is_some(),
+                auto_merge: pull.auto_merge.is_some(),
+                queued: repo.queued(number).is_some(),
                 reviewers: pull
                     .reviewers
                     .iter()

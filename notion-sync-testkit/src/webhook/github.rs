@@ -142,6 +142,28 @@ impl GithubHook {
             {
                 actions.push(("synchronize", json!({})));
             }
+            if let (Some(old), Some(new)) = (&before.pull, &issue.pull) {
+                let turned = [
+                    (
+                        old.draft,
+                        new.draft,
+                        "converted_to_draft",
+                        "ready_for_review",
+                    ),
+                    (
+                        old.auto_merge,
+                        new.auto_merge,
+                        "auto_merge_enabled",
+                        "auto_merge_disabled",
+                    ),
+                    (old.queued, new.queued, "enqueued", "dequeued"),
+                ];
+                for (was, is, on, off) in turned {
+                    if was != is {
+                        actions.push((if is { on } else { off }, json!({})));
+                    }
+                }
+            }
             for (action, more) in actions {
                 out.push(self.issue(name, seen.id, issue, action, more));
             }

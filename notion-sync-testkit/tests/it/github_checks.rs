@@ -149,6 +149,37 @@ fn statuses_are_refused_without_a_right_or_a_commit() {
 }
 
 #[test]
+fn results_of_a_private_repository_need_their_own_permissions() {
+    let mut client = Client::of(checked_world(json!({})));
+    for (token, path, status) in [
+        ("ghs_reader", "check-runs", 403),
+        ("ghs_reader", "check-suites", 403),
+        ("ghs_reader", "status", 403),
+        ("ghs_reader", "statuses", 403),
+        ("ghs_ci", "check-runs", 200),
+        ("ghs_ci", "status", 200),
+        ("ghp_carol", "check-runs", 200),
+        ("ghp_mallory", "check-runs", 404),
+    ] {
+        let answer = client
+            .as_user(token)
+            .get(&format!("/repos/acme/notes/commits/main/{path}"));
+        assert_eq!(answer.status, status, "{token} {path}");
+    }
+    for (token, errors) in [("ghs_reader", 1), ("ghs_ci", 0), ("ghp_carol", 0)] {
+        let found = client.as_user(token).graphql(
+            "{repository(owner:\"acme\",name:\"notes\"){defaultBranchRef{target{__typename ... on Commit{statusCheckRollup{state}}}}}}",
+            Value::Null,
+        );
+        let said = found["errors"].as_array().map_or(0, Vec::len);
+        assert_eq!(said, errors, "{token}: {found}");
+        if errors == 1 {
+            assert_eq!(found["errors"][0]["type"], "FORBIDDEN");
+        }
+    }
+}
+
+#[test]
 fn check_runs_belong_to_apps_and_gather_in_suites() {
     let mut client = Client::of(checked_world(json!({})));
     crate::github_pulls::open(&mut client);

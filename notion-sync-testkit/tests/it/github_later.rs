@@ -453,7 +453,7 @@ fn a_merge_in_the_background_meets_the_rules_there() {
 fn dispatches_are_kept_for_reading() {
     for version in [OLD, NEW] {
         let mut client = Client::of(checked_world(json!({"files": {
-            ".github/workflows/sync.yml": "on:\n  workflow_dispatch:\n    inputs: {}\n",
+            ".github/workflows/sync.yml": "name: 'Sync'\non:\n  workflow_dispatch:\n    inputs: {}\n",
             ".github/workflows/push.yml": "on: push # not workflow_dispatch\n",
             "README.md": "r",
         }})));
@@ -495,6 +495,21 @@ fn dispatches_are_kept_for_reading() {
                 json!({"event_type": "page", "client_payload": {"id": 1}}),
             )
             .expect(204);
+        let listed = client.get(&format!("{R}/actions/workflows")).expect(200);
+        assert_eq!(listed["total_count"], 2);
+        let number = &listed["workflows"][1];
+        assert_eq!(
+            (&number["name"], &number["path"]),
+            (&json!("Sync"), &json!(".github/workflows/sync.yml"))
+        );
+        client
+            .as_user("ghp_ada")
+            .send(
+                "POST",
+                &path(&number["id"].to_string()),
+                json!({"ref": "refs/heads/main", "return_run_details": true}),
+            )
+            .expect(200);
         let found = client.emulator.dispatches("acme/handbook").expect("a list");
         let found: Vec<(&str, &str, Option<&str>, &str)> = found
             .iter()
@@ -513,6 +528,12 @@ fn dispatches_are_kept_for_reading() {
                 ("workflow_dispatch", "sync.yml", Some("main"), "Ada"),
                 ("workflow_dispatch", "sync.yml", Some("topic"), "Ada"),
                 ("repository_dispatch", "page", None, "ci[bot]"),
+                (
+                    "workflow_dispatch",
+                    "sync.yml",
+                    Some("refs/heads/main"),
+                    "Ada"
+                ),
             ]
         );
         let reply = client.reply("GET", "/_emulator/github/dispatches/acme/handbook", b"");

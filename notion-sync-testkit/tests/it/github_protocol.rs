@@ -359,7 +359,11 @@ fn the_same_requests_give_the_same_bytes() {
 
 #[test]
 fn no_request_makes_it_panic() {
-    let mut client = Client::new();
+    let mut client = Client::of(crate::github_checks::checked_world(json!({
+        "allow_auto_merge": true,
+        "rulesets": [{"include": ["main"], "rules": [
+            {"type": "required_status_checks", "checks": [{"context": "c"}], "strict": true}, {"type": "merge_queue"}]}],
+    })));
     client
         .send("POST", &format!("{R}/issues"), json!({"title": "T"}))
         .expect(201);
@@ -392,11 +396,30 @@ fn no_request_makes_it_panic() {
         "trees",
         "compare",
         "a...b",
+        "commits",
+        "topic",
+        "statuses",
+        "status",
+        "check-runs",
+        "check-suites",
+        "branches",
+        "rules",
+        "rulesets",
+        "protection",
+        "required_status_checks",
+        "merge-async",
+        "merge",
+        "actions",
+        "workflows",
+        "dispatches",
     ];
-    let bodies: [&[u8]; 9] = [
+    let bodies: [&[u8]; 14] = [
         b"", b"{", b"null", b"\xff\xfe", br#"{"title":{}}"#, br#"{"labels":[1,null,{"name":7}],"title":"x","assignees":"y","milestone":-1}"#,
         br#"{"ref":"refs/heads/\u0000","sha":7}"#, br#"{"tree":[{"path":"a/b/c","mode":"040000","type":"tree","sha":"zz"}],"base_tree":"main"}"#,
         br#"{"query":"{repository(owner:1,name:{a:[{}]}){issues(first:-1){nodes{id}}}}"}"#,
+        br#"{"state":"success","context":7,"target_url":[]}"#, br#"{"name":"c","head_sha":"topic","status":"completed","output":7}"#,
+        br#"{"merge_action":7,"sha":"x","merge_method":null}"#, br#"{"ref":"main","inputs":[],"event_type":""}"#,
+        br#"{"query":"mutation{enqueuePullRequest(input:{pullRequestId:\"PR_x\"}){mergeQueueEntry{position}} dequeuePullRequest(input:{id:7}){mergeQueueEntry{id}}}"}"#,
     ];
     // A fixed generator: every run asks the same.
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
@@ -406,7 +429,11 @@ fn no_request_makes_it_panic() {
         seed ^= seed << 17;
         usize::try_from(seed % limit as u64).expect("small")
     };
-    for _ in 0..4_000 {
+    let known = client.emulator.branches("acme/handbook").expect("branches");
+    let sha = known["topic"].to_string();
+    let parts: Vec<&str> = parts.into_iter().chain([sha.as_str()]).collect();
+    for _ in 0..6_000 {
+        client.as_user(["ghp_ada", "ghs_ci"][next(2)]);
         let mut path = if next(2) == 0 {
             R.to_owned()
         } else {

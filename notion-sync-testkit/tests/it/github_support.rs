@@ -216,12 +216,16 @@ impl Client {
 
     #[track_caller]
     pub(crate) fn graphql(&mut self, query: &str, variables: Value) -> Value {
-        self.send(
-            "POST",
-            "/graphql",
-            json!({"query": query, "variables": variables}),
-        )
-        .expect(200)
+        let answer = self
+            .send(
+                "POST",
+                "/graphql",
+                json!({"query": query, "variables": variables}),
+            )
+            .expect(200);
+        let found = crate::github_schema::violations(query, &answer);
+        assert!(found.is_empty(), "{query}:\n{}\n{answer}", found.join("\n"));
+        answer
     }
 }
 

@@ -15,6 +15,7 @@ mod github_pulls;
 mod github_reviews;
 mod github_rollup;
 mod github_rules;
+mod github_schema;
 mod github_server;
 mod github_situations;
 mod github_support;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::github::account::key;
+use crate::github::auth::Need;
 use crate::github::checks::Standing;
 use crate::github::exchange::{Exchange, stamp};
 use crate::github::names::{NodeKind, node_id, text_node_id};
@@ -15,12 +16,14 @@ use super::{Arguments, Failure};
 
 const CONTEXTS: &str = "StatusCheckRollupContextConnection";
 
-/// Everything on a commit, `null` when there is nothing.
-pub(crate) fn rollup_of(repo: &Repository, commit: ObjectId) -> Node {
-    match repo.checks.rollup(commit) {
-        Some(_) => Node::Rollup(repo.id, commit),
+/// Everything on a commit, `null` when there is nothing. It takes the permissions to read both kinds.
+pub(crate) fn rollup_of(exchange: &Exchange<'_>, id: u64, commit: ObjectId) -> Resolved {
+    exchange.need(id, Need::ChecksRead)?;
+    exchange.need(id, Need::StatusesRead)?;
+    Ok(match exchange.repo(id)?.checks.rollup(commit) {
+        Some(_) => Node::Rollup(id, commit),
         None => Node::Null,
-    }
+    })
 }
 
 pub(crate) fn rollup(

@@ -148,7 +148,7 @@ pub(crate) fn commit(
                 ],
             )
         }),
-        "statusCheckRollup" => check_field::rollup_of(repo, *commit),
+        "statusCheckRollup" => check_field::rollup_of(exchange, id, *commit)?,
         "history" => {
             let log = match arguments.text("path") {
                 Some(path) => history::log_of_path(&repo.objects, *commit, path),

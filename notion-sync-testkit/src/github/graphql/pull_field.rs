@@ -99,7 +99,7 @@ pub(crate) fn pull(
                 ],
             )
         }),
-        "statusCheckRollup" => check_field::rollup_of(repo, pull.head_sha),
+        "statusCheckRollup" => check_field::rollup_of(exchange, id, pull.head_sha)?,
         "maintainerCanModify" => pull.maintainer_can_modify.into(),
         "mergeCommit" => pull
             .merge_commit

@@ -1,13 +1,15 @@
-//! Dispatched events.
+//! Workflow files, and dispatched events.
 
 use serde_json::{Value, json};
 
 use crate::github::auth::Need;
-use crate::github::exchange::{Answer, ApiVersion, Exchange, Outcome};
+use crate::github::exchange::{Answer, ApiVersion, Exchange, Outcome, stamp};
+use crate::github::names::{NodeKind, node_id};
 use crate::github::refusal::Refusal;
 
 pub(crate) fn route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[&str]) -> Outcome {
     match (method, rest) {
+        ("GET", ["actions", "workflows"]) => list(exchange, id),
         ("POST", ["actions", "workflows", workflow, "dispatches"]) => {
             self::workflow(exchange, id, workflow)
         }
@@ -26,6 +28,34 @@ fn object(value: Option<&Value>, member: &str, most: usize) -> Result<Value, Ref
         ))),
         Some(_) => Err(Refusal::schema(member, "an object")),
     }
+}
+
+fn list(exchange: &Exchange<'_>, id: u64) -> Outcome {
+    exchange.need(id, Need::ActionsRead)?;
+    let repo = exchange.repo(id)?;
+    let found = repo.workflows();
+    let total = found.len();
+    let (page, link) = exchange.page(found);
+    let render = exchange.render();
+    let (url, web) = (render.repo_url(repo), render.repo_page(repo));
+    let shown: Value = page
+        .into_iter()
+        .map(|(workflow, file)| {
+            let path = format!(".github/workflows/{file}");
+            json!({
+                "id": workflow, "node_id": node_id(NodeKind::Workflow, workflow), "name": repo.workflow_name(&file),
+                "state": "active", "created_at": stamp(repo.created_at), "updated_at": stamp(repo.pushed_at),
+                "url": format!("{url}/actions/workflows/{workflow}"),
+                "html_url": format!("{web}/blob/{}/{path}", repo.default_branch),
+                "badge_url": format!("{web}/workflows/{file}/badge.svg"), "path": path,
+            })
+        })
+        .collect();
+    let answer = Answer::ok(json!({"total_count": total, "workflows": shown}));
+    Ok(match link {
+        Some(link) => answer.with("link", link),
+        None => answer,
+    })
 }
 
 fn workflow(exchange: &mut Exchange<'_>, id: u64, workflow: &str) -> Outcome {

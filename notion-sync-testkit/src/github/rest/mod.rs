@@ -140,7 +140,7 @@ fn repository_route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
         ["rules" | "rulesets", ..]
         | ["branches", _, .., "protection"]
         | ["branches", _, .., "protection", _] => rules::route(exchange, method, id, rest),
-        ["dispatches"] | ["actions", "workflows", _, "dispatches"] => {
+        ["dispatches"] | ["actions", "workflows"] | ["actions", "workflows", _, "dispatches"] => {
             dispatch::route(exchange, method, id, rest)
         }
         ["commits", ..] | ["compare", ..] | ["merges"] | ["branches", ..] => {
