@@ -264,7 +264,9 @@ pub struct Dispatch {
     /// Branch or tag. Default: the repository's default branch.
     #[serde(default)]
     pub reference: Option<String>,
-    /// Inputs: `{title}`, `{value}`, `{page}`, `{number}` as in a comment.
+    /// Inputs: `{title}`, `{value}`, `{page}`, `{number}` as in a comment, and `{op}`, the id of the
+    /// operation: in the `run-name` of the workflow it tells whether a start happened whose answer was
+    /// lost. Without it nobody can tell where other runs of the sync began at that time.
     #[serde(default)]
     pub inputs: BTreeMap<String, String>,
 }

@@ -283,6 +283,13 @@ pub(super) struct Results {
     pub(super) lacks: Option<&'static str>,
 }
 
+impl Results {
+    /// Whether anybody but the sync itself has reported something.
+    pub(super) fn has_begun(&self) -> bool {
+        self.reported.iter().any(|one| one.name != DRIFT_CONTEXT)
+    }
+}
+
 /// Whether an app has announced results for a commit, before there are any.
 pub(super) async fn announced(
     client: &GithubClient,

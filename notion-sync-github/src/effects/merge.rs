@@ -176,7 +176,7 @@ impl GithubIssues {
                 ))));
             }
         }
-        if required.is_empty() && found.reported.is_empty() {
+        if required.is_empty() && !found.has_begun() {
             let rested = target
                 .pull
                 .updated_at

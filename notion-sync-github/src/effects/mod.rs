@@ -59,13 +59,13 @@ impl GithubIssues {
     /// Whether an effect can be had now. Only reads.
     pub(crate) async fn gate_effect(&self, request: &EffectRequest) -> Result<Gate> {
         match self.look(request).await {
-            // What no waiting changes: a right, a rule, a name.
+            // What no waiting changes: a right, a rule, a name. "Not found" stays an error: GitHub
+            // also answers so while an installation or an object is not known everywhere yet.
             Err(error)
                 if matches!(
                     error.kind(),
                     ErrorKind::Forbidden
                         | ErrorKind::Blocked
-                        | ErrorKind::NotFound
                         | ErrorKind::Gone
                         | ErrorKind::Invalid
                         | ErrorKind::Configuration

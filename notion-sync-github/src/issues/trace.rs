@@ -64,10 +64,10 @@ impl GithubIssues {
                     .all(|(name, value)| now.get(name).map_or("", String::as_str) == value);
                 Ok(self.applied_if(done, repository, number, &issue))
             }
-            Action::Effect(effect) => self.trace_effect(write, effect, sent_at).await,
             Action::Flag {
                 object, head, red, ..
             } => self.trace_flag(object, head, *red).await,
+            Action::Effect(effect) => self.trace_effect(write, effect, sent_at).await,
             Action::Propose(_) | Action::Withdraw { .. } => Ok(Trace::NotApplied),
         }
     }

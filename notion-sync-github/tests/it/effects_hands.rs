@@ -21,10 +21,23 @@ pub(crate) fn world(settings: &Json) -> World {
     seed["apps"].as_array_mut().unwrap().push(ci());
     let tokens = seed["tokens"].as_array_mut().unwrap();
     tokens.push(json!({"token": "github_pat_owner", "login": "ada"}));
-    tokens.push(
-        json!({"token": "github_pat_blind", "login": "bot", "permissions": {
-        "contents": "write", "pull_requests": "write", "issues": "write"}}),
-    );
+    for (token, more) in [
+        ("github_pat_blind", json!({})),
+        ("github_pat_statuses", json!({"statuses": "read"})),
+        ("github_pat_checks", json!({"checks": "read"})),
+        (
+            "github_pat_results",
+            json!({"checks": "read", "statuses": "read"}),
+        ),
+    ] {
+        let mut permissions = json!({
+            "contents": "write", "pull_requests": "write", "issues": "write",
+        });
+        for (name, level) in more.as_object().unwrap() {
+            permissions[name] = level.clone();
+        }
+        tokens.push(json!({"token": token, "login": "bot", "permissions": permissions}));
+    }
     for (name, value) in settings.as_object().unwrap() {
         seed["repositories"][0][name] = value.clone();
     }

@@ -6,7 +6,7 @@ use notion_sync_core::remote::{Action, Remote as _, Trace, WriteKind};
 use notion_sync_core::{ErrorKind, Retry};
 use notion_sync_github::GithubIssues;
 use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule};
-use notion_sync_testkit::github::{Conclusion, QueueOutcome};
+use notion_sync_testkit::github::{Conclusion, QueueOutcome, StatusState};
 use serde_json::json;
 
 use crate::effects_hands::*;
@@ -130,6 +130,8 @@ async fn what_is_being_computed_is_asked_again_soon() {
 async fn nothing_required_is_not_believed_of_a_head_that_is_new() {
     let world = world(&rules(&[json!({"type": "pull_request"})]));
     let issues = world.issues();
+    // What the sync says itself is no result.
+    status(&world, "notion-sync/drift", StatusState::Success);
     let asked = with_pull(request("k1", 1, merge()), pull());
     match issues.gate(&asked).await.unwrap() {
         Gate::Closed { again, .. } => {
@@ -318,9 +320,46 @@ async fn an_app_is_refused_by_what_it_was_granted() {
         )
         .await;
         rest(&world);
-        // Without "checks: read" the results come by GraphQL.
         perform(&issues, &with_pull(request("k3", 1, merge()), linked)).await;
         assert!(merged(&world));
         assert!(!world.hub().issue(REPO, 1).unwrap().open);
+    }
+}
+
+/// Results that cannot be read: nothing that is required is taken as passed, and the permission is
+/// named. Where nothing is required they are not missed.
+#[tokio::test]
+async fn results_that_cannot_be_read_are_not_guessed() {
+    let private = |mut settings: serde_json::Value| {
+        settings["private"] = json!(true);
+        settings
+    };
+    for (token, said) in [
+        ("github_pat_blind", "checks: read"),
+        ("github_pat_statuses", "checks: read"),
+        ("github_pat_checks", "commit statuses: read"),
+        ("github_pat_results", ""),
+    ] {
+        for (settings, required) in [(build(), true), (json!({}), false)] {
+            let world = world(&private(settings));
+            check(&world, "build", Conclusion::Success, Some("ci"));
+            rest(&world);
+            let client = world.client_of(token);
+            let issues = GithubIssues::new(client, &[(REPO, None)]).unwrap();
+            let asked = with_pull(request("k1", 1, merge()), pull());
+            if required && !said.is_empty() {
+                let reason = refused(&issues, &asked).await;
+                assert!(reason.contains(said), "{token}: {reason}");
+                assert!(!merged(&world));
+            } else {
+                perform(&issues, &asked).await;
+                assert!(merged(&world), "{token}");
+            }
+            // What is linked is told without the results.
+            let known = [(crate::support::issue(1), vec![pull()])];
+            let linked = issues.linked(&known).await.unwrap();
+            let found = &linked[&crate::support::issue(1)][0];
+            assert_eq!(found.checks.is_some(), said.is_empty(), "{token}");
+        }
     }
 }

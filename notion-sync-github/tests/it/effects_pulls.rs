@@ -269,8 +269,15 @@ async fn what_cannot_be_is_refused_with_the_remedy() {
         let reason = refused(&issues, &asked).await;
         assert!(reason.contains(said), "{reason}");
     }
-    let gone = request("k1", 99, open_pull());
-    assert!(!refused(&issues, &gone).await.is_empty());
+    let error = issues
+        .gate(&request("k1", 99, open_pull()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let gone = titled(&world, "Deleted");
+    world.hub().delete_issue(REPO, gone).unwrap();
+    let reason = refused(&issues, &request("k1", gone, open_pull())).await;
+    assert!(reason.contains("deleted"), "{reason}");
 }
 
 #[tokio::test]

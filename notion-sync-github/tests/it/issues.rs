@@ -440,6 +440,7 @@ async fn bookkeeping_goes_around_the_text() {
     let mut shown = fields;
     shown.insert("number".to_owned(), n.to_string());
     shown.insert("repository".to_owned(), REPO.to_owned());
+    shown.insert("state".to_owned(), "open".to_owned());
     assert_eq!(read.bookkeeping, shown);
     let at = world.mark();
     one(&issues, mark).await.unwrap();
