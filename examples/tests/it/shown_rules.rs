@@ -1,5 +1,7 @@
 //! Rules of tasks, over both emulators: a draft when work starts, a merge when it is done and green.
 
+use std::collections::BTreeMap;
+
 use notion_sync_core::effect::{Effect, FirstFile, Merge, MergeMethod, Note, OpenPull};
 use notion_sync_core::mapping::Policy;
 use notion_sync_examples::config::RuleSection;
@@ -72,6 +74,8 @@ async fn backlog() -> Stage {
         }],
         ..RulesetSeed::default()
     });
+    let login = BTreeMap::from([("src/login.rs".to_owned(), "fn login() {}\n".to_owned())]);
+    repository.branches.insert("fix-login".to_owned(), login);
     let terms = Terms {
         rules: rules(),
         drift_status: true,
@@ -80,7 +84,9 @@ async fn backlog() -> Stage {
     let mut stage = Stage::in_memory(world, terms).await.unwrap();
     settle(&mut stage).await;
     stage.pass(30);
+    say(&stage, "To do");
     settle(&mut stage).await;
+    stage.pass(30);
     stage
 }
 
@@ -239,16 +245,6 @@ async fn a_pull_request_of_people_is_found_and_shown() {
     let now = stage.now();
     {
         let mut github = stage.github();
-        github
-            .commit(
-                BACKLOG,
-                "fix-login",
-                "bob",
-                "Fix it",
-                &[("src/login.rs", Some("fn login() {}\n"))],
-                now,
-            )
-            .unwrap();
         let form = notion_sync_testkit::github::PullForm {
             title: "Fix the login",
             body: Some(&format!("Fixes #{issue}")),

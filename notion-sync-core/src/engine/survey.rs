@@ -326,9 +326,9 @@ impl Engine {
         let shown = OF_PULLS
             .iter()
             .any(|role| bound.notion.bookkeeping.contains(*role));
-        if binding.mapping.kind != MappingKind::Tasks
-            || !(shown || !binding.mapping.rules.is_empty())
-        {
+        let mapping = &binding.mapping;
+        let wanted = shown || !mapping.rules.is_empty() || mapping.drift_status;
+        if mapping.kind != MappingKind::Tasks || !wanted {
             return Ok(());
         }
         let asked: Vec<(RemoteRef, Vec<RemoteRef>)> = (prepared.iter())
