@@ -30,7 +30,7 @@ struct Scene {
     marks: Vec<(String, OpId)>,
 }
 
-type Checked = Result<(), Failure>;
+pub(super) type Checked = Result<(), Failure>;
 
 /// Checks everything.
 pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
@@ -47,7 +47,7 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     Ok(())
 }
 
-fn failed(error: &notion_sync_core::Error) -> Failure {
+pub(super) fn failed(error: &notion_sync_core::Error) -> Failure {
     Failure::new("harness", error.to_string())
 }
 
@@ -184,7 +184,7 @@ fn tokens(theatre: &Theatre, scene: &Scene) -> Checked {
     Ok(())
 }
 
-fn is_parked(record: &Record) -> bool {
+pub(super) fn is_parked(record: &Record) -> bool {
     !record.conflicts.is_empty()
         || record.problem.is_some()
         || record.dead.is_some()

@@ -1,5 +1,6 @@
 //! Seeds: a whole world per seed, played through the real engine, and checked at the end.
 
+mod actions;
 mod check;
 mod ledger;
 mod people;

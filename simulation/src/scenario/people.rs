@@ -53,6 +53,10 @@ pub(crate) struct People {
     tasks: bool,
     /// Whether files have fields.
     marks: bool,
+    /// Whether tasks have rules: then their status changes more often.
+    rules: bool,
+    /// What people made the status of a task, in order.
+    statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
 }
 
 /// Locks, whatever became of the last holder.
@@ -175,6 +179,8 @@ impl People {
             documents: knobs.documents.is_some(),
             tasks: knobs.tasks.is_some(),
             marks: knobs.marks,
+            rules: knobs.rules,
+            statuses: Mutex::default(),
         }
     }
 
@@ -210,6 +216,25 @@ impl People {
             },
         }?;
         Some(format!("{who}: {said}"))
+    }
+
+    /// Somebody makes a task's status this, after everything else.
+    pub(crate) fn say(&self, page: NotionId, status: &str, now: DateTime<Utc>) -> Option<()> {
+        let mut notion = notion(&self.services);
+        let mut person = notion.person("ada", now).ok()?;
+        person.set_property(page, "Status", json!(status)).ok()?;
+        let mut statuses = lock(&self.statuses);
+        statuses.entry(page).or_default().push(status.to_owned());
+        Some(())
+    }
+
+    /// How often people made the status of a task one of these.
+    pub(crate) fn said(&self, page: &str, values: &[String]) -> usize {
+        let statuses = lock(&self.statuses);
+        let said = statuses.iter().filter(|(id, _)| id.to_string() == page);
+        said.flat_map(|(_, said)| said)
+            .filter(|status| values.contains(status))
+            .count()
     }
 
     fn wrote(&self, act: Act, place: &str, old: &str, new: &str) {
@@ -266,7 +291,17 @@ impl People {
         let properties = notion.properties(page);
         let whole = format!("{title} {properties:?} {}", notion.markdown(page));
         let mut person = notion.person(who, now).ok()?;
-        match act.deed {
+        // Where tasks have rules their status is what people change most.
+        let often = matches!(
+            act.deed,
+            Deed::EditBlock | Deed::ExtendBlock | Deed::SetOwner | Deed::SetTags
+        );
+        let deed = if tasks && self.rules && often && act.pick % 5 < 3 {
+            Deed::SetStatus
+        } else {
+            act.deed
+        };
+        match deed {
             Deed::EditBlock | Deed::ExtendBlock | Deed::RevertBlock => {
                 let block = block?;
                 let old = block.text;
@@ -321,6 +356,8 @@ impl People {
             Deed::SetStatus if tasks => {
                 let status = nth(&["To do", "Doing", "Done", "Dropped"], act.pick / 7)?;
                 person.set_property(page, "Status", json!(status)).ok()?;
+                let mut statuses = lock(&self.statuses);
+                statuses.entry(page).or_default().push(status.to_owned());
                 Some(format!("{title:?} ({page}): {status}"))
             }
             Deed::SetAssignee if tasks => {

@@ -7,13 +7,16 @@ use std::task::Poll;
 
 use chrono::Duration;
 use notion_sync_core::ErrorKind;
+use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::Tick;
 use notion_sync_core::mapping::FileMarker;
 use notion_sync_core::state::State;
+use notion_sync_examples::config::RuleSection;
 use notion_sync_examples::demo::{Stage, Terms};
 use notion_sync_examples::emulation::World;
 use notion_sync_testkit::emulator::EmulatorBounds;
 
+use super::actions;
 use super::check;
 use super::people::People;
 use super::script::{Script, Step};
@@ -102,10 +105,46 @@ async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), F
         return Err(Failure::new(property, message));
     }
     check::all(&mut theatre).await?;
+    if script.knobs.rules {
+        actions::all(&mut theatre).await?;
+    }
     if manner.canary {
         return Err(Failure::new("canary", "this always fails"));
     }
     Ok(())
+}
+
+/// What changes of a task's status do in worlds that have rules.
+pub(crate) fn rules() -> Vec<RuleSection> {
+    let rule = |name: &str, becomes: &str, steps: Vec<Effect>| RuleSection {
+        name: name.to_owned(),
+        becomes: vec![becomes.to_owned()],
+        steps,
+        ..RuleSection::default()
+    };
+    let note = |text: &str| {
+        Effect::Comment(Note {
+            text: text.to_owned(),
+            ..Note::default()
+        })
+    };
+    let merge = Merge {
+        ready: true,
+        ..Merge::default()
+    };
+    vec![
+        rule(
+            "start",
+            "Doing",
+            vec![Effect::OpenPull(OpenPull::default())],
+        ),
+        rule(
+            "ship",
+            "Done",
+            vec![Effect::Merge(merge), note("Merged: {title}")],
+        ),
+        rule("drop", "Dropped", vec![note("Dropped: {title}")]),
+    ]
 }
 
 fn open(script: &Script, seam: &Arc<Seam>) -> Result<Theatre, Failure> {
@@ -116,6 +155,7 @@ fn open(script: &Script, seam: &Arc<Seam>) -> Result<Theatre, Failure> {
     let terms = Terms {
         documents: knobs.documents,
         tasks: knobs.tasks,
+        rules: if knobs.rules { rules() } else { Vec::new() },
         file_marker: if knobs.marks {
             FileMarker::FrontMatter
         } else {
@@ -222,7 +262,10 @@ impl Theatre {
     }
 
     /// Runs until nothing is under way.
-    async fn rest(&mut self, until: chrono::DateTime<chrono::Utc>) -> Result<(), Failure> {
+    pub(super) async fn rest(
+        &mut self,
+        until: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), Failure> {
         let mut full = true;
         for _ in 0..400 {
             let tick = self.tick(None, full).await?;

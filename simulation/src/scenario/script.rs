@@ -215,6 +215,8 @@ pub(crate) struct Knobs {
     pub(crate) documents: Option<Policy>,
     /// Issues.
     pub(crate) tasks: Option<Policy>,
+    /// Whether the tasks have rules.
+    pub(crate) rules: bool,
     /// Whether files carry marks.
     pub(crate) marks: bool,
     /// How late Notion commits what nobody waits for, in seconds.
@@ -281,6 +283,8 @@ impl Script {
         let knobs = Knobs {
             documents: (profile != Profile::Tasks).then_some(documents),
             tasks: (profile != Profile::Documents).then_some(tasks),
+            // A stream of its own: the rest of a seed does not depend on it.
+            rules: profile != Profile::Documents && Stream::new(seed, "rules").chance(50),
             marks: knob.chance(60),
             late: *knob.of(&[0, 0, 20, 60]),
             lag: *knob.of(&[0, 0, 10, 120]),

@@ -1,0 +1,168 @@
+//! P27: what rules did is what people's changes asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Duration;
+use notion_sync_core::audit::AuditEvent;
+use notion_sync_core::id::RecordId;
+use notion_sync_core::record::Record;
+use notion_sync_core::rule::ActionState;
+use notion_sync_core::state::State;
+use notion_sync_examples::emulation::BACKLOG;
+use notion_sync_testkit::notion::NotionId;
+
+use super::check::{Checked, failed, is_parked};
+use super::play::{Failure, Theatre, rules};
+
+/// Tasks whose rules are tried once more at the end.
+const TRIED: usize = 2;
+/// Virtual minutes for each change of the trial.
+const TRIAL: i64 = 60;
+
+/// Checks what happened, and that each rule still fires exactly once for a change that is seen.
+pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
+    bounded(theatre).await?;
+    once(theatre)?;
+    trial(theatre).await
+}
+
+fn wrong(message: impl Into<String>) -> Failure {
+    Failure::new("P27", message)
+}
+
+/// How often each rule fired, by record and rule.
+async fn fired(theatre: &mut Theatre) -> Result<BTreeMap<(RecordId, String), usize>, Failure> {
+    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
+    let store = engine.store().clone();
+    let rows = State::new(&*store).audit(None).await;
+    let mut out = BTreeMap::new();
+    for row in rows.map_err(|e| failed(&e))? {
+        if row.event == AuditEvent::Fired {
+            let rule = row.summary.split(' ').nth(1).unwrap_or_default().to_owned();
+            *out.entry((row.record, rule)).or_default() += 1;
+        }
+    }
+    Ok(out)
+}
+
+/// No rule fired more often than people asked for it, and nothing is half-way.
+async fn bounded(theatre: &mut Theatre) -> Checked {
+    let fired = fired(theatre).await?;
+    let records = theatre.stage.records().await.map_err(|e| failed(&e))?;
+    for ((id, rule), count) in &fired {
+        let record = records.iter().find(|record| record.id == *id);
+        let page = record.and_then(|record| record.notion.as_ref());
+        let Some(page) = page else { continue };
+        let rules = rules();
+        let becomes = rules.iter().find(|known| known.name == *rule);
+        let becomes = becomes.map(|rule| rule.becomes.clone()).unwrap_or_default();
+        let said = theatre.people.said(&page.id, &becomes);
+        if *count > said {
+            return Err(wrong(format!(
+                "rule {rule} fired {count} times for {id}, people asked {said} times"
+            )));
+        }
+        theatre.seam.count("rule fired as asked");
+    }
+    for record in &records {
+        for (rule, trigger) in &record.triggers {
+            for action in &trigger.actions {
+                theatre.seam.count(match action.state {
+                    ActionState::Armed => "step armed",
+                    ActionState::Gated => "step waits",
+                    ActionState::Sending => "step on its way",
+                    ActionState::Done => "step done",
+                    ActionState::NoOp => "step was so already",
+                    ActionState::Cancelled => "step cancelled",
+                    ActionState::Expired => "step expired",
+                    ActionState::Refused => "step refused",
+                    ActionState::Dead => "step set aside",
+                });
+                if action.state == ActionState::Sending && !is_parked(record) {
+                    return Err(wrong(format!(
+                        "step {} of rule {rule} of {} is on its way for ever",
+                        action.step, record.id
+                    )));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No two pull requests of ours are open for one task.
+fn once(theatre: &Theatre) -> Checked {
+    let github = theatre.stage.github();
+    let mut tasks = BTreeSet::new();
+    for number in github.issue_numbers(BACKLOG).unwrap_or_default() {
+        let Some(issue) = github.issue(BACKLOG, number) else {
+            continue;
+        };
+        let Some(pull) = issue
+            .pull
+            .filter(|_| issue.open && issue.author == "sync-bot")
+        else {
+            continue;
+        };
+        // task/{number}-{slug}
+        let task = pull.head.split(['/', '-']).nth(1).map(str::to_owned);
+        if !tasks.insert(task) {
+            return Err(wrong(format!(
+                "{} is the second open one of its task",
+                pull.head
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing fails any more and everything is seen: a rule fires exactly once for each change.
+async fn trial(theatre: &mut Theatre) -> Checked {
+    let records = theatre.stage.records().await.map_err(|e| failed(&e))?;
+    let mut chosen: Vec<(Record, NotionId)> = Vec::new();
+    for record in records {
+        let page = record.notion.as_ref().and_then(|page| page.id.parse().ok());
+        let sound =
+            !is_parked(&record) && record.github.as_ref().is_some_and(|o| o.kind == "issue");
+        if let (true, Some(page)) = (sound, page)
+            && chosen.len() < TRIED
+        {
+            chosen.push((record, page));
+        }
+    }
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let mut before: Option<BTreeMap<(RecordId, String), usize>> = None;
+    for status in ["To do", "Dropped", "To do", "Dropped"] {
+        for (_, page) in &chosen {
+            let now = theatre.stage.now();
+            if theatre.people.say(*page, status, now).is_none() {
+                return Err(Failure::new("harness", "a task cannot be changed"));
+            }
+        }
+        let until = theatre.stage.now() + Duration::minutes(TRIAL);
+        theatre.stage.clock.advance(Duration::minutes(5));
+        theatre.rest(until).await?;
+        theatre.stage.clock.advance(Duration::minutes(5));
+        theatre.rest(until).await?;
+        let after = fired(theatre).await?;
+        if let Some(before) = &before {
+            for (record, _) in &chosen {
+                let key = (record.id.clone(), "drop".to_owned());
+                let count = |all: &BTreeMap<_, usize>| all.get(&key).copied().unwrap_or_default();
+                let expected = usize::from(status == "Dropped");
+                if count(&after) - count(before) != expected {
+                    return Err(wrong(format!(
+                        "rule drop fired {} times for {} when it became {status}",
+                        count(&after) - count(before),
+                        record.id
+                    )));
+                }
+                theatre.seam.count("rule tried");
+            }
+        }
+        before = Some(after);
+    }
+    Ok(())
+}
