@@ -17,6 +17,7 @@ mod shown_crash;
 mod shown_cut_off;
 mod shown_deletion;
 mod shown_documents;
+mod shown_hostile_text;
 mod shown_parallel;
 mod shown_quiet;
 mod shown_rules;
