@@ -12,6 +12,11 @@ pub struct Terms {
     pub documents: Option<Policy>,
     /// Policy of the backlog; `None` maps no tasks.
     pub tasks: Option<Policy>,
+    /// Repositories that the property `GitHub Repository` of a task may name; with none every task
+    /// belongs to the backlog.
+    pub repositories: Vec<String>,
+    /// Whether options that a select does not have are added to it.
+    pub create_options: bool,
     /// Marks in files.
     pub file_marker: FileMarker,
     /// Template of paths.
@@ -31,6 +36,8 @@ impl Default for Terms {
         Self {
             documents: Some(Policy::ManualReview),
             tasks: Some(Policy::GithubWins),
+            repositories: Vec::new(),
+            create_options: true,
             file_marker: FileMarker::FrontMatter,
             path: "docs/{slug}.md".to_owned(),
             guard: Guard::default(),

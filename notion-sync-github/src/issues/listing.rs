@@ -52,7 +52,9 @@ impl GithubIssues {
         let mut position = Position::default();
         let mut items = Vec::new();
         for configured in &self.repositories {
-            let repository = configured.get(&self.client).await?;
+            let Some(repository) = self.seen(configured).await? else {
+                continue;
+            };
             let mark = old
                 .repositories
                 .get(&repository.id)
@@ -62,6 +64,10 @@ impl GithubIssues {
                 .list_one(repository, mark, request.full, &mut items)
                 .await?;
             position.repositories.insert(repository.id, mark);
+        }
+        // What cannot be seen now goes on where it ended, once it can.
+        for (id, mark) in old.repositories {
+            position.repositories.entry(id).or_insert(mark);
         }
         Ok(Listing {
             items,
