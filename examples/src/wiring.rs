@@ -1,5 +1,6 @@
 //! Puts the crates together: settings and secrets in, an engine out.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -478,13 +479,13 @@ async fn document_fields(
         .front_matter
         .values()
         .any(|field| field.kind().is_none());
+    let id = MappingId::new(section.name.as_str());
+    let known = State::new(store).mapping(&id).await?.value;
     let schema = if unknown {
-        let id = MappingId::new(section.name.as_str());
-        let known = State::new(store).mapping(&id).await?.value.notion_schema;
-        if lacks(&known, section) {
+        if lacks(&known.notion_schema, &known.properties, section) {
             pages.schema().await?
         } else {
-            known
+            known.notion_schema
         }
     } else {
         Schema::default()
@@ -492,24 +493,34 @@ async fn document_fields(
     Ok(section
         .front_matter
         .iter()
-        .map(|(property, field)| document_field(property, field, &schema))
+        .map(|(property, field)| {
+            let id = known.properties.get(field.key());
+            document_field(property, field, id, &schema)
+        })
         .collect())
 }
 
-/// Whether a schema does not have every property.
-fn lacks(schema: &Schema, section: &DocumentsSection) -> bool {
-    section
-        .front_matter
-        .keys()
-        .any(|name| !schema.fields.values().any(|known| known.name == *name))
+/// Whether a schema does not have every property, under the id that it once had or under its name.
+fn lacks(schema: &Schema, ids: &BTreeMap<String, String>, section: &DocumentsSection) -> bool {
+    section.front_matter.iter().any(|(name, field)| {
+        let id = ids.get(field.key());
+        !(id.is_some_and(|id| schema.fields.contains_key(id))
+            || schema.fields.values().any(|known| known.name == *name))
+    })
 }
 
-fn document_field(name: &str, field: &FrontMatterField, schema: &Schema) -> FieldMap {
-    let native = schema
-        .fields
-        .iter()
-        .find(|(id, known)| known.name == name || *id == name)
-        .map(|(_, known)| known.kind.as_str());
+fn document_field(
+    name: &str,
+    field: &FrontMatterField,
+    id: Option<&String>,
+    schema: &Schema,
+) -> FieldMap {
+    // A property that was renamed since keeps its id.
+    let native = id
+        .and_then(|id| schema.fields.get(id))
+        .or_else(|| schema.fields.values().find(|known| known.name == name))
+        .or_else(|| schema.fields.get(name))
+        .map(|known| known.kind.as_str());
     let kind = match (field.kind(), native) {
         (Some(kind), _) => written_kind(kind),
         (None, native) => native_kind(native.unwrap_or_default()),

@@ -70,7 +70,8 @@ id_type! {
     FieldId
 }
 id_type! {
-    /// The deterministic id of an operation: 32 characters of lower-case base 32.
+    /// The deterministic id of an operation: 32 characters of lower-case base 32; of one that makes
+    /// an object, then a dot and the id of its record.
     OpId
 }
 id_type! {

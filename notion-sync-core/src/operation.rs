@@ -167,13 +167,33 @@ pub struct OpKey<'a> {
 }
 
 impl OpKey<'_> {
-    /// The operation's id: 160 bits of BLAKE3 in lower-case base 32.
+    /// The operation's id: 160 bits of BLAKE3 in lower-case base 32. A create adds a dot and the
+    /// record: the object that it makes carries the id, and so says whose it is when nothing else
+    /// remembers.
     #[must_use]
     pub fn id(&self) -> OpId {
-        OpId::new(base32(
-            &ContentHash::of("nsync/op/v1", self).as_bytes()[..20],
-        ))
+        let hash = base32(&ContentHash::of("nsync/op/v1", self).as_bytes()[..20]);
+        if self.action == CREATE {
+            OpId::new(format!("{hash}.{}", self.record))
+        } else {
+            OpId::new(hash)
+        }
     }
+}
+
+/// What an operation does that makes an object.
+pub(crate) const CREATE: &str = "create";
+
+/// The record of the operation that made an object, from the operation's id. Only a hint: anybody
+/// can write such an id into a text.
+#[must_use]
+pub fn record_of_create(op: &OpId) -> Option<RecordId> {
+    let (hash, record) = op.as_str().split_once('.')?;
+    let digits = record.strip_prefix('r')?;
+    let fits = hash.len() == 32
+        && digits.len() == 24
+        && (digits.bytes()).all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    fits.then(|| RecordId::from(record))
 }
 
 /// The id of the operation of a rule's step: never of the value alone, so that the same value
@@ -318,6 +338,32 @@ mod tests {
         assert_ne!(key(0, (a, b)), key(2, (a, b)));
         assert_ne!(key(0, (a, b)), key(1, (b, a)));
         assert_eq!(key(0, (a, b)).as_str().len(), 32);
+    }
+
+    #[test]
+    fn a_create_says_whose_it_is() {
+        let record = RecordId::from("r0123456789abcdef01234567");
+        let op = OpKey {
+            record: &record,
+            action: CREATE,
+            side: Side::Notion,
+            target: None,
+            epoch: 0,
+            content: None,
+            generation: 0,
+        }
+        .id();
+        assert_eq!(record_of_create(&op), Some(record));
+        for other in [
+            "",
+            "k3",
+            "k3.r0123456789abcdef01234567",
+            &format!("{}.r0123456789ABCDEF01234567", "a".repeat(32)),
+            &format!("{}.r0123456789abcdef0123456", "a".repeat(32)),
+            &format!("{}.x", "a".repeat(32)),
+        ] {
+            assert_eq!(record_of_create(&OpId::from(other)), None, "{other}");
+        }
     }
 
     #[test]

@@ -109,6 +109,10 @@ pub struct Schema {
     /// `pull_state`, `review`, `checks`). Others are never written.
     #[serde(default)]
     pub bookkeeping: std::collections::BTreeSet<String>,
+    /// Where new objects can be made, where there is a choice: every name of a place, in lower case,
+    /// with the name that the remote gives it. Empty where there is no choice to check.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub places: BTreeMap<String, String>,
 }
 
 /// One field.
@@ -121,6 +125,9 @@ pub struct FieldSchema {
     /// The options, where it has a fixed list, with the group they belong to if there are groups.
     #[serde(default)]
     pub options: Vec<(String, Option<String>)>,
+    /// Whether nothing but these options can be written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
 }
 
 /// What to list.

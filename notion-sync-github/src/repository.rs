@@ -1,5 +1,8 @@
 //! Repositories: from the configured name to the id that survives renames.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use notion_sync_core::{Error, ErrorKind, Result};
 use tokio::sync::OnceCell;
 
@@ -87,20 +90,43 @@ pub(crate) struct ConfiguredRepository {
     pub(crate) name: String,
     pinned: Option<u64>,
     found: OnceCell<RepositoryInfo>,
+    /// Every name it was seen under, in lower case.
+    names: Mutex<BTreeSet<String>>,
 }
 
 impl ConfiguredRepository {
     pub(crate) fn new(name: String, pinned: Option<u64>) -> Self {
         Self {
+            names: Mutex::new(BTreeSet::from([name.to_lowercase()])),
             name,
             pinned,
             found: OnceCell::new(),
         }
     }
 
-    /// What is known without asking.
-    pub(crate) fn known(&self) -> Option<&RepositoryInfo> {
-        self.found.get()
+    /// Whether it is or was called so.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        names.contains(&name.to_lowercase())
+    }
+
+    /// Looks it up again: the names it was seen under, in lower case, and the one it has now.
+    pub(crate) async fn names(&self, client: &GithubClient) -> Result<(BTreeSet<String>, String)> {
+        let known = self.get(client).await?;
+        let now = client.repository(&self.name).await?;
+        // The configured name may have been given to another repository meanwhile.
+        let name = if now.id == known.id {
+            now.full_name
+        } else {
+            known.full_name.clone()
+        };
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.id != known.id {
+            names.remove(&self.name.to_lowercase());
+        }
+        names.insert(known.full_name.to_lowercase());
+        names.insert(name.to_lowercase());
+        Ok((names.clone(), name))
     }
 
     pub(crate) async fn get(&self, client: &GithubClient) -> Result<&RepositoryInfo> {

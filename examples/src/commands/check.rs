@@ -1,13 +1,17 @@
 //! `check`: whether registry and both sides agree.
 
 use clap::Args;
+use notion_sync_core::engine::{Engine, Finding, Remedy};
+use notion_sync_core::id::MappingId;
+use notion_sync_store::Access;
 use serde_json::json;
 
 use super::arguments::Common;
-use super::output::plain;
+use super::output::{Output, plain};
 use super::reasons::reason;
 use super::session::Session;
 use super::standing;
+use super::sync::Run;
 use crate::exit::{Exit, Outcome};
 
 /// What `check` takes.
@@ -15,22 +19,50 @@ use crate::exit::{Exit, Outcome};
 pub(super) struct CheckArgs {
     #[command(flatten)]
     pub(super) common: Common,
-    /// Look at every pair, not only at those that changed.
+    /// Look at every pair, not only at those that changed, and compare every mark on both sides with
+    /// the registry.
     #[arg(long)]
     full: bool,
+    /// Put right what is unambiguous: write marks again that were removed, take copied ones off.
+    #[arg(long, requires = "full")]
+    repair: bool,
 }
 
-/// Writes nothing. Differences that the next `sync` takes over are no drift.
+/// Writes nothing without `--repair`. Differences that the next `sync` takes over are no drift.
 pub(super) async fn run(args: CheckArgs) -> Outcome {
     let session = Session::open(&args.common)?;
-    let store = session.look().await?;
+    let store = if args.repair {
+        session.store(Access::Exclusive).await?
+    } else {
+        session.look().await?
+    };
     let online = session.online()?;
     let progress = online.progress("check");
     let engine = session.engine(&online, store.clone()).await?;
+    let mut repairs = Run::default();
+    if args.repair {
+        for mapping in mappings(&engine) {
+            repairs.add(engine.repair(&mapping).await?);
+        }
+    }
+    let mut marks: Vec<Finding> = Vec::new();
+    if args.full {
+        for mapping in mappings(&engine) {
+            marks.extend(engine.findings(&mapping).await?);
+        }
+    }
     let plans = engine.plan(args.full).await?;
     drop(progress);
     let standing = standing::of(&session.config, &*store).await?;
     let mut exit = standing::exit(&standing);
+    if args.repair {
+        exit = exit.or(repairs.exit(true));
+        told(session.output, &repairs);
+    }
+    for finding in &marks {
+        exit = exit.or(Exit::Drift);
+        show(session.output, finding);
+    }
     let mut findings = Vec::new();
     let mut pending = 0;
     for plan in &plans {
@@ -59,16 +91,72 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
             }
         }
     }
-    session.output.object(&json!({
+    let mut summary = json!({
         "findings": findings, "pending_writes": pending, "mappings": standing,
         "exit": exit.code(),
-    }));
+    });
+    if args.full {
+        summary["marks"] = json!(marks.len());
+    }
+    if args.repair {
+        summary["repaired"] = json!(repairs.applied().len());
+    }
+    session.output.object(&summary);
     for one in &standing {
         super::status::show(session.output, one);
     }
     session.output.line(format!(
         "{} findings; {pending} writes are due: `notion-sync plan` shows them",
-        findings.len()
+        findings.len() + marks.len()
     ));
     Ok(exit)
+}
+
+pub(super) fn mappings(engine: &Engine) -> Vec<MappingId> {
+    (engine.bindings())
+        .map(|binding| binding.mapping.id.clone())
+        .collect()
+}
+
+/// What `--repair` wrote and could not write.
+fn told(output: Output, run: &Run) {
+    for (mapping, applied) in run.applied() {
+        output.line(format!(
+            "{mapping}: repaired: {}: {}",
+            applied.side,
+            plain(&applied.summary)
+        ));
+    }
+    for error in run.errors() {
+        output.line(format!("error: {}", plain(error)));
+    }
+}
+
+/// One finding: a line for people, an object for programs.
+pub(super) fn show(output: Output, finding: &Finding) {
+    output.object(&json!({ "finding": finding }));
+    let (who, what) = match &finding.remedy {
+        Remedy::Repair(what) => ("--repair", what),
+        Remedy::Sync(what) => ("sync", what),
+        Remedy::Person(what) => ("by hand", what),
+    };
+    let object = finding.object.as_ref().map(|object| object.id.clone());
+    let page = finding.page.as_ref().map(|page| page.id.clone());
+    let places: Vec<String> = [
+        finding.page_url.clone().or(page),
+        finding.object_url.clone().or(object),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|place| plain(&place))
+    .collect();
+    output.line(format!(
+        "{}: {}: {:?}: {} ({}) [{who}: {}]",
+        finding.mapping,
+        finding.kind.name(),
+        plain(&finding.title),
+        plain(&finding.message),
+        places.join(", "),
+        plain(what)
+    ));
 }

@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::arguments::Common;
 use super::audit::{owner, page_id};
+use super::check;
+use super::output::plain;
 use super::session::{Online, Session};
 use super::sync::Run;
 use crate::config::{Config, RepositoryChoice};
@@ -21,14 +23,14 @@ pub(super) struct LinkArgs {
     #[command(flatten)]
     pub(super) common: Common,
     /// The page: id or address.
-    #[arg(long, value_name = "PAGE")]
-    page: String,
+    #[arg(long, value_name = "PAGE", required_unless_present = "rebuild")]
+    page: Option<String>,
     /// The file, as a path from the root of the repository.
     #[arg(
         long,
         value_name = "PATH",
         conflicts_with = "issue",
-        required_unless_present_any = ["issue", "remove"]
+        required_unless_present_any = ["issue", "remove", "rebuild"]
     )]
     path: Option<String>,
     /// The issue.
@@ -46,10 +48,23 @@ pub(super) struct LinkArgs {
     /// Break the page's pair instead; nothing is deleted on either side.
     #[arg(long, conflicts_with_all = ["path", "issue"])]
     remove: bool,
+    /// Make the records of all pairs again from the marks on both sides, after the store was lost.
+    /// Writes to neither side.
+    #[arg(long, conflicts_with_all = ["page", "path", "issue", "remove", "stamp"])]
+    rebuild: bool,
+    /// Keep the records that are there and add only what is missing.
+    #[arg(long, requires = "rebuild")]
+    force: bool,
+    /// Only say which records would be made.
+    #[arg(long, requires = "rebuild")]
+    dry_run: bool,
 }
 
 pub(super) async fn run(args: LinkArgs) -> Outcome {
-    let id = page_id(&args.page)?;
+    if args.rebuild {
+        return rebuild(&args).await;
+    }
+    let id = page_id(args.page.as_deref().unwrap_or_default())?;
     let session = Session::open(&args.common)?;
     let store = session.store(Access::Exclusive).await?;
     let online = session.online()?;
@@ -88,6 +103,70 @@ pub(super) async fn run(args: LinkArgs) -> Outcome {
     }
     session.output.line(format!(
         "joined as {record}; the next `notion-sync sync` compares both"
+    ));
+    Ok(exit)
+}
+
+/// Prints every pair as soon as its mapping is done, then what is left for people.
+async fn rebuild(args: &LinkArgs) -> Outcome {
+    let session = Session::open(&args.common)?;
+    let output = session.output;
+    if let Some(name) = &args.mapping
+        && !session.config.names().any(|known| known == name)
+    {
+        return Err(Failure::usage(format!(
+            "there is no mapping {name:?} (see the configuration)"
+        )));
+    }
+    let store = if args.dry_run {
+        session.look().await?
+    } else {
+        session.store(Access::Exclusive).await?
+    };
+    let online = session.online()?;
+    let progress = online.progress("link --rebuild");
+    let engine = session.engine(&online, store).await?;
+    let mut exit = Exit::Clean;
+    let (mut made, mut kept, mut left) = (0, 0, 0);
+    for mapping in check::mappings(&engine) {
+        if (args.mapping.as_deref()).is_some_and(|wanted| wanted != mapping.as_str()) {
+            continue;
+        }
+        let rebuilt = engine.rebuild(&mapping, args.force, args.dry_run).await?;
+        for pair in &rebuilt.pairs {
+            output.object(&json!({ "mapping": mapping, "pair": pair }));
+            let marks = match (pair.page_names, pair.object_names) {
+                (true, true) => "they name each other",
+                (true, false) => "the page names it",
+                (false, _) => "it names the page",
+            };
+            output.line(format!(
+                "{mapping}: {} {:?} = {} ({marks})",
+                pair.record,
+                plain(&pair.title),
+                plain(pair.object_url.as_deref().unwrap_or(&pair.object.id)),
+            ));
+        }
+        for finding in &rebuilt.findings {
+            exit = exit.or(Exit::Drift);
+            check::show(output, finding);
+        }
+        made += rebuilt.pairs.len();
+        kept += rebuilt.kept;
+        left += rebuilt.findings.len();
+    }
+    drop(progress);
+    output.object(&json!({
+        "pairs": made, "kept": kept, "marks": left, "dry_run": args.dry_run, "exit": exit.code(),
+    }));
+    let would = if args.dry_run {
+        "would be made"
+    } else {
+        "made"
+    };
+    output.line(format!(
+        "{made} records {would}, {kept} were there, {left} findings; the next `notion-sync sync` \
+         compares both sides, and what differs is a conflict"
     ));
     Ok(exit)
 }

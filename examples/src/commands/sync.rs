@@ -66,6 +66,16 @@ impl Run {
         self.last = tick;
     }
 
+    /// Every write, with its mapping.
+    pub(super) fn applied(&self) -> &[(String, Applied)] {
+        &self.applied
+    }
+
+    /// What stopped part of the last tick.
+    pub(super) fn errors(&self) -> impl Iterator<Item = &str> {
+        self.last.errors()
+    }
+
     /// What the last tick asks for.
     pub(super) fn exit(&self, done: bool) -> Exit {
         let mut exit = Exit::Clean;

@@ -48,7 +48,14 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
     let tasks = terms.tasks.map(|policy| TasksSection {
         name: "backlog".to_owned(),
         data_source: ids.id("backlog-tasks").to_string(),
-        repository: RepositoryChoice::Fixed(BACKLOG.to_owned()),
+        repository: if terms.repositories.is_empty() {
+            RepositoryChoice::Fixed(BACKLOG.to_owned())
+        } else {
+            RepositoryChoice::Property {
+                property: "GitHub Repository".to_owned(),
+                of: terms.repositories.clone(),
+            }
+        },
         policy,
         status: Some(StatusSection {
             property: "Status".to_owned(),
@@ -65,7 +72,7 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
     Config {
         notion: NotionSection {
             base_url: NOWHERE.to_owned(),
-            create_options: true,
+            create_options: terms.create_options,
             ..NotionSection::default()
         },
         github: GithubSection {

@@ -17,6 +17,11 @@ pub struct Terms {
     pub rules: Vec<RuleSection>,
     /// Whether the heads of its pull requests are told how page and issue stand.
     pub drift_status: bool,
+    /// Repositories that the property `GitHub Repository` of a task may name; with none every task
+    /// belongs to the backlog.
+    pub repositories: Vec<String>,
+    /// Whether options that a select does not have are added to it.
+    pub create_options: bool,
     /// Marks in files.
     pub file_marker: FileMarker,
     /// Template of paths.
@@ -38,6 +43,8 @@ impl Default for Terms {
             tasks: Some(Policy::GithubWins),
             rules: Vec::new(),
             drift_status: false,
+            repositories: Vec::new(),
+            create_options: true,
             file_marker: FileMarker::FrontMatter,
             path: "docs/{slug}.md".to_owned(),
             guard: Guard::default(),

@@ -1,17 +1,18 @@
 //! A mapping bound to the schemas of both sides: which property is which field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Binding, Engine};
 use crate::document::dialect::LinkContext;
 use crate::error::Result;
-use crate::id::{FieldId, MappingId};
+use crate::id::{FieldId, MappingId, Side};
 use crate::mapping::field::FieldLens;
-use crate::mapping::{FieldKind, FieldMap, MappingKind, People, Resolver};
+use crate::mapping::{FieldKind, FieldMap, Lens, LensError, MappingKind, People, Resolver};
 use crate::reconcile::UnitField;
 use crate::record::{Life, Record};
 use crate::remote::Schema;
 use crate::state::MappingState;
+use crate::value::Value;
 
 /// A mapping with everything a decision needs of the world around it.
 #[derive(Debug)]
@@ -154,7 +155,11 @@ fn live_path(record: &Record) -> Option<String> {
 }
 
 /// The id of a field's property: the one that was found before, or the one of that name or id.
-fn resolve(field: &FieldMap, known: Option<&String>, schema: &Schema) -> Result<String, String> {
+fn resolve(
+    field: &FieldMap,
+    known: Option<&String>,
+    schema: &Schema,
+) -> std::result::Result<String, String> {
     let id = match known {
         Some(id) => id.clone(),
         None => schema
@@ -201,7 +206,58 @@ fn resolve(field: &FieldMap, known: Option<&String>, schema: &Schema) -> Result<
     }
 }
 
+/// A lens that knows which options there are.
+#[derive(Debug)]
+struct Fitting<'a> {
+    lens: FieldLens<'a>,
+    options: Option<BTreeSet<&'a str>>,
+}
+
+impl Lens for Fitting<'_> {
+    fn project(&self, side: Side, value: &Value) -> Value {
+        self.lens.project(side, value)
+    }
+
+    fn inject(
+        &self,
+        side: Side,
+        canonical: &Value,
+        current: &Value,
+    ) -> std::result::Result<Value, LensError> {
+        let value = self.lens.inject(side, canonical, current)?;
+        let Some(options) = self.options.as_ref().filter(|_| side == Side::Notion) else {
+            return Ok(value);
+        };
+        let held = current.elements();
+        let lacks = (value.elements().into_iter())
+            .find(|option| !held.contains(option) && !options.contains(option.as_str()));
+        match lacks {
+            None => Ok(value),
+            Some(option) => Err(LensError {
+                field: self.lens.field.id.clone(),
+                side,
+                value: canonical.clone(),
+                reason: format!(
+                    "the property has no option {option:?}: add it in Notion, or allow it with \
+                     `create_options` where the property is no status"
+                ),
+            }),
+        }
+    }
+
+    fn is_set(&self) -> bool {
+        self.lens.is_set()
+    }
+}
+
 impl Bound {
+    /// Whether a schema is another one than was known before.
+    pub(crate) fn is_other_schema(&self, state: &MappingState) -> bool {
+        self.fresh
+            && state.schema_at.is_some()
+            && (self.notion != state.notion_schema || self.github != state.github_schema)
+    }
+
     /// Keeps what was resolved.
     pub(crate) fn remember(&self, state: &mut MappingState, now: chrono::DateTime<chrono::Utc>) {
         if !self.fresh {
@@ -230,10 +286,13 @@ impl Bound {
         self.fields
             .iter()
             .map(|field| {
-                let lens = FieldLens {
-                    field,
-                    people: &self.people,
-                    resolver: &self.resolver,
+                let lens = Fitting {
+                    lens: FieldLens {
+                        field,
+                        people: &self.people,
+                        resolver: &self.resolver,
+                    },
+                    options: self.options(field),
                 };
                 (
                     field.id.clone(),
@@ -245,6 +304,13 @@ impl Bound {
                 )
             })
             .collect()
+    }
+
+    /// The options that a field's property has, where no other can be written.
+    fn options(&self, field: &FieldMap) -> Option<BTreeSet<&str>> {
+        let property = self.notion.fields.get(&field.notion)?;
+        let options = || property.options.iter().map(|(name, _)| name.as_str());
+        property.closed.then(|| options().collect())
     }
 
     /// The native key of a field on Notion or GitHub.

@@ -62,10 +62,12 @@ impl Engine {
                 out.insert(key.to_owned(), value);
             }
         };
-        if binding.mapping.kind == MappingKind::Documents {
+        // While the marks contradict each other none of them is written over.
+        let drifts = record.problem.as_ref().is_some_and(|problem| problem.drift);
+        if !drifts && binding.mapping.kind == MappingKind::Documents {
             put("path", record.path.clone());
             put("commit", record.outcome.get("commit").cloned());
-        } else {
+        } else if !drifts {
             put("repository", record.outcome.get("repository").cloned());
             put("number", record.outcome.get("number").cloned());
             put("state", record.outcome.get("state").cloned());
@@ -91,7 +93,9 @@ impl Engine {
                 Some(pull.and_then(|one| one.checks.clone()).unwrap_or_default()),
             );
         }
-        put("url", record.urls.1.clone());
+        if !drifts {
+            put("url", record.urls.1.clone());
+        }
         put("status", Some(status.to_owned()));
         put("message", Some(message));
         put(

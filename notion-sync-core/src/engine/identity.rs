@@ -1,8 +1,10 @@
-//! Which objects belong together: registry first, then marks, then keys.
+//! Which objects belong together as far as the registry knows them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
+use super::bookkeeping::SHOWN_ON_PAGE;
+use super::marks::{Name, bare, is_marked_page, named_by_page, names_of_record};
 use super::survey::Prepared;
 use super::text;
 use super::{Binding, Engine};
@@ -10,13 +12,19 @@ use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::{RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, View};
+use crate::operation::record_of_create;
 use crate::reconcile::table::Identity;
 use crate::record::{Life, ProposalState, Record};
 use crate::remote::ProposalKind;
 use crate::state::RecordState;
 
 /// What registry and marks say about a known pair.
-pub(super) fn of_pair(record: &Record, notion: Option<&View>, github: Option<&View>) -> Identity {
+pub(super) fn of_pair(
+    kind: MappingKind,
+    record: &Record,
+    notion: Option<&View>,
+    github: Option<&View>,
+) -> Identity {
     if [notion, github]
         .iter()
         .flatten()
@@ -24,7 +32,7 @@ pub(super) fn of_pair(record: &Record, notion: Option<&View>, github: Option<&Vi
     {
         return Identity::Newer;
     }
-    if record.copy {
+    if record.copy && is_marked(kind, notion, github) {
         return Identity::Copy;
     }
     if record.same_key && record.life == Life::Provisioning {
@@ -39,18 +47,24 @@ pub(super) fn of_pair(record: &Record, notion: Option<&View>, github: Option<&Vi
         (Some(_), None) => return Identity::Contradiction,
         _ => {}
     }
+    // So does a page that names something on GitHub that was never seen, or that we made for it.
+    let names = notion.is_some_and(|view| is_marked_page(kind, view));
+    if record.life == Life::Provisioning && record.github.is_none() && names && !record.copy {
+        return Identity::Contradiction;
+    }
     if named.is_some() && record.life == Life::Provisioning && record.notion.is_some() {
         return Identity::MutualMarkers;
     }
     Identity::Clean
 }
 
-/// A page id without dashes, in lower case.
-fn bare(id: &str) -> String {
-    id.chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+/// Whether a copy still carries the marks that make it one.
+pub(super) fn is_marked(kind: MappingKind, notion: Option<&View>, github: Option<&View>) -> bool {
+    match (notion, github) {
+        (_, Some(github)) => github.marker.counterpart.is_some(),
+        (Some(page), None) => is_marked_page(kind, page),
+        (None, None) => true,
+    }
 }
 
 /// The id of the record that an unowned object starts.
@@ -59,172 +73,74 @@ pub(super) fn record_id(binding: &Binding, object: &RemoteRef) -> RecordId {
     RecordId::new(format!("r{}", hash.short(24)))
 }
 
+/// The same where that record is there already: a path can be another file's later.
+fn next_record_id(binding: &Binding, object: &RemoteRef, number: u64) -> RecordId {
+    let hash = ContentHash::of("nsync/record/v2", &(&binding.mapping.id, object, number));
+    RecordId::new(format!("r{}", hash.short(24)))
+}
+
 impl Engine {
-    /// Gives each unowned object a record: the one its marks name, or a new one.
-    pub(super) async fn pair(
+    /// Whether a page says now that it belongs to the object of another record, and did not say so
+    /// when we last wrote it.
+    pub(super) async fn names_another(
         &self,
         binding: &Binding,
-        bound: &Bound,
-        prepared: &mut Vec<Prepared>,
-        fresh: Vec<(Side, View)>,
-        records: &mut BTreeMap<RecordId, RecordState>,
-    ) -> Result<()> {
-        if fresh.is_empty() {
+        record: &Record,
+        page: &View,
+    ) -> Result<bool> {
+        let moved = ["url", "path", "number"].iter().any(|key| {
+            let wrote = record.bookkept.get(*key).filter(|value| !value.is_empty());
+            let says = page.bookkeeping.get(*key).filter(|value| !value.is_empty());
+            wrote.is_some() && says.is_some() && wrote != says
+        });
+        if !moved {
+            return Ok(false);
+        }
+        let known = self.known_names(binding).await?;
+        Ok(named_by_page(binding.mapping.kind, page)
+            .iter()
+            .filter_map(|name| known.get(name))
+            .any(|owner| *owner != page.object.id))
+    }
+
+    /// Gives a new record another id where its own is taken. No record is ever another's.
+    pub(super) async fn free_id(&self, binding: &Binding, record: &mut Record) -> Result<()> {
+        let Some(object) = record.notion.clone().or_else(|| record.github.clone()) else {
             return Ok(());
-        }
-        let mut pages: BTreeMap<String, View> = BTreeMap::new();
-        let mut others: Vec<View> = Vec::new();
-        for (side, view) in fresh {
-            if self.made_by_us(&view).await? {
-                // Its operation is not settled yet and will adopt it.
-                continue;
-            }
-            match side {
-                Side::Notion => {
-                    pages.insert(bare(&view.object.id), view);
-                }
-                Side::Github => others.push(view),
-            }
-        }
-
-        let mut unmarked: Vec<View> = Vec::new();
-        let proposed = if others.is_empty() {
-            BTreeMap::new()
-        } else {
-            self.proposed_paths(binding, prepared).await?
         };
-        for view in others {
-            let Some(named) = view.marker.counterpart.clone() else {
-                // A file without marks where one was proposed for a page is that file, merged.
-                match view.place.as_ref().and_then(|place| proposed.get(place)) {
-                    Some(owner) => {
-                        self.claimed(binding, bound, prepared, records, owner, view)
-                            .await?;
-                    }
-                    None => unmarked.push(view),
-                }
-                continue;
-            };
-            let page = RemoteRef::new("notion", "page", dashed(&named));
-            match self.state().owner(&page).await? {
-                Some(owner) => {
-                    self.claimed(binding, bound, prepared, records, &owner, view)
-                        .await?
-                }
-                None => match pages.remove(&bare(&named)) {
-                    Some(page) => {
-                        let identity = if page.marker.counterpart.is_some() {
-                            Identity::MutualMarkers
-                        } else {
-                            Identity::OneMarker
-                        };
-                        prepared.push(self.start(binding, Some(page), Some(view), identity));
-                    }
-                    None => {
-                        // The page it names is not in scope, or not shared: nothing is guessed.
-                        prepared.push(self.start(
-                            binding,
-                            None,
-                            Some(view),
-                            Identity::Contradiction,
-                        ));
-                    }
-                },
-            }
-        }
-
-        self.awaited(binding, bound, prepared, &mut pages).await?;
-        let known = self.paths(binding).await?;
-        let mut by_key = Keys::default();
-        for (id, page) in &pages {
-            by_key.add_page(key_of_page(binding, page), id.clone());
-        }
-        for (index, view) in unmarked.iter().enumerate() {
-            by_key.add_other(key_of_other(binding, view), index);
-        }
-        let matches = by_key.unique();
-        let mut used = BTreeSet::new();
-        for (id, page) in pages {
-            if is_copy(&page, &known) {
-                let mut start = self.start(binding, Some(page), None, Identity::Copy);
-                start.state.record.copy = true;
-                prepared.push(start);
-                continue;
-            }
-            match matches.get(&id) {
-                Some(&index) => {
-                    used.insert(index);
-                    let other = unmarked[index].clone();
-                    let mut start = self.start(binding, Some(page), Some(other), Identity::SameKey);
-                    start.state.record.same_key = !binding.mapping.adopt_by_key;
-                    prepared.push(start);
-                }
-                None => prepared.push(self.start(binding, Some(page), None, Identity::Clean)),
-            }
-        }
-        for (index, view) in unmarked.into_iter().enumerate() {
-            if !used.contains(&index) {
-                prepared.push(self.start(binding, None, Some(view), Identity::Clean));
-            }
+        let mut number = 0;
+        while self.state().record(&record.id).await?.is_some() {
+            number += 1;
+            record.id = next_record_id(binding, &object, number);
         }
         Ok(())
     }
 
-    /// Pages that an object on GitHub named before they could be seen: now they are a pair.
-    async fn awaited(
+    /// The id of the record of a pair: the one of the operation that made one of the two, where it is
+    /// free, else the page's.
+    pub(super) async fn id_of_pair(
         &self,
         binding: &Binding,
-        bound: &Bound,
-        prepared: &mut Vec<Prepared>,
-        pages: &mut BTreeMap<String, View>,
-    ) -> Result<()> {
-        if pages.is_empty() {
-            return Ok(());
+        page: &View,
+        other: &View,
+        taken: &BTreeSet<RecordId>,
+    ) -> Result<RecordId> {
+        for op in [&page.marker.created_by, &other.marker.created_by]
+            .into_iter()
+            .flatten()
+        {
+            if let Some(id) = record_of_create(op)
+                && !taken.contains(&id)
+                && self.state().record(&id).await?.is_none()
+            {
+                return Ok(id);
+            }
         }
-        for record in self.state().records(&binding.mapping.id).await? {
-            let drifts = record.problem.as_ref().is_some_and(|problem| problem.drift);
-            let Some(object) = record.github.as_ref().filter(|_| {
-                drifts
-                    && record.life == Life::Provisioning
-                    && record.notion.is_none()
-                    && !record.copy
-            }) else {
-                continue;
-            };
-            let snapshot = binding.github.read(object, true).await?;
-            let place = snapshot.place.clone();
-            let view = text::view(
-                binding,
-                bound,
-                &self.bounds,
-                Side::Github,
-                &snapshot,
-                place.as_deref(),
-            );
-            let named = view.marker.counterpart.as_deref().map(bare);
-            let Some(page) = named.and_then(|named| pages.remove(&named)) else {
-                continue;
-            };
-            let Some(mut state) = self.state().record(&record.id).await? else {
-                continue;
-            };
-            state.record.notion = Some(page.object.clone());
-            prepared.retain(|p| p.state.record.id != record.id);
-            prepared.push(Prepared {
-                state,
-                notion: Some(page),
-                github: Some(view),
-                identity: Identity::MutualMarkers,
-                proposal: None,
-                news: true,
-                nudged: false,
-            });
-        }
-        Ok(())
+        Ok(record_id(binding, &page.object))
     }
 
     /// Paths at which files were proposed for pages that have none, with the pages' records.
-    async fn proposed_paths(
+    pub(super) async fn proposed_paths(
         &self,
         binding: &Binding,
         prepared: &[Prepared],
@@ -249,7 +165,7 @@ impl Engine {
     }
 
     /// Whether an operation that is not settled made this object.
-    async fn made_by_us(&self, view: &View) -> Result<bool> {
+    pub(super) async fn made_by_us(&self, view: &View) -> Result<bool> {
         let Some(op) = &view.marker.created_by else {
             return Ok(false);
         };
@@ -261,7 +177,7 @@ impl Engine {
     }
 
     /// A new object on GitHub names a page that a record owns.
-    async fn claimed(
+    pub(super) async fn claimed(
         &self,
         binding: &Binding,
         bound: &Bound,
@@ -300,9 +216,7 @@ impl Engine {
             prepared.push(prepared_owner);
         } else {
             prepared.push(prepared_owner);
-            let mut start = self.start(binding, None, Some(view), Identity::Copy);
-            start.state.record.copy = true;
-            prepared.push(start);
+            prepared.push(self.start_copy(binding, None, Some(view)));
         }
         Ok(())
     }
@@ -337,13 +251,16 @@ impl Engine {
         let notion = read(Side::Notion, state.record.notion.clone()).await?;
         let github = read(Side::Github, state.record.github.clone()).await?;
         if text::is_present(github.as_ref()) {
-            let mut start = self.start(binding, None, Some(view.clone()), Identity::Copy);
-            start.state.record.copy = true;
-            prepared.push(start);
+            prepared.push(self.start_copy(binding, None, Some(view)));
             return Ok(());
         }
         state.record.github = Some(view.object.clone());
-        let identity = match of_pair(&state.record, notion.as_ref(), Some(&view)) {
+        let identity = match of_pair(
+            binding.mapping.kind,
+            &state.record,
+            notion.as_ref(),
+            Some(&view),
+        ) {
             Identity::Clean if state.record.life == Life::Provisioning => Identity::MutualMarkers,
             other => other,
         };
@@ -359,7 +276,7 @@ impl Engine {
         Ok(())
     }
 
-    fn start(
+    pub(super) fn start(
         &self,
         binding: &Binding,
         notion: Option<View>,
@@ -374,6 +291,7 @@ impl Engine {
         let mut record = Record::new(id, binding.mapping.id.clone());
         record.notion = notion.as_ref().map(|view| view.object.clone());
         record.github = github.as_ref().map(|view| view.object.clone());
+        remember_marks(&mut record, notion.as_ref(), github.as_ref());
         Prepared {
             state: RecordState::new(record),
             notion,
@@ -385,36 +303,47 @@ impl Engine {
         }
     }
 
-    /// Paths and addresses of known records, with their pages.
-    async fn paths(&self, binding: &Binding) -> Result<BTreeMap<String, String>> {
+    pub(super) fn start_copy(
+        &self,
+        binding: &Binding,
+        notion: Option<View>,
+        github: Option<View>,
+    ) -> Prepared {
+        let mut start = self.start(binding, notion, github, Identity::Copy);
+        start.state.record.copy = true;
+        start
+    }
+
+    /// The objects of known records by their names, with the pages they belong to.
+    pub(super) async fn known_names(&self, binding: &Binding) -> Result<BTreeMap<Name, String>> {
         let mut out = BTreeMap::new();
         for record in self.state().records(&binding.mapping.id).await? {
             let Some(page) = &record.notion else { continue };
-            for key in [record.path.clone(), record.urls.1.clone()]
-                .into_iter()
-                .flatten()
-            {
-                out.insert(key, page.id.clone());
+            let (path, url) = (record.path.as_deref(), record.urls.1.as_deref());
+            for name in names_of_record(binding.mapping.kind, path, url) {
+                out.insert(name, page.id.clone());
             }
         }
         Ok(out)
     }
 }
 
-/// Whether an unowned page carries the path or address of another page's partner.
-fn is_copy(page: &View, known: &BTreeMap<String, String>) -> bool {
-    ["path", "url"]
-        .iter()
-        .filter_map(|key| page.bookkeeping.get(*key))
-        .any(|value| {
-            !value.is_empty()
-                && known
-                    .get(value)
-                    .is_some_and(|owner| *owner != page.object.id)
-        })
+/// What stands on a page already need not be written again; what its object goes by is shown there.
+pub(super) fn remember_marks(record: &mut Record, page: Option<&View>, other: Option<&View>) {
+    if let Some(page) = page {
+        record.bookkept.clone_from(&page.bookkeeping);
+    }
+    let Some(other) = other else { return };
+    for key in SHOWN_ON_PAGE {
+        // The page names the commit of the last content change, which is not the newest one.
+        let view = if key == "commit" { page } else { Some(other) };
+        if let Some(value) = view.and_then(|view| view.bookkeeping.get(key)) {
+            record.outcome.insert(key.to_owned(), value.clone());
+        }
+    }
 }
 
-fn dashed(id: &str) -> String {
+pub(super) fn dashed(id: &str) -> String {
     let bare = bare(id);
     if bare.len() != 32 {
         return id.to_owned();
@@ -427,56 +356,4 @@ fn dashed(id: &str) -> String {
         &bare[16..20],
         &bare[20..]
     )
-}
-
-fn key_of_page(binding: &Binding, page: &View) -> String {
-    let title = text::title_of(page);
-    match binding.mapping.kind {
-        MappingKind::Documents => binding
-            .mapping
-            .path
-            .path(&title, &page.object.id, |_| false),
-        MappingKind::Tasks => title.trim().to_lowercase(),
-    }
-}
-
-fn key_of_other(binding: &Binding, view: &View) -> String {
-    match binding.mapping.kind {
-        MappingKind::Documents => view.place.clone().unwrap_or_default(),
-        MappingKind::Tasks => text::title_of(view).trim().to_lowercase(),
-    }
-}
-
-/// Keys with their candidates on each side.
-#[derive(Debug, Default)]
-struct Keys {
-    pages: BTreeMap<String, Vec<String>>,
-    others: BTreeMap<String, Vec<usize>>,
-}
-
-impl Keys {
-    fn add_page(&mut self, key: String, id: String) {
-        if !key.is_empty() {
-            self.pages.entry(key).or_default().push(id);
-        }
-    }
-
-    fn add_other(&mut self, key: String, index: usize) {
-        if !key.is_empty() {
-            self.others.entry(key).or_default().push(index);
-        }
-    }
-
-    /// Pairs with exactly one candidate on each side.
-    fn unique(&self) -> BTreeMap<String, usize> {
-        self.pages
-            .iter()
-            .filter_map(
-                |(key, pages)| match (pages.as_slice(), self.others.get(key)?.as_slice()) {
-                    ([page], [other]) => Some((page.clone(), *other)),
-                    _ => None,
-                },
-            )
-            .collect()
-    }
 }

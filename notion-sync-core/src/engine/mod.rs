@@ -9,17 +9,25 @@ mod bookkeeping;
 mod decide;
 mod execute;
 mod fields;
+mod finding;
+mod findings;
 mod flag;
 mod guard;
 mod identity;
+mod inventory;
 mod looking;
 mod manual;
+mod marks;
 mod outcome;
 mod pairing;
 mod partial;
+mod partners;
 mod persist;
+mod place;
 mod proposal;
+mod rebuild;
 mod render;
+mod repair;
 mod report;
 mod rules;
 mod survey;
@@ -34,6 +42,8 @@ use chrono::{DateTime, Duration, Utc};
 
 pub use bind::{Bound, Settings};
 pub use decide::{PlannedRecord, RunPlan};
+pub use finding::{Finding, FindingKind, Remedy};
+pub use rebuild::{Rebuilt, RebuiltPair};
 pub use report::{Applied, Incident, MappingReport, Tick};
 
 use crate::bounds::Bounds;
@@ -400,6 +410,9 @@ impl Engine {
             report.guard = Some(stop);
             return Ok(());
         }
+        // Somebody may just have added what is missing: the schemas are read once more.
+        let lacks = (plan.records.iter())
+            .any(|record| record.plan.holds.iter().any(|hold| hold.row.0 == 48));
         let persisted = self.persist(binding, &bound, plan, report).await?;
         let deferred = self.defer(deferred).await?;
         let durable = persisted && deferred;
@@ -411,6 +424,9 @@ impl Engine {
         next.guarded = None;
         next.approved = None;
         bound.remember(&mut next, self.now());
+        if lacks {
+            next.schema_at = Some(DateTime::UNIX_EPOCH);
+        }
         if durable {
             // Each by itself: what one side says only once must not be forgotten because the other
             // could not be read.

@@ -6,7 +6,7 @@ use super::bind::Bound;
 use super::bookkeeping::{SHOWN_ON_PAGE, keep_bookkept};
 use super::proposal::{diff_comment, opens_conflict, refresh_pause, tells_by_comment};
 use super::render::Draft;
-use super::report::{Applied, MappingReport};
+use super::report::{Applied, Incident, MappingReport};
 use super::survey::Prepared;
 use super::text;
 use super::{Binding, Engine};
@@ -63,6 +63,16 @@ impl Engine {
         batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
         batch.audit(&[row])?;
         self.state().commit(batch).await?;
+        if let Some(dropped) = ack.notes.get("dropped") {
+            report.incidents.push(Incident {
+                subject: state.record.title.clone(),
+                message: format!(
+                    "{} left out what it does not allow the connection to set: {dropped}",
+                    op.side
+                ),
+                drift: false,
+            });
+        }
         report.applied.push(Applied {
             op: op.id.clone(),
             side: op.side,
@@ -269,7 +279,9 @@ impl Engine {
                 self.effect_done(op, record);
             }
             Action::Bookkeep { fields, .. } => {
-                keep_bookkept(record, fields);
+                if side == Side::Notion {
+                    keep_bookkept(record, fields);
+                }
                 if fields.values().all(String::is_empty) {
                     record.copy = false;
                     record.bookkept.clear();

@@ -38,8 +38,12 @@ impl Engine {
     ) -> Result<RecordId> {
         const DURING: &str = "link a page";
         let binding = self.binding_of(mapping, DURING)?;
+        let mut shown = BTreeMap::new();
         for (side, wanted) in [(Side::Notion, page), (Side::Github, object)] {
             let found = binding.remote(side).read(wanted, false).await?;
+            if side == Side::Notion {
+                shown.clone_from(&found.bookkeeping);
+            }
             if found.presence != Presence::Present {
                 return Err(Error::new(ErrorKind::NotFound, DURING)
                     .with("object", wanted)
@@ -107,6 +111,8 @@ impl Engine {
         record.dead = None;
         record.same_key = false;
         record.copy = false;
+        // What the page says of its counterpart was true before, and is no contradiction now.
+        record.bookkept = shown;
         record.base_epoch += 1;
         record.look_at = Some(self.now());
         let row = self.decision(
@@ -245,7 +251,7 @@ impl Engine {
     }
 
     /// Makes a record that knows only one object give it up.
-    async fn release(&self, id: &RecordId) -> Result<()> {
+    pub(super) async fn release(&self, id: &RecordId) -> Result<()> {
         let state = self.known_record(id, "link a page").await?;
         self.void_open(&state.record).await?;
         let mut state = self.known_record(id, "link a page").await?;

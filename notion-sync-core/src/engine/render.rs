@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
 use super::fields::{agreed_all, by_native_key, inject_all};
+use super::place::place_of;
 use super::survey::Prepared;
 use super::text::{self, Stamp};
 use super::{Binding, Engine};
@@ -218,11 +219,7 @@ impl Engine {
                 let Some(view) = prepared.view(*side) else {
                     return Ok(Vec::new());
                 };
-                let fields: BTreeMap<String, String> = view
-                    .bookkeeping
-                    .keys()
-                    .map(|key| (key.clone(), String::new()))
-                    .collect();
+                let fields = cleared(view);
                 vec![Draft {
                     side: *side,
                     name: "unmark",
@@ -401,11 +398,7 @@ impl Engine {
         let body = view.document().unwrap_or(&empty);
         let text =
             crate::document::markdown::write(body, &crate::document::markdown::Style::default());
-        let place = view
-            .bookkeeping
-            .get("repository")
-            .filter(|repository| !repository.is_empty())
-            .cloned();
+        let place = place_of(bound, view)?;
         Ok(Draft {
             side: Side::Github,
             name: "create",
@@ -551,6 +544,15 @@ pub(super) fn desired_file(
     };
     let body = write.body.as_ref().map(|(_, desired)| desired);
     text::edit_file(binding, bound, source, &values, body, &stamp)
+}
+
+/// The engine's fields of a page, each to be cleared. Which repository a task belongs to is what
+/// people say, and no mark by itself.
+pub(super) fn cleared(view: &View) -> BTreeMap<String, String> {
+    (view.bookkeeping.keys())
+        .filter(|key| *key != "repository")
+        .map(|key| (key.clone(), String::new()))
+        .collect()
 }
 
 pub(super) fn hashes(view: Option<&View>, wanted: &str) -> (ContentHash, ContentHash) {

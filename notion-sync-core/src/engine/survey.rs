@@ -99,6 +99,14 @@ impl Engine {
         let mut due: BTreeSet<RecordId> = self.state().due(id, now).await?.into_iter().collect();
         // A step that waits is no work under way: it is asked for whenever both sides are listed.
         due.extend(self.state().steps_due(id, now).await?);
+        if bound.is_other_schema(&stored) {
+            // What waited for a property, an option or a place may have it now.
+            for record in self.state().records(id).await? {
+                if record.problem.as_ref().is_some_and(|one| !one.drift) {
+                    due.insert(record.id);
+                }
+            }
+        }
         let mut proposals: BTreeMap<RecordId, ProposalState> = BTreeMap::new();
         for owner in self.state().with_proposal(id).await? {
             let Some(state) = self.state().record(&owner).await? else {
@@ -456,7 +464,18 @@ impl Engine {
                 path.as_deref(),
             )
             .await?;
-        let identity = identity::of_pair(&state.record, notion.as_ref(), github.as_ref());
+        let kind = binding.mapping.kind;
+        if state.record.copy && !identity::is_marked(kind, notion.as_ref(), github.as_ref()) {
+            // Somebody took the marks off: it is an object of its own.
+            state.record.copy = false;
+        }
+        let mut identity = identity::of_pair(kind, &state.record, notion.as_ref(), github.as_ref());
+        if identity == Identity::Clean
+            && let Some(page) = &notion
+            && self.names_another(binding, &state.record, page).await?
+        {
+            identity = Identity::Contradiction;
+        }
         Ok(Prepared {
             state,
             notion,

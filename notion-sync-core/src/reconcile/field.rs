@@ -23,36 +23,31 @@ pub(super) fn decide(
     writes: &mut BTreeMap<Side, WriteStep>,
 ) {
     let agreed = (case.record.base.as_ref()).and_then(|base| base.fields.get(id));
-    let (n, g) = match (notion.field(id), github.field(id)) {
-        (Ok(Some(n)), Ok(Some(g))) => (n, g),
-        (Ok(None), _) | (_, Ok(None)) => return,
-        (Err(why), _) | (_, Err(why)) => {
-            let name = UnitId::Field(id.clone());
-            let why = unit.blocked.clone().unwrap_or_else(|| why.to_owned());
-            plan.rows.push((name.clone(), Row(47)));
-            plan.holds.push(Hold {
-                unit: name,
-                row: Row(47),
-                reason: why,
-            });
-            return;
-        }
-    };
-    let as_agreed = agreed.is_some_and(|known| known.notion == *n && known.github == *g);
-    if as_agreed && unit.blocked.is_none() && case.record.conflicts.is_empty() {
-        // Row 7 for every kind of field, and what nearly all fields are.
-        return;
-    }
-    let name = UnitId::Field(id.clone());
-    if let Some(why) = &unit.blocked {
+    let blocked = |why: &str, plan: &mut Plan| {
+        let name = UnitId::Field(id.clone());
         plan.rows.push((name.clone(), Row(47)));
         plan.holds.push(Hold {
             unit: name,
             row: Row(47),
-            reason: why.clone(),
+            reason: why.to_owned(),
         });
+    };
+    let (n, g) = match (notion.field(id), github.field(id)) {
+        (Ok(None), Ok(None)) => return,
+        // A property that was removed has no value on the page, and is no empty one.
+        (on_notion, on_github) => match (&unit.blocked, on_notion, on_github) {
+            (Some(why), _, _) => return blocked(why, plan),
+            (None, Ok(Some(n)), Ok(Some(g))) => (n, g),
+            (None, Ok(None), _) | (None, _, Ok(None)) => return,
+            (None, Err(why), _) | (None, _, Err(why)) => return blocked(why, plan),
+        },
+    };
+    let as_agreed = agreed.is_some_and(|known| known.notion == *n && known.github == *g);
+    if as_agreed && case.record.conflicts.is_empty() {
+        // Row 7 for every kind of field, and what nearly all fields are.
         return;
     }
+    let name = UnitId::Field(id.clone());
     let lens = &*unit.lens;
     let (said_n, said_g) = (lens.project(Side::Notion, n), lens.project(Side::Github, g));
 

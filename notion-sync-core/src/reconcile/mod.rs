@@ -274,8 +274,8 @@ fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
         }
         44 => {
             plan.alerts.push(alert(
-                "registry and marks on the objects name different counterparts: see `notion-sync \
-                 check`",
+                "registry and marks on the objects name different counterparts, or one that is not \
+                 there: see `notion-sync check --full`",
                 true,
             ));
             hold("marks contradict the registry".to_owned());

@@ -412,6 +412,7 @@ mod tests {
             name: "Status".to_owned(),
             kind: "status".to_owned(),
             options: vec![("Shipped".to_owned(), Some("Complete".to_owned()))],
+            closed: true,
         };
         let values = super::super::Values {
             groups: ["Complete".to_owned()].into(),

@@ -55,7 +55,9 @@ impl GithubIssues {
         let mut items = Vec::new();
         let mut touched = BTreeMap::new();
         for configured in &self.repositories {
-            let repository = configured.get(&self.client).await?;
+            let Some(repository) = self.visible(configured).await? else {
+                continue;
+            };
             let mark = old
                 .repositories
                 .get(&repository.id)
@@ -65,6 +67,10 @@ impl GithubIssues {
                 .list_one(repository, mark, request.full, &mut items, &mut touched)
                 .await?;
             position.repositories.insert(repository.id, mark);
+        }
+        // What cannot be seen now goes on where it ended, once it can.
+        for (id, mark) in old.repositories {
+            position.repositories.entry(id).or_insert(mark);
         }
         Ok(Listing {
             items,

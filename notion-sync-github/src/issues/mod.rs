@@ -70,14 +70,34 @@ impl GithubIssues {
     pub(crate) async fn own(&self, object: &RemoteRef) -> Result<(&RepositoryInfo, u64)> {
         let (id, number) = reference::parse_numbered(object)?;
         for configured in &self.repositories {
-            if configured.get(&self.client).await?.id == id {
-                let found = configured.get(&self.client).await?;
-                return Ok((found, number));
+            match self.visible(configured).await? {
+                Some(found) if found.id == id => return Ok((found, number)),
+                _ => {}
             }
         }
         Err(Error::new(ErrorKind::Invalid, "use an issue")
             .with("object", object)
-            .message("it belongs to a repository that is not configured"))
+            .message("it belongs to a repository that is not configured, or cannot be seen"))
+    }
+
+    /// A repository; `None` where it cannot be seen and there are others: they go on.
+    async fn visible<'c>(
+        &self,
+        configured: &'c ConfiguredRepository,
+    ) -> Result<Option<&'c RepositoryInfo>> {
+        match configured.get(&self.client).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if self.is_left_out(&error) => {
+                tracing::warn!(repository = configured.name, %error, "left out");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_left_out(&self, error: &Error) -> bool {
+        let unseen = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden);
+        unseen && self.repositories.len() > 1
     }
 
     /// The repository a new issue goes to.
@@ -85,15 +105,7 @@ impl GithubIssues {
         let configured = match (place, self.repositories.as_slice()) {
             (None, [only]) => Some(only),
             (None, _) => None,
-            (Some(place), all) => {
-                let named = |one: &&ConfiguredRepository| {
-                    one.name.eq_ignore_ascii_case(place)
-                        || one
-                            .known()
-                            .is_some_and(|known| known.full_name.eq_ignore_ascii_case(place))
-                };
-                all.iter().find(named)
-            }
+            (Some(place), all) => all.iter().find(|one| one.is_called(place)),
         };
         match configured {
             Some(configured) => configured.get(&self.client).await,
@@ -152,8 +164,22 @@ impl Remote for GithubIssues {
         let mut labels = Vec::new();
         let mut milestones = Vec::new();
         let mut types = Vec::new();
+        let mut places = BTreeMap::new();
         for configured in &self.repositories {
-            let id = configured.get(&self.client).await?.id.to_string();
+            let Some(found) = self.visible(configured).await? else {
+                continue;
+            };
+            let id = found.id.to_string();
+            match configured.names(&self.client).await {
+                Ok((names, now)) => {
+                    places.extend(names.into_iter().map(|name| (name, now.clone())));
+                }
+                Err(error) if self.is_left_out(&error) => {
+                    tracing::warn!(repository = configured.name, %error, "left out");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             let found: Vec<LabelDetail> = self.client.all(Call::new(&LABELS, &[&id])).await?;
             labels.extend(found.into_iter().filter_map(|label| label.name));
             let call = Call::new(&MILESTONES, &[&id]).query("state", "all");
@@ -184,12 +210,19 @@ impl Remote for GithubIssues {
                 name: name.to_owned(),
                 kind: kind.to_owned(),
                 options: options.into_iter().map(|option| (option, None)).collect(),
+                closed: false,
             };
             (name.to_owned(), schema)
         };
+        if places.is_empty() {
+            return Err(Error::new(ErrorKind::NotFound, "use issues")
+                .message("none of the repositories is there or shared with the connection")
+                .remedy("correct the names, or give the connection access"));
+        }
         let reasons = owned(&["completed", "not_planned", "duplicate", "reopened"]);
         Ok(Schema {
             bookkeeping: std::collections::BTreeSet::new(),
+            places,
             fields: BTreeMap::from([
                 field("title", "text", Vec::new()),
                 field("state", "state", owned(&["open", "closed"])),
@@ -207,7 +240,16 @@ impl Remote for GithubIssues {
     }
 
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
-        let (repository, number) = self.own(object).await?;
+        reference::parse_numbered(object)?;
+        let (repository, number) = match self.own(object).await {
+            Ok(own) => own,
+            // One repository less must not stop the others.
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                let why = Presence::Unread(error.to_string());
+                return Ok(self.absent(object, why, None));
+            }
+            Err(error) => return Err(error),
+        };
         match self.issue(repository, number).await {
             Ok((issue, true)) => {
                 let presence = Presence::MovedOut(fields::address(&issue));

@@ -208,11 +208,17 @@ impl Remote for NotionPages {
                         name: property.name.clone(),
                         kind: property.kind.clone(),
                         options: property.options(),
+                        closed: match property.kind.as_str() {
+                            "status" => true,
+                            "select" | "multi_select" => !self.settings.create_options,
+                            _ => false,
+                        },
                     };
                     (property.id.clone(), field)
                 })
                 .collect(),
             bookkeeping: self.bookkeeping(&schema).roles(),
+            places: std::collections::BTreeMap::new(),
         })
     }
 

@@ -14,7 +14,7 @@ use super::blocks::BodyPlan;
 use super::bookkeeping::OP;
 use super::creation::{Plan, wanted_body};
 use super::update::{Resolved, resolve};
-use super::writing::ack;
+use super::writing::{ack, with_operations};
 use super::{Body, NotionPages, read_body};
 use crate::client::{Endpoint, PAGE_SIZE};
 use crate::property;
@@ -63,8 +63,11 @@ impl NotionPages {
                 let observed_at = self.client.now();
                 let page = self.fetch_page(&id).await?;
                 let mut missing = serde_json::Map::new();
-                self.bookkeeping(&schema)
-                    .write(fields, Some(&page), &mut missing)?;
+                self.bookkeeping(&schema).write(
+                    &with_operations(fields),
+                    Some(&page),
+                    &mut missing,
+                )?;
                 Ok(if missing.is_empty() {
                     Trace::Applied(ack(self.snapshot(&page, &schema, observed_at)))
                 } else {

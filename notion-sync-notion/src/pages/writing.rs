@@ -8,7 +8,7 @@ use notion_sync_core::snapshot::{Presence, Proof, Snapshot};
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value as Json, json};
 
-use super::bookkeeping::LAST_OP;
+use super::bookkeeping::{LAST_OP, OP};
 use super::{Body, NotionPages, read_body};
 use crate::client::{Answer, Endpoint, unreadable};
 use crate::wire::{Comment, DataSource, Page};
@@ -210,13 +210,22 @@ impl NotionPages {
         self.require_present(&page, &schema)?;
         let mut properties = Map::new();
         self.bookkeeping(&schema)
-            .write(fields, Some(&page), &mut properties)?;
+            .write(&with_operations(fields), Some(&page), &mut properties)?;
         if properties.is_empty() {
             return Ok(ack(self.snapshot(&page, &schema, observed_at)));
         }
         let body = json!({ "properties": properties });
         Ok(ack(self.patch(&id, body, &schema, false).await?))
     }
+}
+
+/// A page of which everything is cleared is nobody's: it does not say which operation made it either.
+pub(super) fn with_operations(fields: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut fields = fields.clone();
+    if fields.values().all(String::is_empty) {
+        fields.extend([OP, LAST_OP].map(|role| (role.to_owned(), String::new())));
+    }
+    fields
 }
 
 /// An answer that shows a page.

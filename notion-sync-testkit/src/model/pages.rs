@@ -63,6 +63,7 @@ impl ModelPages {
                     name: (*key).to_owned(),
                     kind: (*kind).to_owned(),
                     options: Vec::new(),
+                    closed: false,
                 };
                 ((*key).to_owned(), schema)
             })
@@ -73,13 +74,14 @@ impl ModelPages {
                 name: "Name".to_owned(),
                 kind: "title".to_owned(),
                 options: Vec::new(),
+                closed: false,
             });
         Self {
             inner: Arc::default(),
             clock,
             schema: Schema {
                 fields,
-                bookkeeping: std::collections::BTreeSet::new(),
+                ..Schema::default()
             },
         }
     }
@@ -177,6 +179,28 @@ impl ModelPages {
             .get(page)
             .map(|page| page.bookkeeping.clone())
             .unwrap_or_default()
+    }
+
+    /// A person writes one of the engine's own fields of a page; an empty value clears it.
+    pub fn set_bookkeeping(&self, page: &str, key: &str, value: &str) {
+        let now = self.clock.now();
+        self.lock().edit(page, now, |page| {
+            page.bookkeeping.insert(key.to_owned(), value.to_owned());
+            page.bookkeeping.retain(|_, value| !value.is_empty());
+        });
+    }
+
+    /// A person duplicates a page, with all its fields, and gets the copy's id.
+    pub fn duplicate(&self, page: &str) -> Option<String> {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let source = inner.pages.get(page).cloned()?;
+        let id = inner.create(source.fields, source.body, now, source.created_by);
+        if let Some(copy) = inner.pages.get_mut(&id) {
+            copy.bookkeeping = source.bookkeeping;
+            copy.written_by = source.written_by;
+        }
+        Some(id)
     }
 
     /// The next writes fail so, in order.
@@ -320,6 +344,10 @@ impl ModelPages {
                 inner.edit(&id, now, |page| {
                     page.bookkeeping.extend(fields.clone());
                     page.bookkeeping.retain(|_, value| !value.is_empty());
+                    if fields.values().all(String::is_empty) {
+                        // Nothing of the sync is left on it.
+                        (page.created_by, page.written_by) = (None, None);
+                    }
                 });
                 inner.log(write, "bookkeep", &id);
                 id

@@ -2,6 +2,7 @@
 
 mod documents;
 mod hints;
+mod identity;
 mod manual;
 mod paths;
 mod properties;

@@ -263,6 +263,38 @@ impl ModelRepository {
         }
     }
 
+    /// The page that an issue names.
+    #[must_use]
+    pub fn issue_page(&self, number: u32) -> Option<String> {
+        (self.lock().issues.get(&number)).and_then(|issue| issue.page.clone())
+    }
+
+    /// A person changes the page that an issue names, or removes the whole mark.
+    pub fn set_issue_page(&self, number: u32, page: Option<&str>) {
+        let now = self.clock.now();
+        if let Some(issue) = self.lock().issues.get_mut(&number) {
+            issue.page = page.map(str::to_owned);
+            if page.is_none() {
+                issue.created_by = None;
+            }
+            issue.updated = now;
+        }
+    }
+
+    /// A person opens an issue with the body of another, its mark included.
+    pub fn copy_issue(&self, number: u32) -> Option<u32> {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let source = inner.issues.get(&number).cloned()?;
+        Some(inner.open(
+            source.fields,
+            source.text,
+            now,
+            source.page,
+            source.created_by,
+        ))
+    }
+
     /// A field of an issue.
     #[must_use]
     pub fn issue(&self, number: u32, key: &str) -> Value {
@@ -412,6 +444,8 @@ impl ModelRepository {
         snapshot.url = Some(format!("https://github.example/issues/{}", object.id));
         snapshot.marker.counterpart = issue.page.clone();
         snapshot.marker.created_by = issue.created_by.clone();
+        (snapshot.bookkeeping).insert("number".to_owned(), object.id.clone());
+        (snapshot.bookkeeping).insert("repository".to_owned(), "acme/app".to_owned());
         if content {
             snapshot.content = Content::Text(issue.text.clone());
         }

@@ -73,6 +73,10 @@ impl ModelRepository {
                 for (key, change) in &update.fields {
                     issue.fields.insert(key.clone(), change.desired.clone());
                 }
+                if update.content.is_some() {
+                    // The mark goes out with the text.
+                    issue.page = write.page.clone().or(issue.page.take());
+                }
                 issue.updated = now;
                 issue.written_by = Some(write.op.clone());
                 (update.object.clone(), "update")
@@ -173,12 +177,21 @@ impl ModelRepository {
                 }
                 (object.clone(), "comment")
             }
-            Action::Bookkeep { object, .. } => (object.clone(), "bookkeep"),
             Action::Flag {
                 object, head, red, ..
             } => {
                 inner.flags.push((head.clone(), *red));
                 (object.clone(), "flag")
+            }
+            Action::Bookkeep { object, fields } => {
+                let number: u32 = object.id.parse().unwrap_or(0);
+                if let (Some(issue), Some(page)) =
+                    (inner.issues.get_mut(&number), fields.get("notion_page_id"))
+                {
+                    issue.page = (!page.is_empty()).then(|| page.clone());
+                    issue.updated = now;
+                }
+                (object.clone(), "bookkeep")
             }
             Action::Effect(effect) => {
                 let request = &effect.request;

@@ -1,0 +1,223 @@
+//! Schemas that drift: properties renamed, retyped and removed, options and labels that are not there.
+
+use notion_sync_core::mapping::Policy;
+use notion_sync_examples::demo::{Outcome, Stage, Terms};
+use notion_sync_examples::emulation::{BACKLOG, World};
+use notion_sync_testkit::github::Role;
+use serde_json::{Value, json};
+
+use crate::shown_support::{equal, settle};
+
+async fn stage(terms: Terms) -> Stage {
+    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
+        .await
+        .unwrap();
+    settle(&mut stage).await;
+    stage.pass(30);
+    settle(&mut stage).await;
+    stage
+}
+
+fn change(stage: &Stage, table: &str, properties: &Value) {
+    let source = stage.notion().id(table);
+    stage
+        .in_notion("ada", |ada| ada.change_schema(source, properties))
+        .unwrap();
+}
+
+fn said(outcome: &Outcome, word: &str) -> bool {
+    (outcome.incidents.iter()).any(|incident| incident.message.contains(word))
+}
+
+fn property(stage: &Stage, title: &str, name: &str) -> Value {
+    let page = stage.page(title).unwrap();
+    let properties = stage.notion().properties(page);
+    properties.get(name).cloned().unwrap_or_default()
+}
+
+fn number(stage: &Stage, title: &str) -> u64 {
+    let issues = stage.issues();
+    let mut found = issues.iter().filter(|(_, issue)| issue.title == title);
+    *found.next().expect(title).0
+}
+
+#[tokio::test]
+async fn a_renamed_property_is_followed_by_its_id_also_after_a_restart() {
+    let mut stage = stage(Terms::tasks(Policy::GithubWins)).await;
+    change(
+        &stage,
+        "backlog-tasks",
+        &json!({"Labels": {"name": "Tags"}, "Unmapped": {"rich_text": {}}}),
+    );
+    stage.stop();
+    let number = number(&stage, "Dark mode");
+    let now = stage.now();
+    stage
+        .github()
+        .label(BACKLOG, number, "bob", &["feature", "docs"], now)
+        .unwrap();
+    settle(&mut stage).await;
+    let tags = property(&stage, "Dark mode", "Tags").to_string();
+    assert!(tags.contains("docs"), "{tags}");
+    stage.pass(120);
+    let outcome = settle(&mut stage).await;
+    assert_eq!(outcome.incidents, []);
+    assert_eq!(outcome.applied, []);
+}
+
+#[tokio::test]
+async fn a_retyped_or_removed_property_blocks_that_field_alone() {
+    for (change_to, word) in [
+        (json!({"Labels": {"rich_text": {}}}), "is now of type"),
+        (json!({"Labels": null}), "was deleted"),
+    ] {
+        let mut stage = stage(Terms::tasks(Policy::GithubWins)).await;
+        change(&stage, "backlog-tasks", &change_to);
+        stage.pass(120);
+        let number = number(&stage, "Dark mode");
+        let page = stage.page("Dark mode").unwrap();
+        let now = stage.now();
+        {
+            let mut github = stage.github();
+            github
+                .label(BACKLOG, number, "bob", &["feature", "docs"], now)
+                .unwrap();
+            github
+                .retitle(BACKLOG, number, "bob", "Dark theme", now)
+                .unwrap();
+        }
+        stage
+            .in_notion("ada", |ada| ada.set_property(page, "Status", json!("Done")))
+            .unwrap();
+        let outcome = settle(&mut stage).await;
+        let records = stage.records().await.unwrap();
+        let problems: Vec<_> = records.iter().map(|record| &record.problem).collect();
+        assert!(
+            said(&outcome, word),
+            "{word}: {:#?} {problems:#?}",
+            outcome.incidents
+        );
+        // Everything else went over, in both directions.
+        stage.page("Dark theme").unwrap();
+        let issue = stage.github().issue(BACKLOG, number).unwrap();
+        assert!(!issue.open);
+        let mut labels = issue.labels.clone();
+        labels.sort();
+        assert_eq!(labels, ["docs", "feature"], "nothing is taken away");
+        let message = property(&stage, "Dark theme", "GitHub Sync Message").to_string();
+        assert!(message.contains(word), "{message}");
+        // A new page gets its issue all the same.
+        stage
+            .add_page(
+                "ada",
+                "backlog-tasks",
+                &[("Name", json!("Another")), ("Status", json!("To do"))],
+                "Text",
+            )
+            .unwrap();
+        stage.pass(5);
+        settle(&mut stage).await;
+        self::number(&stage, "Another");
+    }
+}
+
+#[tokio::test]
+async fn an_option_that_is_not_there_parks_its_field_alone_until_somebody_adds_it() {
+    let mut terms = Terms::tasks(Policy::GithubWins);
+    terms.create_options = false;
+    let mut stage = stage(terms).await;
+    let number = number(&stage, "Dark mode");
+    let now = stage.now();
+    {
+        let mut github = stage.github();
+        github
+            .label(BACKLOG, number, "bob", &["feature", "urgent"], now)
+            .unwrap();
+        github
+            .retitle(BACKLOG, number, "bob", "Dark theme", now)
+            .unwrap();
+    }
+    settle(&mut stage).await;
+    // The title of the same issue went over.
+    let labels = property(&stage, "Dark theme", "Labels").to_string();
+    assert!(!labels.contains("urgent"), "{labels}");
+    assert_eq!(
+        property(&stage, "Dark theme", "GitHub Sync Status")["name"],
+        "Error"
+    );
+    let message = property(&stage, "Dark theme", "GitHub Sync Message").to_string();
+    assert!(
+        message.contains("urgent") && message.contains("add it in Notion"),
+        "{message}"
+    );
+    stage.pass(10);
+    change(
+        &stage,
+        "backlog-tasks",
+        &json!({"Labels": {"multi_select": {"options": [
+        {"name": "bug"}, {"name": "feature"}, {"name": "docs"}, {"name": "urgent"}]}}}),
+    );
+    settle(&mut stage).await;
+    stage.pass(70);
+    settle(&mut stage).await;
+    let labels = property(&stage, "Dark theme", "Labels").to_string();
+    assert!(labels.contains("urgent"), "{labels}");
+    assert_eq!(
+        property(&stage, "Dark theme", "GitHub Sync Status")["name"],
+        "Success"
+    );
+    equal(&mut stage).await;
+}
+
+#[tokio::test]
+async fn an_option_that_is_not_there_is_made_where_that_is_allowed() {
+    let mut stage = stage(Terms::tasks(Policy::GithubWins)).await;
+    let number = number(&stage, "Dark mode");
+    let now = stage.now();
+    stage
+        .github()
+        .label(BACKLOG, number, "bob", &["feature", "urgent"], now)
+        .unwrap();
+    settle(&mut stage).await;
+    let labels = property(&stage, "Dark mode", "Labels").to_string();
+    assert!(labels.contains("urgent"), "{labels}");
+    equal(&mut stage).await;
+}
+
+#[tokio::test]
+async fn a_label_that_is_not_there_is_made_or_reported() {
+    let mut stage = stage(Terms::tasks(Policy::NotionWins)).await;
+    let number = number(&stage, "Dark mode");
+    let page = stage.page("Dark mode").unwrap();
+    stage
+        .in_notion("ada", |ada| {
+            ada.set_property(page, "Labels", json!(["feature", "later"]))
+        })
+        .unwrap();
+    settle(&mut stage).await;
+    let labels = stage.github().issue(BACKLOG, number).unwrap().labels;
+    assert!(labels.contains(&"later".to_owned()), "{labels:?}");
+    equal(&mut stage).await;
+
+    // Without the right to label, GitHub says success and leaves the label out.
+    let now = stage.now();
+    stage
+        .github()
+        .set_collaborator(BACKLOG, "sync-bot", Some(Role::Read), now)
+        .unwrap();
+    stage
+        .add_page(
+            "ada",
+            "backlog-tasks",
+            &[
+                ("Name", json!("Another")),
+                ("Status", json!("To do")),
+                ("Labels", json!(["bug"])),
+            ],
+            "Text",
+        )
+        .unwrap();
+    let outcome = stage.settle().await.unwrap();
+    self::number(&stage, "Another");
+    assert!(said(&outcome, "left out"), "{:#?}", outcome.incidents);
+}
