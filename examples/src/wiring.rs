@@ -378,6 +378,7 @@ fn documents(
         fields,
         links: links(config, section),
         rules: Vec::new(),
+        comments: None,
         limits: section.limits.clone(),
     })
 }
@@ -422,6 +423,7 @@ fn tasks(section: &TasksSection) -> Mapping {
         fields,
         links: Links::default(),
         rules: Vec::new(),
+        comments: section.comments.clone(),
         limits: section.limits.clone(),
     }
 }

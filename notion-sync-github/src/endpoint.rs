@@ -76,6 +76,9 @@ endpoints! {
     REMOVE_ASSIGNEES: DELETE "/repositories/{}/issues/{}/assignees", "remove assignees";
     COMMENTS: GET "/repositories/{}/issues/{}/comments", "list comments";
     CREATE_COMMENT: POST "/repositories/{}/issues/{}/comments", "write a comment", creates;
+    COMMENT: GET "/repositories/{}/issues/comments/{}", "read a comment";
+    UPDATE_COMMENT: PATCH "/repositories/{}/issues/comments/{}", "change a comment";
+    DELETE_COMMENT: DELETE "/repositories/{}/issues/comments/{}", "delete a comment";
     TIMELINE: GET "/repositories/{}/issues/{}/timeline", "read the timeline";
     ISSUE_EVENTS: GET "/repositories/{}/issues/{}/events", "read the events";
     LABELS: GET "/repositories/{}/labels", "list labels", cached;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{Deliver, Direction, FileMarker, Limits, PathPolicy, Policy};
 use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION};
 use notion_sync_notion::BookkeepingNames;
@@ -380,6 +381,9 @@ pub struct TasksSection {
     /// Select or text property of the issue type.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub issue_type: Option<String>,
+    /// Whether and how comments follow. Default: they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comments: Option<CommentSync>,
     /// Limits on one issue.
     pub limits: Limits,
 }

@@ -58,6 +58,7 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         }),
         labels: Some("Labels".to_owned()),
         assignees: Some("Assignee".to_owned()),
+        comments: terms.comments.clone(),
         ..TasksSection::default()
     });
     Config {

@@ -1,6 +1,7 @@
 //! What is mapped on a stage, and how.
 
 use notion_sync_core::bounds::Bounds;
+use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{FileMarker, Guard, Policy};
 
 use crate::emulation::{GITHUB_TOKEN, NOTION_TOKEN};
@@ -12,6 +13,8 @@ pub struct Terms {
     pub documents: Option<Policy>,
     /// Policy of the backlog; `None` maps no tasks.
     pub tasks: Option<Policy>,
+    /// How comments of the backlog follow.
+    pub comments: Option<CommentSync>,
     /// Marks in files.
     pub file_marker: FileMarker,
     /// Template of paths.
@@ -31,6 +34,7 @@ impl Default for Terms {
         Self {
             documents: Some(Policy::ManualReview),
             tasks: Some(Policy::GithubWins),
+            comments: None,
             file_marker: FileMarker::FrontMatter,
             path: "docs/{slug}.md".to_owned(),
             guard: Guard::default(),

@@ -16,6 +16,7 @@ pub use plan::{Places, Seen, Step, doubts, plan};
 use crate::hash::ContentHash;
 use crate::id::{OpId, RemoteRef, Side};
 use crate::mapping::Direction;
+use crate::remote::WriteKind;
 
 /// How comments of a mapping follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -189,6 +190,15 @@ pub enum DiscussStep {
 }
 
 impl Discuss {
+    /// How it behaves when its outcome is unknown.
+    #[must_use]
+    pub fn kind(&self) -> WriteKind {
+        match &self.step {
+            DiscussStep::Post(_) => WriteKind::UnnamedCreate,
+            DiscussStep::Edit { .. } | DiscussStep::Delete { .. } => WriteKind::Set,
+        }
+    }
+
     /// What is done, for people.
     #[must_use]
     pub fn label(&self) -> &'static str {

@@ -36,7 +36,8 @@ impl Places {
 /// The comments of both sides as just read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    shown: BTreeMap<RemoteRef, (Side, RemoteComment)>,
+    /// With the place in the order in which they were listed: times are too coarse for that.
+    shown: BTreeMap<RemoteRef, (usize, Side, RemoteComment)>,
     whole: BTreeSet<RemoteRef>,
     direct: BTreeMap<RemoteRef, Option<RemoteComment>>,
     cut: bool,
@@ -72,7 +73,9 @@ impl Seen {
             self.cut = true;
         }
         for comment in comments.items {
-            self.shown.insert(comment.object.clone(), (side, comment));
+            let at = self.shown.len();
+            self.shown
+                .insert(comment.object.clone(), (at, side, comment));
         }
     }
 
@@ -82,7 +85,7 @@ impl Seen {
     }
 
     fn of(&self, object: &RemoteRef) -> Sighting<'_> {
-        if let Some((_, comment)) = self.shown.get(object) {
+        if let Some((_, _, comment)) = self.shown.get(object) {
             return Sighting::Shown(comment);
         }
         match self.direct.get(object) {
@@ -169,7 +172,7 @@ pub fn doubts(
     seen: &Seen,
     named: &BTreeSet<RemoteRef>,
     thorough: bool,
-) -> Vec<RemoteRef> {
+) -> Vec<(Side, RemoteRef)> {
     let mut out = Vec::new();
     for pair in talk.pairs.iter().filter(|pair| !pair.is_over()) {
         // What changed must reach the mirror, also where that is in a resolved thread.
@@ -187,7 +190,7 @@ pub fn doubts(
                 || named.contains(object)
                 || (moved && side != pair.side && pair.pending.is_none());
             if asked && seen.misses(object, place) {
-                out.push(object.clone());
+                out.push((side, object.clone()));
             }
         }
     }
@@ -222,8 +225,8 @@ pub fn plan(
             && matches!((comment.created_at, since),
                 (Some(at), Some(since)) if at + ROUNDING <= since)
     };
-    let mut fresh: Vec<&(Side, RemoteComment)> = (seen.shown.values())
-        .filter(|(side, comment)| {
+    let mut fresh: Vec<&(usize, Side, RemoteComment)> = (seen.shown.values())
+        .filter(|(_, side, comment)| {
             settings.follows_from(*side)
                 && !comment.ours
                 && !known.contains(&comment.object)
@@ -231,7 +234,7 @@ pub fn plan(
                 && !old(comment)
         })
         .collect();
-    fresh.sort_by(|(_, a), (_, b)| (a.created_at, &a.object).cmp(&(b.created_at, &b.object)));
+    fresh.sort_by_key(|(at, _, comment)| (comment.created_at, *at));
     let room = MAX_PAIRS.saturating_sub(alive);
     let left = fresh.len().saturating_sub(room);
     if (left > 0 || seen.cut) && !talk.overflowed {
@@ -241,7 +244,7 @@ pub fn plan(
         fresh
             .into_iter()
             .take(room)
-            .map(|(side, comment)| Step::Post {
+            .map(|(_, side, comment)| Step::Post {
                 side: *side,
                 comment: Box::new(comment.clone()),
             }),

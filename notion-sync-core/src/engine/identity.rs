@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
+use super::comments::Heard;
 use super::survey::Prepared;
 use super::text;
 use super::{Binding, Engine};
@@ -218,6 +219,7 @@ impl Engine {
                 proposal: None,
                 news: true,
                 nudged: false,
+                talk: Heard::Nothing,
             });
         }
         Ok(())
@@ -355,6 +357,7 @@ impl Engine {
             proposal: None,
             news: true,
             nudged: false,
+            talk: Heard::Nothing,
         });
         Ok(())
     }
@@ -382,6 +385,7 @@ impl Engine {
             proposal: None,
             news: true,
             nudged: false,
+            talk: Heard::Nothing,
         }
     }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _};
 
 use super::bind::Bound;
+use super::comments::{Heard, Listening, Overheard};
 use super::identity;
 use super::looking::Looking;
 use super::text;
@@ -39,6 +40,8 @@ pub(crate) struct Survey {
     pub(crate) emptied: Option<Side>,
     /// Records that could not be read now, and when to try again.
     pub(crate) deferred: Vec<(RecordState, DateTime<Utc>)>,
+    /// What looking for comments came to.
+    pub(crate) overheard: Overheard,
     /// Until when a remote asked to wait, with what it said.
     pub(crate) waits: Option<(DateTime<Utc>, String)>,
 }
@@ -56,6 +59,8 @@ pub(crate) struct Prepared {
     pub(crate) news: bool,
     /// Whether something that the record is linked to changed: steps that wait are looked at again.
     pub(crate) nudged: bool,
+    /// What its comments are, where they follow and were read.
+    pub(crate) talk: Heard,
 }
 
 impl Prepared {
@@ -75,6 +80,7 @@ impl Engine {
         binding: &Binding,
         bound: &Bound,
         full: bool,
+        poll: bool,
     ) -> Result<Survey> {
         let id = &binding.mapping.id;
         let stored = self.state().mapping(id).await?.value;
@@ -115,8 +121,11 @@ impl Engine {
         let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
         let hint_owners = self.state().owners(&hinted).await?;
         let touched = self.state().owners(&github.touched).await?;
-        let nudged: BTreeSet<RecordId> =
-            (hint_owners.values().chain(touched.values()).cloned()).collect();
+        let listening = Listening::new(binding, &stored, full, &hints, &hint_owners, now);
+        let hinting = (hints.iter())
+            .filter(|hint| listening.concerns(&hint.value))
+            .filter_map(|hint| hint_owners.get(&hint.value.object));
+        let nudged: BTreeSet<RecordId> = hinting.chain(touched.values()).cloned().collect();
         due.extend(nudged.iter().cloned());
 
         let objects: Vec<RemoteRef> = looking.objects();
@@ -189,7 +198,7 @@ impl Engine {
                 answered.push(hint);
             }
         }
-        let looking = &looking;
+        let (looking, listening) = (&looking, &listening);
         let reads: Vec<(RecordState, Result<Prepared>)> = stream::iter(jobs)
             .map(|state| {
                 let proposal = proposals.get(&state.record.id).copied();
@@ -198,7 +207,7 @@ impl Engine {
                         return (state, Err(halted()));
                     }
                     let read = self
-                        .prepare(binding, bound, looking, state.clone(), proposal)
+                        .prepare(binding, bound, looking, state.clone(), proposal, listening)
                         .await;
                     (state, read)
                 }
@@ -245,6 +254,34 @@ impl Engine {
                 }
             }
         }
+        let mut overheard = Overheard::default();
+        if waits.is_none() && (poll || full) {
+            let (found, heard) = self.overhear(binding, listening, &stored, &due).await?;
+            overheard = heard;
+            for (state, talk) in found {
+                let read = self
+                    .prepare(
+                        binding,
+                        bound,
+                        looking,
+                        state.clone(),
+                        None,
+                        &Listening::default(),
+                    )
+                    .await;
+                match read {
+                    Ok(mut ready) => {
+                        ready.talk = talk;
+                        prepared.push(ready);
+                    }
+                    Err(error) => {
+                        let at = self.wait_for(error, &mut waits)?;
+                        deferred.push((state, at));
+                    }
+                }
+            }
+        }
+        overheard.refused = listening.refusal();
         self.pair(binding, bound, &mut prepared, fresh, &mut records)
             .await?;
         prepared.sort_by(|a, b| a.state.record.id.cmp(&b.state.record.id));
@@ -282,6 +319,7 @@ impl Engine {
             hints: answered,
             emptied,
             deferred,
+            overheard,
             waits,
         })
     }
@@ -331,6 +369,7 @@ impl Engine {
         looking: &Looking,
         mut state: RecordState,
         proposal: Option<ProposalState>,
+        listening: &Listening,
     ) -> Result<Prepared> {
         looking.follow(&mut state);
         let path = state.record.path.clone();
@@ -370,6 +409,14 @@ impl Engine {
             )
             .await?;
         let identity = identity::of_pair(&state.record, notion.as_ref(), github.as_ref());
+        let present =
+            |view: Option<&View>| view.is_some_and(|view| view.presence == Presence::Present);
+        let both = present(notion.as_ref()) && present(github.as_ref());
+        let talk = if both && identity == Identity::Clean {
+            self.listen(binding, &state.record, listening).await?
+        } else {
+            Heard::Nothing
+        };
         Ok(Prepared {
             state,
             notion,
@@ -378,6 +425,7 @@ impl Engine {
             proposal,
             news: false,
             nudged: false,
+            talk,
         })
     }
 

@@ -10,6 +10,7 @@ pub use field::{Direction, FieldKind, FieldMap, Lens, LensError, People, Resolve
 pub use path::PathTemplate;
 pub use view::{BodyView, View};
 
+use crate::comment::CommentSync;
 use crate::id::MappingId;
 use crate::rule::Rule;
 
@@ -172,6 +173,9 @@ pub struct Mapping {
     /// What changes of properties do on GitHub (tasks).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
+    /// Whether and how comments follow (tasks). Default: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comments: Option<CommentSync>,
     /// Addresses that relative links of a file stand for (documents).
     #[serde(default)]
     pub links: Links,

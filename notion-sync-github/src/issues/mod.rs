@@ -1,6 +1,7 @@
 //! Issues of repositories as a [`Remote`].
 
 mod bodies;
+mod discussion;
 mod fields;
 mod listing;
 mod trace;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use notion_sync_core::comment::{Comments, RemoteComment};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, FieldSchema, ListRequest, Listing, Remote, Schema, Trace, Write,
@@ -219,6 +221,14 @@ impl Remote for GithubIssues {
         }
     }
 
+    async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        self.list_comments(object).await
+    }
+
+    async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
+        self.read_comment(comment).await
+    }
+
     fn group(&self, _action: &Action) -> Option<String> {
         None
     }
@@ -226,6 +236,7 @@ impl Remote for GithubIssues {
     fn kind(&self, action: &Action) -> WriteKind {
         match action {
             Action::Create(_) | Action::Comment { .. } => WriteKind::UnnamedCreate,
+            Action::Discuss(discuss) => discuss.kind(),
             _ => WriteKind::Set,
         }
     }

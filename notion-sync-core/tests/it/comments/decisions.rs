@@ -329,11 +329,17 @@ fn only_doubtful_comments_are_read_by_themselves() {
     let full = seen(origin("Hi"), mirror("Ada: Hi"));
     assert!(doubts(&live, &full, &none, true).is_empty());
     let hidden = seen(vec![], mirror("Ada: Hi"));
-    assert_eq!(doubts(&live, &hidden, &none, false), [reference(N, 1)]);
+    assert_eq!(doubts(&live, &hidden, &none, false), [(N, reference(N, 1))]);
     assert!(doubts(&resolved, &hidden, &none, false).is_empty());
-    assert_eq!(doubts(&resolved, &hidden, &none, true), [reference(N, 1)]);
+    assert_eq!(
+        doubts(&resolved, &hidden, &none, true),
+        [(N, reference(N, 1))]
+    );
     let named = BTreeSet::from([reference(N, 1)]);
-    assert_eq!(doubts(&resolved, &hidden, &named, false), [reference(N, 1)]);
+    assert_eq!(
+        doubts(&resolved, &hidden, &named, false),
+        [(N, reference(N, 1))]
+    );
     // A list that ended early proves no absence.
     let mut cut = Seen::default();
     cut.take(N, &place(N), Comments::default());
@@ -347,7 +353,10 @@ fn only_doubtful_comments_are_read_by_themselves() {
         pair.mirror = Some(std::mem::replace(&mut pair.origin, reference(G, 1)));
     });
     let edited = seen(vec![], vec![comment(G, 1, "Ho", false)]);
-    assert_eq!(doubts(&turned, &edited, &none, false), [reference(N, 1)]);
+    assert_eq!(
+        doubts(&turned, &edited, &none, false),
+        [(N, reference(N, 1))]
+    );
     let same = seen(vec![], vec![comment(G, 1, "Hi", false)]);
     assert!(doubts(&turned, &same, &none, false).is_empty());
 }

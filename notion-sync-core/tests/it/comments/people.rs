@@ -122,7 +122,7 @@ impl World {
                 .collect()
         };
         let mut seen = seen(listed(Side::Notion), listed(Side::Github));
-        for object in doubts(&self.talk, &seen, &BTreeSet::new(), true) {
+        for (_, object) in doubts(&self.talk, &seen, &BTreeSet::new(), true) {
             let found = (self.sides.iter()).find_map(|held| held.get(&object));
             seen.take_direct(object, found.map(|held| held.comment.clone()));
         }

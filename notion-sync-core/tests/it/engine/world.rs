@@ -54,6 +54,7 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
         ],
         links: Default::default(),
         rules: Vec::new(),
+        comments: None,
         limits: Default::default(),
     }
 }

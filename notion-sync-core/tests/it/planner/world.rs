@@ -108,6 +108,7 @@ pub(super) fn mapping(kind: MappingKind, policy: Policy, note: Direction) -> Map
         ],
         links: Default::default(),
         rules: Vec::new(),
+        comments: None,
         limits: Default::default(),
     }
 }

@@ -173,6 +173,19 @@ impl ModelRepository {
                 }
                 (object.clone(), "comment")
             }
+            Action::Discuss(discuss) => {
+                let ack = inner.talk.discuss(&write.op, discuss, now)?;
+                let number: u32 = discuss.place.id.parse().unwrap_or(0);
+                if let Some(issue) = inner.issues.get_mut(&number) {
+                    issue.updated = now;
+                }
+                inner.writes.push(ModelWrite {
+                    op: write.op.clone(),
+                    what: "discuss",
+                    object: discuss.place.id.clone(),
+                });
+                return Ok(ack);
+            }
             Action::Bookkeep { object, .. } => (object.clone(), "bookkeep"),
             Action::Effect(effect) => {
                 let request = &effect.request;
