@@ -382,6 +382,7 @@ fn documents(
         rules: Vec::new(),
         create_when: None,
         drift_status: false,
+        comments: None,
         limits: section.limits.clone(),
     })
 }
@@ -433,6 +434,7 @@ fn tasks(section: &TasksSection) -> Mapping {
                 values: crate::config::values(&section.create_when),
             })
         }),
+        comments: section.comments.clone(),
         limits: section.limits.clone(),
     }
 }

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod bounds;
 pub mod clock;
+pub mod comment;
 pub mod document;
 pub mod effect;
 pub mod engine;

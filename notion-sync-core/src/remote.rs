@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::comment::{Comments, Discuss, RemoteComment};
 use crate::document::Document;
 use crate::effect::{EffectRequest, EffectWrite, Gate, LinkedPull};
 use crate::error::Result;
@@ -72,6 +73,23 @@ pub trait Remote: fmt::Debug + Send + Sync {
     ) -> Result<BTreeMap<RemoteRef, Vec<LinkedPull>>> {
         let _ = objects;
         Ok(BTreeMap::new())
+    }
+
+    /// The comments of an object, oldest first. Asked only where comments follow. Without an answer of
+    /// its own a remote has none.
+    async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        let _ = object;
+        Ok(Comments {
+            items: Vec::new(),
+            complete: true,
+        })
+    }
+
+    /// One comment, read by itself; `None` where it is not there any more. This tells a comment in a
+    /// resolved thread, which [`comments`](Self::comments) may leave out, from one that was deleted.
+    async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
+        let _ = comment;
+        Ok(None)
     }
 
     /// How a write behaves when its outcome is unknown.
@@ -197,6 +215,8 @@ pub enum Action {
         /// Its text. The marker is added by the adapter.
         text: String,
     },
+    /// Writes, changes or removes the copy of a comment that a person wrote on the other side.
+    Discuss(Box<Discuss>),
     /// Carries out an effect of a rule.
     Effect(Box<EffectWrite>),
     /// Says on a commit whether registry and both sides agree, so that GitHub itself refuses a merge

@@ -89,6 +89,9 @@ endpoints! {
     REMOVE_ASSIGNEES: DELETE "/repositories/{}/issues/{}/assignees", "remove assignees";
     COMMENTS: GET "/repositories/{}/issues/{}/comments", "list comments";
     CREATE_COMMENT: POST "/repositories/{}/issues/{}/comments", "write a comment", creates;
+    COMMENT: GET "/repositories/{}/issues/comments/{}", "read a comment";
+    UPDATE_COMMENT: PATCH "/repositories/{}/issues/comments/{}", "change a comment";
+    DELETE_COMMENT: DELETE "/repositories/{}/issues/comments/{}", "delete a comment";
     TIMELINE: GET "/repositories/{}/issues/{}/timeline", "read the timeline";
     CREATE_STATUS: POST "/repositories/{}/statuses/{}", "set a commit status";
     COMMIT_STATUSES: GET "/repositories/{}/commits/{}/statuses", "list the statuses of a commit";

@@ -22,6 +22,7 @@ use notion_sync_core::snapshot::Marker;
 const OPEN: &str = "<!-- notion-sync";
 const CLOSE: &str = "-->";
 const LONE: &str = "<!-- Notion-Page-ID:";
+const COMMENT: &str = "<!-- notion-sync op: ";
 const LINK: &str = "[Open in Notion](";
 
 /// What the hidden block says.
@@ -219,7 +220,7 @@ fn clean(value: &str) -> String {
 /// The first line of a comment that an operation writes.
 #[must_use]
 pub fn comment_marker(op: &OpId) -> String {
-    format!("<!-- notion-sync op: {} -->", clean(op.as_str()))
+    format!("{COMMENT}{} -->", clean(op.as_str()))
 }
 
 /// Whether a comment was written by an operation: its first line, exactly. Quotes of it have
@@ -227,6 +228,18 @@ pub fn comment_marker(op: &OpId) -> String {
 #[must_use]
 pub fn is_comment_of(body: &str, op: &OpId) -> bool {
     body.lines().next().map(str::trim_end) == Some(comment_marker(op).as_str())
+}
+
+/// The operation that wrote a comment last, by its first line, and the text behind that line.
+#[must_use]
+pub(crate) fn split_comment(body: &str) -> Option<(OpId, &str)> {
+    let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
+    let op = first
+        .trim_end()
+        .strip_prefix(COMMENT)?
+        .strip_suffix(" -->")?;
+    let plain = !op.is_empty() && op == clean(op) && !op.contains(char::is_whitespace);
+    plain.then(|| (OpId::from(op), rest))
 }
 
 #[cfg(test)]
@@ -335,5 +348,21 @@ mod tests {
         assert!(!is_comment_of("> <!-- notion-sync op: k3 -->\nHello", &op));
         assert!(!is_comment_of("Hello\n<!-- notion-sync op: k3 -->", &op));
         assert!(!is_comment_of("<!-- notion-sync op: k33 -->", &op));
+        let split = |body| split_comment(body).map(|(op, rest)| (op.to_string(), rest));
+        let both = |op: &str, rest| Some((op.to_owned(), rest));
+        assert_eq!(
+            split("<!-- notion-sync op: k3 -->\r\nHello\n"),
+            both("k3", "Hello\n")
+        );
+        assert_eq!(split("<!-- notion-sync op: k3 -->"), both("k3", ""));
+        for other in [
+            "Hello",
+            " <!-- notion-sync op: k3 -->",
+            "<!-- notion-sync op:  -->",
+            "<!-- notion-sync op: a b -->",
+            "",
+        ] {
+            assert_eq!(split(other), None, "{other:?}");
+        }
     }
 }

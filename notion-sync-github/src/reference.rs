@@ -11,6 +11,8 @@ pub const FILE: &str = "file";
 pub const PULL: &str = "pull";
 /// An issue; id `{repository id}#{number}`.
 pub const ISSUE: &str = "issue";
+/// A comment on an issue or pull request; id `{repository id}#{comment id}`.
+pub const COMMENT: &str = "comment";
 
 /// Names a file. No branch name holds a colon, so the id can be taken apart again.
 #[must_use]
@@ -28,6 +30,12 @@ pub fn pull(repository: u64, number: u64) -> RemoteRef {
 #[must_use]
 pub fn issue(repository: u64, number: u64) -> RemoteRef {
     RemoteRef::new(SYSTEM, ISSUE, format!("{repository}#{number}"))
+}
+
+/// Names a comment.
+#[must_use]
+pub fn comment(repository: u64, id: u64) -> RemoteRef {
+    RemoteRef::new(SYSTEM, COMMENT, format!("{repository}#{id}"))
 }
 
 /// Repository id, branch and path of a file.
@@ -49,14 +57,22 @@ pub fn parse_file(object: &RemoteRef) -> Result<(u64, &str, &str)> {
 ///
 /// [`ErrorKind::Invalid`] when it is neither.
 pub fn parse_numbered(object: &RemoteRef) -> Result<(u64, u64)> {
-    let known = object.system == SYSTEM && (object.kind == ISSUE || object.kind == PULL);
-    let parsed = known
-        .then(|| {
-            let (repository, number) = object.id.split_once('#')?;
-            Some((repository.parse().ok()?, number.parse().ok()?))
-        })
-        .flatten();
-    parsed.ok_or_else(|| not_a(object, "issue or pull request"))
+    parse_hashed(object, &[ISSUE, PULL]).ok_or_else(|| not_a(object, "issue or pull request"))
+}
+
+/// Repository id and id of a comment.
+///
+/// # Errors
+///
+/// [`ErrorKind::Invalid`] when it is not the id of a comment.
+pub fn parse_comment(object: &RemoteRef) -> Result<(u64, u64)> {
+    parse_hashed(object, &[COMMENT]).ok_or_else(|| not_a(object, "comment"))
+}
+
+fn parse_hashed(object: &RemoteRef, kinds: &[&str]) -> Option<(u64, u64)> {
+    let known = object.system == SYSTEM && kinds.contains(&object.kind.as_str());
+    let (repository, number) = known.then(|| object.id.split_once('#')).flatten()?;
+    Some((repository.parse().ok()?, number.parse().ok()?))
 }
 
 fn not_a(object: &RemoteRef, what: &str) -> Error {
@@ -78,6 +94,8 @@ mod tests {
         );
         assert_eq!(parse_numbered(&issue(7, 3)).unwrap(), (7, 3));
         assert_eq!(parse_numbered(&pull(7, 3)).unwrap(), (7, 3));
+        assert_eq!(parse_comment(&comment(7, 3)).unwrap(), (7, 3));
+        assert!(parse_comment(&issue(7, 3)).is_err() && parse_numbered(&comment(7, 3)).is_err());
         for id in ["", "7", "7:main", "x:main:a", ":main:a"] {
             assert!(
                 parse_file(&RemoteRef::new(SYSTEM, FILE, id)).is_err(),

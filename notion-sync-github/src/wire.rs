@@ -381,7 +381,11 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
 pub(crate) struct Comment {
     pub(crate) id: Option<u64>,
     pub(crate) html_url: Option<String>,
+    pub(crate) issue_url: Option<String>,
     pub(crate) body: Option<String>,
+    pub(crate) user: Option<Account>,
+    pub(crate) created_at: Option<DateTime<Utc>>,
+    pub(crate) updated_at: Option<DateTime<Utc>>,
 }
 
 /// An entry of a timeline or of an event list.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{Deliver, Direction, FileMarker, Limits, PathPolicy, Policy};
 use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION};
 use notion_sync_notion::BookkeepingNames;
@@ -397,6 +398,9 @@ pub struct TasksSection {
     /// What changes of properties do on GitHub.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleSection>,
+    /// Whether and how comments follow. Default: they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comments: Option<CommentSync>,
     /// Limits on one issue.
     pub limits: Limits,
 }

@@ -67,6 +67,7 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         assignees: Some("Assignee".to_owned()),
         rules: terms.rules.clone(),
         drift_status: terms.drift_status,
+        comments: terms.comments.clone(),
         ..TasksSection::default()
     });
     Config {

@@ -1,6 +1,7 @@
 //! What is mapped on a stage, and how.
 
 use notion_sync_core::bounds::Bounds;
+use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{FileMarker, Guard, Policy};
 
 use crate::config::RuleSection;
@@ -22,6 +23,8 @@ pub struct Terms {
     pub repositories: Vec<String>,
     /// Whether options that a select does not have are added to it.
     pub create_options: bool,
+    /// How comments of the backlog follow.
+    pub comments: Option<CommentSync>,
     /// Marks in files.
     pub file_marker: FileMarker,
     /// Template of paths.
@@ -45,6 +48,7 @@ impl Default for Terms {
             drift_status: false,
             repositories: Vec::new(),
             create_options: true,
+            comments: None,
             file_marker: FileMarker::FrontMatter,
             path: "docs/{slug}.md".to_owned(),
             guard: Guard::default(),

@@ -34,6 +34,8 @@ struct Place {
     repositories: BTreeSet<String>,
     /// The branch of a documents mapping; `None` for tasks.
     branch: Option<String>,
+    /// Whether comments follow.
+    comments: bool,
 }
 
 impl Scope {
@@ -45,6 +47,7 @@ impl Scope {
             data_source: canonical_or_same(&section.data_source),
             repositories: BTreeSet::from([section.repository.to_lowercase()]),
             branch: Some(section.branch.clone()),
+            comments: false,
         });
         let tasks = config.tasks.iter().map(|section| Place {
             mapping: MappingId::new(section.name.as_str()),
@@ -56,6 +59,7 @@ impl Scope {
                 .map(str::to_lowercase)
                 .collect(),
             branch: None,
+            comments: section.comments.is_some(),
         });
         Self {
             places: documents.chain(tasks).collect(),
@@ -76,6 +80,10 @@ impl Scope {
     /// Whom an event of Notion concerns.
     #[must_use]
     pub fn notion(&self, event: &Event) -> Concern {
+        if event.kind.is_comment() {
+            // It names its page and no data source.
+            return self.which(|place| place.comments);
+        }
         let Some(source) = event.data_source() else {
             // A page that was moved or deleted may have been ours before.
             return Concern::All;
@@ -113,6 +121,7 @@ impl Scope {
             | EventKind::IssueDependencies
             | EventKind::Label
             | EventKind::Milestone => self.which(|place| place.branch.is_none() && ours(place)),
+            EventKind::IssueComment => self.which(|place| place.comments && ours(place)),
             EventKind::PullRequest
             | EventKind::PullRequestReview
             | EventKind::PullRequestReviewComment
@@ -128,7 +137,7 @@ impl Scope {
             EventKind::Repository
             | EventKind::Installation
             | EventKind::InstallationRepositories => Concern::All,
-            // Comments, checks and projects are not synchronised.
+            // Checks and projects are not synchronised.
             _ => Concern::Nobody,
         }
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A step that fails fails the test.
 
+use notion_sync_core::mapping::Direction;
 use notion_sync_examples::config::{Config, Faults, RepositoryChoice, Sealing};
 
 const SOURCE: &str = "1c3f5a7b-0000-4000-8000-000000000001";
@@ -75,15 +76,48 @@ status = {{ property = "Status", open = ["To do"], closed = ["Done"], closed_def
 labels = "Labels"
 assignees = "Assignee"
 type = "Type"
+[tasks.comments]
+direction = "to-github"
+ignore_prefix = "//"
+backfill = true
+pages_per_poll = 5
 "#
     );
     let config = Config::parse(&text, "n.toml").unwrap();
     assert_eq!(config.documents[0].front_matter["Tags"].key(), "tags");
+    let comments = config.tasks[0].comments.as_ref().unwrap();
+    assert_eq!(comments.direction, Direction::ToGithub);
+    assert!(comments.ignores("// between us") && comments.backfill);
+    assert_eq!(comments.pages_per_poll, 5);
     assert_eq!(config.notion.properties.path, "Path");
     assert!(matches!(
         &config.tasks[0].repository,
         RepositoryChoice::Property { of, .. } if of.len() == 2
     ));
+}
+
+fn tasks(extra: &str) -> String {
+    format!(
+        "[[tasks]]\nname = \"backlog\"\ndata_source = \"{SOURCE}\"\n\
+         repository = \"acme/app\"\n{extra}"
+    )
+}
+
+#[test]
+fn comments_follow_only_where_that_is_written() {
+    let of = |extra: &str| {
+        Config::parse(&tasks(extra), "n.toml")
+            .unwrap()
+            .tasks
+            .remove(0)
+    };
+    assert_eq!(of("").comments, None);
+    let plain = of("[tasks.comments]\n").comments.unwrap();
+    assert_eq!(
+        (plain.direction, plain.pages_per_poll),
+        (Direction::Both, 20)
+    );
+    assert!(!plain.backfill && plain.ignore_prefix.is_none());
 }
 
 /// Each text has exactly one fault, at this line, about this.
@@ -118,6 +152,14 @@ fn one_mistake_is_one_fault_with_its_line() {
         (documents("[notion]\nversion = \"new\"\n"), 6, "version"),
         (documents("[people]\nada = \"nobody\"\n"), 6, "nobody"),
         (documents("[people]\n\"@ada\" = \"a@b.c\"\n"), 6, "@ada"),
+        (
+            tasks("[tasks.comments]\nignore_prefix = \" \"\n"),
+            6,
+            "begin",
+        ),
+        (tasks("[tasks.comments]\npages_per_poll = 501\n"), 6, "500"),
+        (tasks("[tasks.comments]\ndirection = \"up\"\n"), 6, "up"),
+        (tasks("[tasks.comments]\nprefix = \"x\"\n"), 6, "prefix"),
         (documents("[issues]\nx = 1\n"), 5, "issues"),
         (documents("x = = 1\n"), 5, ""),
         (documents(&documents("")), 6, "another mapping"),
@@ -142,7 +184,7 @@ fn one_mistake_is_one_fault_with_its_line() {
     }
 }
 
-fn tasks(rest: &str) -> String {
+fn ruled(rest: &str) -> String {
     format!(
         "[[tasks]]\nname = \"backlog\"\ndata_source = \"1c3f5a7b000040008000000000000002\"\n\
          repository = \"acme/app\"\n\
@@ -152,7 +194,7 @@ fn tasks(rest: &str) -> String {
 
 #[test]
 fn rules_are_read_with_every_step() {
-    let text = tasks(
+    let text = ruled(
         r#"common_rules = true
 create_when = ["Ready", "group:In progress"]
 [[tasks.rules]]
@@ -193,7 +235,7 @@ do = [
 
 #[test]
 fn a_mistake_in_a_rule_is_told_with_its_line() {
-    let rule = |rest: &str| tasks(&format!("[[tasks.rules]]\nname = \"r\"\n{rest}"));
+    let rule = |rest: &str| ruled(&format!("[[tasks.rules]]\nname = \"r\"\n{rest}"));
     let go = "becomes = [\"Done\"]\n";
     let cases = [
         (rule("do = [\"mark-ready\"]\n"), 6, "no condition"),
@@ -236,7 +278,7 @@ fn a_mistake_in_a_rule_is_told_with_its_line() {
             "at once",
         ),
         (
-            tasks("[[tasks.rules]]\nname = \"A b\"\nis = [\"x\"]\ndo = [\"reopen\"]\n"),
+            ruled("[[tasks.rules]]\nname = \"A b\"\nis = [\"x\"]\ndo = [\"reopen\"]\n"),
             7,
             "A b",
         ),
@@ -251,7 +293,7 @@ fn a_mistake_in_a_rule_is_told_with_its_line() {
         );
         assert!(faults.to_string().contains(about), "{text}\n{faults}");
     }
-    let no_status = tasks("create_when = [\"Ready\"]\n").replace("status = ", "# status = ");
+    let no_status = ruled("create_when = [\"Ready\"]\n").replace("status = ", "# status = ");
     assert!(faults(&no_status).to_string().contains("create_when"));
 }
 

@@ -14,6 +14,7 @@ mod scratch;
 mod services;
 mod serving;
 mod shown_bad_input;
+mod shown_comments;
 mod shown_crash;
 mod shown_cut_off;
 mod shown_deletion;

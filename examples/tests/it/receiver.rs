@@ -115,8 +115,12 @@ impl Stand {
     }
 
     async fn at(now: DateTime<Utc>, secrets: &Secrets, store: Arc<Fragile>) -> Self {
+        Self::of(CONFIG, now, secrets, store).await
+    }
+
+    async fn of(config: &str, now: DateTime<Utc>, secrets: &Secrets, store: Arc<Fragile>) -> Self {
         let clock = Arc::new(VirtualClock::new(now));
-        let config = Config::parse(CONFIG, "test").unwrap();
+        let config = Config::parse(config, "test").unwrap();
         let receiver = Receiver::new(&config, secrets, store.clone(), clock.clone(), LIMITS)
             .await
             .unwrap();
@@ -389,6 +393,32 @@ async fn only_what_can_matter_is_stored() {
         assert_eq!(stand.send("/webhooks/github", delivery).await, 202);
         assert_eq!(stand.inbox().await.len() > before, stored, "{event} {body}");
     }
+}
+
+#[tokio::test]
+async fn comments_concern_whoever_lets_them_follow() {
+    let config = format!("{CONFIG}[tasks.comments]\n");
+    let stand = Stand::of(&config, noon(), &secrets(), Arc::default()).await;
+    let about = json!({"page_id": PAGE, "parent": {"id": SOURCE, "type": "block"}});
+    let event = notion_event("1", "comment.deleted", about);
+    assert_eq!(stand.send("/webhooks/notion", event).await, 200);
+    let body = json!({
+        "action": "deleted", "issue": {"number": 3}, "comment": {"id": 5},
+        "repository": {"id": 9, "full_name": "Codertocat/Hello-World"},
+    });
+    let event = Delivery::github(GITHUB, "g1", "issue_comment", body.to_string());
+    assert_eq!(stand.send("/webhooks/github", event).await, 202);
+    let hints = stand.inbox().await;
+    assert_eq!(hints.len(), 2);
+    for hint in &hints {
+        assert_eq!(hint.mapping, Some(MappingId::from("backlog")));
+    }
+    let found = hints
+        .iter()
+        .find(|hint| hint.object.kind == "page")
+        .unwrap();
+    assert!(found.changed.contains_key("comment") && found.changed.contains_key("block"));
+    assert!(hints.iter().any(|hint| hint.object.id == "9#3"));
 }
 
 #[tokio::test]

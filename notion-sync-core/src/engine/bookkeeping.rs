@@ -123,13 +123,10 @@ impl Engine {
             op.side == Side::Notion
                 && matches!(op.write.action, Action::Update(_) | Action::Create(_))
         });
-        let waits = operations.iter().any(|op| {
-            op.side == Side::Github
-                && !matches!(
-                    op.write.action,
-                    Action::Comment { .. } | Action::Flag { .. }
-                )
-        }) || open.iter().any(|op| op.value.state.is_unresolved());
+        let waits = operations
+            .iter()
+            .any(|op| op.side == Side::Github && !is_said(&op.write.action))
+            || open.iter().any(|op| op.value.state.is_unresolved());
         if takes_along || waits {
             return Ok(());
         }
@@ -145,12 +142,7 @@ impl Engine {
         op: &Operation,
         batch: &mut Batch,
     ) -> Result<()> {
-        if op.side != Side::Github
-            || matches!(
-                op.write.action,
-                Action::Comment { .. } | Action::Flag { .. }
-            )
-        {
+        if op.side != Side::Github || is_said(&op.write.action) {
             return Ok(());
         }
         self.plan_bookkeeping(binding, bound, state, &[], batch)
@@ -216,6 +208,14 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a write only says something: the page shows nothing of that.
+fn is_said(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Comment { .. } | Action::Discuss(_) | Action::Flag { .. }
+    )
 }
 
 /// What the page shows of its counterpart, besides path and address.

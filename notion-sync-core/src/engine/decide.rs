@@ -46,8 +46,10 @@ pub struct PlannedRecord {
     pub operations: Vec<Operation>,
     /// The page's title, for people.
     pub title: String,
-    /// What rules did, for the audit.
+    /// What rules and comments did, for the audit.
     pub(crate) told: Vec<crate::audit::AuditRow>,
+    /// What a person has to know besides.
+    pub(crate) notices: Vec<String>,
     pub(crate) prepared: Prepared,
     pub(crate) open: Vec<Stored<Operation>>,
 }
@@ -109,10 +111,17 @@ impl Engine {
                 .follow_rules(binding, bound, &mapping_state, &mut prepared, &plan, &open)
                 .await?;
             operations.extend(followed.operations);
+            let said = self
+                .follow_comments(binding, &mapping_state, &mut prepared, &open)
+                .await?;
+            operations.extend(said.operations);
+            let mut told = followed.audit;
+            told.extend(said.audit);
             records.push(PlannedRecord {
                 plan,
                 operations,
-                told: followed.audit,
+                told,
+                notices: said.notices,
                 title,
                 prepared,
                 open,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::bind::Bound;
 use super::report::{Incident, MappingReport};
-use super::{Binding, Engine};
+use super::{Binding, Engine, comments};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{OpId, RecordId, Side};
 use crate::operation::{
@@ -129,6 +129,10 @@ impl Engine {
             let record = op.value.record.clone();
             if op.value.state.is_unresolved() {
                 blocked.insert(record, true);
+            } else if comments::is_parked(&op.value)
+                && op.value.not_before.is_some_and(|at| at > now)
+            {
+                // It waits for a person, and nothing else waits for it.
             } else if heads
                 .get(&record)
                 .is_none_or(|head| op.value.sequence < head.value.sequence)
@@ -298,13 +302,14 @@ impl Engine {
         if next.state == OpState::Retry && next.attempts >= MAX_ATTEMPTS {
             next.state = OpState::Dead;
         }
-        if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) {
+        let told = self.is_told(&stored.value, &next).await?;
+        if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) && !told {
             report.refused = true;
         }
         if next.state == OpState::Dead {
             report.dead += 1;
         }
-        if matches!(next.state, OpState::Dead | OpState::Blocked) {
+        if matches!(next.state, OpState::Dead | OpState::Blocked) && !told {
             report.incidents.push(Incident {
                 subject: self.subject(&op.record).await?,
                 message: format!("{}: {error}", op.label),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
 use super::bookkeeping::SHOWN_ON_PAGE;
+use super::comments::Heard;
 use super::marks::{Name, bare, is_marked_page, named_by_page, names_of_record};
 use super::survey::Prepared;
 use super::text;
@@ -272,6 +273,7 @@ impl Engine {
             proposal: None,
             news: true,
             nudged: false,
+            talk: Heard::Nothing,
         });
         Ok(())
     }
@@ -300,6 +302,7 @@ impl Engine {
             proposal: None,
             news: true,
             nudged: false,
+            talk: Heard::Nothing,
         }
     }
 

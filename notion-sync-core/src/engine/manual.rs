@@ -189,9 +189,10 @@ impl Engine {
             let binding = self.binding_of(id, DURING)?;
             let mut report = MappingReport::new(id.clone());
             self.recover(binding, &mut report).await?;
+            self.begin_comments(binding).await?;
             let stored = self.state().mapping(id).await?;
             let bound = self.bind(binding, &stored.value).await?;
-            let survey = self.survey(binding, &bound, full).await?;
+            let survey = self.survey(binding, &bound, full, true).await?;
             report.observed = survey.prepared.len();
             let plan = self.decide(binding, &bound, survey).await?;
             if plan.hash != *shown {

@@ -6,6 +6,7 @@
 
 mod bind;
 mod bookkeeping;
+mod comments;
 mod decide;
 mod execute;
 mod fields;
@@ -270,7 +271,7 @@ impl Engine {
         for binding in self.bindings.values() {
             let stored = self.state().mapping(&binding.mapping.id).await?;
             let bound = self.bind(binding, &stored.value).await?;
-            let survey = self.survey(binding, &bound, full).await?;
+            let survey = self.survey(binding, &bound, full, true).await?;
             out.push(self.decide(binding, &bound, survey).await?);
         }
         Ok(out)
@@ -344,7 +345,8 @@ impl Engine {
                 .is_some_and(|at| at + self.schedule.sweep <= self.now());
         let hinted = hints.iter().any(|hint| self.concerns(&hint.value, id));
         if poll_due || looks_due || hinted {
-            match self.observe_and_plan(binding, full, &mut report).await {
+            let look = self.observe_and_plan(binding, full, poll_due, &mut report);
+            match look.await {
                 Ok(()) => {}
                 Err(error)
                     if error.kind() == ErrorKind::Store || error.kind() == ErrorKind::Internal =>
@@ -373,9 +375,11 @@ impl Engine {
         &self,
         binding: &Binding,
         full: bool,
+        poll: bool,
         report: &mut MappingReport,
     ) -> Result<()> {
         let id = &binding.mapping.id;
+        self.begin_comments(binding).await?;
         let stored = self.state().mapping(id).await?;
         let bound = self.bind(binding, &stored.value).await?;
         for why in bound.blocked.values().chain(bound.idle.values()) {
@@ -385,7 +389,11 @@ impl Engine {
                 drift: false,
             });
         }
-        let mut survey = self.survey(binding, &bound, full).await?;
+        let mut survey = self.survey(binding, &bound, full, poll).await?;
+        let overheard = std::mem::take(&mut survey.overheard);
+        if let Some(told) = self.news_of_refusal(binding, &stored.value, &overheard) {
+            report.incidents.push(told);
+        }
         report.observed = survey.prepared.len();
         report.found.clone_from(&survey.found);
         let cursors = survey.cursors.clone();
@@ -427,6 +435,7 @@ impl Engine {
         if lacks {
             next.schema_at = Some(DateTime::UNIX_EPOCH);
         }
+        self.remember_overheard(overheard, &mut next);
         if durable {
             // Each by itself: what one side says only once must not be forgotten because the other
             // could not be read.
@@ -474,6 +483,10 @@ impl Engine {
     fn operations_due(&self, open: &[Stored<Operation>]) -> Vec<DateTime<Utc>> {
         let mut heads: BTreeMap<&RecordId, &Operation> = BTreeMap::new();
         for op in open.iter().map(|stored| &stored.value) {
+            // A copy of a comment that waits for a person holds up nothing.
+            if comments::is_parked(op) {
+                continue;
+            }
             let head = heads.entry(&op.record).or_insert(op);
             // An unresolved operation holds up everything else of its record.
             let first = (!op.state.is_unresolved(), op.sequence);

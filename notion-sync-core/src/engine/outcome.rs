@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::bind::Bound;
 use super::bookkeeping::{SHOWN_ON_PAGE, keep_bookkept};
+use super::comments::Heard;
 use super::proposal::{diff_comment, opens_conflict, refresh_pause, tells_by_comment};
 use super::render::Draft;
 use super::report::{Applied, Incident, MappingReport};
@@ -58,6 +59,8 @@ impl Engine {
             &ack.notes,
         );
         self.follow_up(binding, &mut state, op, &mut batch).await?;
+        self.comment_done(&mut state, op, &ack, traced, &mut batch)
+            .await?;
         self.bookkeep_now(binding, bound, &mut state, op, &mut batch)
             .await?;
         batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
@@ -307,6 +310,7 @@ impl Engine {
             op.write.action,
             Action::Propose(_)
                 | Action::Comment { .. }
+                | Action::Discuss(_)
                 | Action::Withdraw { .. }
                 | Action::Effect(_)
                 | Action::Flag { .. }
@@ -421,6 +425,16 @@ impl Engine {
             return self.state().commit(batch).await;
         };
         let mut audit = Vec::new();
+        if super::comments::is_parked(op) {
+            // The task itself is fine: nothing is said on the page.
+            if op.attempts <= 1 {
+                let message = format!("{}: {error}", op.label);
+                let event = AuditEvent::Blocked;
+                audit.push(self.audit_row(&state.record, op, event, &message, &BTreeMap::new()));
+            }
+            batch.audit(&audit)?;
+            return self.state().commit(batch).await;
+        }
         if matches!(op.write.action, Action::Effect(_)) {
             self.effect_failed(op, &error.to_string(), &mut state.record);
         }
@@ -527,5 +541,6 @@ pub(super) fn bare(state: &RecordState) -> Prepared {
         proposal: None,
         news: false,
         nudged: false,
+        talk: Heard::Nothing,
     }
 }

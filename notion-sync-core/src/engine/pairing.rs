@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Engine;
+use super::comments::Heard;
 use super::render::Draft;
 use super::report::{MappingReport, Tick};
 use super::survey::Prepared;
@@ -225,6 +226,7 @@ impl Engine {
                 identity: Identity::Clean,
                 news: false,
                 nudged: false,
+                talk: Heard::Nothing,
                 proposal: None,
             };
             let op = self

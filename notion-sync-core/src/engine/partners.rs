@@ -332,6 +332,7 @@ fn join_held(state: &RecordState, page: &View, other: &View, identity: Identity)
         proposal: None,
         news: true,
         nudged: false,
+        talk: crate::engine::comments::Heard::Nothing,
     }
 }
 

@@ -41,6 +41,13 @@ impl Engine {
                     drift: alert.drift,
                 });
             }
+            for notice in &planned.notices {
+                report.incidents.push(Incident {
+                    subject: subject.clone(),
+                    message: notice.clone(),
+                    drift: false,
+                });
+            }
             let count = planned.operations.len();
             match self.persist_record(binding, bound, planned).await {
                 Ok(()) => report.planned += count,
@@ -76,6 +83,7 @@ impl Engine {
             plan,
             operations,
             told,
+            notices: _,
             title,
             prepared,
             open,
@@ -85,6 +93,7 @@ impl Engine {
             notion,
             github,
             news,
+            talk,
             ..
         } = prepared;
         let before = state.clone();
@@ -125,7 +134,12 @@ impl Engine {
         };
         record.look_at = self.look_at(&plan, record, notion.as_ref(), github.as_ref(), now);
 
+        if let Some(again) = talk.again() {
+            record.look_at = Some(record.look_at.map_or(again, |at| at.min(again)));
+        }
+
         let mut batch = Batch::default();
+        talk.save(&record.id, &mut batch)?;
         // Older operations that were not sent are replaced by what is planned now.
         let keep: BTreeSet<&OpId> = operations.iter().map(|op| &op.id).collect();
         let mut standing: Vec<Stored<Operation>> = Vec::new();
@@ -442,6 +456,7 @@ fn stands(op: &Operation, record: &Record, operations: &[Operation]) -> bool {
         Action::Flag { object, head, .. } => {
             (record.pulls.iter()).any(|pull| pull.object == *object && pull.head == *head)
         }
+        Action::Discuss(_) => record.life == Life::Live,
         // Until the property leaves the value.
         Action::Effect(_) => is_under_way(record, &op.id),
         Action::Propose(propose) => {

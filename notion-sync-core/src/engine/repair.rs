@@ -231,6 +231,7 @@ impl Engine {
             proposal: None,
             news: false,
             nudged: false,
+            talk: crate::engine::comments::Heard::Nothing,
         };
         let Some(mut op) = self.operation(binding, &prepared, draft, None, &[]).await? else {
             return Err(Error::new(ErrorKind::Invalid, DURING)

@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt as _};
 
 use super::bind::Bound;
 use super::bookkeeping::OF_PULLS;
+use super::comments::{Heard, Listening, Overheard};
 use super::identity;
 use super::looking::Looking;
 use super::text;
@@ -42,6 +43,8 @@ pub(crate) struct Survey {
     pub(crate) emptied: Option<Side>,
     /// Records that could not be read now, and when to try again.
     pub(crate) deferred: Vec<(RecordState, DateTime<Utc>)>,
+    /// What looking for comments came to.
+    pub(crate) overheard: Overheard,
     /// Until when a remote asked to wait, with what it said.
     pub(crate) waits: Option<(DateTime<Utc>, String)>,
 }
@@ -59,6 +62,8 @@ pub(crate) struct Prepared {
     pub(crate) news: bool,
     /// Whether something that the record is linked to changed: steps that wait are looked at again.
     pub(crate) nudged: bool,
+    /// What its comments are, where they follow and were read.
+    pub(crate) talk: Heard,
 }
 
 impl Prepared {
@@ -78,6 +83,7 @@ impl Engine {
         binding: &Binding,
         bound: &Bound,
         full: bool,
+        poll: bool,
     ) -> Result<Survey> {
         let id = &binding.mapping.id;
         let stored = self.state().mapping(id).await?.value;
@@ -125,7 +131,11 @@ impl Engine {
         hints.retain(|hint| self.concerns(&hint.value, id));
         let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
         let hint_owners = self.state().owners(&hinted).await?;
-        let mut nudged: BTreeSet<RecordId> = hint_owners.values().cloned().collect();
+        let listening = Listening::new(binding, &stored, full, &hints, &hint_owners, now);
+        let hinting = (hints.iter())
+            .filter(|hint| listening.concerns(&hint.value))
+            .filter_map(|hint| hint_owners.get(&hint.value.object));
+        let mut nudged: BTreeSet<RecordId> = hinting.cloned().collect();
         nudged.extend(self.linked_to(id, &github.touched).await?);
         due.extend(nudged.iter().cloned());
 
@@ -199,7 +209,7 @@ impl Engine {
                 answered.push(hint);
             }
         }
-        let looking = &looking;
+        let (looking, listening) = (&looking, &listening);
         let reads: Vec<(RecordState, Result<Prepared>)> = stream::iter(jobs)
             .map(|state| {
                 let proposal = proposals.get(&state.record.id).copied();
@@ -208,7 +218,7 @@ impl Engine {
                         return (state, Err(halted()));
                     }
                     let read = self
-                        .prepare(binding, bound, looking, state.clone(), proposal)
+                        .prepare(binding, bound, looking, state.clone(), proposal, listening)
                         .await;
                     (state, read)
                 }
@@ -256,6 +266,34 @@ impl Engine {
                 }
             }
         }
+        let mut overheard = Overheard::default();
+        if waits.is_none() && (poll || full) {
+            let (found, heard) = self.overhear(binding, listening, &stored, &due).await?;
+            overheard = heard;
+            for (state, talk) in found {
+                let read = self
+                    .prepare(
+                        binding,
+                        bound,
+                        looking,
+                        state.clone(),
+                        None,
+                        &Listening::default(),
+                    )
+                    .await;
+                match read {
+                    Ok(mut ready) => {
+                        ready.talk = talk;
+                        prepared.push(ready);
+                    }
+                    Err(error) => {
+                        let at = self.wait_for(error, &mut waits)?;
+                        deferred.push((state, at));
+                    }
+                }
+            }
+        }
+        overheard.refused = listening.refusal();
         self.pair(binding, bound, &mut prepared, fresh, &mut records)
             .await?;
         prepared.sort_by(|a, b| a.state.record.id.cmp(&b.state.record.id));
@@ -293,6 +331,7 @@ impl Engine {
             hints: answered,
             emptied,
             deferred,
+            overheard,
             waits,
         })
     }
@@ -426,6 +465,7 @@ impl Engine {
         looking: &Looking,
         mut state: RecordState,
         proposal: Option<ProposalState>,
+        listening: &Listening,
     ) -> Result<Prepared> {
         looking.follow(&mut state);
         let path = state.record.path.clone();
@@ -476,6 +516,14 @@ impl Engine {
         {
             identity = Identity::Contradiction;
         }
+        let present =
+            |view: Option<&View>| view.is_some_and(|view| view.presence == Presence::Present);
+        let both = present(notion.as_ref()) && present(github.as_ref());
+        let talk = if both && identity == Identity::Clean {
+            self.listen(binding, &state.record, listening).await?
+        } else {
+            Heard::Nothing
+        };
         Ok(Prepared {
             state,
             notion,
@@ -484,6 +532,7 @@ impl Engine {
             proposal,
             news: false,
             nudged: false,
+            talk,
         })
     }
 

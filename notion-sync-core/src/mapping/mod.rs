@@ -10,6 +10,7 @@ pub use field::{Direction, FieldKind, FieldMap, Lens, LensError, People, Resolve
 pub use path::PathTemplate;
 pub use view::{BodyView, View};
 
+use crate::comment::CommentSync;
 use crate::id::MappingId;
 use crate::rule::{Rule, Values};
 
@@ -179,6 +180,9 @@ pub struct Mapping {
     /// Which pages become issues (tasks); `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_when: Option<CreateWhen>,
+    /// Whether and how comments follow (tasks). Default: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comments: Option<CommentSync>,
     /// Addresses that relative links of a file stand for (documents).
     #[serde(default)]
     pub links: Links,

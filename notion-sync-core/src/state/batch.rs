@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::value::{self, Stored, put};
-use super::{MappingState, RecordState, base_key, claim_key, claims, index, stamp};
+use super::{MappingState, RecordState, base_key, claim_key, claims, comments_key, index, stamp};
 use crate::audit::AuditRow;
+use crate::comment::Conversation;
 use crate::error::Result;
 use crate::event::ChangeEvent;
 use crate::hash::ContentHash;
-use crate::id::MappingId;
+use crate::id::{MappingId, RecordId};
 use crate::operation::{Attempt, Operation};
 use crate::record::ProposalState;
 use crate::store::{Change, Expect, IndexEntry, Table};
@@ -140,6 +141,29 @@ impl Batch {
                 value::delete(&mut self.changes, Table::Claim, &claim_key(object), 0);
             }
         }
+        Ok(self)
+    }
+
+    /// Saves what is remembered of the comments of a record. `stored` is what was loaded.
+    ///
+    /// # Errors
+    ///
+    /// When a value cannot be written.
+    pub fn conversation(
+        &mut self,
+        record: &RecordId,
+        talk: &Conversation,
+        stored: Option<&Stored<Conversation>>,
+    ) -> Result<&mut Self> {
+        put(
+            &mut self.changes,
+            Table::Content,
+            &comments_key(record),
+            stored.map_or(Expect::Absent, |stored| Expect::Version(stored.version)),
+            Vec::new(),
+            talk,
+            stored.map_or(0, |stored| stored.chunks),
+        )?;
         Ok(self)
     }
 

@@ -17,6 +17,7 @@ pub use inbox::{MAX_EVENT, Waiting};
 pub use value::{Stored, load, load_many};
 
 use crate::audit::{AuditEvent, AuditRow};
+use crate::comment::Conversation;
 use crate::document::merge::BodyBase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
@@ -90,6 +91,15 @@ pub struct MappingState {
     pub last_success: Option<DateTime<Utc>>,
     /// The last error of a run.
     pub last_error: Option<String>,
+    /// Since when comments follow: what is older stays where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comments_since: Option<DateTime<Utc>>,
+    /// The record that was looked through for comments last, in turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comments_after: Option<RecordId>,
+    /// Why comments cannot be read, and when that is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comments_refused: Option<(String, DateTime<Utc>)>,
 }
 
 /// Index names. Keys and sorts hold ids, states and times only.
@@ -149,6 +159,39 @@ impl<'a> State<'a> {
             .await?;
         let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
         load_many(self.store, Table::Record, &keys).await
+    }
+
+    /// Ids of records behind `after` in the order of their ids, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn records_after(
+        &self,
+        mapping: &MappingId,
+        after: Option<&RecordId>,
+        limit: usize,
+    ) -> Result<Vec<RecordId>> {
+        let hits = self
+            .store
+            .query(Query {
+                table: Table::Record,
+                name: index::RECORD_BY_MAPPING,
+                key: mapping.as_str(),
+                after: after.map(|id| (id.as_str(), id.as_str())),
+                limit: limit.clamp(1, 1000),
+            })
+            .await?;
+        Ok(hits.into_iter().map(|hit| RecordId::new(hit.key)).collect())
+    }
+
+    /// What is remembered of the comments of a record.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn conversation(&self, id: &RecordId) -> Result<Option<Stored<Conversation>>> {
+        load(self.store, Table::Content, &comments_key(id)).await
     }
 
     /// The record that owns an object.
@@ -445,6 +488,10 @@ fn claim_key(object: &RemoteRef) -> String {
 
 fn base_key(id: &RecordId) -> String {
     format!("base:{id}")
+}
+
+fn comments_key(id: &RecordId) -> String {
+    format!("comments:{id}")
 }
 
 /// A time that sorts as text.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod blocks;
+mod comments;
 mod dialect;
 mod edit;
 mod elements;

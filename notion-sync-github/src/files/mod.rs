@@ -225,6 +225,7 @@ impl Remote for GithubFiles {
             | Action::Effect(_)
             | Action::Flag { .. }
             | Action::Bookkeep { .. } => WriteKind::Set,
+            Action::Discuss(discuss) => discuss.kind(),
         }
     }
 
@@ -257,6 +258,7 @@ impl GithubFiles {
                 "a file keeps what belongs to the engine in its text",
             )),
             Action::Effect(_) | Action::Flag { .. } => Err(unsupported("rules act on issues")),
+            Action::Discuss(_) => Err(unsupported("comments follow issues")),
             Action::Create(_) | Action::Update(_) | Action::Remove { .. } => {
                 Err(unsupported("the object is not a file of this branch"))
             }

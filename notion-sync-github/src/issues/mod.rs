@@ -1,6 +1,7 @@
 //! Issues of repositories as a [`Remote`].
 
 mod bodies;
+mod discussion;
 pub(crate) mod fields;
 mod flag;
 mod listing;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use notion_sync_core::comment::{Comments, RemoteComment};
 use notion_sync_core::effect::{EffectRequest, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
@@ -270,6 +272,14 @@ impl Remote for GithubIssues {
         }
     }
 
+    async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        self.list_comments(object).await
+    }
+
+    async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
+        self.read_comment(comment).await
+    }
+
     fn group(&self, _action: &Action) -> Option<String> {
         None
     }
@@ -289,6 +299,7 @@ impl Remote for GithubIssues {
         match action {
             Action::Create(_) | Action::Comment { .. } => WriteKind::UnnamedCreate,
             Action::Effect(effect) => effects::kind(&effect.request.effect),
+            Action::Discuss(discuss) => discuss.kind(),
             _ => WriteKind::Set,
         }
     }

@@ -55,6 +55,7 @@ impl GithubIssues {
                     None => Trace::NotApplied,
                 })
             }
+            Action::Discuss(discuss) => self.trace_discussion(write, discuss, sent_at).await,
             Action::Bookkeep { object, fields } => {
                 let (repository, number) = self.own(object).await?;
                 let issue = self.writable(repository, number).await?;

@@ -33,6 +33,7 @@ impl GithubIssues {
             Action::Remove { object, expected } => self.close(object, expected).await,
             Action::Restore { object } => self.reopen(object).await,
             Action::Comment { object, text } => self.comment(write, object, text).await,
+            Action::Discuss(discuss) => self.discuss(write, discuss).await,
             Action::Bookkeep { object, fields } => self.bookkeep(write, object, fields).await,
             Action::Effect(effect) => self.write_effect(write, effect).await,
             Action::Flag {
@@ -597,7 +598,7 @@ fn stale(repository: &RepositoryInfo, number: u64, field: &str) -> Error {
 }
 
 /// A failure of what comes before the write itself applies nothing of it.
-fn unapplied(error: Error) -> Error {
+pub(super) fn unapplied(error: Error) -> Error {
     if error.kind() == ErrorKind::Unavailable {
         return Error::new(ErrorKind::NotApplied, "write an issue")
             .message("a request before the write failed")

@@ -9,6 +9,7 @@
 
 mod access;
 mod classification;
+mod comments;
 mod commits;
 mod credentials;
 mod deliveries;

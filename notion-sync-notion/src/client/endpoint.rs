@@ -374,6 +374,66 @@ impl Endpoint {
         Ok(call.body(json!({"parent": {"page_id": id}, "markdown": markdown})))
     }
 
+    /// One comment, also of a resolved thread.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] when `id` is none.
+    pub fn comment(id: &str) -> Result<Self> {
+        Ok(Self::new(
+            Method::GET,
+            "/v1/comments/{id}",
+            Effect::Read,
+            "read a comment",
+        )
+        .of("comment", id)?
+        .needs(READ_COMMENTS))
+    }
+
+    /// Adds a comment to a page, as rich text objects.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] when `page` is no id.
+    pub fn write_comment(page: &str, rich_text: &Value) -> Result<Self> {
+        let call = Self::create_comment(page, "")?;
+        let id = call.subject.as_ref().map(|(_, id)| id.clone());
+        Ok(call.body(json!({"parent": {"page_id": id}, "rich_text": rich_text})))
+    }
+
+    /// Replaces the text of a comment; only of one's own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] when `id` is none.
+    pub fn update_comment(id: &str, rich_text: &Value) -> Result<Self> {
+        Ok(Self::new(
+            Method::PATCH,
+            "/v1/comments/{id}",
+            Effect::Set,
+            "change a comment",
+        )
+        .of("comment", id)?
+        .needs(INSERT_COMMENTS)
+        .body(json!({ "rich_text": rich_text })))
+    }
+
+    /// Deletes a comment; only one's own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] when `id` is none.
+    pub fn delete_comment(id: &str) -> Result<Self> {
+        Ok(Self::new(
+            Method::DELETE,
+            "/v1/comments/{id}",
+            Effect::Set,
+            "delete a comment",
+        )
+        .of("comment", id)?
+        .needs(INSERT_COMMENTS))
+    }
+
     /// Path and query, encoded.
     #[must_use]
     pub fn target(&self) -> String {

@@ -4,8 +4,10 @@ mod blocks;
 mod body;
 mod bookkeeping;
 mod creation;
+mod discussion;
 mod listing;
 mod reading;
+mod speech;
 mod tracing;
 mod update;
 mod writing;
@@ -17,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::bounds::Bounds;
+use notion_sync_core::comment::{Comments, RemoteComment};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, FieldSchema, ListRequest, Listing, Remote, Schema, Trace, Write,
@@ -39,6 +42,11 @@ use listing::Scan;
 pub const SYSTEM: &str = "notion";
 /// The kind of a page's [`RemoteRef`].
 pub const PAGE: &str = "page";
+
+/// The kind of a block's [`RemoteRef`].
+pub const BLOCK: &str = "block";
+/// The kind of a comment's [`RemoteRef`].
+pub const COMMENT: &str = "comment";
 
 /// Names a page.
 #[must_use]
@@ -230,6 +238,14 @@ impl Remote for NotionPages {
         self.read_page(object, content).await
     }
 
+    async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        self.list_comments(object).await
+    }
+
+    async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
+        self.read_comment(comment).await
+    }
+
     fn group(&self, _action: &Action) -> Option<String> {
         None
     }
@@ -237,6 +253,7 @@ impl Remote for NotionPages {
     fn kind(&self, action: &Action) -> WriteKind {
         match action {
             Action::Create(_) | Action::Comment { .. } => WriteKind::UnnamedCreate,
+            Action::Discuss(discuss) => discuss.kind(),
             Action::Update(update) if update.content.is_some() => WriteKind::Append,
             Action::Update(_)
             | Action::Remove { .. }

@@ -57,6 +57,7 @@ impl NotionPages {
                     None => Trace::NotApplied,
                 })
             }
+            Action::Discuss(discuss) => self.trace_discussion(write, discuss).await,
             Action::Bookkeep { object, fields } => {
                 let id = Self::page_id(object, "find a note")?;
                 let schema = self.known_schema().await?;

@@ -14,7 +14,7 @@ use crate::client::{Answer, Endpoint, unreadable};
 use crate::wire::{Comment, DataSource, Page};
 
 /// What stands before the operation's id at the end of a comment.
-const COMMENT_MARK: &str = "nsync:";
+pub(super) const COMMENT_MARK: &str = "nsync:";
 
 /// The mark of an operation in a comment.
 pub(super) fn comment_mark(op: &OpId) -> String {
@@ -52,6 +52,7 @@ impl NotionPages {
             Action::Remove { object, expected } => self.remove(write, object, expected).await,
             Action::Restore { object } => self.restore(object).await,
             Action::Comment { object, text } => self.comment(write, object, text).await,
+            Action::Discuss(discuss) => self.discuss(write, discuss).await,
             Action::Bookkeep { object, fields } => self.bookkeep(object, fields).await,
             Action::Propose(_)
             | Action::Withdraw { .. }

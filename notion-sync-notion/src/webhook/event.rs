@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::identifier::{canonical_or_same, decode_property};
-use crate::pages::{SYSTEM, page_ref};
+use crate::pages::{BLOCK, COMMENT, SYSTEM, page_ref};
 
 /// Most properties of one event that become part of a hint.
 const MAX_CHANGED: usize = 200;
@@ -124,16 +124,21 @@ impl fmt::Display for EventKind {
 }
 
 impl EventKind {
-    /// Whether it can change what is synchronised. Comments, views and uploads cannot; what is not
-    /// known may.
+    /// Whether it is about a comment.
+    #[must_use]
+    pub fn is_comment(&self) -> bool {
+        matches!(
+            self,
+            Self::CommentCreated | Self::CommentUpdated | Self::CommentDeleted
+        )
+    }
+
+    /// Whether it can change what is synchronised. Views and uploads cannot; what is not known may.
     #[must_use]
     pub fn is_relevant(&self) -> bool {
         !matches!(
             self,
-            Self::CommentCreated
-                | Self::CommentUpdated
-                | Self::CommentDeleted
-                | Self::ViewCreated
+            Self::ViewCreated
                 | Self::ViewUpdated
                 | Self::ViewDeleted
                 | Self::FileUploadCreated
@@ -353,13 +358,29 @@ impl Event {
         named.map(|id| canonical_or_same(id))
     }
 
-    /// The hint it gives; `None` where it cannot change what is synchronised.
+    /// The hint it gives; `None` where it cannot change what is synchronised. One about a comment names
+    /// its page, with the comment, and the block that it is on, among what changed: a deleted comment
+    /// has nothing else.
     #[must_use]
     pub fn change(&self, detected_at: DateTime<Utc>) -> Option<ChangeEvent> {
         if !self.kind.is_relevant() {
             return None;
         }
-        let object = if self.entity.kind == "page" {
+        let mut changed: BTreeMap<String, Change> = (self.updated_properties.iter())
+            .take(MAX_CHANGED)
+            .map(|property| (property.id.clone(), Change::default()))
+            .collect();
+        let object = if self.kind.is_comment() {
+            let page = self.page_id.as_deref().filter(|id| is_id(id))?;
+            changed.insert(COMMENT.to_owned(), named(&self.entity.id));
+            if let Some(parent) = &self.parent
+                && parent.kind == BLOCK
+                && is_id(&parent.id)
+            {
+                changed.insert(BLOCK.to_owned(), named(&parent.id));
+            }
+            page_ref(page)
+        } else if self.entity.kind == "page" {
             page_ref(&self.entity.id)
         } else {
             let kind = if is_id(&self.entity.kind) {
@@ -386,13 +407,16 @@ impl Event {
                 .take(100)
                 .map(|author| author.id.clone())
                 .collect(),
-            changed: self
-                .updated_properties
-                .iter()
-                .take(MAX_CHANGED)
-                .map(|property| (property.id.clone(), Change::default()))
-                .collect(),
+            changed,
         })
+    }
+}
+
+/// An object that an event is about, by its id.
+fn named(id: &str) -> Change {
+    Change {
+        before: None,
+        after: Some(notion_sync_core::value::Value::Text(canonical_or_same(id))),
     }
 }
 

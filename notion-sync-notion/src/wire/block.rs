@@ -102,10 +102,18 @@ pub struct Comment {
     pub id: String,
     /// Its text without formatting.
     pub text: String,
+    /// Its text as rich text objects.
+    pub rich_text: Vec<Box<RawValue>>,
     /// When it was made.
     pub created_time: Option<DateTime<Utc>>,
+    /// When it was last changed.
+    pub edited_time: Option<DateTime<Utc>>,
     /// Who made it.
     pub created_by: Option<User>,
+    /// What whoever made it is called.
+    pub author: Option<String>,
+    /// The page or block it is on: kind and id.
+    pub parent: Option<(String, String)>,
     /// The discussion it belongs to.
     pub discussion: Option<String>,
     /// Everything else.
@@ -121,13 +129,26 @@ impl Comment {
     pub fn of_raw(raw: &RawValue) -> Parsed<Self> {
         let mut object = Object::of(raw)?;
         let id = object.take_id()?;
-        let text = object
+        let rich_text = object
             .take::<Vec<Box<RawValue>>>("rich_text")
-            .map(|items| plain_text(&items).0)
             .unwrap_or_default();
+        let text = plain_text(&rich_text).0;
+        let parent = object.object("parent").and_then(|parent| {
+            ["page_id", "block_id"].into_iter().find_map(|name| {
+                let id: String = parent.get(name)?;
+                let kind = name.trim_end_matches("_id").to_owned();
+                Some((kind, identifier::canonical_or_same(&id)))
+            })
+        });
         Ok(Self {
             id,
             text,
+            rich_text,
+            parent,
+            edited_time: object.get("last_edited_time"),
+            author: object
+                .object("display_name")
+                .and_then(|name| name.get("resolved_name")),
             created_time: object.take("created_time"),
             created_by: object
                 .raw("created_by")

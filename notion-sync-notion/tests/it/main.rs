@@ -5,6 +5,7 @@
 
 mod access;
 mod classification;
+mod comments;
 mod fixtures;
 mod hostile;
 mod lost;

@@ -60,11 +60,16 @@ fn recorded_events_are_taken_and_refused_after_one_byte_changed() {
         assert_eq!(event.kind.as_str(), name);
         assert!(!matches!(event.kind, EventKind::Other(_)), "{name}");
         let hint = event.change(now);
-        assert_eq!(hint.is_some(), !name.starts_with("comment."), "{name}");
         if let Some(hint) = hint {
             assert_eq!(hint.id, json["id"].as_str().unwrap());
             assert_eq!(hint.side, Side::Notion);
-            assert_eq!(hint.object.kind, json["entity"]["type"].as_str().unwrap());
+            let about = json["entity"]["type"].as_str().unwrap();
+            if about == "comment" {
+                assert_eq!(hint.object.id, json["data"]["page_id"].as_str().unwrap());
+                assert!(hint.changed.contains_key("comment"), "{name}");
+            } else {
+                assert_eq!(hint.object.kind, about);
+            }
             assert_eq!(hint.actors.len(), json["authors"].as_array().unwrap().len());
         }
         // Nothing that was sent is lost: it is a member, or in the rest.
@@ -153,8 +158,9 @@ fn every_known_type_gives_a_hint_or_cannot_matter() {
     let mut silent = Vec::new();
     for kind in EventKind::KNOWN {
         let entity = kind.split('.').next().unwrap();
-        let event = event(kind, entity, json!({}));
+        let event = event(kind, entity, json!({"page_id": ID}));
         assert_eq!(event.kind.as_str(), *kind);
+        let entity = if entity == "comment" { "page" } else { entity };
         match event.change(noon()) {
             Some(hint) => {
                 assert_eq!(hint.event.as_deref(), Some(*kind));
@@ -166,7 +172,7 @@ fn every_known_type_gives_a_hint_or_cannot_matter() {
     let expected: Vec<&str> = EventKind::KNOWN
         .iter()
         .filter(|kind| {
-            ["comment.", "view.", "file_upload.", "page.transcription_"]
+            ["view.", "file_upload.", "page.transcription_"]
                 .iter()
                 .any(|start| kind.starts_with(start))
         })
@@ -183,6 +189,28 @@ fn every_known_type_gives_a_hint_or_cannot_matter() {
             e
         }
     );
+}
+
+#[test]
+fn a_comment_leads_to_its_page_and_names_its_block() {
+    let other = "1f0c0d0e-0000-4000-8000-0000000000aa";
+    let about = |kind: &str, data| event(kind, "comment", data).change(noon());
+    let block = json!({"page_id": other, "parent": {"id": ID, "type": "block"}});
+    let hint = about("comment.deleted", block).unwrap();
+    assert_eq!(hint.object, RemoteRef::new("notion", "page", other));
+    let named = |key: &str| {
+        hint.changed[key]
+            .after
+            .as_ref()
+            .and_then(|value| value.as_text().map(str::to_owned))
+    };
+    assert_eq!(named("comment").as_deref(), Some(ID));
+    assert_eq!(named("block").as_deref(), Some(ID));
+    let page = json!({"page_id": other, "parent": {"id": other, "type": "page"}});
+    let hint = about("comment.created", page).unwrap();
+    assert!(!hint.changed.contains_key("block"));
+    // Without its page nobody can tell where it is.
+    assert!(about("comment.created", json!({})).is_none());
 }
 
 #[test]

@@ -267,6 +267,35 @@ impl GithubEmulator {
         self.state.add_comment(id, number, body, &actor, now)
     }
 
+    /// Edits a comment, which does not move its issue.
+    ///
+    /// # Errors
+    /// When the comment is missing or the text is refused.
+    pub fn edit_comment(
+        &mut self,
+        repository: &str,
+        comment: u64,
+        body: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let (id, now) = (self.id(repository)?, self.grained(now));
+        self.state.edit_comment(id, comment, body, now)
+    }
+
+    /// Deletes a comment.
+    ///
+    /// # Errors
+    /// When the comment is missing.
+    pub fn delete_comment(
+        &mut self,
+        repository: &str,
+        comment: u64,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let (id, now) = (self.id(repository)?, self.grained(now));
+        self.state.delete_comment(id, comment, now)
+    }
+
     /// Deletes an issue; its number answers 410 from then on.
     ///
     /// # Errors

@@ -5,9 +5,11 @@
 //! under named branches, writes that fail before or after they took effect, and a log of every
 //! write. An embedder can test his own mappings with them.
 
+mod comments;
 mod pages;
 mod repository;
 
+pub use comments::ModelComment;
 pub use pages::ModelPages;
 pub use repository::{ModelGate, ModelRepository};
 
@@ -42,4 +44,6 @@ pub struct ModelReads {
     pub lists: usize,
     /// Reads of one object with its content.
     pub contents: usize,
+    /// Listings and direct reads of comments.
+    pub comments: usize,
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use notion_sync_core::clock::Clock;
+use notion_sync_core::comment::{Comments, RemoteComment};
 use notion_sync_core::document::Document;
 use notion_sync_core::id::{OpId, RemoteRef, Side};
 use notion_sync_core::remote::{
@@ -16,7 +17,8 @@ use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Proof, Revisi
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 
-use super::{ModelFault, ModelReads, ModelWrite};
+use super::comments::{self, Talk};
+use super::{ModelComment, ModelFault, ModelReads, ModelWrite};
 
 #[derive(Debug, Clone)]
 struct Page {
@@ -42,6 +44,7 @@ struct Inner {
     reads: ModelReads,
     bookkeeping: bool,
     unread: bool,
+    talk: Talk,
 }
 
 /// A data source of pages with fields and bodies.
@@ -138,6 +141,46 @@ impl ModelPages {
     /// While set, direct reads get no answer.
     pub fn set_unread(&self, unread: bool) {
         self.lock().unread = unread;
+    }
+
+    /// A person comments on a page, which moves nothing else. Answers the comment's id.
+    pub fn comment(&self, page: &str, author: &str, text: &str) -> u32 {
+        let now = self.clock.now();
+        (self.lock().talk).write(comments::page(page), author, text, None, now)
+    }
+
+    /// A person comments on a block, which no listing of the page shows.
+    pub fn comment_on_block(&self, block: &str, author: &str, text: &str) -> u32 {
+        let now = self.clock.now();
+        let place = RemoteRef::new("notion", "block", block);
+        self.lock().talk.write(place, author, text, None, now)
+    }
+
+    /// A person edits a comment.
+    pub fn edit_comment(&self, id: u32, text: &str) {
+        let now = self.clock.now();
+        self.lock().talk.edit(id, text, now);
+    }
+
+    /// A person deletes a comment.
+    pub fn delete_comment(&self, id: u32) {
+        self.lock().talk.delete(id);
+    }
+
+    /// A person resolves the thread of a comment, or opens it again: no listing shows it meanwhile.
+    pub fn resolve_comment(&self, id: u32, resolved: bool) {
+        self.lock().talk.resolve(id, resolved);
+    }
+
+    /// The comments of a page, oldest first.
+    #[must_use]
+    pub fn comments(&self, page: &str) -> Vec<ModelComment> {
+        self.lock().talk.on(&comments::page(page))
+    }
+
+    /// While set, comments can neither be read nor written.
+    pub fn forbid_comments(&self, forbidden: bool) {
+        self.lock().talk.forbidden = forbidden;
     }
 
     /// Ids of all pages that are not in the trash.
@@ -352,6 +395,11 @@ impl ModelPages {
                 inner.log(write, "bookkeep", &id);
                 id
             }
+            Action::Discuss(discuss) => {
+                let ack = inner.talk.discuss(&write.op, discuss, now)?;
+                inner.log(write, "discuss", &discuss.place.id);
+                return Ok(ack);
+            }
             other => {
                 return Err(Error::new(ErrorKind::Invalid, during).message(format!("{other:?}")));
             }
@@ -481,6 +529,18 @@ impl Remote for ModelPages {
         Ok(self.snapshot(&inner, &object.id, content))
     }
 
+    async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        let mut inner = self.lock();
+        inner.reads.comments += 1;
+        inner.talk.list(object)
+    }
+
+    async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
+        let mut inner = self.lock();
+        inner.reads.comments += 1;
+        inner.talk.one(comment)
+    }
+
     fn group(&self, _: &Action) -> Option<String> {
         None
     }
@@ -488,6 +548,7 @@ impl Remote for ModelPages {
     fn kind(&self, action: &Action) -> WriteKind {
         match action {
             Action::Create(_) | Action::Comment { .. } => WriteKind::UnnamedCreate,
+            Action::Discuss(discuss) => discuss.kind(),
             _ => WriteKind::Set,
         }
     }
@@ -516,6 +577,9 @@ impl Remote for ModelPages {
         Ok(batch
             .iter()
             .map(|write| {
+                if let Action::Discuss(discuss) = &write.action {
+                    return inner.talk.trace(&write.op, discuss);
+                }
                 let made = match &write.action {
                     Action::Create(_) => inner
                         .pages

@@ -1,5 +1,7 @@
 //! What people do in the app: everything that needs no API.
 
+mod comments;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -530,24 +532,6 @@ impl Person<'_> {
             .ws
             .alter_page(page, self.act.at, |state| state.locked = locked);
         Ok(())
-    }
-
-    /// Writes a comment on a page or block, in inline Markdown.
-    ///
-    /// # Errors
-    /// When what it is about does not exist.
-    pub fn comment(&mut self, about: NotionId, text: &str) -> Outcome<NotionId> {
-        self.block(about)?;
-        let rich = markdown::read_inline(text, &self.service.ws.objects.emojis);
-        let index = self.service.add_comment(self.act, about, None, rich, None);
-        let made = self
-            .service
-            .ws
-            .objects
-            .comments
-            .get(index)
-            .map(|(id, _)| *id);
-        made.ok_or_else(|| PersonError("the comment is gone".to_owned()))
     }
 
     /// Changes the columns of a data source, with the body that the API takes as `properties`.

@@ -4,6 +4,7 @@ mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::PathTemplate;
 use notion_sync_github::{FileScope, GithubSettings};
 use notion_sync_notion::identifier;
@@ -14,6 +15,8 @@ use super::{Config, DocumentsSection, Fault, Faults, Places};
 const OWN_KEYS: [&str; 3] = ["title", "notion_page_id", "notion_revision"];
 /// Longest name of a mapping.
 const MAX_NAME: usize = 64;
+/// Most tasks that one poll looks through for comments.
+const MAX_PAGES_PER_POLL: u32 = 500;
 
 struct Check<'c> {
     places: &'c Places,
@@ -391,6 +394,25 @@ impl Check<'_> {
                     "remove the key",
                 );
             }
+        }
+    }
+
+    fn comments(&mut self, key: &str, comments: &CommentSync) {
+        if let Some(prefix) = &comments.ignore_prefix
+            && (prefix.trim() != prefix || prefix.is_empty() || prefix.contains(char::is_control))
+        {
+            self.fault(
+                &format!("{key}.ignore_prefix"),
+                format!("{prefix:?} cannot begin a comment"),
+                "write for example \"//\", without spaces around it, or remove the key",
+            );
+        }
+        if comments.pages_per_poll > MAX_PAGES_PER_POLL {
+            self.fault(
+                &format!("{key}.pages_per_poll"),
+                "polls would use up what Notion allows in a minute",
+                format!("write at most {MAX_PAGES_PER_POLL}"),
+            );
         }
     }
 

@@ -55,6 +55,9 @@ impl Check<'_> {
                 self.property(&format!("{key}.{name}"), property);
             }
         }
+        if let Some(comments) = &section.comments {
+            self.comments(&format!("{key}.comments"), comments);
+        }
         self.limits(key, section.limits.bytes, section.limits.blocks);
     }
 

@@ -1,5 +1,7 @@
 //! The whole engine over a memory store and model sides, in virtual time.
 
+mod comments;
+mod comments_lost;
 mod documents;
 mod hints;
 mod identity;

@@ -56,6 +56,7 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
         rules: Vec::new(),
         create_when: None,
         drift_status: false,
+        comments: None,
         limits: Default::default(),
     }
 }

@@ -110,6 +110,7 @@ pub(super) fn mapping(kind: MappingKind, policy: Policy, note: Direction) -> Map
         rules: Vec::new(),
         create_when: None,
         drift_status: false,
+        comments: None,
         limits: Default::default(),
     }
 }

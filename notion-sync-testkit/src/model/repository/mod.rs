@@ -13,7 +13,8 @@ use notion_sync_core::id::{OpId, RemoteRef};
 use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Proof, Revision, Snapshot};
 use notion_sync_core::value::Value;
 
-use crate::model::{ModelFault, ModelReads, ModelWrite};
+use crate::model::comments::{self, Talk};
+use crate::model::{ModelComment, ModelFault, ModelReads, ModelWrite};
 
 #[derive(Debug, Clone)]
 struct Pull {
@@ -55,6 +56,7 @@ struct Inner {
     effects: Vec<(OpId, String, String)>,
     flags: Vec<(String, bool)>,
     heads: BTreeMap<u32, u32>,
+    talk: Talk,
 }
 
 /// How the repository answers when it is asked about an effect.
@@ -315,7 +317,54 @@ impl ModelRepository {
             .unwrap_or_default()
     }
 
-    /// Comments of an issue.
+    /// A person comments on an issue. Answers the comment's id.
+    pub fn comment(&self, number: u32, author: &str, text: &str) -> u32 {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        if let Some(issue) = inner.issues.get_mut(&number) {
+            issue.updated = now;
+        }
+        (inner.talk).write(comments::issue(number), author, text, None, now)
+    }
+
+    /// A person comments on a pull request, which does not move its issue.
+    pub fn comment_on_pull(&self, number: u32, author: &str, text: &str) -> u32 {
+        let now = self.clock.now();
+        let place = RemoteRef::new("github", "pull", number.to_string());
+        self.lock().talk.write(place, author, text, None, now)
+    }
+
+    /// A person edits a comment, which does not move its issue.
+    pub fn edit_comment(&self, id: u32, text: &str) {
+        let now = self.clock.now();
+        self.lock().talk.edit(id, text, now);
+    }
+
+    /// A person deletes a comment.
+    pub fn delete_comment(&self, id: u32) {
+        let now = self.clock.now();
+        let mut inner = self.lock();
+        let Some(gone) = inner.talk.delete(id) else {
+            return;
+        };
+        let number: u32 = gone.place.id.parse().unwrap_or(0);
+        if let Some(issue) = inner.issues.get_mut(&number) {
+            issue.updated = now;
+        }
+    }
+
+    /// While set, comments can neither be read nor written.
+    pub fn forbid_comments(&self, forbidden: bool) {
+        self.lock().talk.forbidden = forbidden;
+    }
+
+    /// What people and copies say on an issue, oldest first.
+    #[must_use]
+    pub fn discussion(&self, number: u32) -> Vec<ModelComment> {
+        self.lock().talk.on(&comments::issue(number))
+    }
+
+    /// What the engine has to say on an issue besides.
     #[must_use]
     pub fn comments(&self, number: u32) -> Vec<String> {
         self.lock()

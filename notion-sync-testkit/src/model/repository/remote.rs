@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use notion_sync_core::comment::{Comments, RemoteComment};
 use notion_sync_core::effect::{EffectRequest, EffectWrite, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
@@ -150,6 +151,18 @@ impl Remote for ModelRepository {
         Ok(out)
     }
 
+    async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        let mut inner = self.lock();
+        inner.reads.comments += 1;
+        inner.talk.list(object)
+    }
+
+    async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
+        let mut inner = self.lock();
+        inner.reads.comments += 1;
+        inner.talk.one(comment)
+    }
+
     fn group(&self, action: &Action) -> Option<String> {
         let file = match action {
             Action::Create(_) => !self.issues,
@@ -163,6 +176,7 @@ impl Remote for ModelRepository {
     fn kind(&self, action: &Action) -> WriteKind {
         match action {
             Action::Comment { .. } => WriteKind::UnnamedCreate,
+            Action::Discuss(discuss) => discuss.kind(),
             Action::Create(_) if self.issues => WriteKind::UnnamedCreate,
             Action::Propose(_) => WriteKind::NamedCreate,
             Action::Create(_) | Action::Update(_) | Action::Remove { .. } if !self.issues => {
@@ -220,8 +234,9 @@ impl Remote for ModelRepository {
         let inner = self.lock();
         Ok(batch
             .iter()
-            .map(|write| match inner.made.get(&write.op) {
-                Some(object) => Trace::Applied(Ack {
+            .map(|write| match (&write.action, inner.made.get(&write.op)) {
+                (Action::Discuss(discuss), _) => inner.talk.trace(&write.op, discuss),
+                (_, Some(object)) => Trace::Applied(Ack {
                     snapshot: Some(self.snapshot(&inner, object, true)),
                     notes: BTreeMap::from([("head".to_owned(), format!("head-{}", object.id))]),
                     links: (object.kind == "pull" && self.issues)
@@ -229,7 +244,7 @@ impl Remote for ModelRepository {
                         .into_iter()
                         .collect(),
                 }),
-                None => Trace::NotApplied,
+                (_, None) => Trace::NotApplied,
             })
             .collect())
     }

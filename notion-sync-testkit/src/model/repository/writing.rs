@@ -193,6 +193,19 @@ impl ModelRepository {
                 }
                 (object.clone(), "bookkeep")
             }
+            Action::Discuss(discuss) => {
+                let ack = inner.talk.discuss(&write.op, discuss, now)?;
+                let number: u32 = discuss.place.id.parse().unwrap_or(0);
+                if let Some(issue) = inner.issues.get_mut(&number) {
+                    issue.updated = now;
+                }
+                inner.writes.push(ModelWrite {
+                    op: write.op.clone(),
+                    what: "discuss",
+                    object: discuss.place.id.clone(),
+                });
+                return Ok(ack);
+            }
             Action::Effect(effect) => {
                 let request = &effect.request;
                 let name = request.effect.name();
