@@ -17,6 +17,7 @@ mod change;
 mod checks;
 mod control;
 mod conversation;
+mod events;
 mod exchange;
 mod graphql;
 mod history;
@@ -50,6 +51,8 @@ mod service;
 mod state;
 mod world;
 mod world_rules;
+
+pub(crate) use events::Results;
 
 pub use account::{AccountKind, Level, Permissions, Role};
 pub use actions::Dispatch;

@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::{Delivery, delivery_id};
-use crate::github::{GithubEmulator, IssueView};
+use crate::github::{GithubEmulator, IssueView, Results};
 
 /// A hook on everything in all repositories.
 #[derive(Debug, Clone)]
@@ -23,6 +23,7 @@ struct Seen {
     id: u64,
     branches: BTreeMap<String, String>,
     issues: BTreeMap<u64, IssueView>,
+    results: Results,
 }
 
 /// What a deleted branch points at.
@@ -57,6 +58,9 @@ impl GithubHook {
             let known = before.get(name).unwrap_or(&nothing);
             self.pushes(name, known, seen, &mut out);
             self.issues(name, known, seen, now, &mut out);
+            for (event, body) in github.result_events(name, &known.results, &seen.results) {
+                out.push(self.deliver(event, &body));
+            }
         }
         self.repositories = repositories;
         out
@@ -246,6 +250,7 @@ fn look(github: &GithubEmulator) -> BTreeMap<String, Seen> {
                     .into_iter()
                     .filter_map(|number| Some((number, github.issue(name, number)?)))
                     .collect(),
+                results: github.results(name),
             };
             Some((name.clone(), seen))
         })

@@ -19,6 +19,7 @@ mod github_schema;
 mod github_server;
 mod github_situations;
 mod github_support;
+mod github_webhooks;
 
 mod notion_blocks;
 mod notion_body;
