@@ -6,14 +6,15 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::{Delivery, delivery_id};
-use crate::github::{GithubEmulator, IssueView, Results};
+use crate::github::{GithubEmulator, IssueView, ProjectItems, Results};
 
-/// A hook on everything in all repositories.
+/// A hook on everything in all repositories, and on the projects of organizations.
 #[derive(Debug, Clone)]
 pub struct GithubHook {
     secret: String,
     form: bool,
     repositories: BTreeMap<String, Seen>,
+    projects: ProjectItems,
     sent: u64,
 }
 
@@ -37,6 +38,7 @@ impl GithubHook {
             secret: secret.to_owned(),
             form,
             repositories: look(github),
+            projects: github.project_items(),
             sent: 0,
         }
     }
@@ -63,6 +65,11 @@ impl GithubHook {
             }
         }
         self.repositories = repositories;
+        let projects = github.project_items();
+        for (event, body) in github.project_events(&self.projects, &projects) {
+            out.push(self.deliver(event, &body));
+        }
+        self.projects = projects;
         out
     }
 
