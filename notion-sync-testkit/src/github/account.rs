@@ -104,6 +104,16 @@ pub(crate) struct Account {
     pub(crate) owners: BTreeSet<String>,
     pub(crate) members: BTreeSet<String>,
     pub(crate) teams: BTreeMap<String, Team>,
+    /// Organizations: what their issues can be.
+    pub(crate) issue_types: Vec<IssueType>,
+}
+
+/// What an issue can be, for example a bug.
+#[derive(Debug, Clone)]
+pub(crate) struct IssueType {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) created_at: DateTime<Utc>,
 }
 
 impl Account {
@@ -175,6 +185,8 @@ pub(crate) struct Token {
     /// Ids of repositories; `None`: all the holder reaches.
     pub(crate) repositories: Option<BTreeSet<u64>>,
     pub(crate) expires_at: Option<DateTime<Utc>>,
+    /// Scopes of a classic token; `None`: all.
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
 /// Who does something: the login shown, and the app it was done through.

@@ -33,6 +33,8 @@ pub(crate) struct Caller {
     /// `None`: everything the holder may do.
     pub(crate) permissions: Option<Permissions>,
     pub(crate) repositories: Option<BTreeSet<u64>>,
+    /// Scopes of a classic token; `None`: all.
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
 impl Caller {
@@ -43,6 +45,7 @@ impl Caller {
             token: String::new(),
             permissions: None,
             repositories: None,
+            scopes: None,
         }
     }
 
@@ -218,6 +221,7 @@ impl State {
                 token: secret,
                 permissions: token.permissions.clone(),
                 repositories: token.repositories.clone(),
+                scopes: token.scopes.clone(),
             });
         }
         if secret.matches('.').count() == 2 {
@@ -283,6 +287,7 @@ impl State {
             name: app.bot(),
             permissions: None,
             repositories: None,
+            scopes: None,
             token,
         })
     }

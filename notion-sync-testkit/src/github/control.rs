@@ -8,6 +8,7 @@ use crate::emulator::Request;
 
 use super::checks::{CheckStatus, Conclusion, StatusState};
 use super::people_checks::CheckForm;
+use super::people_projects::ProjectPlace;
 use super::queue::QueueOutcome;
 use super::refusal::Refusal;
 use super::service::GithubEmulator;
@@ -72,6 +73,37 @@ enum Gesture {
         branch: String,
         outcome: QueueOutcome,
     },
+    AddToProject {
+        owner: String,
+        project: u64,
+        repository: String,
+        number: u64,
+        login: String,
+    },
+    SetProjectField {
+        owner: String,
+        project: u64,
+        repository: String,
+        number: u64,
+        field: String,
+        /// Options and iterations by name; empty clears the field.
+        value: String,
+        login: String,
+    },
+    ArchiveInProject {
+        owner: String,
+        project: u64,
+        repository: String,
+        number: u64,
+        archived: bool,
+        login: String,
+    },
+    AddSubIssue {
+        repository: String,
+        parent: u64,
+        child: u64,
+        login: String,
+    },
 }
 
 /// Followed by `owner/name`.
@@ -124,6 +156,10 @@ pub(crate) fn route(
 #[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 fn unreadable(error: serde_json::Error) -> Refusal {
     Refusal::new(400, error.to_string())
+}
+
+fn place(owner: &str, number: u64) -> ProjectPlace<'_> {
+    ProjectPlace { owner, number }
 }
 
 fn perform(emulator: &mut GithubEmulator, gesture: Gesture, now: DateTime<Utc>) -> ControlAnswer {
@@ -202,6 +238,50 @@ fn perform(emulator: &mut GithubEmulator, gesture: Gesture, now: DateTime<Utc>) 
             outcome,
         } => {
             emulator.settle_queue(&repository, &branch, outcome, now)?;
+            json!({})
+        }
+        Gesture::AddToProject {
+            owner,
+            project,
+            repository,
+            number,
+            login,
+        } => {
+            let place = place(&owner, project);
+            json!({"id": emulator.add_to_project(place, &repository, number, &login, now)?})
+        }
+        Gesture::SetProjectField {
+            owner,
+            project,
+            repository,
+            number,
+            field,
+            value,
+            login,
+        } => {
+            let (place, issue) = (place(&owner, project), (repository.as_str(), number));
+            emulator.set_project_field(place, issue, (&field, &value), &login, now)?;
+            json!({})
+        }
+        Gesture::ArchiveInProject {
+            owner,
+            project,
+            repository,
+            number,
+            archived,
+            login,
+        } => {
+            let (place, issue) = (place(&owner, project), (repository.as_str(), number));
+            emulator.archive_in_project(place, issue, archived, &login, now)?;
+            json!({})
+        }
+        Gesture::AddSubIssue {
+            repository,
+            parent,
+            child,
+            login,
+        } => {
+            emulator.add_sub_issue(&repository, parent, child, &login, now)?;
             json!({})
         }
     };

@@ -165,6 +165,7 @@ impl State {
             repo.comments.remove(&comment);
         }
         repo.gone.insert(number, Gone::Deleted);
+        self.move_links(issue.id, None);
         self.changed();
         Ok(())
     }
@@ -210,7 +211,7 @@ impl State {
             .collect();
         issue.assignees = assignees;
         issue.milestone = None;
-        issue.id = id;
+        let former = std::mem::replace(&mut issue.id, id);
         let target_repo = self.repository_mut(target)?;
         let new_number = target_repo.next_number;
         target_repo.next_number += 1;
@@ -225,6 +226,7 @@ impl State {
             );
         }
         target_repo.issues.insert(new_number, issue);
+        self.move_links(former, Some(id));
         self.repository_mut(repository)?.gone.insert(
             number,
             Gone::Transferred {

@@ -22,6 +22,8 @@ pub(crate) struct NewIssue {
     pub(crate) labels: Vec<String>,
     pub(crate) assignees: Vec<String>,
     pub(crate) milestone: Option<u64>,
+    /// Name of its type.
+    pub(crate) kind: Option<String>,
 }
 
 /// Changes to an issue; `None` leaves a member as it is.
@@ -34,6 +36,8 @@ pub(crate) struct IssueEdit {
     pub(crate) labels: Option<Vec<String>>,
     pub(crate) assignees: Option<Vec<String>>,
     pub(crate) milestone: Option<Option<u64>>,
+    /// Name of its type.
+    pub(crate) kind: Option<Option<String>>,
 }
 
 fn check_title(resource: &str, title: &str) -> Result<(), Refusal> {
@@ -117,6 +121,10 @@ impl State {
             new.milestone
                 .map_or(Ok(()), |number| self.check_milestone(repository, number))?;
         }
+        let kind = match new.kind.as_deref().filter(|_| triage) {
+            Some(name) => Some(self.issue_type(repository, name)?),
+            None => None,
+        };
         let labels = if triage {
             self.ensure_labels(repository, &new.labels)?
         } else {
@@ -129,6 +137,7 @@ impl State {
             if new.milestone.is_some() {
                 self.set_milestone(repository, number, new.milestone, actor, now)?;
             }
+            self.set_issue_type(repository, number, kind, actor, now)?;
         }
         Ok(number)
     }
@@ -160,6 +169,9 @@ impl State {
                 labels: Vec::new(),
                 assignees: Vec::new(),
                 milestone: None,
+                kind: None,
+                parent: None,
+                sub_issues: Vec::new(),
                 locked: false,
                 lock_reason: None,
                 created_at: now,
@@ -213,6 +225,11 @@ impl State {
                 self.check_milestone(repository, milestone)?;
             }
         }
+        let kind = match &edit.kind {
+            Some(Some(name)) if triage => Some(Some(self.issue_type(repository, name)?)),
+            Some(None) if triage => Some(None),
+            _ => None,
+        };
         if edit.open == Some(true) && !was_open && is_pull {
             self.check_reopen(repository, number)?;
         }
@@ -251,6 +268,9 @@ impl State {
             }
             if let Some(milestone) = edit.milestone {
                 self.set_milestone(repository, number, milestone, actor, now)?;
+            }
+            if let Some(kind) = kind {
+                self.set_issue_type(repository, number, kind, actor, now)?;
             }
         }
         match edit.open {

@@ -17,6 +17,8 @@ mod change;
 mod checks;
 mod control;
 mod conversation;
+mod events;
+mod events_projects;
 mod exchange;
 mod graphql;
 mod history;
@@ -32,6 +34,9 @@ mod patch;
 mod people;
 mod people_checks;
 mod people_issues;
+mod people_projects;
+mod project_access;
+mod projects;
 mod pulls;
 mod push;
 mod queue;
@@ -40,16 +45,23 @@ mod refusal;
 mod render;
 mod render_check;
 mod render_issue;
+mod render_project;
 mod repository;
 mod resemblance;
 mod rest;
 mod reviews;
 mod rules;
 mod seed;
+mod seed_projects;
 mod service;
 mod state;
+mod sub_issues;
 mod world;
+mod world_projects;
 mod world_rules;
+
+pub(crate) use events::Results;
+pub(crate) use events_projects::ProjectItems;
 
 pub use account::{AccountKind, Level, Permissions, Role};
 pub use actions::Dispatch;
@@ -61,6 +73,7 @@ pub use object::{
 pub use people::CommitView;
 pub use people_checks::CheckForm;
 pub use people_issues::{IssueView, PullForm, PullView};
+pub use people_projects::{ProjectItemView, ProjectPlace};
 pub use push::{GitAccess, GitService};
 pub use queue::QueueOutcome;
 pub use refusal::Refusal;
@@ -68,6 +81,9 @@ pub use service::GithubEmulator;
 pub use world::{
     AccountSeed, AppSeed, CommentSeed, GithubSettings, GithubWorld, InstallationSeed, IssueSeed,
     LabelSeed, RepositorySeed, TeamSeed, TokenSeed, WorldError,
+};
+pub use world_projects::{
+    IterationSeed, ProjectFieldKind, ProjectFieldSeed, ProjectItemSeed, ProjectSeed,
 };
 pub use world_rules::{
     BypassSeed, Enforcement, ProtectionCheckSeed, ProtectionSeed, RequiredCheckSeed, RuleSeed,

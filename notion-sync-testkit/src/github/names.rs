@@ -26,10 +26,17 @@ pub(crate) enum NodeKind {
     Ruleset,
     QueueEntry,
     Workflow,
+    Project,
+    ProjectItem,
+    ProjectField,
+    SingleSelectField,
+    IterationField,
+    DraftIssue,
+    IssueType,
 }
 
 impl NodeKind {
-    const ALL: [(Self, &'static str); 20] = [
+    const ALL: [(Self, &'static str); 27] = [
         (Self::User, "U"),
         (Self::Organization, "O"),
         (Self::Bot, "BOT"),
@@ -50,6 +57,13 @@ impl NodeKind {
         (Self::Ruleset, "RRS"),
         (Self::QueueEntry, "MQE"),
         (Self::Workflow, "W"),
+        (Self::Project, "PVT"),
+        (Self::ProjectItem, "PVTI"),
+        (Self::ProjectField, "PVTF"),
+        (Self::SingleSelectField, "PVTSSF"),
+        (Self::IterationField, "PVTIF"),
+        (Self::DraftIssue, "DI"),
+        (Self::IssueType, "IT"),
     ];
 
     fn prefix(self) -> &'static str {

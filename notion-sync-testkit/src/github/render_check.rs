@@ -75,6 +75,19 @@ impl Render<'_> {
         })
     }
 
+    /// A commit as suites and events carry it.
+    pub(crate) fn event_commit(&self, repo: &Repository, id: ObjectId) -> Value {
+        let who =
+            |person: &super::object::Signature| json!({"name": person.name, "email": person.email});
+        repo.commit(&id).map_or(Value::Null, |commit| {
+            json!({
+                "id": id.to_string(), "tree_id": commit.tree.to_string(), "message": commit.message,
+                "timestamp": commit.committer.date(), "author": who(&commit.author),
+                "committer": who(&commit.committer),
+            })
+        })
+    }
+
     pub(crate) fn check_suite(&self, repo: &Repository, suite: &CheckSuite) -> Value {
         let url = format!("{}/check-suites/{}", self.repo_url(repo), suite.id);
         let (status, conclusion) = repo.checks.state_of(suite);
@@ -83,16 +96,6 @@ impl Render<'_> {
             .as_ref()
             .and_then(|commit| commit.parents.first())
             .map(ToString::to_string);
-        let head = commit.map(|commit| {
-            let who = |person: &super::object::Signature| {
-                json!({"name": person.name, "email": person.email})
-            };
-            json!({
-                "id": suite.commit.to_string(), "tree_id": commit.tree.to_string(), "message": commit.message,
-                "timestamp": commit.committer.date(), "author": who(&commit.author),
-                "committer": who(&commit.committer),
-            })
-        });
         json!({
             "id": suite.id, "node_id": node_id(NodeKind::CheckSuite, suite.id), "head_branch": suite.branch,
             "head_sha": suite.commit.to_string(), "status": status.as_str(),
@@ -100,7 +103,7 @@ impl Render<'_> {
             "before": before, "after": suite.commit.to_string(),
             "pull_requests": self.pulls_of(repo, suite.commit), "app": self.via(Some(suite.app)),
             "repository": self.minimal_repository(repo), "created_at": stamp(suite.created_at),
-            "updated_at": stamp(suite.updated_at), "head_commit": head,
+            "updated_at": stamp(suite.updated_at), "head_commit": self.event_commit(repo, suite.commit),
             "latest_check_runs_count": repo.checks.runs_of(suite).len(), "check_runs_url": format!("{url}/check-runs"),
         })
     }

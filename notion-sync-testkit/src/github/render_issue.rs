@@ -74,7 +74,7 @@ impl Render<'_> {
             "closed_at": issue.closed_at.map(stamp), "author_association": self.state.association(repo, &issue.author),
             "active_lock_reason": issue.lock_reason, "body": issue.body, "reactions": self.reactions(&url),
             "timeline_url": format!("{url}/timeline"), "performed_via_github_app": self.via(issue.app),
-            "state_reason": issue.state_reason, "type": null,
+            "state_reason": issue.state_reason, "type": self.type_of(repo, issue),
             "closed_by": issue.closed_by.as_deref().map_or(Value::Null, |login| self.login(login)),
         });
         if self.is_2022() {
@@ -96,7 +96,7 @@ impl Render<'_> {
             None => merge(
                 &mut body,
                 json!({
-                    "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
+                    "sub_issues_summary": self.sub_issues_summary(issue), "parent_issue_url": self.parent_url(issue),
                     "issue_dependencies_summary": {"blocked_by": 0, "blocking": 0, "total_blocked_by": 0, "total_blocking": 0},
                 }),
             ),

@@ -94,6 +94,12 @@ pub(crate) struct Issue {
     /// Keys of logins.
     pub(crate) assignees: Vec<String>,
     pub(crate) milestone: Option<u64>,
+    /// Id of its type.
+    pub(crate) kind: Option<u64>,
+    /// Id of the issue above.
+    pub(crate) parent: Option<u64>,
+    /// Ids of the issues below, in order.
+    pub(crate) sub_issues: Vec<u64>,
     pub(crate) locked: bool,
     pub(crate) lock_reason: Option<String>,
     pub(crate) created_at: DateTime<Utc>,

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::account::{AccountKind, Actor, App, Holder, Installation, Role, Team, Token, key};
+use super::account::{
+    AccountKind, Actor, App, Holder, Installation, IssueType, Role, Team, Token, key,
+};
 use super::checks::Checks;
 use super::issues::{IssueEdit, NewIssue};
 use super::objects::ObjectStore;
@@ -13,10 +15,11 @@ use super::refs::FileEdits;
 use super::refusal::Refusal;
 use super::repository::{Milestone, Repository};
 use super::rules::Ruleset;
+use super::seed_projects::add_project;
 use super::state::State;
 use super::world::{AppSeed, GithubWorld, RepositorySeed, WorldError};
 
-fn invalid(place: impl Into<String>, problem: impl ToString) -> WorldError {
+pub(crate) fn invalid(place: impl Into<String>, problem: impl ToString) -> WorldError {
     WorldError::Invalid {
         place: place.into(),
         problem: problem.to_string(),
@@ -56,6 +59,14 @@ pub(crate) fn build(world: &GithubWorld, now: DateTime<Utc>) -> Result<State, Wo
                 },
             );
         }
+        let mut issue_types = Vec::new();
+        for name in &seed.issue_types {
+            issue_types.push(IssueType {
+                id: state.next_id(),
+                name: name.clone(),
+                created_at: now,
+            });
+        }
         for login in seed
             .owners
             .iter()
@@ -72,6 +83,7 @@ pub(crate) fn build(world: &GithubWorld, now: DateTime<Utc>) -> Result<State, Wo
             account.owners = people(&seed.owners);
             account.members = people(&seed.members);
             account.teams = teams;
+            account.issue_types = issue_types;
             if let Some(id) = seed.id {
                 account.id = id;
             }
@@ -79,6 +91,9 @@ pub(crate) fn build(world: &GithubWorld, now: DateTime<Utc>) -> Result<State, Wo
     }
     for seed in &world.repositories {
         add_repository(&mut state, seed, now)?;
+    }
+    for seed in &world.projects {
+        add_project(&mut state, seed, now)?;
     }
     for app in &world.apps {
         add_app(&mut state, app, now)?;
@@ -131,6 +146,7 @@ pub(crate) fn build(world: &GithubWorld, now: DateTime<Utc>) -> Result<State, Wo
                 permissions: seed.permissions.clone(),
                 repositories,
                 expires_at: seed.expires_at,
+                scopes: seed.scopes.clone(),
             },
         );
     }
@@ -341,7 +357,7 @@ pub(crate) fn add_repository(
 }
 
 /// Whoever makes the first commit: the owner, or the first owner of the organization.
-fn first_author(state: &State, owner: &str) -> String {
+pub(crate) fn first_author(state: &State, owner: &str) -> String {
     state
         .account(owner)
         .filter(|account| account.kind == AccountKind::Organization)
@@ -391,8 +407,12 @@ fn add_contents(
             labels: issue.labels.clone(),
             assignees: issue.assignees.clone(),
             milestone: issue.milestone,
+            kind: issue.issue_type.clone(),
         };
         let number = state.create_issue(id, new, &actor, true, now)?;
+        if let Some(parent) = issue.parent {
+            state.add_sub_issue((id, parent), (id, number), false, &actor, now)?;
+        }
         for comment in &issue.comments {
             state.ensure_account(&comment.author, AccountKind::User, now);
             state.add_comment(

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::account::{Account, AccountKind, Actor, App, Installation, Role, Token, key};
 use super::limit::Quotas;
+use super::projects::Project;
 use super::refusal::Refusal;
 use super::repository::{Issue, Repository};
 use super::world::GithubSettings;
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) installations: BTreeMap<u64, Installation>,
     pub(crate) tokens: BTreeMap<String, Token>,
     pub(crate) repositories: BTreeMap<u64, Repository>,
+    pub(crate) projects: BTreeMap<u64, Project>,
     /// Key of the full name, current and former, to the id.
     pub(crate) names: BTreeMap<String, u64>,
     pub(crate) quotas: Quotas,
@@ -45,6 +47,7 @@ impl State {
             installations: BTreeMap::new(),
             tokens: BTreeMap::new(),
             repositories: BTreeMap::new(),
+            projects: BTreeMap::new(),
             names: BTreeMap::new(),
             quotas: Quotas::default(),
             changes: 0,
@@ -128,6 +131,7 @@ impl State {
                     owners: Default::default(),
                     members: Default::default(),
                     teams: Default::default(),
+                    issue_types: Vec::new(),
                 },
             );
         }

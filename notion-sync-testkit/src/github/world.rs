@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::emulator::EmulatorBounds;
 
 use super::account::{AccountKind, Level, Role};
+use super::world_projects::ProjectSeed;
 use super::world_rules::{ProtectionSeed, RulesetSeed};
 
 /// Everything that exists when the emulator starts (and again after a reset).
@@ -27,6 +28,8 @@ pub struct GithubWorld {
     pub tokens: Vec<TokenSeed>,
     /// Repositories.
     pub repositories: Vec<RepositorySeed>,
+    /// Projects of organizations and people.
+    pub projects: Vec<ProjectSeed>,
     /// Switches of behaviour.
     pub settings: GithubSettings,
     /// Grain and visibility.
@@ -41,6 +44,7 @@ impl Default for GithubWorld {
             apps: Vec::new(),
             tokens: Vec::new(),
             repositories: Vec::new(),
+            projects: Vec::new(),
             settings: GithubSettings::default(),
             bounds: EmulatorBounds::github(),
         }
@@ -134,6 +138,9 @@ pub struct AccountSeed {
     /// Organizations: teams.
     #[serde(default)]
     pub teams: Vec<TeamSeed>,
+    /// Organizations: names of the types that issues can have.
+    #[serde(default)]
+    pub issue_types: Vec<String>,
 }
 
 /// A team of an organization.
@@ -215,6 +222,9 @@ pub struct TokenSeed {
     /// When it expires.
     #[serde(default)]
     pub expires_at: Option<DateTime<Utc>>,
+    /// Scopes of a classic token; absent: all. Only access to projects asks for them here.
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
 }
 
 /// A repository.
@@ -317,6 +327,10 @@ pub struct IssueSeed {
     pub milestone: Option<u64>,
     /// Whether it is closed, as completed.
     pub closed: bool,
+    /// Name of the type.
+    pub issue_type: Option<String>,
+    /// Number of the issue above it, which stands before it.
+    pub parent: Option<u64>,
     /// Comments, oldest first.
     pub comments: Vec<CommentSeed>,
 }

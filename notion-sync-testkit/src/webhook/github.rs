@@ -6,14 +6,15 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::{Delivery, delivery_id};
-use crate::github::{GithubEmulator, IssueView};
+use crate::github::{GithubEmulator, IssueView, ProjectItems, Results};
 
-/// A hook on everything in all repositories.
+/// A hook on everything in all repositories, and on the projects of organizations.
 #[derive(Debug, Clone)]
 pub struct GithubHook {
     secret: String,
     form: bool,
     repositories: BTreeMap<String, Seen>,
+    projects: ProjectItems,
     sent: u64,
 }
 
@@ -23,6 +24,7 @@ struct Seen {
     id: u64,
     branches: BTreeMap<String, String>,
     issues: BTreeMap<u64, IssueView>,
+    results: Results,
 }
 
 /// What a deleted branch points at.
@@ -36,6 +38,7 @@ impl GithubHook {
             secret: secret.to_owned(),
             form,
             repositories: look(github),
+            projects: github.project_items(),
             sent: 0,
         }
     }
@@ -57,8 +60,16 @@ impl GithubHook {
             let known = before.get(name).unwrap_or(&nothing);
             self.pushes(name, known, seen, &mut out);
             self.issues(name, known, seen, now, &mut out);
+            for (event, body) in github.result_events(name, &known.results, &seen.results) {
+                out.push(self.deliver(event, &body));
+            }
         }
         self.repositories = repositories;
+        let projects = github.project_items();
+        for (event, body) in github.project_events(&self.projects, &projects) {
+            out.push(self.deliver(event, &body));
+        }
+        self.projects = projects;
         out
     }
 
@@ -246,6 +257,7 @@ fn look(github: &GithubEmulator) -> BTreeMap<String, Seen> {
                     .into_iter()
                     .filter_map(|number| Some((number, github.issue(name, number)?)))
                     .collect(),
+                results: github.results(name),
             };
             Some((name.clone(), seen))
         })

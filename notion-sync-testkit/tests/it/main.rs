@@ -10,6 +10,8 @@ mod github_issues;
 mod github_later;
 mod github_mergeability;
 mod github_openapi;
+mod github_project_events;
+mod github_projects;
 mod github_protocol;
 mod github_pulls;
 mod github_reviews;
@@ -18,7 +20,9 @@ mod github_rules;
 mod github_schema;
 mod github_server;
 mod github_situations;
+mod github_sub_issues;
 mod github_support;
+mod github_webhooks;
 
 mod notion_blocks;
 mod notion_body;

@@ -10,15 +10,21 @@ use crate::github::render::account_node_id;
 use super::node::{Connection, Node, page_info};
 use super::schema::schema;
 use super::{
-    Arguments, Failure, check_field, git_field, issue_field, pull_field, repository_field,
+    Arguments, Failure, check_field, git_field, issue_field, project_field, pull_field,
+    repository_field,
 };
 
 pub(crate) type Resolved = Result<Node, Failure>;
 
 pub(crate) fn not_resolved(kind: &str, value: &str) -> Failure {
+    let article = if kind.starts_with(['I', 'O']) {
+        "an"
+    } else {
+        "a"
+    };
     Failure::new(
         "NOT_FOUND",
-        format!("Could not resolve to a {kind} with the {value}."),
+        format!("Could not resolve to {article} {kind} with the {value}."),
     )
 }
 
@@ -80,6 +86,14 @@ pub(crate) fn resolve(
         Node::StatusContext(id, status) => {
             check_field::status(exchange, *id, *status, name, arguments)
         }
+        Node::Project(id) => project_field::project(exchange, *id, name, arguments),
+        Node::ProjectItem(id, item) => project_field::item(exchange, *id, *item, name, arguments),
+        Node::ProjectField(id, field) => {
+            project_field::field(exchange, *id, *field, name, arguments)
+        }
+        Node::ProjectValue(id, item, field) => {
+            project_field::value(exchange, (*id, *item, *field), name, arguments)
+        }
         Node::Null | Node::Leaf(_) | Node::List(_) | Node::Mutation => Ok(Node::Null),
     }
 }
@@ -115,6 +129,12 @@ pub(crate) fn find(exchange: &Exchange<'_>, text: &str) -> Resolved {
         return found
             .map(|(login, _)| Node::Account(login.clone()))
             .ok_or_else(missing);
+    }
+    if let Some(found) = project_field::find(exchange, kind, id) {
+        return found.map_err(|failure| match failure.kind {
+            "NOT_FOUND" => missing(),
+            _ => failure,
+        });
     }
     for repo in state
         .repositories
@@ -352,7 +372,12 @@ fn account(exchange: &Exchange<'_>, login: &str, name: &str, arguments: &Argumen
                 .collect();
             Connection::node("TeamConnection", name, teams, arguments)
         }
-        "projectsV2" => Connection::node("ProjectV2Connection", name, Vec::new(), arguments),
+        "projectV2" => project_field::of_owner(exchange, login, arguments)?,
+        "projectsV2" => {
+            let found = exchange.state.projects_of(&exchange.caller, login);
+            let found = found.into_iter().map(|project| Node::Project(project.id));
+            Connection::node("ProjectV2Connection", name, found.collect(), arguments)
+        }
         "company" | "bio" => Node::Null,
         _ => Node::Null,
     })

@@ -185,7 +185,12 @@ pub(crate) fn issue(
             )
         }
         "reactionGroups" => Node::List(Vec::new()),
-        "projectItems" => Connection::node("ProjectV2ItemConnection", name, Vec::new(), arguments),
+        "projectItems" => Connection::node(
+            "ProjectV2ItemConnection",
+            name,
+            super::project_field::of_issue(exchange, issue.id, arguments),
+            arguments,
+        ),
         "projectCards" => Connection::node("ProjectCardConnection", name, Vec::new(), arguments),
         "closedByPullRequestsReferences" => {
             let closed = arguments.flag("includeClosedPrs") == Some(true);
@@ -201,17 +206,50 @@ pub(crate) fn issue(
                 .collect();
             Connection::node("PullRequestConnection", name, found, arguments)
         }
-        "subIssues" | "blockedBy" | "blocking" => {
+        "subIssues" => {
+            let found = exchange.state.sub_issues(issue).into_iter();
+            let readable = found
+                .filter(|(repository, _)| exchange.may(*repository, Need::IssuesRead))
+                .map(|(repository, number)| Node::Issue(repository, number));
+            Connection::node("IssueConnection", name, readable.collect(), arguments)
+        }
+        "parent" => issue
+            .parent
+            .and_then(|id| exchange.state.issue_with_id(id))
+            .filter(|(repository, _)| exchange.may(*repository, Need::IssuesRead))
+            .map_or(Node::Null, |(repository, number)| {
+                Node::Issue(repository, number)
+            }),
+        "issueType" => {
+            let mut types = exchange.state.issue_types(&repo.owner).iter();
+            types
+                .find(|known| Some(known.id) == issue.kind)
+                .map_or(Node::Null, |found| {
+                    Node::record(
+                        "IssueType",
+                        [
+                            ("id", node_id(NodeKind::IssueType, found.id).into()),
+                            ("name", found.name.as_str().into()),
+                            ("color", "GRAY".into()),
+                        ],
+                    )
+                })
+        }
+        "blockedBy" | "blocking" => {
             Connection::node("IssueConnection", name, Vec::new(), arguments)
         }
-        "subIssuesSummary" => Node::record(
-            "SubIssuesSummary",
-            [
-                ("total", 0_u64.into()),
-                ("completed", 0_u64.into()),
-                ("percentCompleted", 0_u64.into()),
-            ],
-        ),
+        "subIssuesSummary" => {
+            let (total, completed) = exchange.state.sub_issue_counts(issue);
+            let percent = (completed * 100).checked_div(total).unwrap_or(0);
+            Node::record(
+                "SubIssuesSummary",
+                [
+                    ("total", total.into()),
+                    ("completed", completed.into()),
+                    ("percentCompleted", percent.into()),
+                ],
+            )
+        }
         _ => Node::Null,
     })
 }

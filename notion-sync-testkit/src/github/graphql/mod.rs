@@ -12,6 +12,8 @@ mod merge_mutation;
 mod mutation;
 mod node;
 mod parse;
+mod project_field;
+mod project_mutation;
 mod pull_field;
 mod repository_field;
 mod schema;
@@ -19,6 +21,8 @@ mod schema;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+
+pub(crate) use project_field::field_node_id;
 
 use super::exchange::{Answer, Exchange, Outcome};
 use super::refusal::Refusal;

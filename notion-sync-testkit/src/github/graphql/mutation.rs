@@ -100,6 +100,7 @@ pub(crate) fn resolve(exchange: &mut Exchange<'_>, name: &str, arguments: &Argum
                 labels: named(exchange, &input, "labelIds")?,
                 assignees: named(exchange, &input, "assigneeIds")?,
                 milestone: milestone(exchange, &input)?,
+                kind: None,
             };
             let actor = exchange.actor()?;
             exchange
@@ -337,7 +338,7 @@ pub(crate) fn resolve(exchange: &mut Exchange<'_>, name: &str, arguments: &Argum
                 [("clientMutationId", echo), ("assignable", node(target))],
             ))
         }
-        _ => super::merge_mutation::resolve(exchange, name, &input, echo),
+        _ => super::project_mutation::resolve(exchange, name, &input, echo),
     }
 }
 
@@ -411,6 +412,7 @@ fn create_issue(exchange: &mut Exchange<'_>, input: &Arguments, echo: Node) -> R
         labels: named(exchange, input, "labelIds")?.unwrap_or_default(),
         assignees: named(exchange, input, "assigneeIds")?.unwrap_or_default(),
         milestone: milestone(exchange, input)?.flatten(),
+        kind: None,
     };
     let (actor, triage, now) = (
         exchange.actor()?,

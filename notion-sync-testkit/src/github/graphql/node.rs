@@ -10,6 +10,7 @@ use crate::github::account::AccountKind;
 use crate::github::exchange::Exchange;
 use crate::github::object::ObjectId;
 
+use super::project_field::{kind_of_field, kind_of_value};
 use super::{Arguments, Failure};
 
 /// Something that fields can be asked of, or a value.
@@ -43,6 +44,13 @@ pub(crate) enum Node {
     CheckRun(u64, u64),
     /// Repository and id.
     StatusContext(u64, u64),
+    Project(u64),
+    /// Project and id.
+    ProjectItem(u64, u64),
+    /// Project and id.
+    ProjectField(u64, u64),
+    /// Project, item and field.
+    ProjectValue(u64, u64, u64),
     Connection(Box<Connection>),
     PageInfo {
         next: bool,
@@ -137,6 +145,10 @@ impl Node {
             Self::Rollup(..) => "StatusCheckRollup",
             Self::CheckRun(..) => "CheckRun",
             Self::StatusContext(..) => "StatusContext",
+            Self::Project(..) => "ProjectV2",
+            Self::ProjectItem(..) => "ProjectV2Item",
+            Self::ProjectField(project, field) => kind_of_field(exchange, *project, *field),
+            Self::ProjectValue(project, _, field) => kind_of_value(exchange, *project, *field),
             Self::Connection(connection) => connection.kind,
             Self::PageInfo { .. } => "PageInfo",
         }

@@ -8,7 +8,13 @@ use std::sync::OnceLock;
 /// names the members of a union or interface.
 const TYPES: &str = "
 Query: viewer=User rateLimit=RateLimit repository=Repository repositoryOwner=RepositoryOwner organization=Organization user=User node=Node nodes=Node search=SearchResultItemConnection
-Mutation: createCommitOnBranch=CreateCommitOnBranchPayload markPullRequestReadyForReview=PullRequestPayload convertPullRequestToDraft=PullRequestPayload createIssue=IssuePayload updateIssue=IssuePayload closeIssue=IssuePayload reopenIssue=IssuePayload deleteIssue=DeleteIssuePayload transferIssue=IssuePayload addComment=AddCommentPayload createPullRequest=PullRequestPayload updatePullRequest=PullRequestPayload mergePullRequest=PullRequestPayload closePullRequest=PullRequestPayload reopenPullRequest=PullRequestPayload addLabelsToLabelable=LabelablePayload removeLabelsFromLabelable=LabelablePayload addAssigneesToAssignable=AssignablePayload removeAssigneesFromAssignable=AssignablePayload replaceActorsForAssignable=AssignablePayload requestReviews=PullRequestPayload enablePullRequestAutoMerge=PullRequestPayload disablePullRequestAutoMerge=PullRequestPayload enqueuePullRequest=QueuePayload dequeuePullRequest=QueuePayload addPullRequestReview=AddPullRequestReviewPayload
+Mutation: createCommitOnBranch=CreateCommitOnBranchPayload markPullRequestReadyForReview=PullRequestPayload convertPullRequestToDraft=PullRequestPayload createIssue=IssuePayload updateIssue=IssuePayload closeIssue=IssuePayload reopenIssue=IssuePayload deleteIssue=DeleteIssuePayload transferIssue=IssuePayload addComment=AddCommentPayload createPullRequest=PullRequestPayload updatePullRequest=PullRequestPayload mergePullRequest=PullRequestPayload closePullRequest=PullRequestPayload reopenPullRequest=PullRequestPayload addLabelsToLabelable=LabelablePayload removeLabelsFromLabelable=LabelablePayload addAssigneesToAssignable=AssignablePayload removeAssigneesFromAssignable=AssignablePayload replaceActorsForAssignable=AssignablePayload requestReviews=PullRequestPayload enablePullRequestAutoMerge=PullRequestPayload disablePullRequestAutoMerge=PullRequestPayload enqueuePullRequest=QueuePayload dequeuePullRequest=QueuePayload addPullRequestReview=AddPullRequestReviewPayload addProjectV2ItemById=AddProjectV2ItemByIdPayload addProjectV2DraftIssue=AddProjectV2DraftIssuePayload updateProjectV2ItemFieldValue=ProjectV2ItemFieldValuePayload clearProjectV2ItemFieldValue=ProjectV2ItemFieldValuePayload archiveProjectV2Item=ArchiveProjectV2ItemPayload unarchiveProjectV2Item=ArchiveProjectV2ItemPayload deleteProjectV2Item=DeleteProjectV2ItemPayload addSubIssue=SubIssuePayload removeSubIssue=SubIssuePayload
+AddProjectV2ItemByIdPayload: clientMutationId=String item=ProjectV2Item
+AddProjectV2DraftIssuePayload: clientMutationId=String projectItem=ProjectV2Item
+ProjectV2ItemFieldValuePayload: clientMutationId=String projectV2Item=ProjectV2Item
+ArchiveProjectV2ItemPayload: clientMutationId=String item=ProjectV2Item
+DeleteProjectV2ItemPayload: clientMutationId=String deletedItemId=ID
+SubIssuePayload: clientMutationId=String issue=Issue subIssue=Issue
 CreateCommitOnBranchPayload: clientMutationId=String commit=Commit ref=Ref
 PullRequestPayload: clientMutationId=String pullRequest=PullRequest actor=Actor
 QueuePayload: clientMutationId=String mergeQueueEntry=MergeQueueEntry
@@ -20,7 +26,7 @@ LabelablePayload: clientMutationId=String labelable=Labelable
 AssignablePayload: clientMutationId=String assignable=Assignable
 RateLimit: cost=Int limit=Int remaining=Int resetAt=DateTime used=Int nodeCount=Int
 Node: id=ID
-| Node: User Organization Bot Repository Issue PullRequest IssueComment Label Milestone Commit Ref
+| Node: User Organization Bot Repository Issue PullRequest IssueComment Label Milestone Commit Ref ProjectV2 ProjectV2Item ProjectV2Field ProjectV2SingleSelectField ProjectV2IterationField DraftIssue
 RepositoryOwner: id=ID login=String url=URI repository=Repository repositories=RepositoryConnection
 | RepositoryOwner: User Organization
 Actor: login=String url=URI avatarUrl=URI resourcePath=URI
@@ -39,8 +45,8 @@ SearchResultItem: id=ID
 | SearchResultItem: Issue PullRequest Repository
 GitObject: id=ID oid=GitObjectID abbreviatedOid=String
 | GitObject: Commit Blob Tree
-User: id=ID databaseId=Int login=String name=String email=String url=URI avatarUrl=URI resourcePath=URI isViewer=Boolean createdAt=DateTime company=String bio=String repository=Repository repositories=RepositoryConnection organizations=OrganizationConnection projectsV2=ProjectV2Connection
-Organization: id=ID databaseId=Int login=String name=String email=String url=URI avatarUrl=URI resourcePath=URI createdAt=DateTime repository=Repository repositories=RepositoryConnection teams=TeamConnection projectsV2=ProjectV2Connection
+User: id=ID databaseId=Int login=String name=String email=String url=URI avatarUrl=URI resourcePath=URI isViewer=Boolean createdAt=DateTime company=String bio=String repository=Repository repositories=RepositoryConnection organizations=OrganizationConnection projectV2=ProjectV2 projectsV2=ProjectV2Connection
+Organization: id=ID databaseId=Int login=String name=String email=String url=URI avatarUrl=URI resourcePath=URI createdAt=DateTime repository=Repository repositories=RepositoryConnection teams=TeamConnection projectV2=ProjectV2 projectsV2=ProjectV2Connection
 Bot: id=ID databaseId=Int login=String url=URI avatarUrl=URI resourcePath=URI createdAt=DateTime
 Team: id=ID databaseId=Int slug=String name=String organization=Organization
 Repository: id=ID databaseId=Int name=String nameWithOwner=String owner=RepositoryOwner description=String url=URI sshUrl=String homepageUrl=URI mirrorUrl=URI isPrivate=Boolean isArchived=Boolean isFork=Boolean isEmpty=Boolean isTemplate=Boolean isInOrganization=Boolean isMirror=Boolean isDisabled=Boolean isLocked=Boolean isUserConfigurationRepository=Boolean isSecurityPolicyEnabled=Boolean isBlankIssuesEnabled=Boolean hasIssuesEnabled=Boolean hasProjectsEnabled=Boolean hasWikiEnabled=Boolean hasDiscussionsEnabled=Boolean usesCustomOpenGraphImage=Boolean viewerPermission=RepositoryPermission viewerCanAdminister=Boolean viewerHasStarred=Boolean viewerSubscription=String viewerDefaultMergeMethod=String viewerDefaultCommitEmail=String viewerPossibleCommitEmails=String mergeCommitAllowed=Boolean rebaseMergeAllowed=Boolean squashMergeAllowed=Boolean deleteBranchOnMerge=Boolean autoMergeAllowed=Boolean visibility=RepositoryVisibility defaultBranchRef=Ref ref=Ref refs=RefConnection object=GitObject issue=Issue issues=IssueConnection issueOrPullRequest=IssueOrPullRequest pullRequest=PullRequest pullRequests=PullRequestConnection labels=LabelConnection label=Label milestones=MilestoneConnection milestone=Milestone assignableUsers=UserConnection mentionableUsers=UserConnection suggestedActors=ActorConnection parent=Repository templateRepository=Repository createdAt=DateTime updatedAt=DateTime pushedAt=DateTime stargazerCount=Int forkCount=Int diskUsage=Int watchers=UserConnection primaryLanguage=Language licenseInfo=License languages=LanguageConnection repositoryTopics=RepositoryTopicConnection issueTemplates=IssueTemplate pullRequestTemplates=PullRequestTemplate projectsV2=ProjectV2Connection planFeatures=RepositoryPlanFeatures archivedAt=DateTime
@@ -76,9 +82,37 @@ Topic: name=String
 IssueTemplate: name=String body=String title=String about=String filename=String
 PullRequestTemplate: filename=String body=String
 RepositoryPlanFeatures: draftPullRequests=Boolean codeowners=Boolean
-ProjectV2: id=ID number=Int title=String url=URI closed=Boolean
-ProjectV2Item: id=ID project=ProjectV2 fieldValueByName=ProjectV2ItemFieldValue
-ProjectV2ItemFieldValue: id=ID
+ProjectV2: id=ID databaseId=Int fullDatabaseId=BigInt number=Int title=String url=URI resourcePath=URI closed=Boolean closedAt=DateTime createdAt=DateTime updatedAt=DateTime public=Boolean template=Boolean shortDescription=String readme=String owner=ProjectV2Owner creator=Actor viewerCanUpdate=Boolean field=ProjectV2FieldConfiguration fields=ProjectV2FieldConfigurationConnection items=ProjectV2ItemConnection
+ProjectV2Owner: id=ID projectV2=ProjectV2 projectsV2=ProjectV2Connection
+| ProjectV2Owner: User Organization
+ProjectV2FieldCommon: id=ID databaseId=Int name=String dataType=String project=ProjectV2 createdAt=DateTime updatedAt=DateTime
+| ProjectV2FieldCommon: ProjectV2Field ProjectV2SingleSelectField ProjectV2IterationField
+ProjectV2FieldConfiguration: __typename=String
+| ProjectV2FieldConfiguration: ProjectV2Field ProjectV2SingleSelectField ProjectV2IterationField
+ProjectV2Field: id=ID databaseId=Int name=String dataType=String project=ProjectV2 createdAt=DateTime updatedAt=DateTime
+ProjectV2SingleSelectField: id=ID databaseId=Int name=String dataType=String project=ProjectV2 createdAt=DateTime updatedAt=DateTime options=ProjectV2SingleSelectFieldOption
+ProjectV2SingleSelectFieldOption: id=String name=String nameHTML=String color=String description=String descriptionHTML=String
+ProjectV2IterationField: id=ID databaseId=Int name=String dataType=String project=ProjectV2 createdAt=DateTime updatedAt=DateTime configuration=ProjectV2IterationFieldConfiguration
+ProjectV2IterationFieldConfiguration: duration=Int startDay=Int iterations=ProjectV2IterationFieldIteration completedIterations=ProjectV2IterationFieldIteration
+ProjectV2IterationFieldIteration: id=String title=String titleHTML=String startDate=Date duration=Int
+ProjectV2Item: id=ID databaseId=Int fullDatabaseId=BigInt type=String isArchived=Boolean createdAt=DateTime updatedAt=DateTime creator=Actor project=ProjectV2 content=ProjectV2ItemContent fieldValues=ProjectV2ItemFieldValueConnection fieldValueByName=ProjectV2ItemFieldValue
+ProjectV2ItemContent: __typename=String
+| ProjectV2ItemContent: Issue PullRequest DraftIssue
+DraftIssue: id=ID title=String body=String bodyText=String createdAt=DateTime updatedAt=DateTime creator=Actor
+ProjectV2ItemFieldValue: __typename=String
+| ProjectV2ItemFieldValue: ProjectV2ItemFieldTextValue ProjectV2ItemFieldNumberValue ProjectV2ItemFieldDateValue ProjectV2ItemFieldSingleSelectValue ProjectV2ItemFieldIterationValue ProjectV2ItemFieldUserValue ProjectV2ItemFieldLabelValue ProjectV2ItemFieldMilestoneValue ProjectV2ItemFieldRepositoryValue ProjectV2ItemFieldPullRequestValue
+ProjectV2ItemFieldValueCommon: id=ID databaseId=Int createdAt=DateTime updatedAt=DateTime creator=Actor field=ProjectV2FieldConfiguration item=ProjectV2Item
+| ProjectV2ItemFieldValueCommon: ProjectV2ItemFieldTextValue ProjectV2ItemFieldNumberValue ProjectV2ItemFieldDateValue ProjectV2ItemFieldSingleSelectValue ProjectV2ItemFieldIterationValue
+ProjectV2ItemFieldTextValue: id=ID databaseId=Int createdAt=DateTime updatedAt=DateTime creator=Actor field=ProjectV2FieldConfiguration item=ProjectV2Item text=String
+ProjectV2ItemFieldNumberValue: id=ID databaseId=Int createdAt=DateTime updatedAt=DateTime creator=Actor field=ProjectV2FieldConfiguration item=ProjectV2Item number=Float
+ProjectV2ItemFieldDateValue: id=ID databaseId=Int createdAt=DateTime updatedAt=DateTime creator=Actor field=ProjectV2FieldConfiguration item=ProjectV2Item date=Date
+ProjectV2ItemFieldSingleSelectValue: id=ID databaseId=Int createdAt=DateTime updatedAt=DateTime creator=Actor field=ProjectV2FieldConfiguration item=ProjectV2Item optionId=String name=String nameHTML=String color=String description=String
+ProjectV2ItemFieldIterationValue: id=ID databaseId=Int createdAt=DateTime updatedAt=DateTime creator=Actor field=ProjectV2FieldConfiguration item=ProjectV2Item iterationId=String title=String titleHTML=String startDate=Date duration=Int
+ProjectV2ItemFieldUserValue: field=ProjectV2FieldConfiguration users=UserConnection
+ProjectV2ItemFieldLabelValue: field=ProjectV2FieldConfiguration labels=LabelConnection
+ProjectV2ItemFieldMilestoneValue: field=ProjectV2FieldConfiguration milestone=Milestone
+ProjectV2ItemFieldRepositoryValue: field=ProjectV2FieldConfiguration repository=Repository
+ProjectV2ItemFieldPullRequestValue: field=ProjectV2FieldConfiguration pullRequests=PullRequestConnection
 ProjectCard: id=ID project=Project column=ProjectColumn
 Project: name=String
 ProjectColumn: name=String
@@ -90,8 +124,6 @@ WorkflowRun: event=String workflow=Workflow
 Workflow: name=String
 StatusContext: id=ID context=String state=StatusState isRequired=Boolean targetUrl=URI createdAt=DateTime description=String commit=Commit creator=Actor
 | StatusCheckRollupContext: CheckRun StatusContext
-ProjectV2ItemFieldSingleSelectValue: id=ID optionId=String name=String
-| ProjectV2ItemFieldValue: ProjectV2ItemFieldSingleSelectValue
 StateCount: state=String count=Int
 PageInfo: hasNextPage=Boolean endCursor=String hasPreviousPage=Boolean startCursor=String
 __Type: name=String kind=String fields=__Field inputFields=__Field enumValues=__Field
@@ -114,7 +146,15 @@ const CONNECTIONS: &[(&str, &str)] = &[
     ("OrganizationConnection", "Organization"),
     ("ProjectCardConnection", "ProjectCard"),
     ("ProjectV2Connection", "ProjectV2"),
+    (
+        "ProjectV2FieldConfigurationConnection",
+        "ProjectV2FieldConfiguration",
+    ),
     ("ProjectV2ItemConnection", "ProjectV2Item"),
+    (
+        "ProjectV2ItemFieldValueConnection",
+        "ProjectV2ItemFieldValue",
+    ),
     ("PullRequestChangedFileConnection", "PullRequestChangedFile"),
     ("PullRequestCommitConnection", "PullRequestCommit"),
     ("PullRequestConnection", "PullRequest"),
@@ -139,7 +179,9 @@ const LEAVES: &[&str] = &[
     "Int",
     "String",
     "Boolean",
+    "Date",
     "DateTime",
+    "Float",
     "URI",
     "BigInt",
     "GitObjectID",

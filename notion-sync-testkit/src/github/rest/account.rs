@@ -110,8 +110,12 @@ fn user(exchange: &Exchange<'_>) -> Outcome {
                 .state
                 .account(login)
                 .ok_or_else(Refusal::not_found)?;
-            Ok(Answer::ok(exchange.render().profile(account, true))
-                .with("x-oauth-scopes", "repo, read:org".to_owned()))
+            let scopes = exchange
+                .caller
+                .scopes
+                .as_ref()
+                .map_or_else(|| "repo, read:org".to_owned(), |scopes| scopes.join(", "));
+            Ok(Answer::ok(exchange.render().profile(account, true)).with("x-oauth-scopes", scopes))
         }
         CallerKind::Installation(_) => {
             Err(Refusal::new(403, "Resource not accessible by integration"))

@@ -251,6 +251,7 @@ fn access_token(exchange: &mut Exchange<'_>, id: u64) -> Outcome {
             permissions: Some(granted.clone()),
             repositories: selected.clone(),
             expires_at: Some(expires_at),
+            scopes: None,
         },
     );
     exchange.state.changed();

@@ -1,6 +1,6 @@
 //! Issues, their comments, events and locks.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::github::account::{Actor, key};
 use crate::github::auth::{CallerKind, Need};
@@ -51,11 +51,6 @@ pub(crate) fn route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
         }
         ("GET", ["issues", number, "events"]) => events(exchange, id, super::number(number)?),
         ("GET", ["issues", number, "timeline"]) => timeline(exchange, id, super::number(number)?),
-        ("GET", ["issues", number, "sub_issues"]) => {
-            exchange.need(id, Need::IssuesRead)?;
-            exchange.state.issue(id, super::number(number)?)?;
-            Ok(Answer::ok(json!([])))
-        }
         (_, ["issues", number, "labels", ..]) | (_, ["issues", number, "assignees", ..]) => {
             super::issue_part::on_issue(exchange, method, id, super::number(number)?, &rest[2..])
         }
@@ -135,6 +130,7 @@ fn create(exchange: &mut Exchange<'_>, id: u64) -> Outcome {
         labels: fields.names("labels")?.unwrap_or_default(),
         assignees,
         milestone: fields.number("milestone")?,
+        kind: fields.text("type")?,
     };
     let (actor, triage, now) = (exchange.actor()?, may_triage(exchange, id), exchange.now);
     let number = exchange.state.create_issue(id, new, &actor, triage, now)?;
@@ -184,6 +180,7 @@ fn edit(exchange: &mut Exchange<'_>, id: u64, number: u64) -> Outcome {
         labels: fields.names("labels")?,
         assignees,
         milestone,
+        kind: fields.clearable("type")?,
     };
     let now = exchange.now;
     exchange

@@ -10,10 +10,12 @@ mod git;
 mod issue;
 mod issue_part;
 mod merge;
+mod project;
 mod pull;
 mod repository;
 mod rules;
 mod search;
+mod sub_issue;
 
 pub(crate) use search::search_nodes;
 
@@ -63,6 +65,20 @@ pub(crate) fn route(exchange: &mut Exchange<'_>, segments: &[&str]) -> Outcome {
         ["app" | "installation", ..] => app::route(exchange, &method, segments),
         ["orgs", _, "installation"] | ["users", _, "installation"] => {
             app::route(exchange, &method, segments)
+        }
+        [kind @ ("orgs" | "users"), login, "projectsV2", rest @ ..] => {
+            project::route(exchange, &method, (kind, login), rest)
+        }
+        ["user", id, "projectsV2", project, "drafts"] => {
+            let id = number(id)?;
+            let mut accounts = exchange.state.accounts.values();
+            let found = accounts.find(|account| account.id == id);
+            let login = found.map(|account| account.login.clone());
+            let login = login.ok_or_else(Refusal::not_found)?;
+            project::route(exchange, &method, ("users", &login), &[project, "drafts"])
+        }
+        ["orgs", login, "issue-types"] if method == "GET" => {
+            sub_issue::types_of_organization(exchange, login)
         }
         ["search", "issues"] if method == "GET" => search::issues(exchange),
         _ => account::route(exchange, &method, segments),
@@ -125,6 +141,11 @@ fn repository_route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
         }
     }
     match rest {
+        ["issues", issue, "sub_issues" | "sub_issue" | "parent", ..] => {
+            let place = (id, number(issue)?);
+            sub_issue::route(exchange, method, place, &rest[2..])
+        }
+        ["issue-types"] if method == "GET" => sub_issue::types_of_repository(exchange, id),
         ["issues", ..] | ["assignees", ..] => issue::route(exchange, method, id, rest),
         ["labels", ..] | ["milestones", ..] => issue_part::route(exchange, method, id, rest),
         ["pulls", ..] => pull::route(exchange, method, id, rest),
