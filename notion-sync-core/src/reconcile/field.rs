@@ -28,11 +28,16 @@ pub(super) fn decide(
         (Ok(None), _) | (_, Ok(None)) => return,
         (Err(why), _) | (_, Err(why)) => {
             let name = UnitId::Field(id.clone());
+            // What GitHub holds has no type that could have changed: it says what a property cannot.
+            let row = match (&unit.blocked, notion.field(id)) {
+                (None, Ok(_)) => Row(49),
+                _ => Row(47),
+            };
             let why = unit.blocked.clone().unwrap_or_else(|| why.to_owned());
-            plan.rows.push((name.clone(), Row(47)));
+            plan.rows.push((name.clone(), row));
             plan.holds.push(Hold {
                 unit: name,
-                row: Row(47),
+                row,
                 reason: why,
             });
             return;

@@ -7,7 +7,7 @@ mod batch;
 mod inbox;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,9 @@ pub struct MappingState {
     pub last_success: Option<DateTime<Utc>>,
     /// The last error of a run.
     pub last_error: Option<String>,
+    /// People without a partner whom somebody was told of: the side, and who.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub strangers: BTreeSet<String>,
 }
 
 /// Index names. Keys and sorts hold ids, states and times only.

@@ -1,6 +1,7 @@
 //! The whole engine over a memory store and model sides, in virtual time.
 
 mod documents;
+mod fields;
 mod hints;
 mod manual;
 mod paths;
