@@ -303,12 +303,13 @@ pub struct SeenVersion {
 }
 
 /// A field before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
     /// What must be there. For sets only the touched elements count.
     pub expected: Value,
-    /// What shall be there. For sets: the whole set that results; the adapter writes the difference
-    /// to `expected` where the remote can add and remove elements.
+    /// What shall be there. For sets the adapter writes the difference to `expected` where the remote
+    /// can add and remove elements; both may then leave out elements that stay. Elsewhere: the whole
+    /// set that results.
     pub desired: Value,
 }
 

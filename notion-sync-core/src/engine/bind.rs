@@ -7,7 +7,10 @@ use crate::document::dialect::LinkContext;
 use crate::error::Result;
 use crate::id::{FieldId, MappingId, Side};
 use crate::mapping::field::FieldLens;
-use crate::mapping::{FieldKind, FieldMap, Lens, LensError, MappingKind, People, Resolver};
+use crate::mapping::{
+    Direction, FieldKind, FieldMap, LabelFamily, Labels, Lens, LensError, MappingKind, People,
+    Resolver,
+};
 use crate::reconcile::UnitField;
 use crate::record::{Life, Record};
 use crate::remote::Schema;
@@ -69,7 +72,7 @@ impl Engine {
             notion: "title".to_owned(),
             github: "title".to_owned(),
             kind: FieldKind::Text,
-            direction: crate::mapping::Direction::Both,
+            direction: Direction::Both,
         }];
         let mut blocked = BTreeMap::new();
         for field in &binding.mapping.fields {
@@ -80,6 +83,7 @@ impl Engine {
                     blocked.insert(field.id.clone(), why);
                 }
             }
+            know_options(&mut field, &notion);
             fields.push(field);
         }
         let mut watched = BTreeMap::new();
@@ -92,7 +96,7 @@ impl Engine {
                 notion: property.clone(),
                 github: String::new(),
                 kind: FieldKind::Text,
-                direction: crate::mapping::Direction::ToGithub,
+                direction: Direction::ToGithub,
             };
             match resolve(&field, state.properties.get(field.id.as_str()), &notion) {
                 Ok(id) => {
@@ -188,7 +192,8 @@ fn resolve(
         FieldKind::Checkbox => &["checkbox", "formula"],
         FieldKind::Date => &["date", "created_time", "last_edited_time", "formula"],
         FieldKind::Select => &["select", "status", "formula"],
-        FieldKind::Set => &["multi_select"],
+        FieldKind::Label(_) => &["select", "status"],
+        FieldKind::Set | FieldKind::Labels(_) => &["multi_select"],
         FieldKind::People => &["people", "created_by", "last_edited_by"],
         FieldKind::Relation => &["relation"],
         FieldKind::Class { .. } => &["status", "select", "checkbox"],
@@ -247,6 +252,18 @@ impl Lens for Fitting<'_> {
 
     fn is_set(&self) -> bool {
         self.lens.is_set()
+    }
+}
+
+/// Tells a field of labels how its property spells them.
+fn know_options(field: &mut FieldMap, schema: &Schema) {
+    let (FieldKind::Labels(Labels { options, .. }) | FieldKind::Label(LabelFamily { options, .. })) =
+        &mut field.kind
+    else {
+        return;
+    };
+    if let Some(property) = schema.fields.get(&field.notion) {
+        options.extend(property.options.iter().map(|(option, _)| option.clone()));
     }
 }
 
@@ -323,5 +340,11 @@ impl Bound {
                 crate::id::Side::Notion => field.notion.as_str(),
                 crate::id::Side::Github => field.github.as_str(),
             })
+    }
+
+    /// Which way a field flows.
+    pub(super) fn direction(&self, id: &FieldId) -> Option<Direction> {
+        let field = self.fields.iter().find(|field| field.id == *id)?;
+        Some(field.direction)
     }
 }

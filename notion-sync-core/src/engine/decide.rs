@@ -225,7 +225,7 @@ fn removes(plan: &Plan) -> bool {
     })
 }
 
-fn title(prepared: &Prepared) -> String {
+pub(super) fn title(prepared: &Prepared) -> String {
     prepared
         .notion
         .as_ref()

@@ -5,23 +5,63 @@ use std::collections::BTreeMap;
 use super::bind::Bound;
 use super::text;
 use crate::id::{FieldId, Side};
-use crate::mapping::View;
+use crate::mapping::{FieldKind, View};
 use crate::reconcile::UnitField;
 use crate::record::Agreed;
+use crate::remote::FieldChange;
 use crate::snapshot::Field;
 use crate::value::Value;
 
+/// A value or a change of one, as a part of what a native field holds.
+pub(super) trait Part: Clone {
+    /// Together with another part of the same native field.
+    fn joined(self, other: Self) -> Self;
+}
+
+impl Part for Value {
+    fn joined(self, other: Self) -> Self {
+        let mut all = self.elements();
+        all.extend(other.elements());
+        Self::Set(all)
+    }
+}
+
+impl Part for FieldChange {
+    fn joined(self, other: Self) -> Self {
+        Self {
+            expected: self.expected.joined(other.expected),
+            desired: self.desired.joined(other.desired),
+        }
+    }
+}
+
 /// Values or changes by the key that their side knows. Fields that the side does not have are left
-/// out.
-pub(super) fn by_native_key<V: Clone>(
+/// out. What several fields say about an issue's labels is one value: each knows only labels of its
+/// own, and nothing is said about the others.
+pub(super) fn by_native_key<V: Part + Default>(
     bound: &Bound,
     side: Side,
     fields: &BTreeMap<FieldId, V>,
 ) -> BTreeMap<String, V> {
-    fields
-        .iter()
-        .filter_map(|(id, value)| Some((bound.native(id, side)?.to_owned(), value.clone())))
-        .collect()
+    let mut out: BTreeMap<String, V> = BTreeMap::new();
+    for (id, value) in fields {
+        let Some(field) = bound.fields.iter().find(|field| field.id == *id) else {
+            continue;
+        };
+        match (side, &field.kind) {
+            (Side::Github, FieldKind::Labels(_) | FieldKind::Label(_)) => {
+                let all = out.remove(&field.github).unwrap_or_default();
+                out.insert(field.github.clone(), all.joined(value.clone()));
+            }
+            (Side::Github, _) => {
+                out.insert(field.github.clone(), value.clone());
+            }
+            (Side::Notion, _) => {
+                out.insert(field.notion.clone(), value.clone());
+            }
+        }
+    }
+    out
 }
 
 /// The values one side should hold to say what the other side says. Fields that cannot be said are
@@ -57,7 +97,9 @@ pub(super) fn agreed_all(
         .iter()
         .filter_map(|(id, field)| {
             let Field::Value(value) = field else {
-                return None;
+                // Nothing was written of it, and whatever it turns out to say is an edit.
+                let open = units.get(id).is_some_and(|unit| unit.blocked.is_none());
+                return open.then(|| (id.clone(), Agreed::default()));
             };
             let unsaid = |unit: &UnitField<'_>| {
                 let said = unit.lens.project(side, value);

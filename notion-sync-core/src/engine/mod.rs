@@ -23,6 +23,7 @@ mod outcome;
 mod pairing;
 mod partial;
 mod partners;
+mod people;
 mod persist;
 mod place;
 mod proposal;
@@ -407,6 +408,7 @@ impl Engine {
         if let Some((until, why)) = survey.waits.take() {
             report.wait(until, why);
         }
+        let strangers = bound.strangers(&survey.prepared);
         let plan = self.decide(binding, &bound, survey).await?;
         if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
             let mut next = stored.value.clone();
@@ -444,6 +446,14 @@ impl Engine {
             if complete && (full || next.swept_at.is_none()) {
                 next.swept_at = Some(self.now());
             }
+        }
+        let told =
+            self.tell_strangers(binding, &bound, strangers, &mut next, &mut report.incidents);
+        // Before it is remembered that people were told: told twice is better than never.
+        for rows in told.chunks(50) {
+            let mut batch = Batch::default();
+            batch.audit(rows)?;
+            self.state().commit(batch).await?;
         }
         let mut batch = Batch::default();
         batch.mapping(id, &next, &stored)?;

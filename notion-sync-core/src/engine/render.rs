@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
 use crate::id::{FieldId, OpId, Side};
 use crate::mapping::view::Source;
-use crate::mapping::{MappingKind, View};
+use crate::mapping::{Direction, MappingKind, View};
 use crate::operation::{OpKey, OpState, Operation, Settlement, sync_run_id};
 use crate::reconcile::table::Row;
 use crate::reconcile::{Hold, Plan, Step, WriteStep, page_hash, write_hash};
@@ -393,7 +393,10 @@ impl Engine {
         let view = prepared.notion.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::Internal, "plan an issue").message("the page was not read")
         })?;
-        let fields = inject_all(bound, Side::Github, view);
+        let mut fields = inject_all(bound, Side::Github, view);
+        // What only the issue itself says is not asked of it, and what it says is still to be written.
+        let is_fact = |id: &FieldId| bound.direction(id) == Some(Direction::ToNotion);
+        fields.retain(|id, _| !is_fact(id));
         let empty = Document::default();
         let body = view.document().unwrap_or(&empty);
         let text =
@@ -414,6 +417,7 @@ impl Engine {
                 fields: agreed_all(bound, &fields, view, Side::Notion),
                 body: Some(BodyBase::agree(body, body)),
                 path: None,
+                partial: (view.fields.keys().filter(|id| is_fact(id)).cloned()).collect(),
                 creates: true,
                 life: Some(Life::Live),
                 ..Settlement::default()

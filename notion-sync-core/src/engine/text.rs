@@ -13,6 +13,7 @@ use crate::document::front_matter::{self, Edit};
 use crate::document::{Block, BlockKind, Color, Document, RichText, markdown, patch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{FieldId, Side};
+use crate::mapping::labels;
 use crate::mapping::view::{BodyView, Source};
 use crate::mapping::{FileMarker, MappingKind, Resolver, View};
 use crate::snapshot::{Content, Field, Presence, Snapshot};
@@ -75,7 +76,12 @@ pub(crate) fn view(
             Side::Github => &field.github,
         };
         if let Some(value) = snapshot.fields.get(key) {
-            view.fields.insert(field.id.clone(), value.clone());
+            let part = match side {
+                Side::Notion => None,
+                Side::Github => labels::part(&field.kind, value),
+            };
+            let value = part.unwrap_or_else(|| value.clone());
+            view.fields.insert(field.id.clone(), value);
         }
     }
     if side == Side::Notion {

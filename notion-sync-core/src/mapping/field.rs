@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::{LabelFamily, Labels};
 use crate::id::{FieldId, Side};
 use crate::value::Value;
 
@@ -62,6 +63,10 @@ pub enum FieldKind {
     Select,
     /// Labels, tags.
     Set,
+    /// Those labels of an issue that travel.
+    Labels(Labels),
+    /// One label of an issue that stands for a value.
+    Label(LabelFamily),
     /// People, related by the user map. Unmapped people stay where they are.
     People,
     /// Pages, related to paths of files or numbers of issues by the registry.
@@ -195,6 +200,8 @@ impl FieldLens<'_> {
     /// The partner of an element on the canonical side: logins for people, page ids for relations.
     fn element(&self, side: Side, element: &str) -> Option<String> {
         match (&self.field.kind, side) {
+            (FieldKind::Labels(labels), Side::Notion) => labels.shared(element),
+            (FieldKind::Labels(labels), Side::Github) => labels.option(element),
             (FieldKind::People, Side::Notion) => self.people.login(element).map(str::to_owned),
             (FieldKind::People, Side::Github) => self
                 .people
@@ -210,6 +217,8 @@ impl FieldLens<'_> {
 
     fn element_back(&self, side: Side, element: &str) -> Option<String> {
         match (&self.field.kind, side) {
+            (FieldKind::Labels(labels), Side::Notion) => labels.shared(element),
+            (FieldKind::Labels(labels), Side::Github) => labels.label(element),
             (FieldKind::People, Side::Notion) => {
                 self.people.notion_user(element).map(str::to_owned)
             }
@@ -235,13 +244,22 @@ impl Lens for FieldLens<'_> {
                 _ => Value::Bool(false),
             },
             FieldKind::Date => value.as_text().map_or(Value::Null, canonical_date),
-            FieldKind::Set | FieldKind::People | FieldKind::Relation => Value::Set(
-                value
-                    .elements()
-                    .iter()
-                    .filter_map(|element| self.element(side, element))
-                    .collect(),
-            ),
+            FieldKind::Label(family) => match (side, value.as_text()) {
+                (_, None) => Value::Null,
+                (Side::Notion, Some(option)) => Value::text(family.shared(option)),
+                (Side::Github, Some(label)) => {
+                    family.option(label).map_or(Value::Null, Value::Text)
+                }
+            },
+            FieldKind::Set | FieldKind::Labels(_) | FieldKind::People | FieldKind::Relation => {
+                Value::Set(
+                    value
+                        .elements()
+                        .iter()
+                        .filter_map(|element| self.element(side, element))
+                        .collect(),
+                )
+            }
             FieldKind::Class { classes, .. } => match (side, value.as_text()) {
                 (Side::Notion, Some(option)) => classes
                     .get(option)
@@ -270,7 +288,16 @@ impl Lens for FieldLens<'_> {
                         self.refuse(side, canonical, "no option is configured for this class")
                     })
             }
-            FieldKind::Set | FieldKind::People | FieldKind::Relation => {
+            FieldKind::Label(family) if side == Side::Github => {
+                let label = canonical.as_text().map(|option| family.label(option));
+                let desired = label.map_or(Value::Null, Value::Text);
+                if self.project(side, &desired) == *canonical {
+                    Ok(desired)
+                } else {
+                    Err(self.refuse(side, canonical, "no label says it"))
+                }
+            }
+            FieldKind::Set | FieldKind::Labels(_) | FieldKind::People | FieldKind::Relation => {
                 let mut set: BTreeSet<String> = current
                     .elements()
                     .into_iter()
@@ -309,7 +336,7 @@ impl Lens for FieldLens<'_> {
     fn is_set(&self) -> bool {
         matches!(
             self.field.kind,
-            FieldKind::Set | FieldKind::People | FieldKind::Relation
+            FieldKind::Set | FieldKind::Labels(_) | FieldKind::People | FieldKind::Relation
         )
     }
 }

@@ -1,12 +1,14 @@
 //! What is kept the same with what: mappings, their policies, fields and paths.
 
 pub mod field;
+pub mod labels;
 pub mod path;
 pub mod view;
 
 use serde::{Deserialize, Serialize};
 
 pub use field::{Direction, FieldKind, FieldMap, Lens, LensError, People, Resolver};
+pub use labels::{LabelFamily, Labels};
 pub use path::PathTemplate;
 pub use view::{BodyView, View};
 

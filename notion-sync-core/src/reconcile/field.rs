@@ -23,12 +23,12 @@ pub(super) fn decide(
     writes: &mut BTreeMap<Side, WriteStep>,
 ) {
     let agreed = (case.record.base.as_ref()).and_then(|base| base.fields.get(id));
-    let blocked = |why: &str, plan: &mut Plan| {
+    let blocked = |row: u8, why: &str, plan: &mut Plan| {
         let name = UnitId::Field(id.clone());
-        plan.rows.push((name.clone(), Row(47)));
+        plan.rows.push((name.clone(), Row(row)));
         plan.holds.push(Hold {
             unit: name,
-            row: Row(47),
+            row: Row(row),
             reason: why.to_owned(),
         });
     };
@@ -36,10 +36,12 @@ pub(super) fn decide(
         (Ok(None), Ok(None)) => return,
         // A property that was removed has no value on the page, and is no empty one.
         (on_notion, on_github) => match (&unit.blocked, on_notion, on_github) {
-            (Some(why), _, _) => return blocked(why, plan),
+            (Some(why), _, _) => return blocked(47, why, plan),
             (None, Ok(Some(n)), Ok(Some(g))) => (n, g),
             (None, Ok(None), _) | (None, _, Ok(None)) => return,
-            (None, Err(why), _) | (None, _, Err(why)) => return blocked(why, plan),
+            (None, Err(why), _) => return blocked(47, why, plan),
+            // What GitHub holds has no type that could have changed: it says what a property cannot.
+            (None, Ok(_), Err(why)) => return blocked(49, why, plan),
         },
     };
     let as_agreed = agreed.is_some_and(|known| known.notion == *n && known.github == *g);

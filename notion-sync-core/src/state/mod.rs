@@ -7,7 +7,7 @@ mod batch;
 mod inbox;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,9 @@ pub struct MappingState {
     /// Why comments cannot be read, and when that is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comments_refused: Option<(String, DateTime<Utc>)>,
+    /// People without a partner whom somebody was told of: the side, and who.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub strangers: BTreeSet<String>,
 }
 
 /// Index names. Keys and sorts hold ids, states and times only.

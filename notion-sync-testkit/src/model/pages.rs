@@ -99,6 +99,16 @@ impl ModelPages {
         self
     }
 
+    /// The same with options of a property.
+    #[must_use]
+    pub fn with_options(mut self, key: &str, options: &[&str]) -> Self {
+        if let Some(property) = self.schema.fields.get_mut(key) {
+            let options = options.iter().map(|option| ((*option).to_owned(), None));
+            property.options.extend(options);
+        }
+        self
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

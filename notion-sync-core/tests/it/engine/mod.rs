@@ -3,6 +3,7 @@
 mod comments;
 mod comments_lost;
 mod documents;
+mod fields;
 mod hints;
 mod identity;
 mod manual;

@@ -93,28 +93,33 @@ pub(crate) fn tasks(policy: Policy) -> Mapping {
 
 impl World {
     pub(crate) fn new(mapping: Mapping) -> Self {
+        let properties: &[(&str, &str)] = match mapping.kind {
+            MappingKind::Documents => &[("owner", "rich_text"), ("tags", "multi_select")],
+            MappingKind::Tasks => &[
+                ("state", "status"),
+                ("labels", "multi_select"),
+                ("assignees", "people"),
+            ],
+        };
+        Self::with(mapping, properties, &[])
+    }
+
+    /// With these properties and their options.
+    pub(crate) fn with(
+        mapping: Mapping,
+        properties: &[(&str, &str)],
+        options: &[(&str, &[&str])],
+    ) -> Self {
         let start: DateTime<Utc> = "2026-11-21T09:00:10Z".parse().unwrap();
         let clock = Arc::new(VirtualClock::new(start));
         let shared: Arc<dyn Clock> = clock.clone();
-        let (pages, repo) = match mapping.kind {
-            MappingKind::Documents => (
-                ModelPages::new(
-                    shared.clone(),
-                    &[("owner", "rich_text"), ("tags", "multi_select")],
-                ),
-                ModelRepository::files(shared.clone()),
-            ),
-            MappingKind::Tasks => (
-                ModelPages::new(
-                    shared.clone(),
-                    &[
-                        ("state", "status"),
-                        ("labels", "multi_select"),
-                        ("assignees", "people"),
-                    ],
-                ),
-                ModelRepository::issues(shared.clone()),
-            ),
+        let mut pages = ModelPages::new(shared.clone(), properties);
+        for (property, options) in options {
+            pages = pages.with_options(property, options);
+        }
+        let repo = match mapping.kind {
+            MappingKind::Documents => ModelRepository::files(shared.clone()),
+            MappingKind::Tasks => ModelRepository::issues(shared.clone()),
         };
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
         let mut world = Self {

@@ -6,7 +6,7 @@ mod writing;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, SubsecRound as _, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
 use notion_sync_core::clock::Clock;
 use notion_sync_core::hash::ContentHash;
 use notion_sync_core::id::{OpId, RemoteRef};
@@ -532,13 +532,15 @@ impl Inner {
 
     fn open(
         &mut self,
-        fields: BTreeMap<String, Value>,
+        mut fields: BTreeMap<String, Value>,
         text: String,
         now: DateTime<Utc>,
         page: Option<String>,
         created_by: Option<OpId>,
     ) -> u32 {
         self.next += 1;
+        let opened = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        fields.insert("created_at".to_owned(), Value::text(opened));
         self.issues.insert(
             self.next,
             Issue {

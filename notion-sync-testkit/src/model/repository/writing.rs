@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use notion_sync_core::effect::Effect;
 use notion_sync_core::id::RemoteRef;
-use notion_sync_core::remote::{Ack, Action, ContentChange, NewContent, Write};
+use notion_sync_core::remote::{Ack, Action, ContentChange, FieldChange, NewContent, Write};
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 
@@ -25,6 +25,9 @@ impl ModelRepository {
                     _ => String::new(),
                 };
                 let mut fields = create.fields.clone();
+                if fields.contains_key("created_at") {
+                    return Err(Error::new(ErrorKind::Invalid, during));
+                }
                 fields
                     .entry("state".to_owned())
                     .or_insert_with(|| Value::text("open"));
@@ -60,6 +63,12 @@ impl ModelRepository {
                 };
                 for (key, change) in &update.fields {
                     let held = issue.fields.get(key).cloned().unwrap_or_default();
+                    if key == "created_at" {
+                        return Err(Error::new(ErrorKind::Invalid, during));
+                    }
+                    if is_set(key) {
+                        continue;
+                    }
                     if held != change.expected && !(held.is_empty() && change.expected.is_empty()) {
                         return stale();
                     }
@@ -71,7 +80,12 @@ impl ModelRepository {
                     issue.text.clone_from(desired);
                 }
                 for (key, change) in &update.fields {
-                    issue.fields.insert(key.clone(), change.desired.clone());
+                    let held = issue.fields.entry(key.clone()).or_default();
+                    *held = if is_set(key) {
+                        changed(held, change)
+                    } else {
+                        change.desired.clone()
+                    };
                 }
                 if update.content.is_some() {
                     // The mark goes out with the text.
@@ -244,4 +258,18 @@ impl ModelRepository {
             links,
         })
     }
+}
+
+/// Fields of which the service adds and removes single elements.
+fn is_set(key: &str) -> bool {
+    matches!(key, "labels" | "assignees")
+}
+
+/// A set after a change: elements that the change does not name stay.
+fn changed(held: &Value, change: &FieldChange) -> Value {
+    let (expected, desired) = (change.expected.elements(), change.desired.elements());
+    let mut all = held.elements();
+    all.retain(|one| desired.contains(one) || !expected.contains(one));
+    all.extend(desired.difference(&expected).cloned());
+    Value::Set(all)
 }
