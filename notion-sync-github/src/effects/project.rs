@@ -37,7 +37,7 @@ pub(super) const FIND_PROJECT: &str = "query($owner:String!,$number:Int!){\
 /// The items of an issue with one field of each.
 pub(super) const FIND_ITEM: &str = "query($id:ID!,$field:String!,$after:String){\
      node(id:$id){...on Issue{projectItems(first:100,after:$after){\
-     pageInfo{hasNextPage endCursor} nodes{id project{id} fieldValueByName(name:$field){__typename \
+     pageInfo{hasNextPage endCursor} nodes{id isArchived project{id} fieldValueByName(name:$field){__typename \
      ...on ProjectV2ItemFieldSingleSelectValue{optionId} \
      ...on ProjectV2ItemFieldIterationValue{iterationId} \
      ...on ProjectV2ItemFieldDateValue{date} \
@@ -70,6 +70,14 @@ enum Wanted {
     Text(String),
 }
 
+/// How the item of an issue stands.
+#[derive(Debug)]
+struct Standing {
+    /// Value of the field, null where there is none.
+    value: Value,
+    archived: bool,
+}
+
 impl GithubIssues {
     pub(super) async fn gate_project(
         &self,
@@ -97,14 +105,18 @@ impl GithubIssues {
         ) else {
             return Err(Error::new(ErrorKind::Unavailable, DURING).message("the answer has no ids"));
         };
-        let now = self.project_value(&content, project, name).await?;
-        let is_so = match &now {
-            Some(now) => holds(now, &value),
-            // An issue without an item has no value, but is not in the project either.
-            None => false,
-        };
-        if is_so {
-            return Ok(super::holds());
+        // An issue without an item has no value, but is not in the project either.
+        if let Some(now) = self.project_value(&content, project, name).await? {
+            if holds(&now.value, &value) {
+                return Ok(super::holds());
+            }
+            // GitHub takes no values for it, and whoever archived it meant it to rest.
+            if now.archived {
+                return Ok(Gate::Refused(format!(
+                    "the issue is archived in the project {}; restore it there",
+                    wanted.project
+                )));
+            }
         }
         let (kind, said) = match value {
             Wanted::Nothing => (CLEAR, String::new()),
@@ -167,7 +179,7 @@ impl GithubIssues {
         content: &str,
         project: &str,
         field: &str,
-    ) -> Result<Option<Value>> {
+    ) -> Result<Option<Standing>> {
         let mut after: Option<String> = None;
         for _ in 0..MAX_PAGES {
             let variables = json!({"id": content, "field": field, "after": after});
@@ -184,7 +196,10 @@ impl GithubIssues {
                 .find(|item| text(item, "/project/id") == Some(project));
             if let Some(item) = found {
                 let value = item.get("fieldValueByName").cloned();
-                return Ok(Some(value.unwrap_or_default()));
+                return Ok(Some(Standing {
+                    value: value.unwrap_or_default(),
+                    archived: super::graphql::is(item, "/isArchived"),
+                }));
             }
             let next = text(items, "/pageInfo/endCursor").map(str::to_owned);
             let more = super::graphql::is(items, "/pageInfo/hasNextPage");

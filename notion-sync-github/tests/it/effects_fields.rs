@@ -12,7 +12,7 @@ use notion_sync_testkit::emulator::Fault;
 use notion_sync_testkit::github::MergeMethod;
 
 use crate::effects_support::*;
-use crate::support::{REPO, REPO_ID, World, list, write};
+use crate::support::{REPO, REPO_ID, World, handbook, list, write};
 
 fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -163,6 +163,36 @@ async fn a_close_waits_for_the_merge() {
         (seen.open, seen.state_reason.as_deref()),
         (false, Some("completed"))
     );
+}
+
+#[tokio::test]
+async fn a_type_of_the_organisation_is_set_by_name() {
+    let mut raw = serde_json::to_value(handbook()).unwrap();
+    raw["accounts"][5]["issue_types"] = serde_json::json!(["Bug", "Task"]);
+    for fault in [None, Some(Fault::DropBefore), Some(Fault::DropAfter)] {
+        let world = World::of(serde_json::from_value(raw.clone()).unwrap());
+        let number = an_issue(&world);
+        let issues = world.issues();
+        let asked = request("k1", number, Effect::SetType("bug".to_owned()));
+        let effect = opened(&issues, &asked).await;
+        let lost = matches!(fault, Some(Fault::DropBefore));
+        match fault {
+            None => {
+                send(&issues, &effect).await.unwrap();
+            }
+            Some(fault) => {
+                world.fault("PATCH", "/issues/1", fault);
+                send(&issues, &effect).await.unwrap_err();
+                let traced = trace(&world, &issues, &effect).await;
+                assert_eq!(matches!(traced, Trace::NotApplied), lost, "{traced:?}");
+                send(&issues, &effect).await.unwrap();
+            }
+        }
+        assert!(holds(&issues, &asked).await);
+        let other = request("k2", number, Effect::SetType("Epic".to_owned()));
+        let reason = refused(&issues, &other).await;
+        assert!(reason.contains("use one of: Bug, Task"), "{reason}");
+    }
 }
 
 #[tokio::test]

@@ -122,13 +122,15 @@ fn check_scopes(scopes: &[String], level: Level) -> Result<(), Refusal> {
     } else {
         "project"
     };
+    let has: Vec<String> = scopes.iter().map(|scope| format!("'{scope}'")).collect();
+    let has = has.join(", ");
     Err(Refusal {
         headers: vec![("x-accepted-oauth-scopes", wanted.to_owned())],
         ..Refusal::new(
             403,
             format!(
                 "Your token has not been granted the required scopes to execute this query. It requires one of the \
-                 following scopes: ['{wanted}'], but your token has only been granted the: {scopes:?} scopes. Please modify \
+                 following scopes: ['{wanted}'], but your token has only been granted the: [{has}] scopes. Please modify \
                  your token's scopes at: https://github.com/settings/tokens."
             ),
         )

@@ -161,3 +161,70 @@ fn gestures_come_from_outside_too() {
         .expect(200);
     assert_eq!(parent["number"], 1);
 }
+
+#[test]
+fn strange_requests_are_answered() {
+    let mut client = Client::of(planned());
+    let ends = [
+        "",
+        "/3",
+        "/0",
+        "/18446744073709551616",
+        "/3/items",
+        "/3/items/1",
+        "/3/items/%00",
+        "/3/fields/x",
+        "/3/drafts",
+        "/3/views",
+        "/3/items?after=aWQ6",
+        "/3/items?before=aWQ6MA==",
+        "/3/items?fields=1,,x",
+        "/3/items?per_page=0",
+    ];
+    let issues = [
+        "sub_issues",
+        "sub_issue",
+        "parent",
+        "sub_issues/priority",
+        "parent/x",
+    ];
+    let bodies = [
+        Value::Null,
+        json!({"fields": 1}),
+        json!({"fields": [null, {"id": -1, "value": []}]}),
+        json!({"type": "Issue", "id": "x"}),
+        json!({"title": "", "sub_issue_id": -1}),
+        json!({"sub_issue_id": 1e300, "after_id": null}),
+    ];
+    let mut paths: Vec<String> = issues
+        .iter()
+        .map(|end| format!("/repos/acme/handbook/issues/1/{end}"))
+        .collect();
+    for owner in [
+        "orgs/acme",
+        "orgs/nobody",
+        "users/ada",
+        "users/acme",
+        "user/1",
+    ] {
+        paths.extend(ends.iter().map(|end| format!("/{owner}/projectsV2{end}")));
+    }
+    for path in &paths {
+        for method in ["GET", "POST", "PATCH", "DELETE"] {
+            for body in &bodies {
+                let status = client.send(method, path, body.clone()).status;
+                assert!(status < 500, "{method} {path} {body}: {status}");
+            }
+        }
+    }
+    let document = "mutation($v:ProjectV2FieldValue!){updateProjectV2ItemFieldValue(input:{projectId:\"PVT_\",itemId:\"\",fieldId:\"x\",value:$v}){clientMutationId}}";
+    for value in [
+        json!(null),
+        json!({}),
+        json!({"date": "äääääääääää"}),
+        json!([1]),
+    ] {
+        let answer = client.graphql(document, json!({"v": value}));
+        assert!(answer["errors"].is_array());
+    }
+}
