@@ -379,6 +379,7 @@ fn documents(
         links: links(config, section),
         rules: Vec::new(),
         create_when: None,
+        keep_below: Default::default(),
         drift_status: false,
         limits: section.limits.clone(),
     })

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use notion_sync_core::mapping::{Deliver, Direction, FileMarker, Limits, PathPolicy, Policy};
+use notion_sync_core::mapping::{
+    Deliver, Direction, FileMarker, KeepBelow, Limits, PathPolicy, Policy,
+};
 use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION};
 use notion_sync_notion::BookkeepingNames;
 use notion_sync_notion::client::{API_VERSION as NOTION_VERSION, BASE_URL};
@@ -460,6 +462,10 @@ pub struct TasksSection {
     /// Select or text property of the issue type.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub issue_type: Option<String>,
+    /// From where on the body of a page and the text of an issue stay on their own side. Default:
+    /// nowhere.
+    #[serde(skip_serializing_if = "KeepBelow::is_nothing")]
+    pub keep_below: KeepBelow,
     /// Only pages whose status says one of these become issues: options, or `group:NAME`. Default:
     /// all pages do. A pair that exists stays one.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -27,6 +27,7 @@ pub(super) fn mapping(section: &TasksSection) -> Mapping {
         links: Links::default(),
         rules: rules(section),
         drift_status: section.drift_status,
+        keep_below: section.keep_below.clone(),
         create_when: section.status.as_ref().and_then(|status| {
             (!section.create_when.is_empty()).then(|| CreateWhen {
                 on: status.property.clone(),

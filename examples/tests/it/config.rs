@@ -306,6 +306,10 @@ fn labels_and_facts_of_issues_have_settings() {
             "another property",
         ),
         ("fields = { A = \"title\" }\n".to_owned(), "created_at"),
+        (
+            "keep_below = { github = \"## a\", notion = \" \" }\n".to_owned(),
+            "one line",
+        ),
     ];
     for (text, about) in cases {
         let faults = faults(&tasks(&text));

@@ -70,6 +70,18 @@ impl Check<'_> {
             }
         }
         self.labels(key, section);
+        let below = &section.keep_below;
+        for (name, marker) in [("github", &below.github), ("notion", &below.notion)] {
+            let fits =
+                |marker: &String| !marker.trim().is_empty() && marker.trim().lines().count() == 1;
+            if let Some(marker) = marker.as_ref().filter(|marker| !fits(marker)) {
+                self.fault(
+                    &format!("{key}.keep_below.{name}"),
+                    format!("{marker:?} is not one line"),
+                    "write one line, for example \"## GitHub only\"",
+                );
+            }
+        }
         self.facts(&format!("{key}.fields"), section);
         self.limits(key, section.limits.bytes, section.limits.blocks);
     }

@@ -1,5 +1,6 @@
 //! The whole engine over a memory store and model sides, in virtual time.
 
+mod below;
 mod documents;
 mod fields;
 mod hints;
