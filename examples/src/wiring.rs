@@ -1,5 +1,7 @@
 //! Puts the crates together: settings and secrets in, an engine out.
 
+mod tasks;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,11 +14,9 @@ use notion_sync_core::engine::{Binding, Engine, Jitter, Schedule};
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::id::{FieldId, MappingId};
 use notion_sync_core::mapping::{
-    CreateWhen, Deliver, Direction, FieldKind, FieldMap, FileMarker, Links, Mapping, MappingKind,
-    PathPolicy, PathTemplate, People,
+    Direction, FieldKind, FieldMap, Links, Mapping, MappingKind, PathTemplate, People,
 };
 use notion_sync_core::remote::{Remote, Schema};
-use notion_sync_core::rule::Rule;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_core::{Error, ErrorKind, Result};
@@ -31,8 +31,7 @@ use notion_sync_notion::{
 use notion_sync_store::{Access, open_with};
 
 use crate::config::{
-    Config, Delete, DocumentsSection, FrontMatterField, PropertyKind, RepositoryChoice,
-    StatusSection, TasksSection, is_loopback,
+    Config, Delete, DocumentsSection, FrontMatterField, PropertyKind, RepositoryChoice, is_loopback,
 };
 use crate::secrets::{GithubSecret, Secrets};
 
@@ -165,7 +164,7 @@ pub async fn engine(
             .map(|name| (name, None))
             .collect();
         engine = engine.with_mapping(Binding {
-            mapping: tasks(section),
+            mapping: tasks::mapping(section),
             notion: Arc::new(pages),
             github: Arc::new(GithubIssues::new(github.clone(), &repositories)?),
             people: people.clone(),
@@ -381,93 +380,11 @@ fn documents(
         links: links(config, section),
         rules: Vec::new(),
         create_when: None,
+        keep_below: Default::default(),
         drift_status: false,
         comments: None,
         limits: section.limits.clone(),
     })
-}
-
-fn tasks(section: &TasksSection) -> Mapping {
-    let mut fields = Vec::new();
-    let mut add = |id: &str, property: &str, kind: FieldKind| {
-        fields.push(FieldMap {
-            id: FieldId::from(id),
-            notion: property.to_owned(),
-            github: id.to_owned(),
-            kind,
-            direction: Direction::Both,
-        });
-    };
-    if let Some(status) = &section.status {
-        add("state", &status.property, class(status));
-    }
-    let named = [
-        ("labels", &section.labels, FieldKind::Set),
-        ("assignees", &section.assignees, FieldKind::People),
-        ("milestone", &section.milestone, FieldKind::Text),
-        ("type", &section.issue_type, FieldKind::Text),
-    ];
-    for (id, property, kind) in named {
-        if let Some(property) = property {
-            add(id, property, kind);
-        }
-    }
-    Mapping {
-        id: MappingId::new(section.name.as_str()),
-        kind: MappingKind::Tasks,
-        policy: section.policy,
-        deliver: Deliver::Commit,
-        delete_by_proposal: true,
-        delete_beats_edit: section.delete_beats_edit,
-        adopt_by_key: section.adopt_by_key,
-        file_marker: FileMarker::None,
-        path_policy: PathPolicy::Stable,
-        path: PathTemplate::default(),
-        reviewers: Vec::new(),
-        fields,
-        links: Links::default(),
-        rules: rules(section),
-        drift_status: section.drift_status,
-        create_when: section.status.as_ref().and_then(|status| {
-            (!section.create_when.is_empty()).then(|| CreateWhen {
-                on: status.property.clone(),
-                values: crate::config::values(&section.create_when),
-            })
-        }),
-        comments: section.comments.clone(),
-        limits: section.limits.clone(),
-    }
-}
-
-/// The rules of a mapping, the common ones first.
-fn rules(section: &TasksSection) -> Vec<Rule> {
-    let status = section.status.as_ref();
-    let common = status.filter(|_| section.common_rules);
-    let common = common.map(crate::config::common).unwrap_or_default();
-    let own = section.rules.iter().map(|rule| rule.rule(status));
-    common.into_iter().chain(own).collect()
-}
-
-fn class(status: &StatusSection) -> FieldKind {
-    let open = status.open.iter().map(|option| (option.clone(), "open"));
-    let closed = status.closed.iter().map(|one| (one.clone(), "closed"));
-    let first = |default: &Option<String>, options: &[String]| {
-        default.clone().or_else(|| options.first().cloned())
-    };
-    let preferred = [
-        ("open", first(&status.open_default, &status.open)),
-        ("closed", first(&status.closed_default, &status.closed)),
-    ];
-    FieldKind::Class {
-        classes: open
-            .chain(closed)
-            .map(|(option, class)| (option, class.to_owned()))
-            .collect(),
-        preferred: preferred
-            .into_iter()
-            .filter_map(|(class, option)| Some((class.to_owned(), option?)))
-            .collect(),
-    }
 }
 
 /// The fields of a documents mapping. Kinds that are not written down come from the data source, as

@@ -366,6 +366,7 @@ pub(crate) struct Issue {
     pub(crate) locked: Option<bool>,
     pub(crate) created_at: Option<DateTime<Utc>>,
     pub(crate) updated_at: Option<DateTime<Utc>>,
+    pub(crate) closed_at: Option<DateTime<Utc>>,
     #[serde(rename = "type")]
     pub(crate) kind: Option<IssueType>,
 }

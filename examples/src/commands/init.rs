@@ -15,7 +15,8 @@ use super::arguments::Common;
 use super::output::Output;
 use super::session::{Session, environment, folder_of};
 use crate::config::{
-    Config, DocumentsSection, FrontMatterField, RepositoryChoice, StatusSection, TasksSection,
+    Config, DocumentsSection, FrontMatterField, LabelsChoice, RepositoryChoice, StatusSection,
+    TasksSection,
 };
 use crate::exit::{Exit, Failure, Outcome};
 use crate::secrets::Secrets;
@@ -342,7 +343,7 @@ fn tasks(name: String, source: String, repository: String, schema: &Schema) -> T
         data_source: source,
         repository: RepositoryChoice::Fixed(repository),
         status,
-        labels: of_kind("multi_select"),
+        labels: of_kind("multi_select").map(LabelsChoice::All),
         assignees: of_kind("people"),
         ..TasksSection::default()
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::Common;
 use super::output::{Output, plain};
 use super::session::{Online, Session, environment, folder_of};
-use crate::config::{Config, Faults, RepositoryChoice};
+use crate::config::{Config, Faults, LabelsChoice, RepositoryChoice};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::secrets::Secrets;
 use crate::wiring;
@@ -149,7 +149,13 @@ async fn ask_notion(
         };
         let mut fields: Vec<&str> = Vec::new();
         fields.extend(one.status.as_ref().map(|status| status.property.as_str()));
-        fields.extend(one.labels.as_deref());
+        fields.extend(one.labels.as_ref().map(LabelsChoice::property));
+        fields.extend(
+            one.label_fields
+                .values()
+                .map(|field| field.property.as_str()),
+        );
+        fields.extend(one.fields.keys().map(String::as_str));
         fields.extend(one.assignees.as_deref());
         fields.extend(one.milestone.as_deref());
         fields.extend(one.issue_type.as_deref());

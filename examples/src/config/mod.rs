@@ -36,9 +36,9 @@ pub use reading::Places;
 pub use rules::RuleSection;
 pub(crate) use rules::{common, values};
 pub use section::{
-    Delete, DocumentsSection, FrontMatterField, GithubSection, NotionSection, PropertyKind,
-    ReceiverSection, RepositoryChoice, ScheduleSection, Sealing, StatusSection, StoreSection,
-    TasksSection,
+    Delete, DocumentsSection, FrontMatterField, GithubSection, IssueFact, LabelField, LabelsChoice,
+    LabelsSection, NotionSection, PropertyKind, ReceiverSection, RepositoryChoice, ScheduleSection,
+    Sealing, StatusSection, StoreSection, TasksSection,
 };
 pub use validation::is_loopback;
 

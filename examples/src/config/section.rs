@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use notion_sync_core::comment::CommentSync;
-use notion_sync_core::mapping::{Deliver, Direction, FileMarker, Limits, PathPolicy, Policy};
+use notion_sync_core::mapping::{
+    Deliver, Direction, FileMarker, KeepBelow, Limits, PathPolicy, Policy,
+};
 use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION};
 use notion_sync_notion::BookkeepingNames;
 use notion_sync_notion::client::{API_VERSION as NOTION_VERSION, BASE_URL};
@@ -352,6 +354,77 @@ pub struct StatusSection {
     pub closed_default: Option<String>,
 }
 
+/// Which labels go to a property.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum LabelsChoice {
+    /// All of them: the property.
+    All(String),
+    /// Some of them.
+    Some(LabelsSection),
+}
+
+impl LabelsChoice {
+    /// The property.
+    #[must_use]
+    pub fn property(&self) -> &str {
+        match self {
+            Self::All(property) => property,
+            Self::Some(section) => &section.property,
+        }
+    }
+}
+
+/// `labels = { … }`: which labels go to a property, and under which names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabelsSection {
+    /// The property: multi-select.
+    pub property: String,
+    /// Only labels that begin with one of these, whatever their case. Default: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// Never labels that begin with one of these, whatever their case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
+    /// Whether the page shows what comes after the one prefix in `include`. Default no.
+    pub strip: bool,
+}
+
+/// One of `label_fields`: labels of which an issue has one, as the value of a select property.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabelField {
+    /// The property: select or status.
+    pub property: String,
+    /// What its labels begin with, whatever their case: `priority/`.
+    pub prefix: String,
+}
+
+/// What only GitHub knows of an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssueFact {
+    /// When it was opened: a date property.
+    CreatedAt,
+    /// When it was closed, empty while it is open: a date property.
+    ClosedAt,
+    /// The login of who opened it: a text or select property.
+    Author,
+}
+
+impl IssueFact {
+    /// As the settings and the adapter name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreatedAt => "created_at",
+            Self::ClosedAt => "closed_at",
+            Self::Author => "author",
+        }
+    }
+}
+
 /// `[[tasks]]`: one data source and the issues of one or several repositories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -371,9 +444,16 @@ pub struct TasksSection {
     /// Open and closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusSection>,
-    /// Multi-select property of the labels.
+    /// Multi-select property of the labels, and which of them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub labels: Option<String>,
+    pub labels: Option<LabelsChoice>,
+    /// Select properties of which one label says the value, by the name of the field. Their labels
+    /// are none of `labels`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub label_fields: BTreeMap<String, LabelField>,
+    /// Properties that show what only GitHub knows of the issue. Nothing of it is written to GitHub.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, IssueFact>,
     /// People property of the assignees.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assignees: Option<String>,
@@ -383,6 +463,10 @@ pub struct TasksSection {
     /// Select or text property of the issue type.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub issue_type: Option<String>,
+    /// From where on the body of a page and the text of an issue stay on their own side. Default:
+    /// nowhere.
+    #[serde(skip_serializing_if = "KeepBelow::is_nothing")]
+    pub keep_below: KeepBelow,
     /// Only pages whose status says one of these become issues: options, or `group:NAME`. Default:
     /// all pages do. A pair that exists stays one.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -8,8 +8,8 @@ use secrecy::SecretString;
 
 use super::terms::Terms;
 use crate::config::{
-    Config, DocumentsSection, FrontMatterField, GithubSection, NotionSection, PropertyKind,
-    RepositoryChoice, StatusSection, TasksSection,
+    Config, DocumentsSection, FrontMatterField, GithubSection, LabelsChoice, NotionSection,
+    PropertyKind, RepositoryChoice, StatusSection, TasksSection,
 };
 use crate::emulation::{BACKLOG, HANDBOOK};
 use crate::secrets::{GithubSecret, Secrets};
@@ -63,7 +63,7 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
             closed: options(&["Done", "Dropped"]),
             ..StatusSection::default()
         }),
-        labels: Some("Labels".to_owned()),
+        labels: Some(LabelsChoice::All("Labels".to_owned())),
         assignees: Some("Assignee".to_owned()),
         rules: terms.rules.clone(),
         drift_status: terms.drift_status,

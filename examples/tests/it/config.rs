@@ -298,6 +298,69 @@ fn a_mistake_in_a_rule_is_told_with_its_line() {
 }
 
 #[test]
+fn labels_and_facts_of_issues_have_settings() {
+    let config = Config::parse(
+        &tasks(
+            "labels = { property = \"Areas\", include = [\"area/\"], exclude = [\"area/x\"], \
+             strip = true }\n\
+             label_fields = { Priority = { property = \"Priority\", prefix = \"priority/\" } }\n\
+             fields = { \"Opened at\" = \"created_at\", By = \"author\" }\n",
+        ),
+        "n.toml",
+    )
+    .unwrap();
+    let section = &config.tasks[0];
+    assert_eq!(section.labels.as_ref().unwrap().property(), "Areas");
+    assert_eq!(section.label_fields["Priority"].prefix, "priority/");
+    assert_eq!(section.fields.len(), 2);
+
+    let family = |name: &str, property: &str, prefix: &str| {
+        format!("{name} = {{ property = \"{property}\", prefix = \"{prefix}\" }}")
+    };
+    let families = |all: &[String]| format!("label_fields = {{ {} }}\n", all.join(", "));
+    let cases = [
+        ("labels = { property = \"\" }\n".to_owned(), "empty"),
+        (
+            "labels = { property = \"L\", include = [\" \"] }\n".to_owned(),
+            "no prefix",
+        ),
+        (
+            "labels = { property = \"L\", strip = true }\n".to_owned(),
+            "exactly one prefix",
+        ),
+        (
+            "labels = { property = \"L\", include = [\"a/\", \"b/\"], strip = true }\n".to_owned(),
+            "2 prefixes",
+        ),
+        (families(&[family("State", "S", "s/")]), "no name"),
+        (families(&[family("\"rule a\"", "S", "s/")]), "no name"),
+        (families(&[family("A", "S", "")]), "no prefix"),
+        (
+            families(&[family("A", "S", "s/"), family("B", "S", "t/")]),
+            "already",
+        ),
+        (
+            families(&[family("A", "S", "size/"), family("B", "T", "Size/x")]),
+            "\"A\" too",
+        ),
+        (
+            "fields = { A = \"created_at\", B = \"created_at\" }\n".to_owned(),
+            "another property",
+        ),
+        ("fields = { A = \"title\" }\n".to_owned(), "created_at"),
+        (
+            "keep_below = { github = \"## a\", notion = \" \" }\n".to_owned(),
+            "one line",
+        ),
+    ];
+    for (text, about) in cases {
+        let faults = faults(&tasks(&text));
+        assert_eq!(faults.iter().count(), 1, "{text}\n{faults}");
+        assert!(faults.to_string().contains(about), "{text}\n{faults}");
+    }
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     let text = "[notion]\nbase = 1\ncolour = 2\n[store]\nurl = \"redis:x\"\n[[documents]]\n\
                 name = \"A B\"\nrepository = \"acme\"\npolicy = 3\nbranch = \"..\"\n\

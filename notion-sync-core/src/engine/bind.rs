@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::id::{FieldId, MappingId, Side};
 use crate::mapping::field::FieldLens;
 use crate::mapping::{
-    Direction, FieldKind, FieldMap, LabelFamily, Labels, Lens, LensError, MappingKind, People,
-    Resolver,
+    Direction, FieldKind, FieldMap, KeepBelow, LabelFamily, Labels, Lens, LensError, MappingKind,
+    People, Resolver,
 };
 use crate::reconcile::UnitField;
 use crate::record::{Life, Record};
@@ -32,6 +32,8 @@ pub struct Bound {
     pub people: People,
     /// Pages and paths.
     pub resolver: Resolver,
+    /// From where on bodies stay on their own side.
+    pub(super) keep_below: KeepBelow,
     /// Links between files and pages.
     pub(crate) links: LinkContext,
     /// Schema of Notion.
@@ -117,6 +119,7 @@ impl Engine {
             watched,
             idle,
             people: binding.people.clone(),
+            keep_below: binding.mapping.keep_below.clone(),
             resolver,
             notion,
             github,

@@ -4,6 +4,7 @@
 //! is idle, a daemon for ever, a function once. Start-up is recovery: there is no shutdown that
 //! correctness depends on.
 
+mod below;
 mod bind;
 mod bookkeeping;
 mod comments;

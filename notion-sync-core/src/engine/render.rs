@@ -291,7 +291,7 @@ impl Engine {
                         Side::Notion => {
                             let native = view.native.clone().ok_or_else(missing)?;
                             let path = record.path.as_deref();
-                            let desired = text::to_notion(bound, path, desired, Some(&native));
+                            let desired = text::to_notion(bound, path, desired, Some(&native))?;
                             ContentChange::Blocks {
                                 expected: native,
                                 desired,
@@ -301,7 +301,7 @@ impl Engine {
                             let source = view.source.as_ref().ok_or_else(missing)?;
                             ContentChange::Text {
                                 expected: source.text.clone(),
-                                desired: text::edit_issue(source, desired)?,
+                                desired: text::edit_issue(bound, source, desired)?,
                             }
                         }
                     });
@@ -355,7 +355,7 @@ impl Engine {
         fields.insert(text::title_field(), Value::text(title));
         let empty = Document::default();
         let body = view.document().unwrap_or(&empty);
-        let native = text::to_notion(bound, view.place.as_deref(), body, None);
+        let native = text::to_notion(bound, view.place.as_deref(), body, None)?;
         let held = text::from_notion(bound, view.place.as_deref(), &native);
         let mut bookkeeping = self.page_bookkeeping(binding, bound, prepared, true);
         bookkeeping.retain(|key, _| bound.notion.bookkeeping.contains(key));
@@ -399,8 +399,7 @@ impl Engine {
         fields.retain(|id, _| !is_fact(id));
         let empty = Document::default();
         let body = view.document().unwrap_or(&empty);
-        let text =
-            crate::document::markdown::write(body, &crate::document::markdown::Style::default());
+        let text = text::new_issue(bound, body)?;
         let place = place_of(bound, view)?;
         Ok(Draft {
             side: Side::Github,

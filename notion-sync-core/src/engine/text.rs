@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Binding;
 use super::bind::Bound;
+use super::{Binding, below};
 use crate::bounds::Bounds;
 use crate::document::dialect::{self, LinkContext};
 use crate::document::front_matter::{self, Edit};
@@ -96,12 +96,19 @@ pub(crate) fn view(
         Content::Unusable(why) => view.body = BodyView::Unusable(why.clone()),
         Content::Blocks(document) => {
             let context = links(bound, path);
-            view.body = BodyView::Read(dialect::from_notion(document, &context).document);
+            let (shared, kept) = below::in_page(bound.keep_below.notion.as_deref(), document);
+            let read = if kept.is_empty() {
+                dialect::from_notion(document, &context)
+            } else {
+                let blocks = shared.to_vec();
+                dialect::from_notion(&Document { blocks }, &context)
+            };
+            view.body = BodyView::Read(read.document);
             view.native = Some(document.clone());
         }
         Content::Text(text) => match binding.mapping.kind {
             MappingKind::Documents => read_file(binding, bound, text, &mut view),
-            MappingKind::Tasks => read_issue(binding, text, &mut view),
+            MappingKind::Tasks => read_issue(binding, bound, text, &mut view),
         },
     }
     view
@@ -171,17 +178,28 @@ fn read_file(binding: &Binding, bound: &Bound, text: &str, view: &mut View) {
         text: text.to_owned(),
         document: parsed.document,
         lead,
+        end: text.len(),
     });
 }
 
-fn read_issue(binding: &Binding, text: &str, view: &mut View) {
-    match markdown::parse(text, &limits(binding)) {
+fn read_issue(binding: &Binding, bound: &Bound, text: &str, view: &mut View) {
+    let marker = bound.keep_below.github.as_deref();
+    let mut end = text.len();
+    let mut read = markdown::parse(text, &limits(binding));
+    if let Ok(whole) = &read
+        && let Some(at) = below::in_issue(marker, text, &whole.document)
+    {
+        end = at;
+        read = markdown::parse(text.get(..at).unwrap_or_default(), &limits(binding));
+    }
+    match read {
         Ok(parsed) => {
             view.body = BodyView::Read(parsed.document.clone());
             view.source = Some(Source {
                 text: text.to_owned(),
                 document: parsed.document,
                 lead: 0,
+                end,
             });
         }
         Err(error) => view.body = BodyView::Unusable(error.to_string()),
@@ -316,6 +334,7 @@ pub(crate) fn new_file(
     let text = markdown::write(&Document { blocks }, &markdown::Style::default());
     let lead = usize::from(!title.trim().is_empty());
     let source = Source {
+        end: text.len(),
         text,
         document: Document::default(),
         lead,
@@ -329,12 +348,22 @@ pub(crate) fn new_file(
 }
 
 /// The new text of an issue's body.
-pub(crate) fn edit_issue(source: &Source, body: &Document) -> Result<String> {
-    patch::apply(&source.text, &source.document, body)
-        .map(|patched| patched.text)
-        .map_err(|error| {
-            Error::new(ErrorKind::Invalid, "edit an issue's body").message(error.to_string())
-        })
+pub(crate) fn edit_issue(bound: &Bound, source: &Source, body: &Document) -> Result<String> {
+    let failed = |why: String| Error::new(ErrorKind::Invalid, "edit an issue's body").message(why);
+    let (shared, kept) = (source.text.split_at_checked(source.end))
+        .ok_or_else(|| failed("its end is inside a character".to_owned()))?;
+    let patched =
+        patch::apply(shared, &source.document, body).map_err(|error| failed(error.to_string()))?;
+    below::joined(bound, patched.text, kept)
+}
+
+/// The text of an issue for a page.
+pub(crate) fn new_issue(bound: &Bound, body: &Document) -> Result<String> {
+    below::joined(
+        bound,
+        markdown::write(body, &markdown::Style::default()),
+        "",
+    )
 }
 
 fn heading(title: &str) -> Block {
@@ -353,20 +382,26 @@ pub(crate) fn from_notion(bound: &Bound, path: Option<&str>, native: &Document) 
 }
 
 /// A body in Notion's terms. Blocks that the page holds already in a form that says the same are
-/// taken over as they are, so that writing touches nothing but the edit.
+/// taken over as they are, so that writing touches nothing but the edit; so is what stays on the page.
+///
+/// # Errors
+///
+/// When the body holds the marker of what stays on the page.
 pub(crate) fn to_notion(
     bound: &Bound,
     path: Option<&str>,
     body: &Document,
     native: Option<&Document>,
-) -> Document {
+) -> Result<Document> {
     let context = links(bound, path);
     let converted = dialect::to_notion(body, &context).document;
+    let converted = below::without_marker(bound, converted)?;
     let Some(native) = native else {
-        return converted;
+        return Ok(converted);
     };
+    let (shared, kept) = below::in_page(bound.keep_below.notion.as_deref(), native);
     let mut held: BTreeMap<crate::hash::ContentHash, Vec<&Block>> = BTreeMap::new();
-    collect(&native.blocks, &mut |block| {
+    collect(shared, &mut |block| {
         let one = Document {
             blocks: vec![block.clone()],
         };
@@ -374,13 +409,13 @@ pub(crate) fn to_notion(
         let said = dialect::to_notion(&read, &context).document;
         held.entry(said.hash()).or_default().push(block);
     });
-    Document {
-        blocks: converted
-            .blocks
-            .into_iter()
+    let blocks = converted.blocks.into_iter();
+    Ok(Document {
+        blocks: blocks
             .map(|block| keep(block, &held, 0))
+            .chain(kept.iter().cloned())
             .collect(),
-    }
+    })
 }
 
 fn collect<'a>(blocks: &'a [Block], visit: &mut impl FnMut(&'a Block)) {

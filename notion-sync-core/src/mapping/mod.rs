@@ -188,9 +188,32 @@ pub struct Mapping {
     /// Addresses that relative links of a file stand for (documents).
     #[serde(default)]
     pub links: Links,
+    /// From where on bodies stay on their own side (tasks).
+    #[serde(default)]
+    pub keep_below: KeepBelow,
     /// Limits on what is accepted.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// Lines from which on a body stays on its own side: never read into the other, never rewritten.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeepBelow {
+    /// The line of an issue's text (`## GitHub only`), where it begins a block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub github: Option<String>,
+    /// The text of a paragraph or heading of a page, not inside another block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notion: Option<String>,
+}
+
+impl KeepBelow {
+    /// Whether nothing stays.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.github.is_none() && self.notion.is_none()
+    }
 }
 
 /// Which pages become issues.

@@ -53,6 +53,8 @@ pub struct Source {
     pub document: Document,
     /// How many blocks at the start are not part of the body: 1 where the title is a heading.
     pub lead: usize,
+    /// Where in the text the document ends: what follows stays on this side.
+    pub end: usize,
 }
 
 /// The body of a view.

@@ -30,12 +30,15 @@ pub(crate) fn value_of(issue: &Issue, name: &str) -> Option<Value> {
         "type" => text(issue.kind.as_ref().and_then(|one| one.name.as_deref())),
         "labels" => Value::set(labels(issue)),
         "assignees" => Value::set(assignees(issue)),
+        "created_at" => text(issue.created_at.map(stamp).as_deref()),
+        "closed_at" => text(issue.closed_at.map(stamp).as_deref()),
+        "author" => text(issue.user.as_ref().and_then(|one| one.login.as_deref())),
         _ => return None,
     })
 }
 
 /// The fields, in the order they are documented.
-pub(super) const NAMES: [&str; 7] = [
+pub(super) const NAMES: [&str; 10] = [
     "title",
     "state",
     "state_reason",
@@ -43,7 +46,15 @@ pub(super) const NAMES: [&str; 7] = [
     "assignees",
     "milestone",
     "type",
+    "created_at",
+    "closed_at",
+    "author",
 ];
+
+/// Whether the service alone says what a field holds.
+pub(super) fn is_fact(name: &str) -> bool {
+    matches!(name, "created_at" | "closed_at" | "author")
+}
 
 pub(super) fn is_set(name: &str) -> bool {
     matches!(name, "labels" | "assignees")
@@ -168,7 +179,10 @@ pub(super) fn later(before: Issue, after: Issue, wrote: &[&str]) -> Issue {
     let moved = before.body != after.body
         || NAMES
             .iter()
-            .filter(|name| !wrote.contains(name))
+            .filter(|name| {
+                let follows = **name == "closed_at" && wrote.contains(&"state");
+                !(follows || wrote.contains(name))
+            })
             .any(|name| value_of(&before, name) != value_of(&after, name));
     if !moved {
         return after;
@@ -177,7 +191,10 @@ pub(super) fn later(before: Issue, after: Issue, wrote: &[&str]) -> Issue {
     for name in wrote {
         match *name {
             "assignees" => issue.assignees.clone_from(&after.assignees),
-            "state" => issue.state.clone_from(&after.state),
+            "state" => {
+                issue.state.clone_from(&after.state);
+                issue.closed_at = after.closed_at;
+            }
             "state_reason" => issue.state_reason.clone_from(&after.state_reason),
             _ => {}
         }

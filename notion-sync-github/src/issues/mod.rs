@@ -233,6 +233,9 @@ impl Remote for GithubIssues {
                 field("assignees", "assignees", Vec::new()),
                 field("milestone", "milestone", milestones),
                 field("type", "type", types),
+                field("created_at", "instant", Vec::new()),
+                field("closed_at", "instant", Vec::new()),
+                field("author", "login", Vec::new()),
             ]),
         })
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::GithubIssues;
 use super::bodies::{Body, new_body, next_body};
-use super::fields::{assignees, holds, is_set, labels, later, same, value_of};
+use super::fields::{assignees, holds, is_fact, is_set, labels, later, same, value_of};
 use crate::comments;
 use crate::endpoint::{
     ADD_ASSIGNEES, ADD_LABELS, CREATE_ISSUE, CREATE_LABEL, Call, LABELS, MILESTONES,
@@ -139,6 +139,9 @@ impl GithubIssues {
         let body = Body::read(issue.body.as_deref());
         let mut patch = Map::new();
         for (name, change) in &update.fields {
+            if is_fact(name) {
+                return Err(invalid(name, "only the service says it"));
+            }
             let current =
                 value_of(&issue, name).ok_or_else(|| invalid(name, "no issue has such a field"))?;
             if is_set(name) || current == change.desired {

@@ -206,5 +206,5 @@ async fn the_schema_names_options() {
             .rev()
             .collect::<Vec<_>>()
     );
-    assert_eq!(schema.fields.len(), 7);
+    assert_eq!(schema.fields.len(), 10);
 }

@@ -549,3 +549,45 @@ async fn what_people_write_between_two_requests_of_a_write_is_not_its_answer() {
     assert_eq!(field(&snapshot, "assignees"), &set(&["bob", "carol"]));
     assert_eq!(world.hub().issue(REPO, 1).unwrap().title, "Renamed");
 }
+
+#[tokio::test]
+async fn what_only_the_service_says_is_shown_and_refused() {
+    let world = World::new();
+    let issues = world.issues();
+    let fields = [("state", text("closed"))];
+    let n = created(&world, &issues, &fields, "one\n").await;
+    let snapshot = issues.read(&issue(n), true).await.unwrap();
+    let opened = field(&snapshot, "created_at").clone();
+    assert!(opened.as_text().unwrap().ends_with('Z'), "{opened:?}");
+    assert!(!field(&snapshot, "closed_at").is_empty());
+    assert_eq!(field(&snapshot, "author"), &text("bot"));
+    for name in ["created_at", "closed_at", "author"] {
+        let held = field(&snapshot, name).clone();
+        let action = change(n, &[(name, held, text("2020-01-01"))], None);
+        let error = one(&issues, write("up-1", action)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{name}");
+    }
+    let reopen = change(n, &[("state", text("closed"), text("open"))], None);
+    let ack = one(&issues, write("up-2", reopen)).await.unwrap();
+    assert_eq!(field(&ack.snapshot.unwrap(), "closed_at"), &Value::Null);
+}
+
+/// A change may name a part of the labels: nothing is said about the others.
+#[tokio::test]
+async fn labels_that_a_change_does_not_name_stay() {
+    let world = World::new();
+    let issues = world.issues();
+    let all = [("labels", set(&["bug", "priority/high", "area/ui"]))];
+    let n = created(&world, &issues, &all, "one\n").await;
+    let action = change(
+        n,
+        &[("labels", set(&["priority/high"]), set(&["priority/low"]))],
+        None,
+    );
+    let ack = one(&issues, write("up-1", action)).await.unwrap();
+    assert!(ack.notes.is_empty(), "{:?}", ack.notes);
+    assert_eq!(
+        field(&ack.snapshot.unwrap(), "labels"),
+        &set(&["area/ui", "bug", "priority/low"])
+    );
+}

@@ -5,8 +5,23 @@ use std::collections::BTreeSet;
 use notion_sync_core::effect::Effect;
 
 use super::super::rules::MOST_RULES;
-use super::super::{RepositoryChoice, StatusSection, TasksSection};
+use super::super::{IssueFact, LabelsChoice, RepositoryChoice, StatusSection, TasksSection};
 use super::{Check, MAX_NAME};
+
+/// Names of fields that are there already, in lower case.
+const TAKEN: [&str; 9] = [
+    "title",
+    "state",
+    "labels",
+    "assignees",
+    "milestone",
+    "type",
+    "created_at",
+    "closed_at",
+    "author",
+];
+/// Longest name of a label, in characters.
+const MAX_LABEL: usize = 50;
 
 impl Check<'_> {
     pub(super) fn tasks(&mut self, key: &str, section: &TasksSection) {
@@ -46,7 +61,6 @@ impl Check<'_> {
         }
         self.rules(&format!("{key}.rules"), section);
         for (name, property) in [
-            ("labels", &section.labels),
             ("assignees", &section.assignees),
             ("milestone", &section.milestone),
             ("type", &section.issue_type),
@@ -58,7 +72,114 @@ impl Check<'_> {
         if let Some(comments) = &section.comments {
             self.comments(&format!("{key}.comments"), comments);
         }
+        self.labels(key, section);
+        let below = &section.keep_below;
+        for (name, marker) in [("github", &below.github), ("notion", &below.notion)] {
+            let fits =
+                |marker: &String| !marker.trim().is_empty() && marker.trim().lines().count() == 1;
+            if let Some(marker) = marker.as_ref().filter(|marker| !fits(marker)) {
+                self.fault(
+                    &format!("{key}.keep_below.{name}"),
+                    format!("{marker:?} is not one line"),
+                    "write one line, for example \"## GitHub only\"",
+                );
+            }
+        }
+        self.facts(&format!("{key}.fields"), section);
         self.limits(key, section.limits.bytes, section.limits.blocks);
+    }
+
+    fn labels(&mut self, key: &str, section: &TasksSection) {
+        let mut taken: BTreeSet<&str> = BTreeSet::new();
+        match &section.labels {
+            None => {}
+            Some(LabelsChoice::All(property)) => {
+                self.property(&format!("{key}.labels"), property);
+                taken.insert(property);
+            }
+            Some(LabelsChoice::Some(labels)) => {
+                let key = format!("{key}.labels");
+                self.property(&format!("{key}.property"), &labels.property);
+                taken.insert(&labels.property);
+                for (name, prefixes) in [("include", &labels.include), ("exclude", &labels.exclude)]
+                {
+                    for (index, prefix) in prefixes.iter().enumerate() {
+                        self.prefix(&format!("{key}.{name}[{index}]"), prefix);
+                    }
+                }
+                if labels.strip && labels.include.len() != 1 {
+                    self.fault(
+                        &format!("{key}.strip"),
+                        format!(
+                            "with {} prefixes in `include` an option would not say its label",
+                            labels.include.len()
+                        ),
+                        "name exactly one prefix in `include`, or remove `strip`",
+                    );
+                }
+            }
+        }
+        let mut before: Vec<(&str, String)> = Vec::new();
+        for (name, field) in &section.label_fields {
+            let key = format!("{key}.label_fields.{name}");
+            if name.trim().is_empty()
+                || name.len() > MAX_NAME
+                || name.contains(char::is_control)
+                || name.starts_with("rule ")
+                || TAKEN.contains(&name.to_lowercase().as_str())
+            {
+                self.fault(
+                    &key,
+                    format!("{name:?} is no name of a field of its own"),
+                    "choose another one: what is agreed is remembered under it",
+                );
+            }
+            self.property(&format!("{key}.property"), &field.property);
+            if !taken.insert(&field.property) {
+                self.fault(
+                    &format!("{key}.property"),
+                    format!("labels go to {:?} already", field.property),
+                    "give each its own property",
+                );
+            }
+            self.prefix(&format!("{key}.prefix"), &field.prefix);
+            let prefix = field.prefix.to_lowercase();
+            let other = (before.iter())
+                .find(|(_, one)| one.starts_with(&prefix) || prefix.starts_with(one.as_str()));
+            if let Some((other, _)) = other {
+                self.fault(
+                    &format!("{key}.prefix"),
+                    format!("a label could begin with it and belong to {other:?} too"),
+                    "choose prefixes of which none begins another",
+                );
+            }
+            before.push((name, prefix));
+        }
+    }
+
+    fn prefix(&mut self, key: &str, prefix: &str) {
+        if prefix.trim().is_empty() || prefix.chars().count() >= MAX_LABEL {
+            self.fault(
+                key,
+                format!("{prefix:?} is no prefix of a label"),
+                "write what the labels begin with, for example \"area/\"",
+            );
+        }
+    }
+
+    fn facts(&mut self, key: &str, section: &TasksSection) {
+        let mut shown: BTreeSet<IssueFact> = BTreeSet::new();
+        for (property, fact) in &section.fields {
+            let key = format!("{key}.{property}");
+            self.property(&key, property);
+            if !shown.insert(*fact) {
+                self.fault(
+                    &key,
+                    format!("another property shows `{}`", fact.name()),
+                    "remove one of them",
+                );
+            }
+        }
     }
 
     fn rules(&mut self, key: &str, section: &TasksSection) {

@@ -55,6 +55,7 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
         links: Default::default(),
         rules: Vec::new(),
         create_when: None,
+        keep_below: Default::default(),
         drift_status: false,
         comments: None,
         limits: Default::default(),

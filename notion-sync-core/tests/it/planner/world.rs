@@ -109,6 +109,7 @@ pub(super) fn mapping(kind: MappingKind, policy: Policy, note: Direction) -> Map
         links: Default::default(),
         rules: Vec::new(),
         create_when: None,
+        keep_below: Default::default(),
         drift_status: false,
         comments: None,
         limits: Default::default(),
