@@ -92,6 +92,11 @@ pub trait Remote: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Whether an object that an event named is this pull request or the head of it.
+    fn is_about(&self, named: &RemoteRef, pull: &LinkedPull) -> bool {
+        *named == pull.object
+    }
+
     /// How a write behaves when its outcome is unknown.
     fn kind(&self, action: &Action) -> WriteKind;
 

@@ -36,6 +36,8 @@ struct Place {
     branch: Option<String>,
     /// Whether comments follow.
     comments: bool,
+    /// Whether pull requests matter: proposals of documents, steps of rules.
+    pulls: bool,
 }
 
 impl Scope {
@@ -48,6 +50,7 @@ impl Scope {
             repositories: BTreeSet::from([section.repository.to_lowercase()]),
             branch: Some(section.branch.clone()),
             comments: false,
+            pulls: true,
         });
         let tasks = config.tasks.iter().map(|section| Place {
             mapping: MappingId::new(section.name.as_str()),
@@ -60,6 +63,7 @@ impl Scope {
                 .collect(),
             branch: None,
             comments: section.comments.is_some(),
+            pulls: section.common_rules || section.drift_status || !section.rules.is_empty(),
         });
         Self {
             places: documents.chain(tasks).collect(),
@@ -125,8 +129,13 @@ impl Scope {
             EventKind::PullRequest
             | EventKind::PullRequestReview
             | EventKind::PullRequestReviewComment
-            | EventKind::PullRequestReviewThread => {
-                self.which(|place| place.branch.is_some() && ours(place))
+            | EventKind::PullRequestReviewThread => self.which(|place| place.pulls && ours(place)),
+            // Only steps of rules wait for them.
+            EventKind::CheckRun
+            | EventKind::CheckSuite
+            | EventKind::MergeGroup
+            | EventKind::Status => {
+                self.which(|place| place.branch.is_none() && place.pulls && ours(place))
             }
             EventKind::Push | EventKind::Create | EventKind::Delete => {
                 let name: String = payload.member("ref").unwrap_or_default();
@@ -137,7 +146,7 @@ impl Scope {
             EventKind::Repository
             | EventKind::Installation
             | EventKind::InstallationRepositories => Concern::All,
-            // Checks and projects are not synchronised.
+            // Projects are not synchronised.
             _ => Concern::Nobody,
         }
     }

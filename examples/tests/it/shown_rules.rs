@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use notion_sync_core::effect::{Effect, FirstFile, Merge, MergeMethod, Note, OpenPull};
 use notion_sync_core::mapping::Policy;
-use notion_sync_examples::config::RuleSection;
+use notion_sync_examples::config::{Config, RuleSection};
 use notion_sync_examples::demo::{Stage, Terms};
 use notion_sync_examples::emulation::{BACKLOG, World};
+use notion_sync_examples::receiver::{Limits, Receiver};
+use notion_sync_examples::secrets::Secrets;
 use notion_sync_testkit::github::{
     CheckForm, CheckStatus, Conclusion, Enforcement, RequiredCheckSeed, RuleSeed, RulesetSeed,
 };
+use notion_sync_testkit::webhook::GithubHook;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::shown_support::{equal, settle, sweep};
@@ -277,4 +281,62 @@ async fn a_pull_request_of_people_is_found_and_shown() {
     settle(&mut stage).await;
     assert_eq!(property(&stage, "PR Status")["name"], "merged");
     equal(&mut stage).await;
+}
+
+#[tokio::test]
+async fn a_check_that_turns_green_is_heard_at_once() {
+    let mut stage = backlog().await;
+    say(&stage, "Doing");
+    settle(&mut stage).await;
+    let number = pull(&stage);
+    stage.pass(10);
+    say(&stage, "Done");
+    settle(&mut stage).await;
+    // The longer it waits, the less often it is asked for.
+    for _ in 0..6 {
+        stage.pass(20);
+        settle(&mut stage).await;
+    }
+    stage.pass(1);
+    let config = format!(
+        "[[tasks]]\nname = \"backlog\"\ndata_source = \"{}\"\nrepository = \"{BACKLOG}\"\n\
+         status = {{ property = \"Status\", open = [\"Doing\"], closed = [\"Done\"] }}\n\
+         common_rules = true\n",
+        stage.notion().id("backlog-tasks")
+    );
+    let secrets = Secrets {
+        github_webhook: Some(SecretString::from("emulated")),
+        ..Secrets::default()
+    };
+    let store = stage.engine().await.unwrap().store().clone();
+    let receiver = Receiver::new(
+        &Config::parse(&config, "test").unwrap(),
+        &secrets,
+        store,
+        stage.clock.clone(),
+        Limits::default(),
+    )
+    .await
+    .unwrap();
+    let mut hook = GithubHook::add("emulated", false, &stage.github());
+    check(&stage, number, Conclusion::Success);
+    let merged = |stage: &Stage| {
+        let issue = stage.github().issue(BACKLOG, number).unwrap();
+        issue.pull.unwrap().merged
+    };
+    // A poll alone does not ask yet.
+    settle(&mut stage).await;
+    assert!(!merged(&stage));
+    let now = stage.now();
+    let sent = hook.collect(&stage.github(), now);
+    assert!(!sent.is_empty());
+    for delivery in sent {
+        let mut request = http::Request::new(axum::body::Body::from(delivery.body));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = "/webhooks/github".parse().unwrap();
+        *request.headers_mut() = delivery.headers;
+        assert!(receiver.handle(request).await.status().is_success());
+    }
+    settle(&mut stage).await;
+    assert!(merged(&stage));
 }

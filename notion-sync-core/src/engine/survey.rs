@@ -14,7 +14,7 @@ use super::text;
 use super::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
-use crate::id::{MappingId, RecordId, RemoteRef, Side};
+use crate::id::{RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, View};
 use crate::operation::backoff;
 use crate::reconcile::table::Identity;
@@ -136,7 +136,12 @@ impl Engine {
             .filter(|hint| listening.concerns(&hint.value))
             .filter_map(|hint| hint_owners.get(&hint.value.object));
         let mut nudged: BTreeSet<RecordId> = hinting.cloned().collect();
-        nudged.extend(self.linked_to(id, &github.touched).await?);
+        // An event about a pull request or its checks names nothing that a record owns.
+        let strange: Vec<&RemoteRef> = (hints.iter().map(|hint| &hint.value))
+            .filter(|hint| hint.side == Side::Github && !hint_owners.contains_key(&hint.object))
+            .map(|hint| &hint.object)
+            .collect();
+        nudged.extend(self.linked_to(binding, &github.touched, &strange).await?);
         due.extend(nudged.iter().cloned());
 
         let objects: Vec<RemoteRef> = looking.objects();
@@ -336,19 +341,21 @@ impl Engine {
         })
     }
 
-    /// Records that are linked to objects which changed since they were last seen.
+    /// Records that are linked to objects which changed since they were last seen, or which an event
+    /// named.
     async fn linked_to(
         &self,
-        mapping: &MappingId,
+        binding: &Binding,
         touched: &[(RemoteRef, DateTime<Utc>)],
+        named: &[&RemoteRef],
     ) -> Result<BTreeSet<RecordId>> {
         let mut out = BTreeSet::new();
-        if touched.is_empty() {
+        if touched.is_empty() && named.is_empty() {
             return Ok(out);
         }
         let touched: BTreeMap<&RemoteRef, DateTime<Utc>> =
             touched.iter().map(|(object, at)| (object, *at)).collect();
-        for record in self.state().records(mapping).await? {
+        for record in self.state().records(&binding.mapping.id).await? {
             let moved = |object: &RemoteRef| {
                 touched.get(object).is_some_and(|at| {
                     let known = record.pulls.iter().find(|pull| pull.object == *object);
@@ -356,7 +363,9 @@ impl Engine {
                 })
             };
             let pulls = record.pulls.iter().map(|pull| &pull.object);
-            if record.links.values().chain(pulls).any(moved) {
+            let announced = (record.pulls.iter())
+                .any(|pull| named.iter().any(|one| binding.github.is_about(one, pull)));
+            if announced || record.links.values().chain(pulls).any(moved) {
                 out.insert(record.id);
             }
         }

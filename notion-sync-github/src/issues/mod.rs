@@ -298,6 +298,15 @@ impl Remote for GithubIssues {
         self.linked_pulls(objects).await
     }
 
+    fn is_about(&self, named: &RemoteRef, pull: &LinkedPull) -> bool {
+        // Checks and statuses name the repository and the commit.
+        let at_head = || {
+            let (repository, _) = reference::parse_numbered(&pull.object).ok()?;
+            Some(named.kind == "commit" && named.id == format!("{repository}:{}", pull.head))
+        };
+        *named == pull.object || at_head() == Some(true)
+    }
+
     fn kind(&self, action: &Action) -> WriteKind {
         match action {
             Action::Create(_) | Action::Comment { .. } => WriteKind::UnnamedCreate,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use notion_sync_core::ErrorKind;
-use notion_sync_core::effect::{Effect, FirstFile, Gate, Note, NotePlace, OpenPull};
+use notion_sync_core::effect::{Effect, FirstFile, Gate, LinkedPull, Note, NotePlace, OpenPull};
+use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Remote as _, Trace};
 use notion_sync_github::{HiddenBlock, reference};
 use notion_sync_testkit::emulator::Fault;
@@ -456,4 +457,32 @@ async fn a_plan_without_drafts() {
     let ack = perform(&issues, &request("k1", number, open_pull())).await;
     assert_eq!(ack.notes["draft"], "unsupported");
     assert!(!world.hub().issue(REPO, 2).unwrap().pull.unwrap().draft);
+}
+
+#[test]
+fn an_event_about_its_head_is_about_the_pull_request() {
+    let issues = World::new().issues();
+    let pull = LinkedPull {
+        object: reference::pull(7, 3),
+        number: 3,
+        url: String::new(),
+        state: "open".to_owned(),
+        head: "abc".to_owned(),
+        review: None,
+        checks: None,
+        ours: true,
+        updated_at: chrono::DateTime::UNIX_EPOCH,
+    };
+    let commit = |id: &str| RemoteRef::new("github", "commit", id);
+    for (named, about) in [
+        (reference::pull(7, 3), true),
+        (reference::pull(7, 4), false),
+        (reference::issue(7, 3), false),
+        (commit("7:abc"), true),
+        (commit("8:abc"), false),
+        (commit("7:abcd"), false),
+        (commit("7:"), false),
+    ] {
+        assert_eq!(issues.is_about(&named, &pull), about, "{named}");
+    }
 }
