@@ -196,6 +196,19 @@ pub(super) fn pair(
             Some(by_id.get(&bare(named)).copied())
         })
         .collect();
+    // The same the other way round: who is named by whom.
+    let mut named_by: Vec<Vec<usize>> = vec![Vec::new(); pages.len()];
+    for (o, named) in names.iter().enumerate() {
+        if let Some(Some(p)) = named {
+            named_by[*p].push(o);
+        }
+    }
+    let mut said_by: Vec<Vec<usize>> = vec![Vec::new(); others.len()];
+    for (p, said) in says.iter().enumerate() {
+        for o in said {
+            said_by[*o].push(p);
+        }
+    }
     let mut page_is: Vec<Option<Standing>> = vec![None; pages.len()];
     let mut other_is: Vec<Option<Standing>> = vec![None; others.len()];
 
@@ -239,8 +252,8 @@ pub(super) fn pair(
         if page_is[p].is_some() {
             continue;
         }
-        let naming: Vec<usize> = (0..others.len())
-            .filter(|o| other_is[*o].is_none() && names[*o] == Some(Some(p)))
+        let naming: Vec<usize> = (named_by[p].iter().copied())
+            .filter(|o| other_is[*o].is_none())
             .collect();
         // A file that moved leaves its old path on the page. The number of an issue never changes.
         let dangles = kind == MappingKind::Tasks && !named_by_page(kind, pages[p]).is_empty();
@@ -264,8 +277,8 @@ pub(super) fn pair(
         if other_is[o].is_some() {
             continue;
         }
-        let naming: Vec<usize> = (0..pages.len())
-            .filter(|p| page_is[*p].is_none() && says[*p].contains(&o))
+        let naming: Vec<usize> = (said_by[o].iter().copied())
+            .filter(|p| page_is[*p].is_none())
             .collect();
         match naming.as_slice() {
             [] => {}

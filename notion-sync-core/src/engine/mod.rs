@@ -28,11 +28,13 @@ mod people;
 mod persist;
 mod place;
 mod proposal;
+mod pulls;
 mod rebuild;
 mod render;
 mod repair;
 mod report;
 mod rules;
+mod steps;
 mod survey;
 mod text;
 

@@ -1,0 +1,119 @@
+//! How steps of rules end: what the outcome of their operation makes of them.
+
+use std::collections::BTreeMap;
+
+use super::bind::Bound;
+use super::rules::hear;
+use super::{Binding, Engine};
+use crate::audit::AuditEvent;
+use crate::error::Result;
+use crate::id::{OpId, Side};
+use crate::operation::{OpState, Operation};
+use crate::record::Record;
+use crate::remote::Action;
+use crate::rule::{ActionState, Cause, Trigger};
+use crate::state::{Batch, SaveBody};
+
+impl Engine {
+    /// T6 of a write to the page: what the sync wrote itself arms no rule, and what it takes back
+    /// cancels.
+    pub(super) fn hear_own_write(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        op: &Operation,
+        record: &mut Record,
+    ) {
+        let Action::Update(update) = &op.write.action else {
+            return;
+        };
+        if op.side != Side::Notion {
+            return;
+        }
+        for rule in &binding.mapping.rules {
+            let Some(property) = bound.watched.get(&rule.id) else {
+                continue;
+            };
+            if let Some(change) = update.fields.get(property)
+                && record.triggers.contains_key(&rule.id)
+            {
+                let schema = bound.notion.fields.get(property);
+                let at = self.now();
+                hear(record, rule, schema, &change.desired, at, Cause::Engine);
+            }
+        }
+    }
+
+    /// T6 of an effect.
+    pub(super) fn effect_done(&self, op: &Operation, record: &mut Record) {
+        let now = self.now();
+        if let Some(trigger) = owner(record, &op.id) {
+            for action in &mut trigger.actions {
+                if action.state == ActionState::Sending {
+                    action.end(ActionState::Done, None);
+                }
+            }
+            record.look_at = Some(now);
+        }
+    }
+
+    /// An effect that was not carried out: asked for again where the world moved on, given up where
+    /// the operation was set aside.
+    pub(super) fn effect_failed(&self, op: &Operation, why: &str, record: &mut Record) {
+        let now = self.now();
+        let state = op.state;
+        let Some(trigger) = owner(record, &op.id) else {
+            return;
+        };
+        for action in &mut trigger.actions {
+            if action.state != ActionState::Sending {
+                continue;
+            }
+            match state {
+                OpState::Void => {
+                    action.generation += 1;
+                    action.wait(why.to_owned(), None, now);
+                }
+                OpState::Dead => action.end(ActionState::Dead, Some(why.to_owned())),
+                _ => action.reason = Some(why.to_owned()),
+            }
+        }
+        trigger.settle();
+    }
+
+    /// Whether nobody can tell what became of an effect: then it is given up rather than repeated.
+    pub(super) async fn effect_unclear(&self, op: &Operation, mut batch: Batch) -> Result<()> {
+        let Some(mut state) = self.state().record(&op.record).await? else {
+            return self.state().commit(batch).await;
+        };
+        let mut dead = op.clone();
+        dead.state = OpState::Dead;
+        let why = "nobody can tell whether it was carried out";
+        self.effect_failed(&dead, why, &mut state.record);
+        let what = format!("{}: {why}", op.label);
+        batch.audit(&[self.rule_row(&state.record, AuditEvent::Step, what, BTreeMap::new())])?;
+        state.record.look_at = Some(self.now());
+        batch.record(&state, SaveBody::No)?;
+        self.state().commit(batch).await
+    }
+}
+
+/// The trigger whose step has this operation.
+fn owner<'r>(record: &'r mut Record, op: &OpId) -> Option<&'r mut Trigger> {
+    let id = record.id.clone();
+    record.triggers.iter_mut().find_map(|(rule, trigger)| {
+        (trigger.actions)
+            .iter()
+            .any(|action| action.op(&id, rule) == *op)
+            .then_some(trigger)
+    })
+}
+
+/// Whether an operation is one of a step that is on its way.
+pub(super) fn is_under_way(record: &Record, op: &OpId) -> bool {
+    record.triggers.iter().any(|(rule, trigger)| {
+        trigger.actions.iter().any(|action| {
+            action.state == ActionState::Sending && action.op(&record.id, rule) == *op
+        })
+    })
+}
