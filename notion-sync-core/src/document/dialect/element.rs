@@ -388,27 +388,45 @@ pub(super) fn flatten(blocks: &mut Vec<Block>) {
     if !holds {
         return;
     }
-    let mut out = Vec::with_capacity(blocks.len());
-    for mut block in std::mem::take(blocks) {
-        let closing = match &block.kind {
-            BlockKind::Verbatim { markdown } if !block.children.is_empty() => {
-                match Tag::of(markdown) {
-                    Some(Tag::Opening(name)) => Some(format!("</{name}>")),
-                    _ => None,
-                }
+    // From the end, in place: a second list of the blocks of a long page would be most of the memory
+    // that reading it takes.
+    let count = blocks.len();
+    let more: usize = (blocks.iter())
+        .filter(|block| closing(block).is_some())
+        .map(|block| block.children.len() + 1)
+        .sum();
+    let filler = || Block::new(BlockKind::Divider);
+    blocks.reserve_exact(more);
+    blocks.resize_with(count + more, filler);
+    let mut end = blocks.len();
+    for at in (0..count).rev() {
+        if end == at + 1 {
+            // Nothing before it holds anything.
+            break;
+        }
+        let mut block = std::mem::replace(&mut blocks[at], filler());
+        if let Some(markdown) = closing(&block) {
+            end -= 1;
+            blocks[end] = Block::new(BlockKind::Verbatim { markdown });
+            for child in std::mem::take(&mut block.children).into_iter().rev() {
+                end -= 1;
+                blocks[end] = child;
             }
-            _ => None,
-        };
-        let Some(markdown) = closing else {
-            out.push(block);
-            continue;
-        };
-        let children = std::mem::take(&mut block.children);
-        out.push(block);
-        out.extend(children);
-        out.push(Block::new(BlockKind::Verbatim { markdown }));
+        }
+        end -= 1;
+        blocks[end] = block;
     }
-    *blocks = out;
+}
+
+/// The closing tag behind what an opening one holds, where it holds anything.
+fn closing(block: &Block) -> Option<String> {
+    match &block.kind {
+        BlockKind::Verbatim { markdown } if !block.children.is_empty() => match Tag::of(markdown) {
+            Some(Tag::Opening(name)) => Some(format!("</{name}>")),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 #[cfg(test)]
