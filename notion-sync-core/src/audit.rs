@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::id::{MappingId, OpId, RecordId, Side, SyncRunId};
+use crate::record::Record;
 
 /// One row of the audit. Append-only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,30 @@ pub struct AuditRow {
     /// Anything else by name: losers' values, commit, number.
     #[serde(default)]
     pub details: BTreeMap<String, String>,
+}
+
+impl AuditRow {
+    /// A row about a record, of no operation and with no details.
+    pub(crate) fn about(
+        at: DateTime<Utc>,
+        record: &Record,
+        event: AuditEvent,
+        summary: impl Into<String>,
+    ) -> Self {
+        Self {
+            at,
+            mapping: record.mapping.clone(),
+            record: record.id.clone(),
+            title: record.title.clone(),
+            event,
+            op: None,
+            run: None,
+            side: None,
+            rows: Vec::new(),
+            summary: summary.into(),
+            details: BTreeMap::new(),
+        }
+    }
 }
 
 /// What happened.

@@ -510,19 +510,10 @@ impl Engine {
         value: Option<&str>,
     ) -> AuditRow {
         AuditRow {
-            at: self.now(),
-            mapping: record.mapping.clone(),
-            record: record.id.clone(),
-            title: record.title.clone(),
-            event,
-            op: None,
-            run: None,
-            side: None,
-            rows: Vec::new(),
-            summary: summary.to_owned(),
             details: (value.iter())
                 .map(|text| ("value".to_owned(), (*text).to_owned()))
                 .collect(),
+            ..AuditRow::about(self.now(), record, event, summary)
         }
     }
 

@@ -376,20 +376,11 @@ impl Engine {
         details: &[(&str, String)],
     ) -> AuditRow {
         AuditRow {
-            at: self.now(),
-            mapping: record.mapping.clone(),
-            record: record.id.clone(),
-            title: record.title.clone(),
-            event,
-            op: None,
-            run: None,
-            side: None,
-            rows: Vec::new(),
-            summary,
             details: details
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), value.clone()))
                 .collect(),
+            ..AuditRow::about(self.now(), record, event, summary)
         }
     }
 }

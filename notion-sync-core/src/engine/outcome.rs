@@ -93,17 +93,12 @@ impl Engine {
         details: &BTreeMap<String, String>,
     ) -> AuditRow {
         AuditRow {
-            at: self.now(),
-            mapping: record.mapping.clone(),
-            record: record.id.clone(),
-            title: record.title.clone(),
-            event,
             op: Some(op.id.clone()),
             run: Some(op.write.run.clone()),
             side: Some(op.side),
             rows: op.rows.clone(),
-            summary: summary.to_owned(),
             details: details.clone(),
+            ..AuditRow::about(self.now(), record, event, summary)
         }
     }
 

@@ -94,7 +94,6 @@ impl Engine {
         open: &[Stored<Operation>],
     ) -> Result<Option<Operation>> {
         let record = &prepared.state.record;
-        let remote = binding.remote(draft.side);
         let target = record.object(draft.side).cloned();
         let mut generation = 0;
         let id = loop {
@@ -118,6 +117,19 @@ impl Engine {
                 Some(_) => generation += 1,
             }
         };
+        Ok(Some(self.named(binding, prepared, draft, after, id)))
+    }
+
+    /// The operation of a draft under an id.
+    pub(super) fn named(
+        &self,
+        binding: &Binding,
+        prepared: &Prepared,
+        draft: Draft,
+        after: Option<OpId>,
+        id: OpId,
+    ) -> Operation {
+        let record = &prepared.state.record;
         let observed = prepared.notion.as_ref().or(prepared.github.as_ref());
         let page = record.notion.as_ref().map(|page| page.id.clone());
         let source = match draft.side {
@@ -131,7 +143,7 @@ impl Engine {
         );
         let mut settlement = draft.settlement;
         settlement.source = source.map(|view| (draft.side.other(), view.revision.clone()));
-        Ok(Some(Operation {
+        Operation {
             write: Write {
                 op: id.clone(),
                 group: id.clone(),
@@ -142,7 +154,7 @@ impl Engine {
                 revision: source.map(|view| view.revision.token.clone()),
                 action: draft.action.clone(),
             },
-            kind: remote.kind(&draft.action),
+            kind: binding.remote(draft.side).kind(&draft.action),
             id,
             record: record.id.clone(),
             mapping: record.mapping.clone(),
@@ -164,7 +176,7 @@ impl Engine {
             group: Vec::new(),
             error: None,
             created_at: self.now(),
-        }))
+        }
     }
 
     fn draft(

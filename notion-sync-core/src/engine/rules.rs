@@ -18,13 +18,13 @@ use crate::error::{ErrorKind, Result, Retry};
 use crate::hash::ContentHash;
 use crate::id::{OpId, Side};
 use crate::mapping::{MappingKind, View};
-use crate::operation::{OpState, Operation, Settlement, sync_run_id};
+use crate::operation::{Operation, Settlement};
 use crate::reconcile::table::{Identity, Row};
 use crate::reconcile::{Hold, Plan, Step};
 use crate::record::{Life, Record, UnitId};
-use crate::remote::{Action, FieldSchema, Write};
+use crate::remote::{Action, FieldSchema};
 use crate::rule::{ActionState, Cause, Heard, Rule, Trigger};
-use crate::snapshot::{Field, Presence};
+use crate::snapshot::Presence;
 use crate::state::{MappingState, Stored};
 use crate::value::Value;
 
@@ -107,9 +107,7 @@ impl Engine {
             let Some(property) = bound.watched.get(&rule.id) else {
                 continue;
             };
-            // A page without the property's value says that it is empty.
-            let empty = Field::Value(Value::Null);
-            let Field::Value(value) = view.watched.get(property).unwrap_or(&empty) else {
+            let Some(value) = view.says(property) else {
                 continue;
             };
             if is_parked(bound, &prepared.state.record, plan, property) {
@@ -187,7 +185,6 @@ impl Engine {
         out: &mut Followed,
     ) -> Result<()> {
         let now = self.now();
-        let unsaid = Value::Null;
         // Steps that need no write follow each other at once.
         for _ in 0..=rule.steps.len() {
             let record = &prepared.state.record;
@@ -203,13 +200,8 @@ impl Engine {
                 return Ok(());
             }
             // What the page says right now, settled or not: somebody may just have changed his mind.
-            let says = bound.watched.get(&rule.id).and_then(|property| {
-                match prepared.notion.as_ref()?.watched.get(property) {
-                    Some(Field::Value(value)) => Some(value),
-                    Some(Field::Unread(_)) => None,
-                    None => Some(&unsaid),
-                }
-            });
+            let says = (bound.watched.get(&rule.id))
+                .and_then(|property| prepared.notion.as_ref()?.says(property));
             if says != Some(&trigger.accepted) {
                 return Ok(());
             }
@@ -249,8 +241,18 @@ impl Engine {
                     action.state = ActionState::Sending;
                     action.reason = None;
                     action.again = None;
-                    let effect = Action::Effect(Box::new(write));
-                    let operation = self.effect_operation(binding, prepared, &op, effect, label);
+                    let wanted = ContentHash::of_bytes("nsync/effect/v1", op.as_str().as_bytes());
+                    let draft = Draft {
+                        side: Side::Github,
+                        name: "effect",
+                        action: Action::Effect(Box::new(write)),
+                        settlement: Settlement::default(),
+                        label,
+                        rows: vec![51],
+                        content: Some((wanted, wanted)),
+                        epoch: 0,
+                    };
+                    let operation = self.named(binding, prepared, draft, None, op);
                     out.operations.push(operation);
                     return Ok(());
                 }
@@ -329,56 +331,6 @@ impl Engine {
         Ok(None)
     }
 
-    fn effect_operation(
-        &self,
-        binding: &Binding,
-        prepared: &Prepared,
-        id: &OpId,
-        action: Action,
-        label: String,
-    ) -> Operation {
-        let record = &prepared.state.record;
-        let page = record.notion.as_ref().map(|page| page.id.clone());
-        let view = prepared.notion.as_ref();
-        let run = sync_run_id(
-            page.as_deref().unwrap_or(record.id.as_str()),
-            view.map(|view| view.revision.at),
-            id,
-        );
-        Operation {
-            id: id.clone(),
-            record: record.id.clone(),
-            mapping: record.mapping.clone(),
-            side: Side::Github,
-            kind: binding.github.kind(&action),
-            label,
-            rows: vec![51],
-            sequence: 0,
-            after: None,
-            state: OpState::Planned,
-            write: Write {
-                op: id.clone(),
-                group: id.clone(),
-                run,
-                record: record.id.clone(),
-                page,
-                editor: view.and_then(|view| view.actor.clone()),
-                revision: view.map(|view| view.revision.token.clone()),
-                action,
-            },
-            settlement: Settlement::default(),
-            desired: ContentHash::of_bytes("nsync/effect/v1", id.as_str().as_bytes()),
-            attempts: 0,
-            lost: 0,
-            lost_since: None,
-            not_before: None,
-            intent_at: None,
-            group: Vec::new(),
-            error: None,
-            created_at: self.now(),
-        }
-    }
-
     /// One comment says that a step was given up.
     async fn tell_expired(
         &self,
@@ -417,17 +369,9 @@ impl Engine {
         details: BTreeMap<String, String>,
     ) -> AuditRow {
         AuditRow {
-            at: self.now(),
-            mapping: record.mapping.clone(),
-            record: record.id.clone(),
-            title: record.title.clone(),
-            event,
-            op: None,
-            run: None,
-            side: None,
             rows: vec![51],
-            summary,
             details,
+            ..AuditRow::about(self.now(), record, event, summary)
         }
     }
 }
@@ -468,12 +412,8 @@ pub(super) fn hold_creation(
         return;
     }
     let says = bound.watched.get(CREATE_WHEN).and_then(|property| {
-        let schema = bound.notion.fields.get(property);
-        match prepared.notion.as_ref()?.watched.get(property) {
-            Some(Field::Value(value)) => Some(when.values.holds(value, schema)),
-            Some(Field::Unread(_)) => None,
-            None => Some(when.values.holds(&Value::Null, schema)),
-        }
+        let value = prepared.notion.as_ref()?.says(property)?;
+        Some(when.values.holds(value, bound.notion.fields.get(property)))
     });
     if says != Some(true) {
         plan.steps.retain(|step| *step != create);

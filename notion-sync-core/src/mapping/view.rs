@@ -82,6 +82,17 @@ impl View {
         }
     }
 
+    /// What a watched property says; empty where the page does not have it, and `None` where it
+    /// could not be read.
+    #[must_use]
+    pub fn says(&self, property: &str) -> Option<&Value> {
+        match self.watched.get(property) {
+            Some(Field::Value(value)) => Some(value),
+            Some(Field::Unread(_)) => None,
+            None => Some(&Value::Null),
+        }
+    }
+
     /// The body, where it was read.
     #[must_use]
     pub fn document(&self) -> Option<&Document> {
