@@ -9,6 +9,7 @@ use notion_sync_examples::emulation::{
     BACKLOG, HANDBOOK, Services, Serving, World, bounds_for, small_bounds,
 };
 use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule};
+use notion_sync_testkit::github::GithubEmulator;
 use notion_sync_testkit::notion::NotionId;
 use notion_sync_testkit::server::{real_sleep, real_time};
 use serde_json::{Value, json};
@@ -242,14 +243,38 @@ impl Scene {
             let Some(issue) = github.issue(HANDBOOK, number) else {
                 continue;
             };
-            if issue.open && issue.pull.is_some() {
+            // Who merges a decision takes Notion's text over what was written here since.
+            if issue.open && issue.pull.is_some() && !issue.title.starts_with("Decide: ") {
                 github
                     .set_draft(HANDBOOK, number, "ada", false, now)
                     .unwrap();
                 let method = notion_sync_testkit::github::MergeMethod::Merge;
-                github.merge(HANDBOOK, number, "ada", method, now).unwrap();
+                let merged = github.merge(HANDBOOK, number, "ada", method, now);
+                merged.unwrap_or_else(|refusal| {
+                    panic!("#{number} \"{}\": {refusal:?}", issue.title);
+                });
             }
         }
+    }
+
+    /// What happened to a page and the document of a number, for a person who looks for the fault.
+    fn story(&self, github: &GithubEmulator, page: NotionId, number: &str) -> String {
+        let path = format!("docs/document-{number}.md");
+        let mut story = self.run(&["audit", "show", "--page", &page.to_string()]).1;
+        let mut commits = github.commits(HANDBOOK, "main").unwrap();
+        commits.reverse();
+        let mut last = None;
+        for commit in commits {
+            let at = commit.sha.to_string();
+            let file = github.file(HANDBOOK, &at, &path).unwrap_or_default();
+            if file != last {
+                let text = String::from_utf8_lossy(file.as_deref().unwrap_or_default());
+                let (when, message) = (commit.committed_at, &commit.message);
+                story += &format!("{at} {when}\n{message}\n{text}\n");
+                last = file;
+            }
+        }
+        story
     }
 
     /// Runs without a kill until nothing is under way.
@@ -372,8 +397,8 @@ fn killed_at_random_moments_nothing_is_lost_or_made_twice() {
                 .unwrap()
         };
         let page = pages.iter().chain(&tasks).find(|(own, _)| own == title);
-        let (_, page) = page.unwrap_or_else(|| panic!("no page {title:?}"));
-        let page = notion.markdown(*page);
+        let (_, id) = page.unwrap_or_else(|| panic!("no page {title:?}"));
+        let page = notion.markdown(*id);
         let times = |text: &str| {
             text.split(|c: char| !c.is_alphanumeric())
                 .filter(|one| one == word)
@@ -382,7 +407,11 @@ fn killed_at_random_moments_nothing_is_lost_or_made_twice() {
         // Only a parked document may hold a word on one side alone; nowhere is it lost or doubled.
         let there = (times(&page), times(&other));
         let kept = there == (1, 1) || (parked > 0 && (there == (1, 0) || there == (0, 1)));
-        assert!(kept, "{title}, {word} {there:?}:\n{page}\n---\n{other}");
+        assert!(
+            kept,
+            "{title}, {word} {there:?}:\n{page}\n---\n{other}\n---\n{}",
+            scene.story(&github, *id, number)
+        );
     }
     for (title, _) in pages.iter().filter(|(title, _)| title.starts_with("Page")) {
         let word = format!("page{}", title.rsplit(' ').next().unwrap());
@@ -402,6 +431,9 @@ fn killed_at_random_moments_nothing_is_lost_or_made_twice() {
         "{out}{said}"
     );
     let _: Value = serde_json::from_str(out.lines().next().unwrap_or("{}")).unwrap();
+    let audit = scene.run(&["audit", "show"]).1;
+    let decisions = audit.lines().filter(|line| line.contains("conflict"));
+    decisions.for_each(|line| println!("{line}"));
     println!(
         "{rounds} rounds: killed {killed} times, {finished} runs ended before; {} edits, {} pages, \
          {} issues, {} commits, {} pull requests, {}",

@@ -9,7 +9,7 @@ use notion_sync_core::id::BlockId;
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Value as Json, json};
 
-use super::body::{Body, read_body, read_level, walk};
+use super::body::{BlockEdited, Body, read_body, read_level, walk};
 use crate::client::{Answer, Client, Endpoint, unreadable};
 use crate::wire::{BlockHead, Listed};
 
@@ -43,7 +43,7 @@ pub(super) struct BodyPlan {
     edited: Edited,
 }
 
-type Edited = BTreeMap<BlockId, DateTime<Utc>>;
+type Edited = BTreeMap<BlockId, BlockEdited>;
 
 fn blocked(message: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Blocked, "change the body of a page").message(message.to_string())
@@ -156,13 +156,28 @@ impl BodyPlan {
         let mut newest = None;
         for step in &self.steps {
             let at = match step {
-                Step::Update { id, .. } | Step::Delete { id } => self.edited.get(id).copied(),
+                Step::Update { id, .. } | Step::Delete { id } => {
+                    self.edited.get(id).map(|edited| edited.at)
+                }
                 // Whoever takes inserted blocks away again edits nothing that is still there.
                 Step::Insert { .. } => page,
             };
             newest = newest.max(Some(at?));
         }
         newest
+    }
+
+    /// Whether `user` was the last to edit every block that the steps change or delete, and they
+    /// insert none. Then nobody put back what a write of that user had changed: whoever does so is
+    /// the last editor.
+    pub(super) fn is_left_by(&self, user: &str) -> bool {
+        self.steps.iter().all(|step| match step {
+            Step::Update { id, .. } | Step::Delete { id } => self
+                .edited
+                .get(id)
+                .is_some_and(|edited| edited.by.as_deref() == Some(user)),
+            Step::Insert { .. } => false,
+        })
     }
 
     /// Attaches ids to a body read as Markdown: at the top and inside what is touched. `None` when

@@ -1,5 +1,6 @@
 //! Reading bodies: as Markdown, and through blocks where that has holes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -7,8 +8,10 @@ use notion_sync_core::document::limits::Limits;
 use notion_sync_core::document::{Block, BlockKind, Document, blocks, dialect, notion_markdown};
 use notion_sync_core::id::BlockId;
 use notion_sync_core::{Error, ErrorKind, Result};
+use serde::Deserialize;
 
 use crate::client::{Client, Endpoint, unreadable};
+use crate::identifier;
 use crate::wire::{Listed, PageMarkdown};
 
 /// The most blocks of a body that are read. Notion's own Markdown stops at about as many.
@@ -73,8 +76,32 @@ pub async fn read_body(client: &Client, page: &str) -> Result<Body> {
 pub(super) struct Level {
     pub(super) blocks: Vec<Block>,
     pub(super) parents: Vec<BlockId>,
-    /// When each of them was last edited.
-    pub(super) edited: BTreeMap<BlockId, DateTime<Utc>>,
+    /// The last edit of each of them.
+    pub(super) edited: BTreeMap<BlockId, BlockEdited>,
+}
+
+/// The last edit of a block.
+#[derive(Debug)]
+pub(super) struct BlockEdited {
+    pub(super) at: DateTime<Utc>,
+    /// Id of the user, in canonical spelling.
+    pub(super) by: Option<String>,
+}
+
+/// Who edited a block last.
+fn editor(raw: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Edited<'a> {
+        #[serde(borrow)]
+        last_edited_by: Editor<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Editor<'a> {
+        #[serde(borrow)]
+        id: Cow<'a, str>,
+    }
+    let edited: Edited<'_> = serde_json::from_str(raw).ok()?;
+    identifier::canonical(&edited.last_edited_by.id)
 }
 
 pub(super) fn level(list: &Listed) -> Result<Level> {
@@ -87,8 +114,9 @@ pub(super) fn level(list: &Listed) -> Result<Level> {
         if read.in_trash {
             continue;
         }
-        if let (Some(id), Some(edited)) = (&read.block.id, read.last_edited_time) {
-            out.edited.insert(id.clone(), edited);
+        if let (Some(id), Some(at)) = (&read.block.id, read.last_edited_time) {
+            let by = editor(raw.get());
+            out.edited.insert(id.clone(), BlockEdited { at, by });
         }
         // What is inside a block that we keep as it is, is kept with it.
         let opaque = matches!(read.block.kind, BlockKind::Opaque { .. });

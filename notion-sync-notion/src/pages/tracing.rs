@@ -16,6 +16,7 @@ use super::creation::{Plan, wanted_body};
 use super::update::{Resolved, resolve};
 use super::writing::{ack, with_operations};
 use super::{Body, NotionPages, read_body};
+use crate::access::bot;
 use crate::client::{Endpoint, PAGE_SIZE};
 use crate::property;
 use crate::wire::{DataSource, Page};
@@ -272,11 +273,12 @@ impl NotionPages {
             return Ok(Trace::Partly(snapshot));
         }
         // All is as it was before. Either nothing was written, or somebody put it back.
+        let mut plan = None;
         let edited = match (&update.content, shown) {
             // Properties move the time of the page, so a body is judged by its own blocks.
             (Some(ContentChange::Blocks { desired, .. }), Some((document, identified))) => {
                 match BodyPlan::new(&self.client, &id, &document, identified, desired).await {
-                    Ok(plan) => plan.touched(page.last_edited_time),
+                    Ok(steps) => plan.insert(steps).touched(page.last_edited_time),
                     // What cannot be planned now (a page in the trash lists no blocks) was planned
                     // when it was sent: the page itself tells the time.
                     Err(error) if error.kind() == ErrorKind::Blocked => None,
@@ -291,7 +293,12 @@ impl NotionPages {
         let grain = snapshot.revision.grain_seconds;
         let doubtful =
             edited.is_some_and(|edited| may_be_ours(edited, update.seen.as_ref(), sent_at, grain));
-        Ok(if doubtful {
+        // Our own edit before this one may be as young as that.
+        let untouched = match plan.filter(|_| doubtful) {
+            Some(plan) => plan.is_left_by(&bot(&self.client).await?.id),
+            None => false,
+        };
+        Ok(if doubtful && !untouched {
             Trace::Unclear
         } else {
             Trace::NotApplied

@@ -259,6 +259,34 @@ fn a_body_put_back_by_a_person_is_unclear() {
 }
 
 #[test]
+fn our_own_edit_a_moment_before_is_nobody_who_puts_back() {
+    let stage = stage();
+    let id = stage.id("first");
+    let seen = |text| (body("one\ntwo"), body(text));
+    let first = update("op1", id, vec![], Some(seen("one\nthree")));
+    stage.ada(|ada| ada.set_markdown(id, "one\ntwo").unwrap());
+    stage.clock.advance(chrono::Duration::hours(1));
+    stage.write(&first).unwrap();
+    // In the very minute in which that was written.
+    let change = (body("one\nthree"), body("one\nfour"));
+    let second = update("op2", id, vec![], Some(change));
+    stage.fault("PATCH", "/v1/blocks/", 0, Fault::DropBefore);
+    assert_eq!(
+        stage.write(&second).unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
+    stage.calm();
+    assert!(matches!(stage.trace(&second), Trace::NotApplied));
+    // A person who writes the same again may have put something back.
+    let block = stage.emulator().blocks(id)[1].id;
+    stage.ada(|ada| {
+        ada.edit_text(block, "four").unwrap();
+        ada.edit_text(block, "three").unwrap();
+    });
+    assert!(matches!(stage.trace(&second), Trace::Unclear));
+}
+
+#[test]
 fn a_body_write_is_judged_on_a_page_in_the_trash_too() {
     let stage = stage();
     let id = stage.id("first");
