@@ -270,7 +270,10 @@ impl Engine {
             && proposal.state == ProposalState::Open
             && crate::reconcile::is_behind(record, plan)
         {
-            due.push((proposal.refreshed_at + super::proposal::refresh_pause()).max(now));
+            let at = proposal.refreshed_at + super::proposal::refresh_pause();
+            // What holds the record holds the refresh too, however late that is by now.
+            let hold = chrono::Duration::seconds(i64::from(self.bounds.hold));
+            due.push(at.max(if is_held_back(plan) { now + hold } else { now }));
         }
         due.into_iter().min()
     }

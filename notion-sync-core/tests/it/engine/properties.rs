@@ -329,3 +329,17 @@ proptest! {
         prop_assert_eq!(page.1, vec!["w0".to_owned(); 3]);
     }
 }
+
+/// A pull request falls behind, and what would refresh it waits for the end of the minute.
+#[test]
+fn a_late_refresh_of_a_held_record_is_no_busy_loop() {
+    let acts = [
+        Act::EditFile { line: 0, word: 1 },
+        Act::EditPage { line: 0, word: 2 },
+        Act::Poll,
+        Act::Wait(4),
+        Act::EditFile { line: 0, word: 2 },
+        Act::EditFile { line: 2, word: 2 },
+    ];
+    check(MappingKind::Documents, Policy::ManualReview, &acts);
+}
