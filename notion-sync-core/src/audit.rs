@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::hash::ContentHash;
 use crate::id::{MappingId, OpId, RecordId, Side, SyncRunId};
 use crate::record::Record;
 
@@ -62,6 +63,59 @@ impl AuditRow {
             details: BTreeMap::new(),
         }
     }
+}
+
+/// A row in the chain of its record: it names the one before by its hash, so that a row that was
+/// changed, added or taken out later is found ([`State::verify_audit`]).
+///
+/// [`State::verify_audit`]: crate::state::State::verify_audit
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditLink {
+    /// Position in the chain, from 1.
+    pub number: u64,
+    /// Hash of the link before; none at the first.
+    pub previous: Option<ContentHash>,
+    /// The row.
+    pub row: AuditRow,
+}
+
+impl AuditLink {
+    /// Its hash, over the row and all rows before it.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        ContentHash::of("nsync/audit/v2", self)
+    }
+}
+
+/// Where the chain of a record ends. Kept with the record, so that a chain cut short is found too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHead {
+    /// Position of the last link.
+    pub number: u64,
+    /// Its hash.
+    pub hash: ContentHash,
+}
+
+/// What a look through all chains found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AuditProof {
+    /// Records with a chain.
+    pub records: usize,
+    /// Rows in these chains.
+    pub rows: usize,
+    /// Where a chain is broken.
+    pub faults: Vec<AuditFault>,
+}
+
+/// A place where the audit is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditFault {
+    /// The record.
+    pub record: RecordId,
+    /// Position in its chain.
+    pub number: u64,
+    /// What is wrong there.
+    pub what: &'static str,
 }
 
 /// What happened.

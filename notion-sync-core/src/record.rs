@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditHead;
 use crate::document::merge::Anchor;
 use crate::effect::LinkedPull;
 use crate::hash::ContentHash;
@@ -326,6 +327,9 @@ pub struct Record {
     /// listing that passes the removal has the proof; later reads just do not find the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<(RemoteRef, Proof)>,
+    /// Where its audit ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited: Option<AuditHead>,
     /// Position of the next operation in the record's queue.
     #[serde(default)]
     pub next_sequence: u64,
@@ -372,6 +376,7 @@ impl Record {
             create_epoch: 0,
             problem: None,
             look_at: None,
+            audited: None,
             held_since: None,
             title: String::new(),
             path: None,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use notion_sync_core::audit::AuditRow;
-use notion_sync_core::id::RecordId;
+use notion_sync_core::id::{MappingId, RecordId};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_notion::identifier;
@@ -41,17 +41,22 @@ enum AuditCommand {
         #[arg(long, value_name = "N")]
         last: Option<usize>,
     },
+    /// Prove that no row was changed, added or taken out since it was written; exit code 4 when one was
+    Verify,
 }
 
 pub(super) async fn run(args: AuditArgs) -> Outcome {
     let session = Session::open(&args.common)?;
+    let store = session.look().await?;
     let AuditCommand::Show {
         page,
         record,
         since,
         last,
-    } = args.command;
-    let store = session.look().await?;
+    } = args.command
+    else {
+        return verify(&session, &*store).await;
+    };
     let record = match (page, record) {
         (Some(page), _) => Some(owner(&*store, &page).await?),
         (None, record) => record.map(RecordId::new),
@@ -71,6 +76,29 @@ pub(super) async fn run(args: AuditArgs) -> Outcome {
         show(session.output, row);
     }
     Ok(Exit::Clean)
+}
+
+async fn verify(session: &Session, store: &dyn Store) -> Outcome {
+    let mappings: Vec<MappingId> = session.config.names().map(MappingId::new).collect();
+    let proof = State::new(store).verify_audit(&mappings).await?;
+    session.output.object(&proof);
+    for fault in &proof.faults {
+        session.output.line(format!(
+            "record {}, row {}: {}",
+            fault.record, fault.number, fault.what
+        ));
+    }
+    session.output.line(format!(
+        "{} rows about {} records, {} faults",
+        proof.rows,
+        proof.records,
+        proof.faults.len()
+    ));
+    Ok(if proof.faults.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Drift
+    })
 }
 
 /// The record of a page that was named on the command line.

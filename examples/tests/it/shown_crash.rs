@@ -431,6 +431,8 @@ fn killed_at_random_moments_nothing_is_lost_or_made_twice() {
         "{out}{said}"
     );
     let _: Value = serde_json::from_str(out.lines().next().unwrap_or("{}")).unwrap();
+    let (code, proof, _) = scene.run(&["audit", "verify"]);
+    assert_eq!(code, Some(0), "{proof}");
     let audit = scene.run(&["audit", "show"]).1;
     let decisions = audit.lines().filter(|line| line.contains("conflict"));
     decisions.for_each(|line| println!("{line}"));

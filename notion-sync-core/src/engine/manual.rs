@@ -164,8 +164,7 @@ impl Engine {
         } else {
             SaveBody::Yes
         };
-        batch.record(&state, save)?;
-        batch.audit(&rows)?;
+        batch.record_with_audit(&mut state, save, rows)?;
         self.state().commit(batch).await?;
         Ok(units)
     }
@@ -268,8 +267,7 @@ impl Engine {
             "a person lets what was set aside be tried again".to_owned(),
             &[("operations", labels.join("; "))],
         );
-        batch.record(&state, SaveBody::No)?;
-        batch.audit(&[row])?;
+        batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
         self.state().commit(batch).await?;
         Ok(labels)
     }

@@ -453,10 +453,21 @@ impl Engine {
         let told =
             self.tell_strangers(binding, &bound, strangers, &mut next, &mut report.incidents);
         // Before it is remembered that people were told: told twice is better than never.
-        for rows in told.chunks(50) {
+        for row in told {
+            let Some(mut state) = self.state().record(&row.record).await? else {
+                continue;
+            };
             let mut batch = Batch::default();
-            batch.audit(rows)?;
-            self.state().commit(batch).await?;
+            batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
+            match self.state().commit(batch).await {
+                Ok(()) => {}
+                // Somebody else moved the record on: the whole poll is repeated.
+                Err(error) if error.kind() == ErrorKind::Stale => {
+                    report.retry = true;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
         }
         let mut batch = Batch::default();
         batch.mapping(id, &next, &stored)?;

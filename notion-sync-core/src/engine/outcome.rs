@@ -63,8 +63,8 @@ impl Engine {
             .await?;
         self.bookkeep_now(binding, bound, &mut state, op, &mut batch)
             .await?;
-        batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
-        batch.audit(&[row])?;
+        let save = if body { SaveBody::Yes } else { SaveBody::No };
+        batch.record_with_audit(&mut state, save, vec![row])?;
         self.state().commit(batch).await?;
         if let Some(dropped) = ack.notes.get("dropped") {
             report.incidents.push(Incident {
@@ -426,8 +426,8 @@ impl Engine {
                 let message = format!("{}: {error}", op.label);
                 let event = AuditEvent::Blocked;
                 audit.push(self.audit_row(&state.record, op, event, &message, &BTreeMap::new()));
+                batch.record_with_audit(&mut state, SaveBody::No, audit)?;
             }
-            batch.audit(&audit)?;
             return self.state().commit(batch).await;
         }
         if matches!(op.write.action, Action::Effect(_)) {
@@ -488,8 +488,7 @@ impl Engine {
             }
             _ => {}
         }
-        batch.record(&state, SaveBody::No)?;
-        batch.audit(&audit)?;
+        batch.record_with_audit(&mut state, SaveBody::No, audit)?;
         self.state().commit(batch).await
     }
 

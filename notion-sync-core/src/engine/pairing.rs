@@ -124,8 +124,7 @@ impl Engine {
         );
         let id = record.id.clone();
         let mut batch = Batch::default();
-        batch.record(&state, SaveBody::Yes)?;
-        batch.audit(&[row])?;
+        batch.record_with_audit(&mut state, SaveBody::Yes, vec![row])?;
         self.state().commit(batch).await?;
         Ok(id)
     }
@@ -155,8 +154,7 @@ impl Engine {
             &[],
         );
         let mut batch = Batch::default();
-        batch.record(&state, SaveBody::No)?;
-        batch.audit(&[row])?;
+        batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
         self.state().commit(batch).await
     }
 
@@ -273,8 +271,7 @@ impl Engine {
             &[],
         );
         let mut batch = Batch::default();
-        batch.record(&state, SaveBody::No)?;
-        batch.audit(&[row])?;
+        batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
         self.state().commit(batch).await
     }
 }

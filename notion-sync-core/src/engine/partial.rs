@@ -93,8 +93,8 @@ impl Engine {
             &format!("{}: not all of it is there", op.label),
             &details,
         );
-        batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
-        batch.audit(&[row])?;
+        let save = if body { SaveBody::Yes } else { SaveBody::No };
+        batch.record_with_audit(&mut state, save, vec![row])?;
         self.state().commit(batch).await
     }
 

@@ -197,8 +197,8 @@ impl Engine {
             return Ok(());
         }
         let body = body || news;
-        batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
-        batch.audit(&audit)?;
+        let save = if body { SaveBody::Yes } else { SaveBody::No };
+        batch.record_with_audit(&mut state, save, audit)?;
         self.state().commit(batch).await
     }
 

@@ -182,10 +182,10 @@ impl Engine {
                     ],
                 );
                 let mut batch = Batch::default();
-                batch.record(&state, SaveBody::Yes)?;
-                batch.audit(&[row])?;
+                batch.record_with_audit(&mut state, SaveBody::Yes, vec![row])?;
                 self.state().commit(batch).await?;
             }
+            let record = &state.record;
             out.push(RebuiltPair {
                 record: record.id.clone(),
                 title: record.title.clone(),

@@ -91,9 +91,9 @@ impl Engine {
         let why = "nobody can tell whether it was carried out";
         self.effect_failed(&dead, why, &mut state.record);
         let what = format!("{}: {why}", op.label);
-        batch.audit(&[self.rule_row(&state.record, AuditEvent::Step, what, BTreeMap::new())])?;
+        let row = self.rule_row(&state.record, AuditEvent::Step, what, BTreeMap::new());
         state.record.look_at = Some(self.now());
-        batch.record(&state, SaveBody::No)?;
+        batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
         self.state().commit(batch).await
     }
 }

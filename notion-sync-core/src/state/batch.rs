@@ -5,11 +5,10 @@ use serde::Serialize;
 
 use super::value::{self, Stored, put};
 use super::{MappingState, RecordState, base_key, claim_key, claims, comments_key, index, stamp};
-use crate::audit::AuditRow;
+use crate::audit::{AuditHead, AuditLink, AuditRow};
 use crate::comment::Conversation;
 use crate::error::Result;
 use crate::event::ChangeEvent;
-use crate::hash::ContentHash;
 use crate::id::{MappingId, RecordId};
 use crate::operation::{Attempt, Operation};
 use crate::record::ProposalState;
@@ -225,21 +224,31 @@ impl Batch {
         Ok(self)
     }
 
-    /// Appends rows to the audit.
+    /// Saves a record as [`record`](Self::record) does, with rows of its audit: they go to the end of
+    /// its chain, which the record holds.
     ///
     /// # Errors
     ///
     /// When a value cannot be written.
-    pub fn audit(&mut self, rows: &[AuditRow]) -> Result<&mut Self> {
-        for (number, row) in rows.iter().enumerate() {
+    pub fn record_with_audit(
+        &mut self,
+        state: &mut RecordState,
+        body: SaveBody,
+        rows: Vec<AuditRow>,
+    ) -> Result<&mut Self> {
+        for row in rows {
+            let (number, previous) = match state.record.audited {
+                Some(head) => (head.number + 1, Some(head.hash)),
+                None => (1, None),
+            };
             let at = stamp(row.at);
-            let mark = ContentHash::of("nsync/audit/v1", row).short(16);
-            let key = format!("{at}:{mark}:{number}");
+            let record = state.record.id.as_str();
+            let key = format!("{record}:{number:010}");
             let indexes = vec![
                 IndexEntry {
                     name: index::AUDIT_BY_RECORD,
-                    key: row.record.as_str().to_owned(),
-                    sort: at.clone(),
+                    key: record.to_owned(),
+                    sort: format!("{number:010}"),
                 },
                 IndexEntry {
                     name: index::AUDIT_ALL,
@@ -247,17 +256,27 @@ impl Batch {
                     sort: at,
                 },
             ];
+            let link = AuditLink {
+                number,
+                previous,
+                row,
+            };
+            let expect = Expect::Absent;
             put(
                 &mut self.changes,
                 Table::Audit,
                 &key,
-                Expect::Any,
+                expect,
                 indexes,
-                row,
+                &link,
                 0,
             )?;
+            state.record.audited = Some(AuditHead {
+                number,
+                hash: link.hash(),
+            });
         }
-        Ok(self)
+        self.record(state, body)
     }
 
     /// Saves the state of a mapping.

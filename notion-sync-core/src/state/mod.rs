@@ -3,6 +3,7 @@
 //! Values are JSON. A value that is larger than one item is cut into chunks in the content table,
 //! written in the same transaction.
 
+mod audit;
 mod batch;
 mod inbox;
 mod value;
@@ -16,7 +17,6 @@ pub use batch::{Batch, SaveBody};
 pub use inbox::{MAX_EVENT, Waiting};
 pub use value::{Stored, load, load_many};
 
-use crate::audit::{AuditEvent, AuditRow};
 use crate::comment::Conversation;
 use crate::document::merge::BodyBase;
 use crate::error::{Error, ErrorKind, Result};
@@ -364,54 +364,6 @@ impl<'a> State<'a> {
             version: 0,
             chunks: 0,
         }))
-    }
-
-    /// The audit of one record, or of everything, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails.
-    pub async fn audit(&self, record: Option<&RecordId>) -> Result<Vec<AuditRow>> {
-        let hits = match record {
-            Some(record) => {
-                self.all_hits(Table::Audit, index::AUDIT_BY_RECORD, record.as_str())
-                    .await?
-            }
-            None => self.all_hits(Table::Audit, index::AUDIT_ALL, "all").await?,
-        };
-        let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
-        load_many(self.store, Table::Audit, &keys).await
-    }
-
-    /// Whether any write was applied after a moment.
-    ///
-    /// # Errors
-    ///
-    /// When the store fails.
-    pub async fn applied_since(&self, at: DateTime<Utc>) -> Result<bool> {
-        let mut after = (stamp(at), "~".to_owned());
-        loop {
-            let hits = self
-                .store
-                .query(Query {
-                    table: Table::Audit,
-                    name: index::AUDIT_ALL,
-                    key: "all",
-                    after: Some((&after.0, &after.1)),
-                    limit: 100,
-                })
-                .await?;
-            for hit in &hits {
-                let row = load::<AuditRow>(self.store, Table::Audit, &hit.key).await?;
-                if row.is_some_and(|row| row.value.event == AuditEvent::Applied) {
-                    return Ok(true);
-                }
-            }
-            match hits.last() {
-                Some(last) if hits.len() == 100 => after = (last.sort.clone(), last.key.clone()),
-                _ => return Ok(false),
-            }
-        }
     }
 
     /// Carries out a batch.

@@ -1,5 +1,6 @@
 //! The whole engine over a memory store and model sides, in virtual time.
 
+mod audit;
 mod below;
 mod comments;
 mod comments_lost;
