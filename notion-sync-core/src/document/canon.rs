@@ -244,12 +244,14 @@ fn is_equal_beside_texts(one: &BlockKind, other: &BlockKind, by: &impl Compariso
                 text,
                 toggle,
                 color,
+                anchor: _,
             },
             K::Heading {
                 level: l,
                 text: t,
                 toggle: o,
                 color: c,
+                anchor: _,
             },
         ) => {
             (*level).clamp(1, 6) == (*l).clamp(1, 6)
@@ -376,7 +378,7 @@ impl BlockKind {
             | Self::Bookmark { caption, .. }
             | Self::Embed { caption, .. } => caption.is_canonical(),
             Self::ChildPage { title, .. } | Self::ChildDatabase { title, .. } => title.is_empty(),
-            Self::Heading { level, .. } => (1..=6).contains(level),
+            Self::Heading { level, anchor, .. } => anchor.is_none() && (1..=6).contains(level),
             _ => true,
         };
         own && self.text().is_none_or(RichText::is_canonical)
@@ -419,7 +421,10 @@ impl BlockKind {
             | Self::Bookmark { caption, .. }
             | Self::Embed { caption, .. } => settle(caption),
             Self::ChildPage { title, .. } | Self::ChildDatabase { title, .. } => title.clear(),
-            Self::Heading { level, .. } => *level = (*level).clamp(1, 6),
+            Self::Heading { level, anchor, .. } => {
+                *level = (*level).clamp(1, 6);
+                *anchor = None;
+            }
             _ => {}
         }
         kind

@@ -73,6 +73,10 @@ pub enum BlockKind {
         /// Block colour.
         #[serde(default, skip_serializing_if = "Color::is_default")]
         color: Color,
+        /// Anchors in front of it (`<a id="x"></a>`), which nobody sees. Markdown only; not part of
+        /// the canonical form.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        anchor: Option<Box<str>>,
     },
     /// An item of a bulleted list.
     BulletedItem {

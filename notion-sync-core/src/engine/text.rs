@@ -373,6 +373,7 @@ fn heading(title: &str) -> Block {
         text,
         toggle: false,
         color: Color::default(),
+        anchor: None,
     })
 }
 

@@ -140,6 +140,7 @@ fn a_heading_of_another_level_is_another_block() {
             text,
             toggle,
             color,
+            anchor: None,
         })
     };
     for (from, to) in [
@@ -233,6 +234,7 @@ fn steps_are_the_smallest() {
                     text: RichText::plain("last words"),
                     toggle: false,
                     color: Color::default(),
+                    anchor: None,
                 })
             }),
             vec!["insert after id4: 1".into(), "delete id7".into()],

@@ -78,13 +78,26 @@ fn any_color() -> impl Strategy<Value = Color> {
     prop_oneof![4 => Just(Color::default()), 1 => Just(Color::new("red"))]
 }
 
+/// What a heading may have in front of it.
+pub(crate) fn any_anchor() -> impl Strategy<Value = Option<Box<str>>> {
+    let anchors = vec!["<a id=\"x\"></a>", "<a id=\"x\"></a>\n\n<a name='y'></a>"];
+    prop::option::weighted(0.2, prop::sample::select(anchors).prop_map(Into::into))
+}
+
 fn any_leaf() -> impl Strategy<Value = BlockKind> {
     prop_oneof![
         8 => (any_rich_text(), any_color())
             .prop_map(|(text, color)| BlockKind::Paragraph { text, color }),
-        2 => (1..7_u8, any_rich_text(), any::<bool>(), any_color()).prop_map(
-            |(level, text, toggle, color)| BlockKind::Heading { level, text, toggle, color }
+        2 => (1..7_u8, any_rich_text(), any::<bool>(), any_color(), any_anchor()).prop_map(
+            |(level, text, toggle, color, anchor)| BlockKind::Heading { level, text, toggle, color, anchor }
         ),
+        1 => Just(BlockKind::Paragraph {
+            text: RichText(vec![Inline {
+                kind: InlineKind::Verbatim("<a id=\"apart\"></a>".into()),
+                ..Inline::text("")
+            }]),
+            color: Color::default(),
+        }),
         2 => (any_text(), prop_oneof![Just("rust"), Just("c#"), Just("plain text"), Just("new one")], any_rich_text())
             .prop_map(|(code, language, caption)| BlockKind::Code {
                 code,
@@ -140,8 +153,7 @@ fn any_container() -> impl Strategy<Value = BlockKind> {
             level,
             text,
             toggle: true,
-            color: Color::default(),
-        }),
+            color: Color::default(), anchor: None }),
         1 => prop::option::of(any_text()).prop_map(|from| BlockKind::Synced { from }),
         1 => Just(BlockKind::ColumnList),
         1 => prop::option::of(0..1000_u32).prop_map(|ratio| BlockKind::Column { ratio }),

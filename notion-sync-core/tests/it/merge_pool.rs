@@ -7,6 +7,8 @@ use notion_sync_core::document::{
 use notion_sync_core::id::BlockId;
 use proptest::prelude::*;
 
+use crate::markdown_properties::any_anchor;
+
 const WORDS: [&str; 8] = ["ash", "birch", "cedar", "elm", "fir", "oak", "pine", "yew"];
 
 /// Cases for each law of the merge.
@@ -126,11 +128,12 @@ fn leaf() -> impl Strategy<Value = Block> {
         6 => rich().prop_map(|text| Block::new(BlockKind::Paragraph { text, color: Color::default() })),
         1 => Just(Block::paragraph("")),
         2 => (words(1..4), any::<bool>()).prop_map(|(text, checked)| todo(&text, checked)),
-        1 => (1_u8..4, words(1..3)).prop_map(|(level, text)| Block::new(BlockKind::Heading {
+        1 => (1_u8..4, words(1..3), any_anchor()).prop_map(|(level, text, anchor)| Block::new(BlockKind::Heading {
             level,
             text: RichText::plain(text),
             toggle: false,
             color: Color::default(),
+            anchor,
         })),
         1 => prop::collection::vec(words(1..3), 1..5).prop_map(|lines| code(&lines.join("\n"))),
         1 => Just(Block::new(BlockKind::Divider)),

@@ -6,6 +6,8 @@ use notion_sync_core::document::{
 };
 use proptest::prelude::*;
 
+use crate::markdown_properties::any_anchor;
+
 /// Pieces that hostile text is made of.
 const PIECES: [&str; 58] = [
     "a",
@@ -297,8 +299,14 @@ fn leaf(verbatim: bool) -> BoxedStrategy<Block> {
     ]);
     let most = prop_oneof![
         6 => (text.clone(), color()).prop_map(|(text, color)| BlockKind::Paragraph { text, color }),
-        3 => (1u8..=if verbatim { 6 } else { 4 }, text.clone(), color()).prop_map(
-            |(level, text, color)| BlockKind::Heading { level, text, toggle: false, color }
+        3 => (1u8..=if verbatim { 6 } else { 4 }, text.clone(), color(), any_anchor()).prop_map(
+            move |(level, text, color, anchor)| BlockKind::Heading {
+                level,
+                text,
+                toggle: false,
+                color,
+                anchor: anchor.filter(|_| verbatim),
+            }
         ),
         3 => (code(), language(), prop_oneof![3 => Just(RichText::default()), 1 => text.clone()]).prop_map(
             |(code, language, caption)| BlockKind::Code { code, language: language.into(), info: None, caption }
@@ -322,12 +330,37 @@ fn leaf(verbatim: bool) -> BoxedStrategy<Block> {
             8 => most,
             2 => prop::collection::vec(hostile_text(), 1..4)
                 .prop_map(|lines| BlockKind::Verbatim { markdown: lines.join("\n") }),
+            1 => html_image(),
         ]
         .prop_map(Block::new)
         .boxed()
     } else {
         most.prop_map(Block::new).boxed()
     }
+}
+
+/// Images in HTML, and what only looks like one.
+fn html_image() -> BoxedStrategy<BlockKind> {
+    let image = (link(), hostile_text(), any::<bool>()).prop_map(|(src, alt, double)| {
+        let quote = if double { '"' } else { '\'' };
+        format!("<img width={quote}9{quote} src={quote}{src}{quote} alt={quote}{alt}{quote}/>")
+    });
+    prop_oneof![
+        image
+            .clone()
+            .prop_map(|markdown| BlockKind::Verbatim { markdown }),
+        image.clone().prop_map(|image| BlockKind::Verbatim {
+            markdown: format!("<p align=\"center\">\n  {image}\n</p>")
+        }),
+        (link(), image).prop_map(|(href, image)| BlockKind::Paragraph {
+            text: RichText(vec![Inline {
+                kind: InlineKind::Verbatim(format!("<a href=\"{href}\">{image}</a>")),
+                ..Inline::text("")
+            }]),
+            color: Color::default(),
+        }),
+    ]
+    .boxed()
 }
 
 fn table(verbatim: bool) -> BoxedStrategy<Block> {
@@ -388,6 +421,7 @@ fn container(verbatim: bool, children: BoxedStrategy<Vec<Block>>) -> BoxedStrate
                 text,
                 toggle: true,
                 color,
+                anchor: None,
             }
         }),
         Just(BlockKind::Synced { from: None }),

@@ -178,6 +178,7 @@ fn writing_uses_the_documented_forms() {
                 text: plain("a"),
                 toggle: true,
                 color: red(),
+                anchor: None,
             },
             "## a {toggle=\"true\" color=\"red_bg\"}\n\tchild",
         ),
@@ -502,7 +503,8 @@ fn tame() -> BoxedStrategy<Document> {
             level,
             text,
             toggle: false,
-            color: none()
+            color: none(),
+            anchor: None
         }),
         "[a-z ={};\n\t]{0,60}".prop_map(|code| BlockKind::Code {
             code: format!("x{code}"),

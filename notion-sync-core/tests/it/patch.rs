@@ -55,6 +55,47 @@ fn changed(old: &Document, change: &Change) -> Document {
 fn edits_keep_the_style_around_them() {
     use Change::{Become, Word};
     for (source, change, expected) in [
+        // Anchors stay in front of their headings.
+        (
+            "a\n\n<a id=\"x\"></a>\n\n## T\n\nb\n",
+            Word("T", "U"),
+            "a\n\n<a id=\"x\"></a>\n\n## U\n\nb\n",
+        ),
+        (
+            "> <a id=\"x\"></a><a name='y'></a>\n> ## T\n> b\n",
+            Word("T", "U"),
+            "> <a id=\"x\"></a><a name='y'></a>\n> ## U\n> b\n",
+        ),
+        (
+            "<a id=\"x\"></a>\r\n\r\n## T\r\n",
+            Become("# T\n"),
+            "<a id=\"x\"></a>\r\n\r\n# T\r\n",
+        ),
+        (
+            "<a id=\"x\"></a>\n\nT\n===\n",
+            Become("### T\n"),
+            "<a id=\"x\"></a>\n\n### T\n",
+        ),
+        (
+            "<a id=\"x\"></a>\n\n<a id=\"y\"></a>\n\n## T\n",
+            Become("n\n\n## T\n"),
+            "n\n\n<a id=\"x\"></a>\n\n<a id=\"y\"></a>\n\n## T\n",
+        ),
+        (
+            "a\n\n<a id=\"x\"></a>\n\n## T\n\nb\n",
+            Become("a\n\nb\n"),
+            "a\n\nb\n",
+        ),
+        (
+            "<a id=\"x\"></a>\n\n## T\n\na\n\nb\n",
+            Become("a\n\nb\n\n## T\n"),
+            "a\n\nb\n\n<a id=\"x\"></a>\n\n## T\n",
+        ),
+        (
+            "## T\n",
+            Become("<a id=\"x\"></a>\n\n\n## T\n"),
+            "<a id=\"x\"></a>\n\n\n## T\n",
+        ),
         // Words in texts of any style.
         (
             "Set\next\n===\n\nb\n",

@@ -435,6 +435,7 @@ impl<R: Run> Payload<'_, R> {
                 text: runs(self.rich_text)?,
                 toggle: self.is_toggleable == Some(true),
                 color,
+                anchor: None,
             },
             "bulleted_list_item" => BlockKind::BulletedItem {
                 text: runs(self.rich_text)?,

@@ -3,10 +3,10 @@
 use super::encoding::{Carried, decode_runs, deep_level, is_joined, is_marked, joined, read_code};
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
-use super::{Converted, Reason, Report, element, notes};
+use super::{Converted, Reason, Report, element, notes, picture};
 use crate::document::layout::is_item;
 use crate::document::model::{
-    Block, BlockKind, Document, Inline, InlineKind, MediaSource, Mention, RichText,
+    Block, BlockKind, Document, Inline, InlineKind, MediaKind, MediaSource, Mention, RichText,
 };
 
 /// Turns a body as the page says it into the one that belongs into the repository.
@@ -22,7 +22,7 @@ pub fn from_notion(document: &Document, context: &LinkContext) -> Converted {
 pub fn from_notion_owned(mut document: Document, context: &LinkContext) -> Converted {
     let mut report = Report::default();
     // First: in the shape below a paragraph may become the text of what it stands in.
-    read_source(&mut document.blocks);
+    read_source(&mut document.blocks, context);
     let mut document = shaped(document, &mut report);
     // Only now is known what stands in a block.
     element::read(&mut document.blocks);
@@ -40,11 +40,20 @@ pub fn from_notion_owned(mut document: Document, context: &LinkContext) -> Conve
     }
 }
 
-/// Paragraphs that carry source.
-fn read_source(blocks: &mut [Block]) {
+/// Paragraphs and images that carry source.
+fn read_source(blocks: &mut [Block], context: &LinkContext) {
     for block in blocks {
         element::read_leaf(block);
-        read_source(&mut block.children);
+        if let BlockKind::Media {
+            media: MediaKind::Image,
+            source: MediaSource::External(url),
+            caption,
+        } = &block.kind
+            && let Some(picture::Read::Source(source)) = picture::read(url, caption, context)
+        {
+            block.kind = picture::block(source);
+        }
+        read_source(&mut block.children, context);
     }
 }
 
@@ -87,6 +96,11 @@ impl Inward<'_> {
                     && let Some(said) = notes::alignment(&data)
                 {
                     *alignment = said;
+                }
+            }
+            BlockKind::Heading { text, anchor, .. } => {
+                if let Some(data) = notes::take(text, notes::HEADING) {
+                    *anchor = notes::anchor(&data);
                 }
             }
             BlockKind::Code { info, caption, .. } => {
@@ -162,6 +176,12 @@ impl Inward<'_> {
                 source, caption, ..
             } => {
                 if let MediaSource::External(url) = source {
+                    if let Some(picture::Read::Plain(plain)) =
+                        picture::read(url, caption, self.context)
+                    {
+                        *url = plain;
+                        self.report.add(&self.place, Reason::Attributes);
+                    }
                     *url = self.link(url, Target::Bytes);
                 }
                 self.text(caption);

@@ -4,7 +4,8 @@
 //! [`from_notion`] turns it back. For every body `d` that a file can hold,
 //! `from_notion(to_notion(d))` says the same as `d`; for a body `n` that was made in Notion,
 //! `to_notion(from_notion(n))` says the same as [`normal`]`(n)`, apart from links whose URL has a
-//! shorter spelling. What cannot be kept is listed in the [`Report`].
+//! shorter spelling and images that somebody wrote in HTML as grey code. What cannot be kept is listed
+//! in the [`Report`].
 //!
 //! | In the file | On the page |
 //! | --- | --- |
@@ -16,10 +17,12 @@
 //! | a run that Notion refuses (a link of more than 2,000 characters, a link on an equation) | grey code: `<!-- notion-sync:run {…} -->`, the run as JSON |
 //! | a heading of level 5 or 6 | a heading of level 4 that starts with grey code `#####` or `######` |
 //! | one line of HTML that is a block | a paragraph of grey code |
+//! | an image in HTML, alone or in a link or paragraph of its own | an image; its HTML stands behind the address: `#:~:notion-sync-html=…` |
+//! | an image in a link | an image whose caption is the link |
 //! | an element of HTML around blocks: `<Name …>`, blocks, `</Name>` | a paragraph of grey code that says the opening tag and holds the blocks |
 //! | link reference definitions, a line each | a paragraph: labels as grey code, targets as links |
 //! | title of a link or image | `#:~:notion-sync-title=…` behind the address |
-//! | blank lines in a list, its start, a list right behind another one; alignment; info string | where asked for ([`Carry::Everything`]): a note in grey code behind the first item, in the first cell, in the caption |
+//! | blank lines in a list, its start, a list right behind another one; alignment; info string; anchors in front of a heading | where asked for ([`Carry::Everything`]): a note in grey code behind the first item, in the first cell, in the caption, behind the heading |
 //! | a relative link or image source | an absolute URL below the repository's pages or raw files; a link to a file that has a page: the page |
 //! | a link that Notion refuses (`ftp:`, an empty one), or an absolute one into the repository | a URL with `notion-sync-link=` in its query, which says the original |
 //!
@@ -39,6 +42,7 @@ mod link;
 mod notes;
 mod outward;
 mod paragraph;
+mod picture;
 mod shape;
 
 pub use inward::{from_notion, from_notion_owned};
@@ -58,13 +62,13 @@ use super::model::{BlockKind, InlineKind};
 /// How much of what only a file says a page carries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Carry {
-    /// Content. List tightness, the start of a list, info strings and the alignment of columns stay
-    /// in the file and are reported: right for a sync, which keeps the file and patches it.
+    /// Content. List tightness, the start of a list, info strings, anchors of headings and the
+    /// alignment of columns stay in the file and are reported: right for a sync, which keeps the file and patches it.
     #[default]
     Content,
     /// Everything: the page alone gives the file back. What Notion has no place for stands in notes
-    /// in grey code: behind the first item of a list, in the first cell of a table, in the caption
-    /// of code.
+    /// in grey code: behind the first item of a list, behind a heading, in the first cell of a
+    /// table, in the caption of code.
     Everything,
 }
 
@@ -138,6 +142,8 @@ pub enum Reason {
     /// An info string that says more than the language, or says it in another word, stays in the
     /// file only.
     Info,
+    /// Anchors in front of a heading stay in the file only.
+    Anchor,
     /// Blank lines in a list, or where a list ends and another begins, stay in the file only.
     Spacing,
     /// How a list is counted (letters, Roman numerals) cannot be set through the API.
@@ -160,6 +166,10 @@ pub enum Reason {
     Source,
     /// Source inside a text is kept as it is, as grey code.
     InlineSource,
+    /// What HTML says about an image is kept in the image's address.
+    Html,
+    /// What HTML said about an image was left out, because HTML cannot say the rest.
+    Attributes,
     /// A block or a part of a text that Notion refuses is kept as data.
     Data,
     /// A block or mention of a type that has no form here is kept as it is.
@@ -172,11 +182,14 @@ impl Reason {
     pub fn effect(self) -> Effect {
         match self {
             Self::TooLarge => Effect::Refused,
-            Self::Source | Self::InlineSource | Self::Data | Self::Opaque => Effect::KeptOpaque,
+            Self::Source | Self::InlineSource | Self::Html | Self::Data | Self::Opaque => {
+                Effect::KeptOpaque
+            }
             Self::Language
             | Self::Info
             | Self::Alignment
             | Self::ListStart
+            | Self::Anchor
             | Self::Spacing
             | Self::ListFormat => Effect::LeftBehind,
             _ => Effect::Approximated,
@@ -217,6 +230,7 @@ impl fmt::Display for Reason {
             Self::Language => "the code language is unknown to Notion and stays in the file only",
             Self::Alignment => "alignment of columns stays in the file only",
             Self::ListStart => "the start of the list stays in the file only",
+            Self::Anchor => "the anchor of the heading stays in the file only",
             Self::Info => "the info string stays in the file only",
             Self::Spacing => "blank lines in the list stay in the file only",
             Self::ListFormat => "letters and Roman numerals of a list cannot be set in Notion",
@@ -229,6 +243,8 @@ impl fmt::Display for Reason {
             Self::Emoji => "a custom emoji became its name",
             Self::Source => "source without a block in Notion is carried as it is",
             Self::InlineSource => "source inside the text is carried as grey code",
+            Self::Html => "what HTML says about the image is carried in its address",
+            Self::Attributes => "what HTML said about the image was left out",
             Self::Data => "what Notion refuses is carried as data",
             Self::Opaque => "a type without a form is kept as it is",
         })

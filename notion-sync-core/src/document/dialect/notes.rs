@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::encoding::{is_marked, mark, unmark};
 use crate::document::layout::{Spacing, continues, is_item, is_numbered, spacing_of};
+use crate::document::markdown::is_anchor;
 use crate::document::model::{
     Alignment, Annotations, Block, BlockKind, Inline, InlineKind, RichText,
 };
@@ -15,6 +16,9 @@ pub(super) const LIST: &str = "list";
 pub(super) const TABLE: &str = "table";
 /// Name of the note about code, in its caption.
 pub(super) const CODE: &str = "code";
+
+/// Name of the note about a heading, behind its text.
+pub(super) const HEADING: &str = "heading";
 
 const START: &str = "<!-- notion-sync:";
 const END: &str = " -->";
@@ -142,6 +146,17 @@ pub(super) fn of_code(info: Option<&str>) -> Option<Map<String, Value>> {
 /// The info string in a note.
 pub(super) fn info(data: &Map<String, Value>) -> Option<Box<str>> {
     parsed(data, "info")
+}
+
+/// What there is to note about a heading.
+pub(super) fn of_heading(anchor: &str) -> Map<String, Value> {
+    Map::from_iter([("anchor".to_owned(), json!(anchor))])
+}
+
+/// The anchors in a note.
+pub(super) fn anchor(data: &Map<String, Value>) -> Option<Box<str>> {
+    let anchor: Box<str> = parsed(data, "anchor")?;
+    is_anchor(&anchor).then_some(anchor)
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(data: &Map<String, Value>, key: &str) -> Option<T> {

@@ -10,7 +10,7 @@ use super::encoding::{
 };
 use super::link::{LinkContext, Target};
 use super::shape::shaped;
-use super::{Carry, Converted, Reason, Report, element, notes, paragraph};
+use super::{Carry, Converted, Reason, Report, element, notes, paragraph, picture};
 use crate::document::blocks::as_held;
 use crate::document::canon::trimmed;
 use crate::document::limits::{
@@ -146,8 +146,13 @@ impl Outward<'_> {
         if matches!(block.kind, BlockKind::Opaque { .. }) {
             self.note(Reason::Opaque);
         }
-        if let Some(replaced) = self.carrier(&block.kind) {
+        if let Some(replaced) = self.carrier(block) {
             match &block.kind {
+                BlockKind::Verbatim { .. } | BlockKind::Paragraph { .. }
+                    if matches!(replaced, BlockKind::Media { .. }) =>
+                {
+                    self.note(Reason::Html);
+                }
                 // Definitions are links on the page.
                 BlockKind::Verbatim { markdown }
                     if markdown.starts_with('[')
@@ -158,7 +163,14 @@ impl Outward<'_> {
             block.kind = replaced;
             return;
         }
-        if let BlockKind::Heading { level, text, .. } = &mut block.kind {
+        if let BlockKind::Heading {
+            level,
+            text,
+            anchor,
+            ..
+        } = &mut block.kind
+        {
+            let anchor = anchor.take();
             let deep = usize::from(*level);
             self.text(text);
             if deep == 4 && deep_level(text).is_some() {
@@ -180,6 +192,13 @@ impl Outward<'_> {
                 if !rest.is_empty() {
                     text.0.push(Inline::text(" "));
                     text.0.extend(rest);
+                }
+            }
+            if let Some(anchor) = anchor {
+                if self.carry == Carry::Everything {
+                    notes::add(text, notes::HEADING, &notes::of_heading(&anchor));
+                } else {
+                    self.note(Reason::Anchor);
                 }
             }
             return;
@@ -261,10 +280,21 @@ impl Outward<'_> {
         }
     }
 
-    /// The code block that carries a block which Notion does not have.
-    fn carrier(&mut self, kind: &BlockKind) -> Option<BlockKind> {
+    /// The block that carries one which Notion does not have.
+    fn carrier(&mut self, block: &Block) -> Option<BlockKind> {
+        let kind = &block.kind;
         let carrier = match kind {
+            BlockKind::Paragraph { text, color } => {
+                let source = picture::tags(text)?;
+                let alone = color.is_default() && trimmed(&block.children).is_empty();
+                return alone
+                    .then(|| picture::of_source(&source, false, self.context))
+                    .flatten();
+            }
             BlockKind::Verbatim { markdown } => {
+                if let Some(picture) = picture::of_source(markdown, true, self.context) {
+                    return Some(picture);
+                }
                 match paragraph::of_source(markdown, self.context) {
                     Some(paragraph) => return Some(paragraph),
                     None => marked_code("markdown", VERBATIM, markdown),
@@ -280,6 +310,19 @@ impl Outward<'_> {
             | BlockKind::Bookmark { url, .. }
             | BlockKind::Embed { url, .. }
                 if self.context.outward(url, Target::Bytes).is_none() =>
+            {
+                block_code(kind)?
+            }
+            // Literal, so it must not be read as HTML.
+            BlockKind::Media {
+                source: MediaSource::External(url),
+                caption,
+                ..
+            } if picture::is_carried(url)
+                && self
+                    .context
+                    .outward(url, Target::Bytes)
+                    .is_some_and(|url| picture::read(&url, caption, self.context).is_some()) =>
             {
                 block_code(kind)?
             }

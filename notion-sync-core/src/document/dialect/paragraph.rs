@@ -110,7 +110,7 @@ fn is_plausible(source: &str) -> bool {
 }
 
 /// Whether Markdown reads all of it as one block of HTML.
-fn is_html(source: &str) -> bool {
+pub(super) fn is_html(source: &str) -> bool {
     use pulldown_cmark::{Event, Parser, Tag};
     matches!(
         Parser::new(source).into_offset_iter().next(),

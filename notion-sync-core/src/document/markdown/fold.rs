@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::anchor;
 use super::html;
 use super::marker::Marker;
 use super::node::{Form, Node};
@@ -26,7 +27,7 @@ struct Open {
 }
 
 /// Folds siblings. At most `depth` levels are folded.
-pub(crate) fn fold(nodes: Vec<Node>, depth: usize) -> Vec<Node> {
+pub(crate) fn fold(source: &str, nodes: Vec<Node>, depth: usize) -> Vec<Node> {
     let interesting = nodes
         .iter()
         .any(|node| matches!(&node.kind, BlockKind::Verbatim { markdown } if is_tag(markdown)));
@@ -43,7 +44,7 @@ pub(crate) fn fold(nodes: Vec<Node>, depth: usize) -> Vec<Node> {
         };
         if let Some(marker) = Marker::read(markdown) {
             if marker.closing {
-                close_marker(&mut out, &mut stack, node, &marker);
+                close_marker(source, &mut out, &mut stack, node, &marker);
             } else if CONTAINERS.contains(&marker.kind.as_str()) {
                 if stack.len() < depth {
                     stack.push(Open {
@@ -59,7 +60,7 @@ pub(crate) fn fold(nodes: Vec<Node>, depth: usize) -> Vec<Node> {
         }
         let net = details_balance(markdown);
         if markdown.trim().eq_ignore_ascii_case("</details>") {
-            close_details(&mut out, &mut stack, node);
+            close_details(source, &mut out, &mut stack, node);
         } else if net > 0 {
             let opening = match summary(markdown) {
                 Some(kind) if net == 1 => Opening::Details(kind),
@@ -143,6 +144,7 @@ fn summary(markdown: &str) -> Option<BlockKind> {
                 text,
                 toggle: true,
                 color,
+                anchor: None,
             });
         }
     }
@@ -164,14 +166,14 @@ fn styled(mut text: RichText) -> (RichText, Color) {
     (text, color.unwrap_or_default())
 }
 
-fn close_details(out: &mut Vec<Node>, stack: &mut Vec<Open>, node: Node) {
+fn close_details(source: &str, out: &mut Vec<Node>, stack: &mut Vec<Open>, node: Node) {
     match stack.pop() {
         Some(Open {
             at,
             opening: Opening::Details(kind),
         }) => {
             let children = out.split_off(at + 1);
-            wrap(out, children, node.span, kind);
+            wrap(source, out, children, node.span, kind);
         }
         Some(Open {
             opening: Opening::Barrier,
@@ -185,7 +187,13 @@ fn close_details(out: &mut Vec<Node>, stack: &mut Vec<Open>, node: Node) {
     }
 }
 
-fn close_marker(out: &mut Vec<Node>, stack: &mut Vec<Open>, node: Node, close: &Marker) {
+fn close_marker(
+    source: &str,
+    out: &mut Vec<Node>,
+    stack: &mut Vec<Open>,
+    node: Node,
+    close: &Marker,
+) {
     let found = stack.iter().rev().take(REACH).position(
         |open| matches!(&open.opening, Opening::Marker(marker) if marker.kind == close.kind),
     );
@@ -214,7 +222,7 @@ fn close_marker(out: &mut Vec<Node>, stack: &mut Vec<Open>, node: Node, close: &
         };
         let head_end = owner.span.end;
         let own = owner.place.and_then(|place| place.own);
-        wrap(out, children.collect(), node.span, owner.kind);
+        wrap(source, out, children.collect(), node.span, owner.kind);
         if let Some(last) = out.last_mut() {
             last.textual = owner.textual;
             if let Some(place) = &mut last.place {
@@ -225,7 +233,7 @@ fn close_marker(out: &mut Vec<Node>, stack: &mut Vec<Open>, node: Node, close: &
         return;
     }
     match marker.block_kind() {
-        Some(kind) => wrap(out, children, node.span, kind),
+        Some(kind) => wrap(source, out, children, node.span, kind),
         None => {
             out.extend(children);
             out.push(node);
@@ -234,8 +242,9 @@ fn close_marker(out: &mut Vec<Node>, stack: &mut Vec<Open>, node: Node, close: &
 }
 
 /// Makes the opening block, which is the last one of `out`, the container of `children`.
-fn wrap(out: &mut Vec<Node>, children: Vec<Node>, close: Span, kind: BlockKind) {
+fn wrap(source: &str, out: &mut Vec<Node>, mut children: Vec<Node>, close: Span, kind: BlockKind) {
     let Some(open) = out.pop() else { return };
+    anchor::fold(source, &mut children);
     let mut node = Node::leaf(
         kind,
         Span {

@@ -70,6 +70,8 @@ pub(crate) struct Finished {
     pub(crate) image: Option<(String, RichText)>,
     /// The image that the block starts with.
     pub(crate) first_image: Option<(String, RichText)>,
+    /// The same where it stands in a link: its text leads there.
+    pub(crate) linked_image: Option<(String, RichText)>,
     /// The only thing in the block, where it is a displayed equation.
     pub(crate) display_math: Option<String>,
 }
@@ -371,17 +373,22 @@ impl InlineBuilder {
     /// Ends the block.
     pub(crate) fn finish(self, source: &str) -> Finished {
         let alone = self.pieces.len() == 1;
-        let first_image = match (self.pieces.first(), self.images.into_iter().next()) {
-            (Some(piece), Some((0, url, alt)))
-                if piece.inline.link.is_none()
-                    && piece.inline.annotations.is_plain()
-                    && !self.dropped.contains(&0) =>
-            {
-                Some((url, alt))
+        let (mut first_image, mut linked_image) = (None, None);
+        if let (Some(piece), Some((0, url, alt))) =
+            (self.pieces.first(), self.images.into_iter().next())
+            && piece.inline.annotations.is_plain()
+            && !self.dropped.contains(&0)
+        {
+            match &piece.inline.link {
+                None => first_image = Some((url, alt)),
+                Some(link) => linked_image = led(alt, link).map(|alt| (url, alt)),
             }
-            _ => None,
+        }
+        let image = if alone {
+            first_image.clone().or_else(|| linked_image.clone())
+        } else {
+            None
         };
-        let image = if alone { first_image.clone() } else { None };
         let display_math = match &self.pieces[..] {
             [
                 Piece {
@@ -421,6 +428,7 @@ impl InlineBuilder {
             own: Own { span, pieces },
             image,
             first_image,
+            linked_image,
             display_math,
         }
     }
@@ -440,6 +448,19 @@ impl Finished {
             joined(std::mem::take(&mut self.own.pieces))
         }
     }
+}
+
+/// The text of an image in a link, which leads there. `None` where no text can.
+fn led(mut alt: RichText, link: &str) -> Option<RichText> {
+    let leads = |run: &Inline| run.link.is_none() && matches!(run.kind, InlineKind::Text(_));
+    // Every run gets a copy of the target.
+    if alt.is_blank() || alt.0.len() > COPIES || !alt.0.iter().all(leads) {
+        return None;
+    }
+    for run in &mut alt.0 {
+        run.link = Some(link.to_owned());
+    }
+    Some(alt)
 }
 
 /// A target with the title behind it, if there is one.

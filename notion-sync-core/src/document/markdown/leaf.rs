@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
+use super::autolink;
 use super::inline::Finished;
 use super::marker::{self, Marker};
-use crate::document::{BlockKind, InlineKind, MediaKind, MediaSource, RichText};
+use crate::document::{BlockKind, Inline, InlineKind, MediaKind, MediaSource, RichText};
 
 /// The kinds that stand as a visible line with a comment behind it.
 pub(crate) const KINDS: [&str; 7] = [
@@ -32,14 +33,17 @@ pub(crate) fn read(marker: &Marker, line: &Finished) -> Option<BlockKind> {
             fields.insert("caption".to_owned(), serde_json::to_value(caption).ok()?);
         }
         "media" => {
-            let (url, caption) = visible?;
+            let media: MediaKind =
+                serde_json::from_value(marker.data.get("media").cloned()?).ok()?;
+            let (url, caption) = match &line.linked_image {
+                Some((url, alt)) if media == MediaKind::Image => (url.clone(), alt.canonical()),
+                _ => visible?,
+            };
             let source = if marker.flag("hosted") {
                 MediaSource::Hosted(url)
             } else {
                 MediaSource::External(url)
             };
-            let media: MediaKind =
-                serde_json::from_value(marker.data.get("media").cloned()?).ok()?;
             return Some(BlockKind::Media {
                 media,
                 source,
@@ -78,6 +82,34 @@ fn target(text: &RichText) -> Option<(String, RichText)> {
         return Some((url, RichText::default()));
     }
     Some((url, caption))
+}
+
+/// Takes the link off a text that is all of one, as that of an image in a link is.
+fn unlinked(text: &mut RichText) -> Option<String> {
+    let link = text.0.first()?.link.clone()?;
+    let leads = |run: &Inline| {
+        run.link.as_deref() == Some(link.as_str()) && matches!(run.kind, InlineKind::Text(_))
+    };
+    if text.is_blank() || !text.0.iter().all(leads) || is_bare(text, &link) {
+        return None;
+    }
+    for run in &mut text.0 {
+        run.link = None;
+    }
+    Some(link)
+}
+
+/// Whether a text is an address that is read as a link by itself.
+fn is_bare(text: &RichText, link: &str) -> bool {
+    let [run] = &text.0[..] else {
+        return false;
+    };
+    let InlineKind::Text(said) = &run.kind else {
+        return false;
+    };
+    !run.annotations.code
+        && matches!(&autolink::scan(said, None)[..],
+            [found] if found.range == (0..said.len()) && found.url == link)
 }
 
 /// The address of a page or database for people.
@@ -123,7 +155,14 @@ pub(crate) fn write(kind: &BlockKind, inline: impl Fn(&RichText) -> String) -> O
                 MediaSource::Hosted(url) => (url, true),
             };
             let shown = if *media == MediaKind::Image {
-                image(url, &inline(&caption.canonical()))
+                let mut caption = caption.canonical();
+                match unlinked(&mut caption) {
+                    Some(link) => {
+                        let shown = image(url, &inline(&caption));
+                        format!("[{shown}]({})", super::inline_writer::destination(&link))
+                    }
+                    None => image(url, &inline(&caption)),
+                }
             } else {
                 linked(url, caption)
             };

@@ -26,6 +26,7 @@
 //! | anything that would not read back otherwise | `<!-- notion-sync:block {…} -->` |
 
 mod alert;
+mod anchor;
 mod autolink;
 mod fold;
 mod html;
@@ -45,8 +46,9 @@ pub use language::{info_of_language, language_of_info};
 
 use super::front_matter::{FrontMatter, FrontMatterError};
 use super::model::Document;
+pub(crate) use anchor::is_anchor;
 pub(crate) use fold::is_toggle;
-pub(crate) use html::tag_end;
+pub(crate) use html::{escape as html_escape, tag_end, unescape as html_unescape};
 use node::Node;
 pub(crate) use settle::Settled;
 

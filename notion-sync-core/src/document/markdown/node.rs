@@ -41,8 +41,8 @@ pub(crate) struct Place {
 pub(crate) enum Form {
     /// In a way that says everything there is to say, or with a comment.
     Plain,
-    /// `#` heading, or underlined heading.
-    Heading { underlined: bool },
+    /// `#` heading, or underlined heading; and where it starts, behind its anchors.
+    Heading { underlined: bool, start: usize },
     /// A list item: its marker (`-`, `1.`), the white space behind it, and the box of a task.
     Item {
         marker: String,

@@ -61,7 +61,9 @@ impl Writer<'_> {
             }
             BlockKind::Quote { .. } | BlockKind::Divider => true,
             BlockKind::Callout { icon, color, .. } => alert::alert(icon.as_ref(), color).is_some(),
-            BlockKind::Heading { toggle, .. } => !toggle && block.children.is_empty(),
+            BlockKind::Heading { toggle, anchor, .. } => {
+                !toggle && anchor.is_none() && block.children.is_empty()
+            }
             BlockKind::Code {
                 language,
                 info,

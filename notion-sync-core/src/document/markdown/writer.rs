@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::inline_writer::{self, Care, Place};
-use super::{Style, alert, html, language, leaf, marker};
+use super::{Style, alert, anchor, html, language, leaf, marker};
 pub(crate) use crate::document::layout::{is_item, without_trailing_blanks};
 use crate::document::layout::{is_numbered, restarts};
 use crate::document::{Alignment, Block, BlockKind, Color, Icon, ListFormat, RichText};
@@ -86,7 +86,13 @@ impl Writer<'_> {
             if let Some((last, last_number)) = before {
                 touches = tight && self.may_touch(last, last_number, block, number);
                 let close = if goes_on { !loose } else { touches };
-                out.push_str(if close { "\n" } else { "\n\n" });
+                let apart =
+                    matches!(block.kind, BlockKind::Heading { .. }) && anchor::is_block(last);
+                out.push_str(match (apart, close) {
+                    (true, _) => anchor::APART,
+                    (false, true) => "\n",
+                    (false, false) => "\n\n",
+                });
                 if !joined {
                     count = 0;
                     alternate = false;
@@ -137,6 +143,25 @@ impl Writer<'_> {
 
     /// The same where it is known whether the list of an item is loose.
     fn block_in(&self, block: &Block, number: usize, at: At, marker: &str, loose: bool) -> String {
+        let out = self.bare_block(block, number, at, marker, loose);
+        match &block.kind {
+            BlockKind::Heading {
+                anchor: Some(anchor),
+                ..
+            } => format!("{anchor}\n\n{out}"),
+            _ => out,
+        }
+    }
+
+    /// The same without the anchors of a heading.
+    fn bare_block(
+        &self,
+        block: &Block,
+        number: usize,
+        at: At,
+        marker: &str,
+        loose: bool,
+    ) -> String {
         let care = self.care(number);
         if care == Care::Data {
             return marker::of_block(&block.canonical());
@@ -166,6 +191,7 @@ impl Writer<'_> {
                 text,
                 toggle: true,
                 color,
+                anchor: _,
             } if !children.is_empty() => {
                 let level = (*level).clamp(1, 6);
                 let summary = format!("<h{level}>{}</h{level}>", summary(text, color));
@@ -238,6 +264,7 @@ impl Writer<'_> {
                 text,
                 toggle,
                 color,
+                anchor: _,
             } => {
                 let hashes = "#".repeat(usize::from((*level).clamp(1, 6)));
                 let mut style = Map::new();

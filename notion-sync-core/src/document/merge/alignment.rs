@@ -510,6 +510,7 @@ mod tests {
                         text: text.clone(),
                         toggle: true,
                         color: color(),
+                        anchor: None,
                     }));
                 }
                 for start in [None, Some(3)] {

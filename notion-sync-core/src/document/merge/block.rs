@@ -168,6 +168,7 @@ fn merge_fields(base: &BlockKind, ours: &BlockKind, theirs: &BlockKind) -> Optio
                 level: o_level,
                 toggle: o_toggle,
                 color: o,
+                ..
             },
             K::Heading {
                 level: t_level,
@@ -180,6 +181,8 @@ fn merge_fields(base: &BlockKind, ours: &BlockKind, theirs: &BlockKind) -> Optio
             level: merge_value(b_level, o_level, t_level)?,
             toggle: merge_value(b_toggle, o_toggle, t_toggle)?,
             color: merge_value(b, o, t)?,
+            // Whoever writes the file takes it from there.
+            anchor: None,
         },
         (
             K::BulletedItem { color: b, .. },

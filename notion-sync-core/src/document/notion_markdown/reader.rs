@@ -128,6 +128,7 @@ impl<'a> Reader<'a> {
                     text: read_inline(text),
                     toggle,
                     color: color_from(value(&attributes, "color")),
+                    anchor: None,
                 };
                 let block = self.single(kind);
                 if toggle {

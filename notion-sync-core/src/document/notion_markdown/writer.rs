@@ -126,6 +126,7 @@ impl Writer {
                 text,
                 toggle,
                 color,
+                anchor: _,
             } => {
                 if *level > 4 {
                     self.obstacle("headings have at most four levels");

@@ -7,6 +7,7 @@
 //! smallest region that does is written anew.
 
 mod align;
+mod anchors;
 mod plan;
 mod words;
 
@@ -99,9 +100,10 @@ pub fn apply(source: &str, old: &Document, new: &Document) -> Result<Patched, Pa
             rewritten: Scope::Nothing,
         });
     }
+    let new = anchors::kept(&read.nodes, new);
     let style = Style::default();
-    let settled = Settled::of(new, &style);
-    let mut planner = Planner::new(source, &read, new, &settled, LineEnding::of(source));
+    let settled = Settled::of(&new, &style);
+    let mut planner = Planner::new(source, &read, &new, &settled, LineEnding::of(source));
     // The result may be longer than what may be read from people.
     let limits = Limits {
         bytes: usize::MAX,

@@ -38,11 +38,22 @@ Notion writes HTML into the file.
 **Titles** of links and images stand behind the address as `#:~:notion-sync-title=…`, which browsers
 cut off.
 
+**Images.** An image in a link is an image whose caption is that link. An image in HTML that is alone,
+or has nothing but a link, a paragraph or `<picture>` around it, is an image whose HTML stands behind
+the address as `#:~:notion-sync-html=…`. Address, caption and link can be changed on the page, and are
+changed in the HTML; a caption that HTML cannot say (formatting, another link) makes a Markdown image of
+it.
+
 **Layout.** Blank lines in lists, where one list ends and the next begins, the first number, info
-strings and alignment are no content. A sync leaves them in the file and reports that the page does
-not have them (*stays in the file* below). A conversion that has to give the file back from the page
-alone (`Carry::Everything`, `notion-sync convert`) writes them as notes in grey code: behind the first
-item of a list, in the first cell of a table, in the caption of code.
+strings, alignment and the anchors of headings are no content. A sync leaves them in the file and reports
+that the page does not have them (*stays in the file* below). A conversion that has to give the file back
+from the page alone (`Carry::Everything`, `notion-sync convert`) writes them as notes in grey code: behind
+the first item of a list, behind a heading, in the first cell of a table, in the caption of code.
+
+**Anchors** (`<a id=\"x\"></a>`) in front of a heading, with at most one blank line between them, belong to
+it: a heading that is edited or moved on the page keeps them, one that is deleted takes them along. An
+anchor that somebody writes on the page as grey code is a block, in the file with two blank lines behind
+it.
 
 **Limits.** A text has at most 100 runs of different looks and 200,000 UTF-16 units in Notion; beyond
 100 runs the last ones lose their looks, beyond the units the block is not written. Both are reported.

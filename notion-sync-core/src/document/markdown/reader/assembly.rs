@@ -6,7 +6,7 @@ use super::{Frame, Kind, Reader, unix};
 use crate::document::markdown::inline::{self, Finished, InlineBuilder};
 use crate::document::markdown::marker::Marker;
 use crate::document::markdown::node::{Form, Node, Own, Piece, Place, rich_text};
-use crate::document::markdown::{MarkdownError, alert, fold, language, leaf, lines};
+use crate::document::markdown::{MarkdownError, alert, anchor, fold, language, leaf, lines};
 use crate::document::{
     BlockKind, Color, Icon, InlineKind, ListFormat, MediaKind, MediaSource, RichText, Span,
 };
@@ -108,6 +108,7 @@ impl Reader<'_> {
                 text: finished.take_text(self.placed),
                 toggle,
                 color,
+                anchor: None,
             },
             span,
         );
@@ -115,7 +116,10 @@ impl Reader<'_> {
         if self.placed {
             let place = node.place_mut();
             place.own = Some(finished.own);
-            place.form = Form::Heading { underlined };
+            place.form = Form::Heading {
+                underlined,
+                start: span.start,
+            };
         }
         self.add(node)
     }
@@ -210,7 +214,8 @@ impl Reader<'_> {
             out
         };
         self.blocks += out.len() - count;
-        let out = fold::fold(out, self.limits.depth);
+        let mut out = fold::fold(self.source, out, self.limits.depth);
+        anchor::fold(self.source, &mut out);
         let mut from_comments = 0;
         for node in &out {
             self.check_height(node)?;

@@ -121,14 +121,17 @@ impl Planner<'_> {
         if let (
             BlockKind::Heading { level: was, .. },
             BlockKind::Heading { level: is, .. },
-            Form::Heading { underlined: false },
+            Form::Heading {
+                underlined: false,
+                start,
+            },
         ) = (&mut a, &b, node.form())
             && *was != *is
         {
             edits.push(Edit {
                 span: Span {
-                    start: node.span.start,
-                    end: node.span.start + usize::from(*was),
+                    start: *start,
+                    end: *start + usize::from(*was),
                 },
                 text: "#".repeat(usize::from(*is)),
             });
