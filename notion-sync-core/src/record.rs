@@ -36,6 +36,14 @@ pub enum UnitId {
     Record,
 }
 
+impl UnitId {
+    /// Whether it is this field.
+    #[must_use]
+    pub fn is_field(&self, id: &FieldId) -> bool {
+        matches!(self, Self::Field(known) if known == id)
+    }
+}
+
 impl std::fmt::Display for UnitId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -350,6 +358,48 @@ pub struct Record {
     /// the same is not planned again.
     #[serde(default)]
     pub dead: Option<ContentHash>,
+    /// Fields that wait for the counterpart of an object that they name, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waits: BTreeMap<FieldId, Waiting>,
+    /// Values that a remote refused to take while it took the rest of the write, by field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refusals: BTreeMap<FieldId, Refusal>,
+}
+
+/// What a field waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The object that has no counterpart.
+    pub on: RemoteRef,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// A value that a remote refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Hash of what it was asked to hold.
+    pub value: ContentHash,
+    /// Why, and what to do.
+    pub reason: String,
+    /// When. After an hour it is asked again: what stood in the way may be gone.
+    pub at: DateTime<Utc>,
+}
+
+impl Refusal {
+    /// When it is asked again.
+    #[must_use]
+    pub fn until(&self) -> DateTime<Utc> {
+        self.at + chrono::Duration::hours(1)
+    }
+
+    /// Once it is time, what was refused is as good as any other value; why it was refused stays,
+    /// so that nobody is told the same again.
+    pub(crate) fn ask_again_at(&mut self, now: DateTime<Utc>) {
+        if self.until() <= now {
+            self.value = ContentHash::of_bytes("nsync/refused/over", b"");
+        }
+    }
 }
 
 impl Record {
@@ -394,6 +444,8 @@ impl Record {
             triggers: BTreeMap::new(),
             born: false,
             dead: None,
+            waits: BTreeMap::new(),
+            refusals: BTreeMap::new(),
         }
     }
 
@@ -469,6 +521,14 @@ impl Record {
                     .then(|| action.again.unwrap_or(DateTime::<Utc>::UNIX_EPOCH))
             })
             .min()
+    }
+
+    /// When something that waits is to be asked for again: the step of a rule, or a value that was
+    /// refused.
+    #[must_use]
+    pub fn asks_at(&self) -> Option<DateTime<Utc>> {
+        let refused = self.refusals.values().map(Refusal::until);
+        self.next_step().into_iter().chain(refused).min()
     }
 
     /// The values retired on one side.

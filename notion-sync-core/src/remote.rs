@@ -151,6 +151,9 @@ pub struct FieldSchema {
     /// Whether nothing but these options can be written.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
+    /// Whether it names objects of the very table that it belongs to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inward: bool,
 }
 
 /// What to list.
@@ -430,6 +433,10 @@ pub struct Ack {
     /// Objects that belong to the record from now on, by role: `pull`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub links: BTreeMap<String, RemoteRef>,
+    /// Fields that the remote refused while it took the rest of the write, by their native keys:
+    /// why, and what to do. They stay as they were, and the same is not asked again for a while.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refused: BTreeMap<String, String>,
 }
 
 /// What was found of a write with unknown outcome.

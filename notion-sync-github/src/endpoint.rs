@@ -87,6 +87,8 @@ endpoints! {
     REMOVE_LABEL: DELETE "/repositories/{}/issues/{}/labels/{}", "remove a label";
     ADD_ASSIGNEES: POST "/repositories/{}/issues/{}/assignees", "add assignees";
     REMOVE_ASSIGNEES: DELETE "/repositories/{}/issues/{}/assignees", "remove assignees";
+    ADD_SUB_ISSUE: POST "/repositories/{}/issues/{}/sub_issues", "set the parent of an issue";
+    REMOVE_SUB_ISSUE: DELETE "/repositories/{}/issues/{}/sub_issue", "take an issue from its parent";
     COMMENTS: GET "/repositories/{}/issues/{}/comments", "list comments";
     CREATE_COMMENT: POST "/repositories/{}/issues/{}/comments", "write a comment", creates;
     COMMENT: GET "/repositories/{}/issues/comments/{}", "read a comment";

@@ -110,6 +110,18 @@ impl ConfiguredRepository {
         names.contains(&name.to_lowercase())
     }
 
+    /// Whether it was looked up.
+    pub(crate) fn is_known(&self) -> bool {
+        self.found.initialized()
+    }
+
+    /// Its id, where it was looked up and is or was called so.
+    pub(crate) fn known_as(&self, name: &str) -> Option<u64> {
+        let found = self.found.get()?;
+        let called = found.full_name.eq_ignore_ascii_case(name) || self.is_called(name);
+        called.then_some(found.id)
+    }
+
     /// Looks it up again: the names it was seen under, in lower case, and the one it has now.
     pub(crate) async fn names(&self, client: &GithubClient) -> Result<(BTreeSet<String>, String)> {
         let known = self.get(client).await?;

@@ -348,6 +348,7 @@ pub(crate) struct IssueType {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Issue {
+    pub(crate) id: Option<u64>,
     pub(crate) node_id: Option<String>,
     pub(crate) number: Option<u64>,
     pub(crate) repository_url: Option<String>,
@@ -369,6 +370,10 @@ pub(crate) struct Issue {
     pub(crate) closed_at: Option<DateTime<Utc>>,
     #[serde(rename = "type")]
     pub(crate) kind: Option<IssueType>,
+    pub(crate) parent_issue_url: Option<String>,
+    /// Whether the server says anything about sub-issues.
+    #[serde(deserialize_with = "present")]
+    pub(crate) sub_issues_summary: bool,
 }
 
 /// Whether a member is there and not null.

@@ -159,6 +159,7 @@ async fn ask_notion(
         fields.extend(one.assignees.as_deref());
         fields.extend(one.milestone.as_deref());
         fields.extend(one.issue_type.as_deref());
+        fields.extend(one.parent.as_deref());
         let watched = one.rules.iter().map(|rule| rule.property.as_str());
         fields.extend(watched.filter(|property| !property.is_empty()));
         sources.push((&one.name, &one.data_source, property, fields));
@@ -249,12 +250,24 @@ async fn missing_properties(
             });
         }
     }
-    let Some(status) = config
-        .tasks
-        .iter()
-        .find(|one| one.name == name)
-        .and_then(|one| one.status.as_ref())
-    else {
+    let tasks = config.tasks.iter().find(|one| one.name == name);
+    let parent = tasks.and_then(|one| one.parent.as_deref());
+    let parent = (schema.fields.iter())
+        .find(|(id, property)| parent.is_some_and(|name| name == *id || name == property.name));
+    if let Some((_, property)) = parent.filter(|(_, property)| !property.inward) {
+        found.push(Found {
+            level: "fault",
+            place: format!("Notion: {name}: property {:?}", property.name),
+            message: format!(
+                "it is of type {}, and no relation of the data source to itself",
+                property.kind
+            ),
+            remedy: "switch on sub-items in the database, and name the property that it makes for \
+                     the parent: parent = \"Parent item\""
+                .to_owned(),
+        });
+    }
+    let Some(status) = tasks.and_then(|one| one.status.as_ref()) else {
         return Ok(());
     };
     let property = schema

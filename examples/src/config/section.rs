@@ -463,6 +463,10 @@ pub struct TasksSection {
     /// Select or text property of the issue type.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub issue_type: Option<String>,
+    /// Relation property of the parent: a relation of the data source to itself, as `Parent item`
+    /// of Notion's sub-items. Default: parents do not follow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// From where on the body of a page and the text of an issue stay on their own side. Default:
     /// nowhere.
     #[serde(skip_serializing_if = "KeepBelow::is_nothing")]

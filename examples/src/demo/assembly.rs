@@ -68,6 +68,8 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         rules: terms.rules.clone(),
         drift_status: terms.drift_status,
         comments: terms.comments.clone(),
+        parent: terms.parent.clone(),
+        issue_type: terms.issue_type.clone(),
         ..TasksSection::default()
     });
     Config {

@@ -25,6 +25,10 @@ pub struct Terms {
     pub create_options: bool,
     /// How comments of the backlog follow.
     pub comments: Option<CommentSync>,
+    /// Property of the parents of tasks, where they follow.
+    pub parent: Option<String>,
+    /// Property of the types of issues, where they follow.
+    pub issue_type: Option<String>,
     /// Marks in files.
     pub file_marker: FileMarker,
     /// Template of paths.
@@ -49,6 +53,8 @@ impl Default for Terms {
             repositories: Vec::new(),
             create_options: true,
             comments: None,
+            parent: None,
+            issue_type: None,
             file_marker: FileMarker::FrontMatter,
             path: "docs/{slug}.md".to_owned(),
             guard: Guard::default(),

@@ -67,6 +67,7 @@ fn fields(section: &TasksSection) -> Vec<FieldMap> {
         ("assignees", &section.assignees, FieldKind::People),
         ("milestone", &section.milestone, FieldKind::Text),
         ("type", &section.issue_type, FieldKind::Text),
+        ("parent", &section.parent, FieldKind::Parent),
     ];
     for (id, property, kind) in named {
         if let Some(property) = property {

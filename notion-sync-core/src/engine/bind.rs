@@ -9,7 +9,7 @@ use crate::id::{FieldId, MappingId, Side};
 use crate::mapping::field::FieldLens;
 use crate::mapping::{
     Direction, FieldKind, FieldMap, KeepBelow, LabelFamily, Labels, Lens, LensError, MappingKind,
-    People, Resolver,
+    Misfit, People, Resolver,
 };
 use crate::reconcile::UnitField;
 use crate::record::{Life, Record};
@@ -198,10 +198,17 @@ fn resolve(
         FieldKind::Label(_) => &["select", "status"],
         FieldKind::Set | FieldKind::Labels(_) => &["multi_select"],
         FieldKind::People => &["people", "created_by", "last_edited_by"],
-        FieldKind::Relation => &["relation"],
+        FieldKind::Relation | FieldKind::Parent => &["relation"],
         FieldKind::Class { .. } => &["status", "select", "checkbox"],
     };
     if fits.contains(&property.kind.as_str()) {
+        if field.kind == FieldKind::Parent && !property.inward {
+            return Err(format!(
+                "the property of field {} leads to another data source: a parent is a page of the \
+                 same one, as the property `Parent item` of sub-items names it",
+                field.id
+            ));
+        }
         Ok(id)
     } else {
         Err(format!(
@@ -249,12 +256,21 @@ impl Lens for Fitting<'_> {
                     "the property has no option {option:?}: add it in Notion, or allow it with \
                      `create_options` where the property is no status"
                 ),
+                misfit: Misfit::Value,
             }),
         }
     }
 
     fn is_set(&self) -> bool {
         self.lens.is_set()
+    }
+
+    fn is_reference(&self) -> bool {
+        self.lens.is_reference()
+    }
+
+    fn show(&self, side: Side, value: &Value) -> Option<String> {
+        self.lens.show(side, value)
     }
 }
 
@@ -343,6 +359,12 @@ impl Bound {
                 crate::id::Side::Notion => field.notion.as_str(),
                 crate::id::Side::Github => field.github.as_str(),
             })
+    }
+
+    /// What a field holds.
+    pub(super) fn kind(&self, id: &FieldId) -> Option<&FieldKind> {
+        let field = self.fields.iter().find(|field| field.id == *id)?;
+        Some(&field.kind)
     }
 
     /// Which way a field flows.

@@ -87,6 +87,10 @@ impl Engine {
             if let Some(state) = prepared.proposal {
                 self.take_proposal(&mut prepared, state).await?;
             }
+            let now = self.now();
+            for known in prepared.state.record.refusals.values_mut() {
+                known.ask_again_at(now);
+            }
             let unresolved = open.iter().any(|op| op.value.state.is_unresolved());
             let plan = {
                 let case = Case {

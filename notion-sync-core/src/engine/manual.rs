@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
+use super::outcome::bare;
 use super::report::{MappingReport, Tick};
+use super::survey::Prepared;
 use super::{Binding, Engine, text};
 use crate::audit::{AuditEvent, AuditRow};
 use crate::document::Document;
@@ -45,8 +47,14 @@ impl Engine {
         self.refuse_while_sending(&state.record, DURING).await?;
         let binding = self.binding_of(&state.record.mapping, DURING)?;
         let stored = self.state().mapping(&binding.mapping.id).await?;
-        let bound = self.bind(binding, &stored.value).await?;
+        let mut bound = self.bind(binding, &stored.value).await?;
         let (notion, github) = self.read_pair(binding, &bound, &state.record).await?;
+        let seen = Prepared {
+            notion: Some(notion.clone()),
+            github: Some(github.clone()),
+            ..bare(&state)
+        };
+        self.know_relatives(binding, &mut bound, &[seen]).await?;
         let moved = |unit: &UnitId| {
             Error::new(ErrorKind::Stale, DURING)
                 .with("record", id)
@@ -88,7 +96,11 @@ impl Engine {
                         .inject(stays, &said, kept)
                         .ok()
                         .filter(|before| before != kept)
-                        .unwrap_or(Value::Null);
+                        // Anything that it does not hold.
+                        .unwrap_or_else(|| match kept.is_empty() && lens.is_reference() {
+                            true => Value::Bool(true),
+                            false => Value::Null,
+                        });
                     let mut agreed = Agreed::default();
                     agreed.set(lost, given.clone());
                     agreed.set(stays, before);

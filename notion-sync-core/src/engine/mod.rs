@@ -30,6 +30,7 @@ mod place;
 mod proposal;
 mod pulls;
 mod rebuild;
+mod relatives;
 mod render;
 mod repair;
 mod report;
@@ -38,10 +39,10 @@ mod steps;
 mod survey;
 mod text;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -155,6 +156,7 @@ pub struct Engine {
     schedule: Schedule,
     bindings: BTreeMap<MappingId, Binding>,
     halted: AtomicBool,
+    begun: Mutex<BTreeSet<MappingId>>,
 }
 
 impl Engine {
@@ -170,6 +172,7 @@ impl Engine {
             schedule: Schedule::default(),
             bindings: BTreeMap::new(),
             halted: AtomicBool::new(false),
+            begun: Mutex::default(),
         }
     }
 
@@ -274,8 +277,10 @@ impl Engine {
         let mut out = Vec::new();
         for binding in self.bindings.values() {
             let stored = self.state().mapping(&binding.mapping.id).await?;
-            let bound = self.bind(binding, &stored.value).await?;
+            let mut bound = self.bind(binding, &stored.value).await?;
             let survey = self.survey(binding, &bound, full, true).await?;
+            self.know_relatives(binding, &mut bound, &survey.prepared)
+                .await?;
             out.push(self.decide(binding, &bound, survey).await?);
         }
         Ok(out)
@@ -322,6 +327,12 @@ impl Engine {
             Some(named) => named == mapping || !self.bindings.contains_key(named),
             None => true,
         }
+    }
+
+    /// Whether this is the first time that a mapping is looked at in this process.
+    fn begins(&self, mapping: &MappingId) -> bool {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.insert(mapping.clone())
     }
 
     async fn run_mapping(
@@ -371,6 +382,10 @@ impl Engine {
             Err(error) if error.kind() == ErrorKind::Stale => report.retry = true,
             Err(error) => return Err(error),
         }
+        // Once at the start too: a process may have ended between a pair and what waits for it.
+        if report.paired || self.begins(id) {
+            self.wake_waiting(binding, &mut report).await?;
+        }
         self.finish(binding, &mut report).await?;
         Ok(report)
     }
@@ -385,7 +400,7 @@ impl Engine {
         let id = &binding.mapping.id;
         self.begin_comments(binding).await?;
         let stored = self.state().mapping(id).await?;
-        let bound = self.bind(binding, &stored.value).await?;
+        let mut bound = self.bind(binding, &stored.value).await?;
         for why in bound.blocked.values().chain(bound.idle.values()) {
             report.incidents.push(Incident {
                 subject: format!("mapping {id}"),
@@ -412,6 +427,8 @@ impl Engine {
             report.wait(until, why);
         }
         let strangers = bound.strangers(&survey.prepared);
+        self.know_relatives(binding, &mut bound, &survey.prepared)
+            .await?;
         let plan = self.decide(binding, &bound, survey).await?;
         if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
             let mut next = stored.value.clone();

@@ -19,8 +19,8 @@ use crate::id::{RecordId, RemoteRef, Side};
 use crate::mapping::MappingKind;
 use crate::operation::{OpState, Operation, Settlement};
 use crate::reconcile::table::Identity;
-use crate::reconcile::{REMOVED, unit_hash};
-use crate::record::{Base, Life, Problem, ProposalState, Record, Seen, UnitId};
+use crate::reconcile::{REMOVED, refused_hash, unit_hash};
+use crate::record::{Base, Life, Problem, ProposalState, Record, Refusal, Seen, UnitId};
 use crate::remote::{Ack, Action, ProposalKind};
 use crate::snapshot::{Field, Snapshot};
 use crate::state::{Batch, RecordState, SaveBody};
@@ -43,6 +43,7 @@ impl Engine {
         let Some(mut state) = self.state().record(&op.record).await? else {
             return Ok(());
         };
+        let told = state.record.refusals.clone();
         let body = self.settle(binding, bound, op, &ack, traced, &mut state);
 
         let mut done = stored.value.clone();
@@ -76,6 +77,16 @@ impl Engine {
                 drift: false,
             });
         }
+        for (field, reason) in &ack.refused {
+            if !told.values().any(|known| known.reason == *reason) {
+                report.incidents.push(Incident {
+                    subject: state.record.title.clone(),
+                    message: format!("{field}: {reason}"),
+                    drift: false,
+                });
+            }
+        }
+        report.paired |= op.settlement.creates;
         report.applied.push(Applied {
             op: op.id.clone(),
             side: op.side,
@@ -151,6 +162,17 @@ impl Engine {
             let base = record.base.get_or_insert_with(Base::default);
             let mut retired: Vec<ContentHash> = Vec::new();
             for (id, agreed) in &settlement.fields {
+                if let Some(reason) = bound.native(id, side).and_then(|key| ack.refused.get(key)) {
+                    let refusal = Refusal {
+                        value: refused_hash(side, id, agreed.on(side)),
+                        reason: reason.clone(),
+                        at: now,
+                    };
+                    record.look_at = Some(now);
+                    record.refusals.insert(id.clone(), refusal);
+                    continue;
+                }
+                record.refusals.remove(id);
                 let mut agreed = agreed.clone();
                 if let Some(Field::Value(value)) =
                     view.as_ref().and_then(|view| view.fields.get(id))

@@ -13,11 +13,11 @@ use super::survey::Prepared;
 use super::{Binding, Engine};
 use crate::audit::{AuditEvent, AuditRow};
 use crate::error::{ErrorKind, Result};
-use crate::id::{OpId, Side};
+use crate::id::{FieldId, OpId, RemoteRef, Side};
 use crate::mapping::{MappingKind, Policy, View};
 use crate::operation::{OpState, Operation};
-use crate::reconcile::{Plan, REMOVED, Step, page_hash};
-use crate::record::{Base, Conflict, Life, Problem, ProposalState, Record, Seen, UnitId};
+use crate::reconcile::{Plan, REMOVED, Step, Wait, page_hash};
+use crate::record::{Base, Conflict, Life, Problem, ProposalState, Record, Seen, UnitId, Waiting};
 use crate::remote::{Action, ProposalKind};
 use crate::snapshot::Presence;
 use crate::state::{Batch, RecordState, SaveBody, Stored};
@@ -40,6 +40,17 @@ impl Engine {
                     subject: subject.clone(),
                     message: alert.message.clone(),
                     drift: alert.drift,
+                });
+            }
+            let record = &planned.prepared.state.record;
+            report.paired |=
+                planned.plan.steps.contains(&Step::Adopt) || planned.plan.life == Some(Life::Live);
+            let news = |wait: &&Wait| wait.tell && !is_known(wait, record);
+            for wait in planned.plan.waits.iter().filter(news) {
+                report.incidents.push(Incident {
+                    subject: subject.clone(),
+                    message: format!("{}: {}", wait.field, wait.reason),
+                    drift: false,
                 });
             }
             for notice in &planned.notices {
@@ -127,6 +138,21 @@ impl Engine {
         }
         self.take_edit_proposals(&operations, &open, record, now);
         record.problem = problem(&plan, record, now);
+        for wait in plan.waits.iter().filter(|wait| wait.tell) {
+            if !is_known(wait, record) {
+                let event = AuditEvent::Problem;
+                audit.push(AuditRow::about(now, record, event, &wait.reason));
+            }
+        }
+        // Once both sides say the same nothing is left of a refusal.
+        let decided = !plan.holds.iter().any(|hold| hold.unit == UnitId::Record);
+        let disputed = |id: &FieldId| plan.holds.iter().any(|hold| hold.unit.is_field(id));
+        record
+            .refusals
+            .retain(|id, _| !decided || disputed(id) || plan.writes(id));
+        record.waits = (plan.waits.iter())
+            .filter_map(|wait| Some((wait.field.clone(), waiting(wait, record)?)))
+            .collect();
         let held = !plan.holds.is_empty();
         record.held_since = if held {
             record.held_since.or(Some(now))
@@ -277,6 +303,24 @@ impl Engine {
         }
         due.into_iter().min()
     }
+}
+
+/// Whether a record waited for the same before, for the same reason.
+fn is_known(wait: &Wait, record: &Record) -> bool {
+    (record.waits.get(&wait.field)).is_some_and(|known| known.reason == wait.reason)
+}
+
+/// What a field waits for: an object of the same sort as the one that names it.
+fn waiting(wait: &Wait, record: &Record) -> Option<Waiting> {
+    let (side, id) = &wait.named;
+    let on = RemoteRef {
+        id: id.clone(),
+        ..record.object(*side)?.clone()
+    };
+    Some(Waiting {
+        on,
+        reason: wait.reason.clone(),
+    })
 }
 
 /// What a decision leaves in the audit.

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
 use crate::id::{FieldId, OpId, Side};
 use crate::mapping::view::Source;
-use crate::mapping::{Direction, MappingKind, View};
+use crate::mapping::{Direction, FieldKind, MappingKind, View};
 use crate::operation::{OpKey, OpState, Operation, Settlement, sync_run_id};
 use crate::reconcile::table::Row;
 use crate::reconcile::{Hold, Plan, Step, WriteStep, page_hash, write_hash};
@@ -408,7 +408,11 @@ impl Engine {
         let mut fields = inject_all(bound, Side::Github, view);
         // What only the issue itself says is not asked of it, and what it says is still to be written.
         let is_fact = |id: &FieldId| bound.direction(id) == Some(Direction::ToNotion);
-        fields.retain(|id, _| !is_fact(id));
+        // A parent is set by a request of its own, once the issue is there to be named in it.
+        let follows = |id: &FieldId| bound.kind(id) == Some(&FieldKind::Parent);
+        fields.retain(|id, _| !is_fact(id) && !follows(id));
+        let mut agreed = agreed_all(bound, &fields, view, Side::Notion);
+        agreed.retain(|id, _| !follows(id));
         let empty = Document::default();
         let body = view.document().unwrap_or(&empty);
         let text = text::new_issue(bound, body)?;
@@ -425,7 +429,7 @@ impl Engine {
                 bookkeeping: BTreeMap::new(),
             }),
             settlement: Settlement {
-                fields: agreed_all(bound, &fields, view, Side::Notion),
+                fields: agreed,
                 body: Some(BodyBase::agree(body, body)),
                 path: None,
                 partial: (view.fields.keys().filter(|id| is_fact(id)).cloned()).collect(),

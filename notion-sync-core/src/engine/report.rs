@@ -34,6 +34,9 @@ pub struct MappingReport {
     /// How many hints were answered.
     #[serde(default)]
     pub hints: usize,
+    /// Whether an object was made that belongs to a pair now.
+    #[serde(skip)]
+    pub(super) paired: bool,
     /// How many operations were planned.
     pub planned: usize,
     /// What was written.
@@ -130,6 +133,7 @@ impl MappingReport {
             observed: 0,
             found: BTreeMap::new(),
             hints: 0,
+            paired: false,
             planned: 0,
             applied: Vec::new(),
             incidents: Vec::new(),

@@ -151,7 +151,12 @@ impl Engine {
                 Some(owner) => match self.known(&mut records, owner).await? {
                     Some(state) if state.record.mapping == *id => {
                         let gone = looking.gone.contains_key(&object);
-                        if gone || looking.moved(side, state, now, self.bounds.settle()) {
+                        let turned = || {
+                            (looking.items.get(&(side, object.clone())))
+                                .is_some_and(|item| bound.has_other_parent(side, item, state))
+                        };
+                        if gone || looking.moved(side, state, now, self.bounds.settle()) || turned()
+                        {
                             due.insert(owner.clone());
                         }
                         gone || looking.revised(side, state)

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::labels::{LabelFamily, Labels};
+use super::parent::{Relatives, Unnamed};
 use crate::id::{FieldId, Side};
 use crate::value::Value;
 
@@ -31,6 +32,17 @@ pub trait Lens: fmt::Debug + Send + Sync {
 
     /// Whether values merge element by element.
     fn is_set(&self) -> bool;
+
+    /// Whether the value names another object of the mapping. One that is named on one side alone,
+    /// where nothing was agreed yet, is named on the other too.
+    fn is_reference(&self) -> bool {
+        false
+    }
+
+    /// A value as people read it, where it is not what people read by itself.
+    fn show(&self, _side: Side, _value: &Value) -> Option<String> {
+        None
+    }
 }
 
 /// A value that one side cannot hold.
@@ -45,6 +57,19 @@ pub struct LensError {
     pub value: Value,
     /// Why it cannot.
     pub reason: String,
+    /// What would have to change.
+    pub misfit: Misfit,
+}
+
+/// What would have to change before a side can hold a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misfit {
+    /// The value or what the side knows: a person has to do something.
+    Value,
+    /// An object that it names has no counterpart yet.
+    Awaited,
+    /// An object that it names is nothing that the mapping keeps the same.
+    Outside,
 }
 
 /// What a field holds.
@@ -69,8 +94,10 @@ pub enum FieldKind {
     Label(LabelFamily),
     /// People, related by the user map. Unmapped people stay where they are.
     People,
-    /// Pages, related to paths of files or numbers of issues by the registry.
+    /// Pages, related to paths of files by the registry.
     Relation,
+    /// The task above a task: one page on Notion, one issue on GitHub, related by the registry.
+    Parent,
     /// A status on Notion and a class of it on GitHub (`open`, `closed`): many options say the same.
     Class {
         /// Class of each option on Notion.
@@ -146,6 +173,8 @@ impl People {
 pub struct Resolver {
     by_page: BTreeMap<String, String>,
     by_path: BTreeMap<String, String>,
+    /// What is known of parents.
+    pub relatives: Relatives,
 }
 
 impl Resolver {
@@ -194,6 +223,7 @@ impl FieldLens<'_> {
             side,
             value: value.clone(),
             reason: reason.to_owned(),
+            misfit: Misfit::Value,
         }
     }
 
@@ -260,6 +290,7 @@ impl Lens for FieldLens<'_> {
                         .collect(),
                 )
             }
+            FieldKind::Parent => self.resolver.relatives.project(side, value),
             FieldKind::Class { classes, .. } => match (side, value.as_text()) {
                 (Side::Notion, Some(option)) => classes
                     .get(option)
@@ -288,6 +319,21 @@ impl Lens for FieldLens<'_> {
                         self.refuse(side, canonical, "no option is configured for this class")
                     })
             }
+            FieldKind::Parent => self
+                .resolver
+                .relatives
+                .inject(side, canonical)
+                .map_err(|why| {
+                    let (misfit, reason) = match why {
+                        Unnamed::Unfit(reason) => (Misfit::Value, reason),
+                        Unnamed::Awaited(reason) => (Misfit::Awaited, reason),
+                        Unnamed::Outside(reason) => (Misfit::Outside, reason),
+                    };
+                    LensError {
+                        misfit,
+                        ..self.refuse(side, canonical, &reason)
+                    }
+                }),
             FieldKind::Label(family) if side == Side::Github => {
                 let label = canonical.as_text().map(|option| family.label(option));
                 let desired = label.map_or(Value::Null, Value::Text);
@@ -338,6 +384,17 @@ impl Lens for FieldLens<'_> {
             self.field.kind,
             FieldKind::Set | FieldKind::Labels(_) | FieldKind::People | FieldKind::Relation
         )
+    }
+
+    fn is_reference(&self) -> bool {
+        self.field.kind == FieldKind::Parent
+    }
+
+    fn show(&self, side: Side, value: &Value) -> Option<String> {
+        match self.field.kind {
+            FieldKind::Parent => self.resolver.relatives.show(side, value),
+            _ => None,
+        }
     }
 }
 

@@ -2,13 +2,15 @@
 
 pub mod field;
 pub mod labels;
+pub mod parent;
 pub mod path;
 pub mod view;
 
 use serde::{Deserialize, Serialize};
 
-pub use field::{Direction, FieldKind, FieldMap, Lens, LensError, People, Resolver};
+pub use field::{Direction, FieldKind, FieldMap, Lens, LensError, Misfit, People, Resolver};
 pub use labels::{LabelFamily, Labels};
+pub use parent::{Relative, Relatives};
 pub use path::PathTemplate;
 pub use view::{BodyView, View};
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plan::{Hold, Loser, Park, Plan, WriteStep};
+use super::plan::{Hold, Loser, Park, Plan, Wait, WriteStep};
 use super::table::{EditProposal, Fit, Parked, Row, UnitSituation, UnitState, unit_row};
 use super::{AgreedNow, Case, UnitField, unit_hash};
 use crate::hash::ContentHash;
 use crate::id::{FieldId, Side};
-use crate::mapping::{Direction, Policy, View};
+use crate::mapping::{Direction, Lens, Misfit, Policy, View};
 use crate::record::{Agreed, Conflict, ProposalState, UnitId};
 use crate::remote::{FieldChange, ProposalKind};
 use crate::value::Value;
@@ -44,6 +44,10 @@ pub(super) fn decide(
             (None, Ok(_), Err(why)) => return blocked(49, why, plan),
         },
     };
+    // Where nothing was agreed and one side names no other object, what the other side names is new.
+    let unsaid = Agreed::default();
+    let never = agreed.is_none() && unit.lens.is_reference() && (n.is_empty() || g.is_empty());
+    let agreed = if never { Some(&unsaid) } else { agreed };
     let as_agreed = agreed.is_some_and(|known| known.notion == *n && known.github == *g);
     if as_agreed && case.record.conflicts.is_empty() {
         // Row 7 for every kind of field, and what nearly all fields are.
@@ -59,6 +63,8 @@ pub(super) fn decide(
 
     let state = |side: Side, value: &Value| match agreed {
         Some(agreed) if agreed.on(side) == value => UnitState::Same,
+        // Nothing is written in two ways: no value, and a list without elements.
+        Some(agreed) if agreed.on(side).is_empty() && value.is_empty() => UnitState::Same,
         _ => UnitState::Edited,
     };
     let (mut n_state, mut g_state) = (state(Side::Notion, n), state(Side::Github, g));
@@ -100,15 +106,21 @@ pub(super) fn decide(
     // A person who decides between both versions writes neither of them here.
     let nobody = (n_state, g_state) == (UnitState::Edited, UnitState::Edited)
         && policy == Policy::ManualReview;
-    let fit = if injected.is_ok() || nobody {
-        Fit::Fine
-    } else {
-        Fit::OptionMissing
+    let fit = match &injected {
+        Err(error) if error.misfit != Misfit::Value => Fit::Unpaired,
+        Err(_) if !nobody => Fit::OptionMissing,
+        _ => Fit::Fine,
     };
+    // What the remote refused is not asked again as long as it would be the same.
+    let refused = injected.as_ref().ok().and_then(|desired| {
+        let known = case.record.refusals.get(id)?;
+        (known.value == refused_hash(target, id, desired)).then_some(known)
+    });
     let dead = case
         .record
         .dead
-        .is_some_and(|dead| dead == dead_hash(target, id, canonical));
+        .is_some_and(|dead| dead == dead_hash(target, id, canonical))
+        || refused.is_some();
     let row = unit_row(&UnitSituation {
         notion: n_state,
         github: g_state,
@@ -129,6 +141,9 @@ pub(super) fn decide(
         github: g.clone(),
     };
     match row.0 {
+        7 if never => {
+            plan.agreed.fields.insert(id.clone(), both);
+        }
         7 => {}
         10 => {
             plan.agreed.fields.insert(id.clone(), both);
@@ -178,8 +193,8 @@ pub(super) fn decide(
             plan.parks.push(Park {
                 unit: name,
                 row,
-                notion: (hashes.0, show(n)),
-                github: (hashes.1, show(g)),
+                notion: (hashes.0, said(lens, Side::Notion, n)),
+                github: (hashes.1, said(lens, Side::Github, g)),
                 base,
             });
         }
@@ -188,8 +203,8 @@ pub(super) fn decide(
                 if matches!(row.0, 13 | 14) || one_way {
                     let hashes = hashes();
                     let (hash, text) = match target {
-                        Side::Github => (hashes.1, show(g)),
-                        Side::Notion => (hashes.0, show(n)),
+                        Side::Github => (hashes.1, said(lens, target, g)),
+                        Side::Notion => (hashes.0, said(lens, target, n)),
                     };
                     plan.losers.push(Loser {
                         unit: name,
@@ -211,6 +226,23 @@ pub(super) fn decide(
                 reason,
             });
         }
+        59 => {
+            if let Err(error) = injected {
+                let names = if target == Side::Github { n } else { g };
+                let other = names.elements().into_iter().next().unwrap_or_default();
+                plan.waits.push(Wait {
+                    field: id.clone(),
+                    named: (target.other(), other),
+                    reason: error.reason.clone(),
+                    tell: error.misfit == Misfit::Outside,
+                });
+                plan.holds.push(Hold {
+                    unit: name,
+                    row,
+                    reason: error.reason,
+                });
+            }
+        }
         56 | 54 => plan.holds.push(Hold {
             unit: name,
             row,
@@ -219,7 +251,10 @@ pub(super) fn decide(
         58 => plan.holds.push(Hold {
             unit: name,
             row,
-            reason: "the same write was set aside: see `notion-sync status`".to_owned(),
+            reason: refused.map_or_else(
+                || "the same write was set aside: see `notion-sync status`".to_owned(),
+                |known| known.reason.clone(),
+            ),
         }),
         _ => {}
     }
@@ -229,6 +264,12 @@ pub(super) fn decide(
 #[must_use]
 pub(crate) fn dead_hash(side: Side, id: &FieldId, canonical: &Value) -> ContentHash {
     ContentHash::of("nsync/dead/v1", &(side, id, canonical))
+}
+
+/// The hash of a value that a remote refused.
+#[must_use]
+pub(crate) fn refused_hash(side: Side, id: &FieldId, desired: &Value) -> ContentHash {
+    ContentHash::of("nsync/refused/v1", &(side, id, desired))
 }
 
 /// How a parked unit stands.
@@ -453,6 +494,11 @@ pub(super) fn step(writes: &mut BTreeMap<Side, WriteStep>, side: Side, row: Row)
         step.rows.push(row);
     }
     step
+}
+
+/// A value as people read it, by the lens where it knows better.
+fn said(lens: &dyn Lens, side: Side, value: &Value) -> String {
+    lens.show(side, value).unwrap_or_else(|| show(value))
 }
 
 /// A value as people read it.

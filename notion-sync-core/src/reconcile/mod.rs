@@ -13,9 +13,10 @@ pub mod table;
 
 use std::collections::BTreeMap;
 
+pub(crate) use field::refused_hash;
 pub(crate) use life::REMOVED;
 use life::{deleting, remove};
-pub use plan::{AgreedNow, Alert, Hold, Loser, Park, Plan, Step, WriteStep};
+pub use plan::{AgreedNow, Alert, Hold, Loser, Park, Plan, Step, Wait, WriteStep};
 use table::{Identity, LifeProposal, RecordSituation, RecordVerdict, Row, SideState, record_row};
 
 use crate::document::Document;

@@ -19,6 +19,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Units that wait for something.
     pub holds: Vec<Hold>,
+    /// Those fields among them that name an object without a counterpart.
+    pub waits: Vec<Wait>,
     /// Conflicts that open or move: both versions.
     pub parks: Vec<Park>,
     /// Conflicts that are settled.
@@ -34,6 +36,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether a field is to be written.
+    #[must_use]
+    pub fn writes(&self, id: &FieldId) -> bool {
+        let written =
+            |step: &Step| matches!(step, Step::Write(write) if write.fields.contains_key(id));
+        self.steps.iter().any(written)
+    }
+
     /// Whether nothing is to be done or remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -96,6 +106,19 @@ pub struct WriteStep {
     pub settles: AgreedNow,
     /// Rows behind it.
     pub rows: Vec<Row>,
+}
+
+/// A field that names an object without a counterpart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// The field.
+    pub field: FieldId,
+    /// Why, for people.
+    pub reason: String,
+    /// The side that names it, and the id it names.
+    pub named: (Side, String),
+    /// Whether people are told, because nothing is known that would end it.
+    pub tell: bool,
 }
 
 /// A unit that waits.

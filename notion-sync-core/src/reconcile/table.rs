@@ -292,6 +292,8 @@ pub enum Fit {
     Fine,
     /// An option, label or person is missing there.
     OptionMissing,
+    /// It names an object that has no counterpart there.
+    Unpaired,
     /// It cannot be said there, or passes a limit.
     Unrepresentable,
 }
@@ -351,6 +353,7 @@ pub fn unit_row(s: &UnitSituation) -> Row {
     }
     match s.fit {
         Fit::OptionMissing => return Row(48),
+        Fit::Unpaired => return Row(59),
         Fit::Unrepresentable => return Row(49),
         Fit::Fine => {}
     }
@@ -438,7 +441,12 @@ mod tests {
                 for flags in 0..16_u8 {
                     for parked in parks {
                         for proposal in proposals {
-                            for fit in [Fit::Fine, Fit::OptionMissing, Fit::Unrepresentable] {
+                            for fit in [
+                                Fit::Fine,
+                                Fit::OptionMissing,
+                                Fit::Unpaired,
+                                Fit::Unrepresentable,
+                            ] {
                                 for policy in POLICIES {
                                     visit(UnitSituation {
                                         notion,
@@ -479,7 +487,7 @@ mod tests {
         // Not rows of these two functions: 29-32 decide the path (place.rs), 39 is a
         // classification, 41 belongs to the executor, 45-46 to the schema, 51 to actions.
         let elsewhere = [29, 30, 31, 32, 39, 41, 45, 46, 51];
-        for row in 1..=58 {
+        for row in 1..=59 {
             assert!(
                 reached.contains(&Row(row)) != elsewhere.contains(&row),
                 "row {row}: reached {}",

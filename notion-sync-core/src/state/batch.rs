@@ -62,7 +62,7 @@ impl Batch {
                 sort: stamp(at),
             });
         }
-        if let Some(at) = record.next_step() {
+        if let Some(at) = record.asks_at() {
             indexes.push(IndexEntry {
                 name: index::RECORD_STEP,
                 key: mapping.clone(),

@@ -246,7 +246,7 @@ impl<'a> State<'a> {
             .collect())
     }
 
-    /// Records of which a step of a rule waits, and is to be asked for by `now`.
+    /// Records of which a step of a rule waits, or a refused value, and is to be asked for by `now`.
     ///
     /// # Errors
     ///

@@ -284,6 +284,7 @@ impl GithubIssues {
             snapshot: None,
             notes,
             links,
+            ..Ack::default()
         }
     }
 

@@ -9,6 +9,7 @@ use notion_sync_core::value::Value;
 
 use super::GithubIssues;
 use super::bodies::Body;
+use super::parent::{self, PARENT};
 use crate::comments::stamp;
 use crate::reference;
 use crate::repository::RepositoryInfo;
@@ -32,13 +33,14 @@ pub(crate) fn value_of(issue: &Issue, name: &str) -> Option<Value> {
         "assignees" => Value::set(assignees(issue)),
         "created_at" => text(issue.created_at.map(stamp).as_deref()),
         "closed_at" => text(issue.closed_at.map(stamp).as_deref()),
+        PARENT => parent::named(issue),
         "author" => text(issue.user.as_ref().and_then(|one| one.login.as_deref())),
         _ => return None,
     })
 }
 
 /// The fields, in the order they are documented.
-pub(super) const NAMES: [&str; 10] = [
+pub(super) const NAMES: [&str; 11] = [
     "title",
     "state",
     "state_reason",
@@ -49,6 +51,7 @@ pub(super) const NAMES: [&str; 10] = [
     "created_at",
     "closed_at",
     "author",
+    PARENT,
 ];
 
 /// Whether the service alone says what a field holds.
@@ -100,6 +103,14 @@ pub(super) fn address(issue: &Issue) -> String {
 }
 
 impl GithubIssues {
+    /// A field as an issue shows it. `None` for a name that no field has.
+    pub(super) fn field(&self, issue: &Issue, name: &str) -> Option<Field> {
+        if name == PARENT {
+            return Some(self.parent(issue));
+        }
+        value_of(issue, name).map(Field::Value)
+    }
+
     pub(super) fn snapshot(
         &self,
         repository: &RepositoryInfo,
@@ -118,7 +129,7 @@ impl GithubIssues {
         let at = issue.updated_at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
         let fields: BTreeMap<String, Field> = NAMES
             .iter()
-            .filter_map(|name| Some(((*name).to_owned(), Field::Value(value_of(issue, name)?))))
+            .filter_map(|name| Some(((*name).to_owned(), self.field(issue, name)?)))
             .collect();
         Snapshot {
             object: reference::issue(repository.id, number),

@@ -143,6 +143,7 @@ impl GithubIssues {
             let last = issues.iter().filter_map(|issue| issue.updated_at).max();
             latest = latest.max(last);
             for issue in issues {
+                self.know_parent(&issue).await;
                 let Some(number) = issue.number else { continue };
                 // Pull requests are issues to this route, but not to us: they belong to issues.
                 if issue.pull_request {

@@ -4,7 +4,9 @@ mod bodies;
 mod discussion;
 pub(crate) mod fields;
 mod flag;
+mod kind;
 mod listing;
+mod parent;
 pub(crate) mod trace;
 mod writing;
 
@@ -37,7 +39,8 @@ pub use bodies::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL};
 /// The issues of one or several repositories.
 ///
 /// Fields: `title`, `state` (`open`, `closed`), `state_reason`, `labels`, `assignees` (logins),
-/// `milestone` (its title), `type` (its name). The content is the body without our hidden block and
+/// `milestone` (its title), `type` (its name), `parent` (the id of the issue that it is a sub-issue
+/// of, or `owner/name#number` where that is in none of the repositories). The content is the body without our hidden block and
 /// link. Revisions are seconds wide: GitHub's times have no fraction.
 #[derive(Debug)]
 pub struct GithubIssues {
@@ -127,7 +130,9 @@ impl GithubIssues {
             .with("repository", &repository.full_name)
             .with("number", number);
         let answer = self.client.call(call).await?;
-        Ok((answer.json()?, answer.moved.is_some()))
+        let issue = answer.json()?;
+        self.know_parent(&issue).await;
+        Ok((issue, answer.moved.is_some()))
     }
 
     /// An issue that can be written: there, an issue, and still in its repository.
@@ -213,6 +218,7 @@ impl Remote for GithubIssues {
                 kind: kind.to_owned(),
                 options: options.into_iter().map(|option| (option, None)).collect(),
                 closed: false,
+                inward: false,
             };
             (name.to_owned(), schema)
         };
@@ -236,6 +242,7 @@ impl Remote for GithubIssues {
                 field("created_at", "instant", Vec::new()),
                 field("closed_at", "instant", Vec::new()),
                 field("author", "login", Vec::new()),
+                field(parent::PARENT, "issue", Vec::new()),
             ]),
         })
     }

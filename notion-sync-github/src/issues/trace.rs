@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Action, ContentChange, Create, Trace, Update, Write};
-use notion_sync_core::snapshot::{Presence, Snapshot};
+use notion_sync_core::snapshot::{Field, Presence, Snapshot};
 use notion_sync_core::{ErrorKind, Result};
 
 use super::GithubIssues;
 use super::bodies::Body;
-use super::fields::{holds, is_set, same, value_of};
+use super::fields::{holds, is_set, same};
+use super::parent::PARENT;
 use crate::comments::{self, SEARCH_SKEW};
 use crate::credentials::CredentialKind;
 use crate::endpoint::{Call, ISSUES, TIMELINE, USER};
@@ -227,7 +228,11 @@ impl GithubIssues {
         let body = Body::read(issue.body.as_deref());
         let mut open: Vec<(&str, Standing)> = Vec::new();
         for (name, change) in &update.fields {
-            let standing = match value_of(&issue, name) {
+            let current = match self.field(&issue, name) {
+                Some(Field::Value(value)) => Some(value),
+                _ => None,
+            };
+            let standing = match current {
                 Some(current) if is_set(name) => {
                     let now = current.elements();
                     let (before, after) = (change.expected.elements(), change.desired.elements());
@@ -268,7 +273,7 @@ impl GithubIssues {
         let proven = |name: &str| match name {
             "body" => patched,
             // Title, state and the like travel with the body in one request.
-            _ if patched && !is_set(name) => true,
+            _ if patched && !is_set(name) && name != PARENT => true,
             _ => events
                 .as_ref()
                 .is_some_and(|events| shows(events, update, name)),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Action, ContentChange, Create, FieldChange, Update, Write};
+use notion_sync_core::snapshot::Field;
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value as Json, json};
@@ -11,6 +12,8 @@ use serde_json::{Map, Value as Json, json};
 use super::GithubIssues;
 use super::bodies::{Body, new_body, next_body};
 use super::fields::{assignees, holds, is_fact, is_set, labels, later, same, value_of};
+use super::kind::is_about_type;
+use super::parent::PARENT;
 use crate::comments;
 use crate::endpoint::{
     ADD_ASSIGNEES, ADD_LABELS, CREATE_ISSUE, CREATE_LABEL, Call, LABELS, MILESTONES,
@@ -82,16 +85,24 @@ impl GithubIssues {
             request.insert("type".to_owned(), json!(kind));
         }
         let call = Call::new(&CREATE_ISSUE, &[&id])
-            .body(Json::Object(request))
+            .body(Json::Object(request.clone()))
             .with("repository", &repository.full_name);
-        let answer = self.client.call(call).await?;
+        let mut incomplete = Vec::new();
+        let answer = match self.client.call(call.clone()).await {
+            Err(error) if wanted.kind.is_some() && is_about_type(&error) => {
+                incomplete.push(format!("type: {error}"));
+                request.remove("type");
+                let rest = Json::Object(request.clone());
+                self.client.call(call.body(rest)).await?
+            }
+            other => other?,
+        };
         let mut issue: Issue = answer.json()?;
         let number = issue.number.ok_or_else(|| answer.lacks("number"))?;
         let mut notes = BTreeMap::new();
         if let Some(node) = &issue.node_id {
             notes.insert("node_id".to_owned(), node.clone());
         }
-        let mut incomplete = Vec::new();
         if !wanted.assignees.is_empty() {
             match self.assign(&id, number, &wanted.assignees).await {
                 Ok(after) => issue = later(issue, after, &["assignees"]),
@@ -108,7 +119,8 @@ impl GithubIssues {
                 Err(error) => incomplete.push(format!("state: {error}")),
             }
         }
-        for (name, value) in &create.fields {
+        let asked = |name: &String| name != "type" || request.contains_key("type");
+        for (name, value) in create.fields.iter().filter(|(name, _)| asked(name)) {
             dropped.extend(missing(&issue, name, value));
         }
         if !incomplete.is_empty() {
@@ -134,21 +146,34 @@ impl GithubIssues {
             ));
         }
         let plan = SetPlan::of(&update.fields);
-        self.client.begin("change an issue", plan.writes(), 0)?;
+        let turns = u32::from(update.fields.contains_key(PARENT));
+        let writes = plan.writes().saturating_add(turns);
+        self.client.begin("change an issue", writes, 0)?;
         let issue = self.writable(repository, number).await.map_err(unapplied)?;
         let body = Body::read(issue.body.as_deref());
         let mut patch = Map::new();
+        let mut parent = None;
         for (name, change) in &update.fields {
             if is_fact(name) {
                 return Err(invalid(name, "only the service says it"));
             }
-            let current =
-                value_of(&issue, name).ok_or_else(|| invalid(name, "no issue has such a field"))?;
+            let current = match self.field(&issue, name) {
+                Some(Field::Value(current)) => current,
+                Some(Field::Unread(why)) => return Err(invalid(name, &why)),
+                None => return Err(invalid(name, "no issue has such a field")),
+            };
             if is_set(name) || current == change.desired {
                 continue;
             }
             if current != change.expected {
                 return Err(stale(repository, number, name));
+            }
+            if name == PARENT {
+                if !Self::is_parent(&change.desired) {
+                    return Err(invalid(name, "a parent is an issue of this mapping"));
+                }
+                parent = Some(change);
+                continue;
             }
             self.patch_field(&id, name, &change.desired, &mut patch)
                 .await?;
@@ -181,9 +206,12 @@ impl GithubIssues {
         }
         let mut applied = false;
         let mut issue = issue;
+        let mut refused = BTreeMap::new();
         if !patch.is_empty() {
-            issue = self.patch(&id, number, patch).await?;
-            applied = true;
+            if let Some(after) = self.patch_but(&id, number, patch, &mut refused).await? {
+                issue = after;
+                applied = true;
+            }
         }
         if !add.labels.is_empty() {
             let outcome = self.add_labels(&id, number, &add.labels).await;
@@ -218,10 +246,19 @@ impl GithubIssues {
             };
             let after = after.map_err(|error| partial(error, applied))?;
             issue = later(issue, after, &["assignees"]);
+            applied = true;
+        }
+        if let Some(change) = parent {
+            let moved = self.move_below(number, &mut issue, change).await;
+            if let Some(why) = moved.map_err(|error| partial(error, applied))? {
+                refused.insert(PARENT.to_owned(), why);
+            }
         }
         let mut dropped = Vec::new();
         for (name, change) in &update.fields {
-            dropped.extend(missing_after(&issue, name, change));
+            if name != PARENT && !refused.contains_key(name) {
+                dropped.extend(missing_after(&issue, name, change));
+            }
         }
         let mut notes = BTreeMap::new();
         note_dropped(&mut notes, &dropped);
@@ -229,6 +266,7 @@ impl GithubIssues {
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
+            refused,
             ..Ack::default()
         })
     }

@@ -22,6 +22,7 @@ struct Numbered {
     state: Option<String>,
     pull_request: Option<serde::de::IgnoredAny>,
     updated_at: Option<String>,
+    repository_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -104,8 +105,21 @@ impl Delivery {
                 Some((name(repository?, one.number), one.updated_at))
             }
             Kind::SubIssues => {
-                let one = numbered("sub_issue").or_else(|| numbered("parent_issue"))?;
-                Some((issue(repository?, one.number), one.updated_at))
+                // The parent is a field of its child, which may be in another repository than the one
+                // that is told.
+                let told = payload.repository.as_ref();
+                let place = |member: &str, repo: &str| {
+                    let one = numbered(member)?;
+                    let named = payload.member::<Identified>(repo).map(|place| place.id);
+                    let elsewhere = (one.repository_url.as_deref())
+                        .and_then(|url| url.split_once("/repos/"))
+                        .zip(told.map(|told| told.full_name.as_str()))
+                        .is_some_and(|((_, name), told)| !name.eq_ignore_ascii_case(told));
+                    let id = named.or_else(|| repository.filter(|_| !elsewhere))?;
+                    Some((issue(id, one.number), one.updated_at))
+                };
+                place("sub_issue", "sub_issue_repo")
+                    .or_else(|| place("parent_issue", "parent_issue_repo"))
             }
             Kind::IssueDependencies => {
                 let one = numbered("blocked_issue").or_else(|| numbered("blocking_issue"))?;

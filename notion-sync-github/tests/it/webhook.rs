@@ -198,12 +198,23 @@ fn objects_are_named_as_the_engine_knows_them() {
     let issue = json!({"issue": {"number": 3}});
     let pull = json!({"issue": {"number": 4, "pull_request": {}}});
     let sub = json!({"sub_issue": {"number": 5}, "parent_issue": {"number": 6}});
+    let elsewhere = "https://api.github.com/repos/acme/other";
     let blocked = json!({"blocked_issue": {"number": 8}});
     for (event, more, wanted) in [
         ("issues", issue.clone(), Some("github:issue:7#3")),
         ("issue_comment", issue, Some("github:issue:7#3")),
         ("issue_comment", pull, Some("github:pull:7#4")),
         ("sub_issues", sub, Some("github:issue:7#5")),
+        (
+            "sub_issues",
+            json!({"sub_issue_repo": {"id": 9}, "sub_issue": {"number": 5, "repository_url": elsewhere}}),
+            Some("github:issue:9#5"),
+        ),
+        (
+            "sub_issues",
+            json!({"sub_issue": {"number": 5, "repository_url": elsewhere}, "parent_issue": {"number": 6}}),
+            Some("github:issue:7#6"),
+        ),
         ("issue_dependencies", blocked, Some("github:issue:7#8")),
         (
             "push",

@@ -221,6 +221,7 @@ impl Remote for NotionPages {
                             "select" | "multi_select" => !self.settings.create_options,
                             _ => false,
                         },
+                        inward: property.relates_to().as_deref() == Some(&*self.data_source),
                     };
                     (property.id.clone(), field)
                 })

@@ -345,6 +345,13 @@ impl Database {
 }
 
 impl SchemaProperty {
+    /// Id of the data source whose pages a relation names.
+    #[must_use]
+    pub fn relates_to(&self) -> Option<String> {
+        let id = self.config.get::<String>("data_source_id")?;
+        identifier::canonical(&id)
+    }
+
     /// The options of a select, multi-select or status, with the name of their group.
     #[must_use]
     pub fn options(&self) -> Vec<(String, Option<String>)> {

@@ -30,6 +30,8 @@ pub struct IssueView {
     pub assignees: Vec<String>,
     /// Comments, oldest first: author and text.
     pub comments: Vec<(String, String)>,
+    /// The issue above it: its repository and number.
+    pub parent: Option<(String, u64)>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
     /// The pull request part, if it is one.
@@ -437,6 +439,11 @@ impl GithubEmulator {
                 .filter_map(|id| repo.comments.get(id))
                 .map(|comment| (comment.author.clone(), comment.body.clone()))
                 .collect(),
+            parent: (issue.parent)
+                .and_then(|id| self.state.issue_with_id(id))
+                .and_then(|(id, number)| {
+                    Some((self.state.repository(id).ok()?.full_name(), number))
+                }),
             updated_at: issue.updated_at,
             pull: issue.pull.as_deref().map(|pull| PullView {
                 head: pull.head.clone(),

@@ -206,6 +206,57 @@ impl GithubEmulator {
         self.state
             .add_sub_issue((id, parent), (id, child), true, &actor, now)
     }
+
+    /// Takes an issue from below another of the same repository.
+    ///
+    /// # Errors
+    /// When either is missing, or it is not below that one.
+    pub fn remove_sub_issue(
+        &mut self,
+        repository: &str,
+        parent: u64,
+        child: u64,
+        login: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let (id, now) = (self.id(repository)?, self.grained(now));
+        let actor = self.hand(login, now);
+        self.state
+            .remove_sub_issue((id, parent), (id, child), &actor, now)
+    }
+
+    /// The name of an issue's type.
+    ///
+    /// # Errors
+    /// When the issue is missing.
+    pub fn type_of(&self, repository: &str, number: u64) -> Result<Option<String>, Refusal> {
+        let id = self.id(repository)?;
+        let kind = self.state.issue(id, number)?.kind;
+        let owner = &self.state.repository(id)?.owner;
+        let known = self.state.issue_types(owner).iter();
+        let mut known = known.filter(|one| Some(one.id) == kind);
+        Ok(known.next().map(|one| one.name.clone()))
+    }
+
+    /// Gives an issue a type by its name, or takes it away.
+    ///
+    /// # Errors
+    /// When the issue is missing, or its organization has no such type.
+    pub fn set_type(
+        &mut self,
+        repository: &str,
+        number: u64,
+        login: &str,
+        name: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let (id, now) = (self.id(repository)?, self.grained(now));
+        let kind = name
+            .map(|name| self.state.issue_type(id, name))
+            .transpose()?;
+        let actor = self.hand(login, now);
+        self.state.set_issue_type(id, number, kind, &actor, now)
+    }
 }
 
 /// A value as people read it.

@@ -210,6 +210,7 @@ fn ack(comment: &ModelComment) -> Ack {
         snapshot: None,
         notes: BTreeMap::from([("shown".to_owned(), shown(comment).hash().to_string())]),
         links: BTreeMap::from([("comment".to_owned(), reference(comment))]),
+        ..Ack::default()
     }
 }
 

@@ -67,6 +67,7 @@ impl ModelPages {
                     kind: (*kind).to_owned(),
                     options: Vec::new(),
                     closed: false,
+                    inward: *kind == "relation",
                 };
                 ((*key).to_owned(), schema)
             })
@@ -78,6 +79,7 @@ impl ModelPages {
                 kind: "title".to_owned(),
                 options: Vec::new(),
                 closed: false,
+                inward: false,
             });
         Self {
             inner: Arc::default(),

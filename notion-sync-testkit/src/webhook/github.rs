@@ -178,6 +178,26 @@ impl GithubHook {
             for (action, more) in actions {
                 out.push(self.issue(name, seen.id, issue, action, more));
             }
+            let turned = [
+                (&before.parent, "parent_issue_removed"),
+                (&issue.parent, "parent_issue_added"),
+            ];
+            for (parent, action) in turned.iter().filter(|_| before.parent != issue.parent) {
+                let Some((place, parent)) = parent else {
+                    continue;
+                };
+                let event = json!({
+                    "action": action,
+                    "sub_issue": shown(issue, false),
+                    "parent_issue": {
+                        "number": parent,
+                        "repository_url": format!("https://api.github.com/repos/{place}"),
+                    },
+                    "repository": repository(name, seen.id),
+                    "sender": sender("somebody"),
+                });
+                out.push(self.deliver("sub_issues", &event));
+            }
             for (author, body) in issue.comments.iter().skip(before.comments.len()) {
                 let event = json!({
                     "action": "created",

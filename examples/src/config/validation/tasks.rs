@@ -9,7 +9,7 @@ use super::super::{IssueFact, LabelsChoice, RepositoryChoice, StatusSection, Tas
 use super::{Check, MAX_NAME};
 
 /// Names of fields that are there already, in lower case.
-const TAKEN: [&str; 9] = [
+const TAKEN: [&str; 10] = [
     "title",
     "state",
     "labels",
@@ -19,6 +19,7 @@ const TAKEN: [&str; 9] = [
     "created_at",
     "closed_at",
     "author",
+    "parent",
 ];
 /// Longest name of a label, in characters.
 const MAX_LABEL: usize = 50;
@@ -64,6 +65,7 @@ impl Check<'_> {
             ("assignees", &section.assignees),
             ("milestone", &section.milestone),
             ("type", &section.issue_type),
+            ("parent", &section.parent),
         ] {
             if let Some(property) = property {
                 self.property(&format!("{key}.{name}"), property);

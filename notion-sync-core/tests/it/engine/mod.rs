@@ -9,6 +9,7 @@ mod fields;
 mod hints;
 mod identity;
 mod manual;
+mod parents;
 mod paths;
 mod properties;
 mod rules;

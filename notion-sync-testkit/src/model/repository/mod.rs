@@ -256,6 +256,13 @@ impl ModelRepository {
         }
     }
 
+    /// A person sets a field of an issue, and the issue's time of change stays as it was.
+    pub fn set_issue_silently(&self, number: u32, key: &str, value: Value) {
+        if let Some(issue) = self.lock().issues.get_mut(&number) {
+            issue.fields.insert(key.to_owned(), value);
+        }
+    }
+
     /// A person edits the text of an issue.
     pub fn set_issue_text(&self, number: u32, text: &str) {
         let now = self.clock.now();
@@ -483,6 +490,9 @@ impl ModelRepository {
             .iter()
             .map(|(key, value)| (key.clone(), Field::Value(value.clone())))
             .collect();
+        (snapshot.fields)
+            .entry("parent".to_owned())
+            .or_insert_with(|| Field::Value(Value::Null));
         for key in ["labels", "assignees"] {
             snapshot
                 .fields

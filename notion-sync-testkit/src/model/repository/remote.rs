@@ -243,6 +243,7 @@ impl Remote for ModelRepository {
                         .then(|| ("pull".to_owned(), object.clone()))
                         .into_iter()
                         .collect(),
+                    ..Ack::default()
                 }),
                 (_, None) => Trace::NotApplied,
             })

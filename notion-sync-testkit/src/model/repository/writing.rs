@@ -17,6 +17,7 @@ impl ModelRepository {
         let during = "write to the repository";
         let mut notes = BTreeMap::new();
         let mut links = BTreeMap::new();
+        let mut refused = BTreeMap::new();
         let stale = || Err(Error::new(ErrorKind::Stale, during));
         let (object, what) = match &write.action {
             Action::Create(create) if self.issues => {
@@ -25,7 +26,7 @@ impl ModelRepository {
                     _ => String::new(),
                 };
                 let mut fields = create.fields.clone();
-                if fields.contains_key("created_at") {
+                if fields.contains_key("created_at") || fields.contains_key("parent") {
                     return Err(Error::new(ErrorKind::Invalid, during));
                 }
                 fields
@@ -79,7 +80,19 @@ impl ModelRepository {
                     }
                     issue.text.clone_from(desired);
                 }
+                let circle = (update.fields.get("parent"))
+                    .is_some_and(|change| inner.is_below(&change.desired, number));
+                if circle {
+                    let why = "an issue cannot be below itself: choose another parent";
+                    refused.insert("parent".to_owned(), why.to_owned());
+                }
+                let Some(issue) = inner.issues.get_mut(&number) else {
+                    return Err(Error::new(ErrorKind::Gone, during));
+                };
                 for (key, change) in &update.fields {
+                    if refused.contains_key(key) {
+                        continue;
+                    }
                     let held = issue.fields.entry(key.clone()).or_default();
                     *held = if is_set(key) {
                         changed(held, change)
@@ -256,7 +269,27 @@ impl ModelRepository {
             snapshot: Some(self.snapshot(inner, &object, self.issues)),
             notes,
             links,
+            refused,
         })
+    }
+}
+
+impl Inner {
+    /// Whether an issue is another one or one of those below it.
+    fn is_below(&self, issue: &Value, other: u32) -> bool {
+        let mut at = issue.clone();
+        for _ in 0..=self.issues.len() {
+            let Some(number) = at.as_text().and_then(|text| text.parse::<u32>().ok()) else {
+                return false;
+            };
+            if number == other {
+                return true;
+            }
+            at = (self.issues.get(&number))
+                .and_then(|issue| issue.fields.get("parent").cloned())
+                .unwrap_or_default();
+        }
+        false
     }
 }
 
