@@ -107,6 +107,57 @@ const LOGIN: &str = "Login fails after password reset";
 const DARK: &str = "Dark mode";
 
 #[tokio::test]
+async fn a_sub_item_becomes_a_sub_issue_and_back() {
+    let mut stage = stage(terms(Policy::ManualReview)).await;
+    point(&stage, LOGIN, &[DARK]);
+    settle(&mut stage).await;
+    assert_eq!(above(&stage, LOGIN).as_deref(), Some(DARK));
+    // Notion keeps the other side of the relation by itself.
+    let page = stage.page(DARK).unwrap();
+    let back = stage.notion().properties(page);
+    let child = stage.page(LOGIN).unwrap().to_string();
+    let names_child = |(name, value): (&String, &Value)| {
+        name.starts_with("Related to") && value.to_string().contains(&child)
+    };
+    assert!(back.iter().any(names_child), "{back:#?}");
+    rest(&mut stage).await;
+
+    // Taken away on GitHub.
+    let (parent, child) = (number(&stage, DARK), number(&stage, LOGIN));
+    let now = stage.now();
+    stage
+        .github()
+        .remove_sub_issue(BACKLOG, parent, child, "bob", now)
+        .unwrap();
+    settle(&mut stage).await;
+    assert!(
+        !names(&stage, LOGIN, DARK),
+        "{}",
+        named(&stage, LOGIN, PARENT)
+    );
+    rest(&mut stage).await;
+
+    // Set on GitHub, replaced on Notion, taken away on Notion.
+    add(&stage, "Themes", None);
+    settle(&mut stage).await;
+    let now = stage.now();
+    stage
+        .github()
+        .add_sub_issue(BACKLOG, parent, child, "bob", now)
+        .unwrap();
+    settle(&mut stage).await;
+    assert!(names(&stage, LOGIN, DARK));
+    point(&stage, LOGIN, &["Themes"]);
+    settle(&mut stage).await;
+    assert_eq!(above(&stage, LOGIN).as_deref(), Some("Themes"));
+    point(&stage, LOGIN, &[]);
+    settle(&mut stage).await;
+    assert_eq!(above(&stage, LOGIN), None);
+    rest(&mut stage).await;
+    equal(&mut stage).await;
+}
+
+#[tokio::test]
 async fn an_epic_and_its_parts_are_made_in_one_run_on_either_side() {
     let mut stage = stage(terms(Policy::ManualReview)).await;
     for (title, parent) in [
