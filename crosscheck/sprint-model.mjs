@@ -66,6 +66,7 @@ export class Model {
     pair.base = { page, issue, lines: undefined };
     pair.parked.clear();
     pair.unsure = true;
+    this.#hear(pair, before, page, page, after);
   }
 
   touchBody(page) {
