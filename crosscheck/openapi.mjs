@@ -11,7 +11,9 @@ const DEEPEST = 200;
 const OPEN_ENDED = ["{ref}", "{path}", "{basehead}", "{tree_sha}", "{branch}"];
 
 export class Description {
-  constructor(file) {
+  constructor(file, name) {
+    this.name = name;
+    this.paths = new Map();
     this.root = JSON.parse(readFileSync(file, "utf8"));
     this.templates = Object.keys(this.root.paths).map((text) => ({ text, parts: text.split("/") }));
   }
@@ -29,6 +31,12 @@ export class Description {
 
   // The most exact template that fits a path and has the method.
   route(method, path) {
+    const key = `${method} ${path}`;
+    if (!this.paths.has(key)) this.paths.set(key, this.#find(method, path));
+    return this.paths.get(key);
+  }
+
+  #find(method, path) {
     const given = path.split("/");
     let best;
     for (const { text, parts } of this.templates) {
@@ -148,4 +156,42 @@ function hasFormat(text, format) {
   if (format === "uri") return text.includes("://");
   if (format === "email") return text.includes("@");
   return true;
+}
+
+// Parameters behind the question mark that a route does not know or misses.
+export function query(description, operation, search) {
+  const known = (operation.parameters ?? []).map((one) => description.resolve(one)).filter((one) => one.in === "query");
+  const given = new Set(new URLSearchParams(search).keys());
+  const found = [];
+  for (const name of given) {
+    const bare = name.replace(/\[\]$/, "");
+    if (!known.some((one) => one.name === bare)) found.push(`the parameter ${name} is not described`);
+  }
+  for (const one of known) if (one.required && !given.has(one.name)) found.push(`the parameter ${one.name} is missing`);
+  return found;
+}
+
+// Members of a body that its schema does not name: the service would pass over them in silence.
+export function surplus(description, given, body) {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return [];
+  const names = new Set();
+  const open = gather(description, given, names, 0);
+  return open ? [] : Object.keys(body).filter((name) => !names.has(name)).map((name) => `${name} is not described`);
+}
+
+// Collects the names of members; answers whether any others are welcome.
+function gather(description, given, names, depth) {
+  const schema = description.resolve(given);
+  if (!schema || depth > DEEPEST) return true;
+  const parts = [...(schema.allOf ?? []), ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
+  for (const name of Object.keys(schema.properties ?? {})) names.add(name);
+  let open = Boolean(schema.additionalProperties) || (!schema.properties && parts.length === 0);
+  for (const part of parts) {
+    const bare = description.resolve(part);
+    // An alternative that only says which members are needed names none.
+    if (bare && !bare.properties && bare.required && schema.properties) continue;
+    if (bare?.type && bare.type !== "object") continue;
+    open = gather(description, part, names, depth + 1) || open;
+  }
+  return open;
 }

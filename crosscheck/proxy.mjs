@@ -1,10 +1,14 @@
 // A proxy that writes down every exchange and changes nothing.
 
+import { createHash } from "node:crypto";
 import http from "node:http";
 
 export class Recorder {
-  constructor() {
+  // `take` gets every exchange as it happens; without it they are kept.
+  constructor(take) {
     this.exchanges = [];
+    this.count = 0;
+    this.take = take ?? ((one) => this.exchanges.push(one));
   }
 
   // Serves `service` on a free loopback port, or on a Unix socket, and passes everything on to
@@ -42,7 +46,8 @@ export class Recorder {
   #keep(service, request, asked, reply, body) {
     const url = new URL(request.url, "http://localhost");
     if (url.pathname.startsWith("/_emulator/")) return;
-    this.exchanges.push({
+    this.count += 1;
+    this.take({
       service,
       agent: request.headers["user-agent"] ?? "",
       version: request.headers["x-github-api-version"] ?? request.headers["notion-version"] ?? "",
@@ -50,10 +55,12 @@ export class Recorder {
       method: request.method,
       path: url.pathname,
       query: url.search,
+      form: request.headers["content-type"] ?? "",
       asked: json(asked),
       status: reply.statusCode,
       type: reply.headers["content-type"] ?? "",
       length: body.length,
+      digest: createHash("sha1").update(body).digest("base64"),
       body: json(body),
     });
   }

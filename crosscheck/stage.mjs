@@ -10,12 +10,16 @@ import { promisify } from "node:util";
 import { Recorder } from "./proxy.mjs";
 
 const run = promisify(execFile);
-const PATIENCE = 120_000;
+const PATIENCE = 300_000;
 
 export class Stage {
-  static async open({ program, emulator, gh, world, work }) {
+  // `settings` writes the configuration from where everything is and the bounds. With `take` every
+  // exchange is handed over as it happens instead of being kept.
+  static async open({ program, emulator, gh, world, work, settings, take }) {
     const stage = new Stage();
-    Object.assign(stage, { program, gh, work, recorder: new Recorder(), servers: [], syncs: [], key: randomBytes(32).toString("base64") });
+    Object.assign(stage, {
+      program, gh, work, recorder: new Recorder(take), servers: [], syncs: [], key: randomBytes(32).toString("base64"),
+    });
     const socket = join(work, "emulated.sock");
     stage.child = spawn(emulator, [
       ...(emulator === program ? ["emulate"] : []),
@@ -25,7 +29,8 @@ export class Stage {
     ], { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface({ input: stage.child.stdout });
     const first = await new Promise((done, failed) => {
-      lines.once("line", done);
+      lines.once("line", (text) => done(text));
+      lines.once("close", () => failed(new Error("emulate ended before it was ready")));
       stage.child.once("error", failed);
       stage.child.once("exit", (code) => failed(new Error(`emulate ended with ${code} before it was ready`)));
     });
@@ -39,44 +44,13 @@ export class Stage {
     stage.notionUrl = await serve("notion", behind(stage.where.notion.base_url));
     stage.githubUrl = await serve("github", behind(stage.where.github.api_url));
     stage.socket = await serve("github", { socketPath: socket }, join(work, "people.sock"));
-    stage.#configure();
+    stage.#configure(settings);
     return stage;
   }
 
-  #configure() {
+  #configure(settings) {
     const bounds = Object.entries(this.where.bounds).map(([name, value]) => `${name} = ${value}`);
-    const source = (title) => this.where.notion.data_sources[title];
-    writeFileSync(join(this.work, "notion-sync.toml"), `
-[notion]
-requests_per_minute = 6000
-[github]
-write_spacing_ms = 0
-notify_spacing_ms = 0
-[store]
-url = "sqlite:state.db"
-[bounds]
-${bounds.join("\n")}
-[schedule]
-poll = 1
-[[documents]]
-name = "handbook"
-data_source = "${source("Pages")}"
-repository = "acme/handbook"
-path = "docs/{slug}.md"
-reviewers = ["bob", "acme/docs-team"]
-front_matter = { Owner = "owner", Tags = "tags" }
-[[tasks]]
-name = "backlog"
-data_source = "${source("Tasks")}"
-repository = "acme/app"
-policy = "github-wins"
-status = { property = "Status", open = ["Not started", "In progress"], closed = ["Done"] }
-labels = "Labels"
-assignees = "Assignee"
-[people]
-ada = "ada@example.org"
-bob = "bob@example.org"
-`);
+    writeFileSync(join(this.work, "notion-sync.toml"), settings(this.where, bounds));
     const config = join(this.work, "gh");
     mkdirSync(config, { recursive: true });
     writeFileSync(join(config, "config.yml"), `version: "1"\nprompt: disabled\nhttp_unix_socket: ${this.socket}\n`);
@@ -84,11 +58,20 @@ bob = "bob@example.org"
 
   // Runs the program until nothing is under way any more; answers its exit code.
   async sync(...words) {
-    const mark = this.recorder.exchanges.length;
-    const result = await run(this.program, ["sync", "--wait", ...words, "--config", join(this.work, "notion-sync.toml")], {
+    const mark = this.recorder.count;
+    const from = this.recorder.exchanges.length;
+    const { code, stdout, stderr } = await this.command("sync", "--wait", ...words);
+    this.syncs.push({ code, requests: this.recorder.count - mark });
+    return { code, text: `${stdout}${stderr}`, stdout, exchanges: this.recorder.exchanges.slice(from) };
+  }
+
+  // Runs a command of the program: {code, stdout, stderr}.
+  async command(...words) {
+    const [name, ...rest] = words;
+    const result = await run(this.program, [name, "--config", join(this.work, "notion-sync.toml"), ...rest], {
       cwd: this.work,
       timeout: PATIENCE,
-      maxBuffer: 1 << 26,
+      maxBuffer: 1 << 28,
       env: {
         PATH: process.env.PATH,
         HOME: this.work,
@@ -102,9 +85,15 @@ bob = "bob@example.org"
       },
     }).then(({ stdout, stderr }) => ({ code: 0, stdout, stderr }), (error) => error);
     if (typeof result.code !== "number") throw result;
-    const exchanges = this.recorder.exchanges.slice(mark);
-    this.syncs.push({ code: result.code, requests: exchanges.length });
-    return { code: result.code, text: `${result.stdout}${result.stderr}`, exchanges };
+    return { code: result.code, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  // What an emulator wrote down since a mark: {mark, entries}.
+  async log(service, since = 0) {
+    const base = service === "notion" ? this.where.notion.base_url : this.where.github.api_url;
+    const answer = await fetch(new URL(`/_emulator/log?since=${since}`, base));
+    if (!answer.ok) throw new Error(`the log of ${service} answered ${answer.status}`);
+    return answer.json();
   }
 
   async git(folder, ...words) {

@@ -455,6 +455,11 @@ impl GithubClient {
         self.all_in(call, |page: Vec<T>| page).await
     }
 
+    /// A listing that is described without pages.
+    pub(crate) async fn unpaged<T: DeserializeOwned>(&self, call: Call) -> Result<Vec<T>> {
+        self.call(call).await?.json()
+    }
+
     /// Every page of a listing that stands in a member of its answers.
     pub(crate) async fn all_in<P: DeserializeOwned, T>(
         &self,

@@ -255,12 +255,17 @@ impl Engine {
         if let Some(snapshot) = &ack.snapshot {
             self.remember(binding, record, op, snapshot, traced);
         }
+        // A step of a rule notes what it made or found: the number of a pull request is not that of
+        // the counterpart, which is all that the page names.
+        let effect = matches!(op.write.action, Action::Effect(_));
+        let notes = (!effect).then_some(&ack.notes);
         let shown = ack
             .snapshot
             .as_ref()
             .filter(|_| side == Side::Github)
+            .filter(|shown| !effect || record.github.as_ref() == Some(&shown.object))
             .map(|s| &s.bookkeeping);
-        for (key, value) in ack.notes.iter().chain(shown.into_iter().flatten()) {
+        for (key, value) in (notes.into_iter().flatten()).chain(shown.into_iter().flatten()) {
             if SHOWN_ON_PAGE.contains(&key.as_str()) {
                 record.outcome.insert(key.clone(), value.clone());
             }

@@ -144,7 +144,7 @@ impl GithubIssues {
         wanted: &str,
     ) -> Result<std::result::Result<String, String>> {
         let call = Call::new(&ISSUE_TYPES, &[&repository.id.to_string()]);
-        let known: Vec<IssueType> = match self.client.all(call).await {
+        let known: Vec<IssueType> = match self.client.unpaged(call).await {
             Ok(known) => known,
             // Only organisations have types; elsewhere the route answers 404.
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),

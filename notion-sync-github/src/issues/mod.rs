@@ -195,7 +195,7 @@ impl Remote for GithubIssues {
             // Only organisations have types; elsewhere the route answers 404.
             match self
                 .client
-                .all::<IssueType>(Call::new(&ISSUE_TYPES, &[&id]))
+                .unpaged::<IssueType>(Call::new(&ISSUE_TYPES, &[&id]))
                 .await
             {
                 Ok(found) => types.extend(

@@ -188,7 +188,15 @@ async fn several_repositories_share_one_cursor() {
 #[tokio::test]
 async fn the_schema_names_options() {
     let world = World::new();
+    let mark = world.mark();
     let schema = world.issues().schema().await.unwrap();
+    // Types are listed whole: GitHub describes no pages of them.
+    let asked = world.asked(mark);
+    let types: Vec<_> = asked.iter().filter(|one| one.contains("types")).collect();
+    assert!(
+        types.len() == 1 && types[0].contains("/issue-types "),
+        "{asked:?}"
+    );
     let names = |field: &str| -> Vec<String> {
         schema.fields[field]
             .options

@@ -78,6 +78,32 @@ fn a_status_that_enters_the_values_fires_once() {
 }
 
 #[test]
+fn the_page_goes_on_naming_its_issue() {
+    let (world, page, number) = with(vec![review()], Policy::ManualReview);
+    say(&world, &page, "Doing");
+    let record = &world.records()[0];
+    assert_ne!(record.links["pull"].id, number.to_string());
+    assert_eq!(record.outcome["number"], number.to_string());
+}
+
+#[test]
+fn what_stands_when_a_conflict_ends_is_heard() {
+    let (world, page, number) = with(vec![review()], Policy::ManualReview);
+    world.pages.set(&page, "state", Value::text("Doing"));
+    world.repo.set_issue(number, "state", Value::text("closed"));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    assert!(names(&world).is_empty(), "both sides changed it");
+    // The issue is opened again: the page is right.
+    world.repo.set_issue(number, "state", Value::text("open"));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    assert_eq!(names(&world), ["open-pull"]);
+}
+
+#[test]
 fn changes_that_nobody_saw_apart_are_one() {
     let (world, page, _) = with(vec![review()], Policy::ManualReview);
     for state in ["Doing", "To do", "Doing"] {

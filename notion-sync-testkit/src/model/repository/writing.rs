@@ -246,6 +246,7 @@ impl ModelRepository {
                         let number = inner.open_pull(&write.op);
                         let pull = RemoteRef::new("github", "pull", number.to_string());
                         links.insert("pull".to_owned(), pull.clone());
+                        notes.insert("number".to_owned(), number.to_string());
                         (pull, "effect")
                     }
                     _ => (request.object.clone(), "effect"),

@@ -1,0 +1,377 @@
+// A sprint: many random gestures of many people on both sides, with runs of the program in between.
+// After each run both sides are read with the official clients and held against what must come of it;
+// at the end rules, duplicates, comments and the silence of one more run are judged.
+//
+//   node sprint.mjs   with NOTION_SYNC_PROGRAM, NOTION_SYNC_FIXTURES, CROSSCHECK_WORK, CROSSCHECK_GH
+//
+//   SPRINT_ACTIONS   gestures (default 300; the whole sprint has 2000)
+//   SPRINT_SEED      what is drawn (default 1)
+//   SPRINT_ROUND     gestures between two runs (default 40)
+//   SPRINT_PAGES, SPRINT_ISSUES, SPRINT_DOCUMENTS   pairs at the beginning (60, 140, 10)
+//   SPRINT_POLICY    notion-wins, github-wins or manual-review (drawn by the seed)
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { Draw } from "./draw.mjs";
+import { Judge } from "./judge.mjs";
+import { FIELDS, Model, RULES } from "./sprint-model.mjs";
+import { People } from "./sprint-people.mjs";
+import { Reader, fileLines } from "./sprint-reading.mjs";
+import { SAYS, logins, repositories, settings, world } from "./sprint-world.mjs";
+import { Stage } from "./stage.mjs";
+
+const size = (name, otherwise) => {
+  const text = process.env[name];
+  const number = text ? Number(text) : otherwise;
+  if (!Number.isInteger(number) || number < 0) throw new Error(`${name}=${text} is no number`);
+  return number;
+};
+const actions = size("SPRINT_ACTIONS", 300);
+const seed = size("SPRINT_SEED", 1);
+const each = Math.max(size("SPRINT_ROUND", 40), 1);
+const sizes = { pages: size("SPRINT_PAGES", 60), issues: size("SPRINT_ISSUES", 140), documents: size("SPRINT_DOCUMENTS", 10) };
+const draw = new Draw(seed);
+const policy = process.env.SPRINT_POLICY || ["github-wins", "notion-wins", "manual-review"][seed % 3];
+const program = process.env.NOTION_SYNC_PROGRAM;
+const work = process.env.CROSSCHECK_WORK;
+const began = Date.now();
+const seconds = () => Math.round((Date.now() - began) / 1000);
+
+console.log(`seed ${seed}, ${policy}: repeat with SPRINT_SEED=${seed} SPRINT_POLICY=${policy} SPRINT_ACTIONS=${actions} SPRINT_ROUND=${each}`);
+writeFileSync(join(work, "world.json"), JSON.stringify(world({ draw, ...sizes })));
+const judge = new Judge(process.env.NOTION_SYNC_FIXTURES);
+const stage = await Stage.open({
+  program,
+  emulator: process.env.CROSSCHECK_EMULATOR ?? program,
+  gh: process.env.CROSSCHECK_GH,
+  world: join(work, "world.json"),
+  work,
+  settings: settings(policy),
+  take: (one) => judge.take(one),
+});
+const model = new Model(policy);
+const logs = { notion: { mark: 0, writes: 0, creates: new Map() }, github: { mark: 0, writes: 0, creates: new Map() } };
+
+// What the program changed since the last look, by the emulators' own logs.
+async function written() {
+  const found = [];
+  for (const [service, actor] of [["notion", /^sync$/i], ["github", /^sync-bot$/]]) {
+    const { mark, entries } = await stage.log(service, logs[service].mark);
+    if (entries.length > 0 && entries[0].sequence > logs[service].mark) throw new Error(`the log of ${service} lost entries`);
+    logs[service].mark = mark;
+    for (const one of entries.filter((entry) => entry.effect && actor.test(entry.actor))) {
+      found.push(`${service} ${one.method} ${one.path} ${one.status}`);
+      logs[service].writes += 1;
+      const kind = /\/(issues|comments|pulls|pages)(\?.*)?$/.exec(one.path)?.[1];
+      const { creates } = logs[service];
+      if (one.method === "POST" && one.status < 300 && kind) creates.set(kind, (creates.get(kind) ?? 0) + 1);
+    }
+  }
+  return found;
+}
+
+// Runs the program until it says that nothing is under way.
+async function sync(...words) {
+  for (let attempt = 1; ; attempt += 1) {
+    const result = await stage.sync(...words);
+    await written();
+    if (result.code === 0 || (result.code === 3 && policy === "manual-review")) return result;
+    if (result.code !== 1 || attempt === 4) {
+      model.fault(`the program ended with ${result.code}: ${result.text.split("\n").filter((text) => !/: (notion|github): /.test(text)).slice(0, 12).join(" | ")}`);
+      return result;
+    }
+  }
+}
+
+async function round(people, reader, done) {
+  model.round += 1;
+  const names = [];
+  for (let n = 0; n < each && done + n < actions; n += 1) {
+    try {
+      names.push(await people.act());
+    } catch (error) {
+      model.fault(`a person was refused: ${error.stack ?? error} ${error.stderr ?? ""}`);
+    }
+  }
+  const before = await reader.look();
+  const bodies = { before: new Map(), after: new Map(), texts: new Map() };
+  for (const id of model.touched) {
+    const pair = model.pairs.get(id);
+    if (pair.gone) continue;
+    bodies.before.set(id, await reader.markdown(id));
+    bodies.texts.set(id, before.issues.get(pair.key).lines);
+  }
+  // Queries leave out what is in the trash, so only a full listing misses the page.
+  const full = [...model.pairs.values()].some((pair) => pair.gone === "now");
+  await sync(...(full ? ["--full"] : []));
+  await settle(reader, before, bodies);
+  return names.length;
+}
+
+async function settle(reader, before, bodies) {
+  const after = await reader.look();
+  for (const id of after.pages.keys()) {
+    if (model.touched.has(id) || !model.pairs.get(id)?.base?.lines) bodies.after.set(id, await reader.markdown(id));
+  }
+  count(before, after);
+  model.settle(before, after, bodies);
+  return after;
+}
+
+// Merges and pull requests of this round.
+function count(before, after) {
+  for (const [key, pull] of after.pulls) {
+    const was = before?.pulls.get(key);
+    if (pull.ours && !was) model.numbers.opened += 1;
+    if (pull.ours && pull.merged && was && !was.merged) model.numbers.merged += 1;
+    if (pull.ours && pull.merged && !was?.merged) {
+      const page = [...model.pairs.values()].find((pair) => pair.key === pull.of)?.page;
+      if (before && before.pages.get(page)?.state !== "Done") {
+        model.fault(`${key} was merged while its page said ${before.pages.get(page)?.state}`);
+      }
+    }
+  }
+}
+
+// All that waits for checks and reviews gets them.
+async function finish(people, reader) {
+  const waits = () => model.live().flatMap((pair) => {
+    const open = model.pulls.filter((pull) => pull.of === pair.key && pull.state === "open");
+    return pair.shipping && !pair.parked.has("state") && open.length === 1 && open[0].ours ? open : [];
+  });
+  const ships = waits().length;
+  for (let attempt = 0; attempt < 8 && waits().length > 0; attempt += 1) {
+    if (attempt < 2) for (const pull of waits()) await people.satisfy(pull);
+    else await new Promise((done) => setTimeout(done, 5000));
+    model.round += 1;
+    const before = await reader.look();
+    await sync();
+    await settle(reader, before, { before: new Map(), after: new Map(), texts: new Map() });
+  }
+  for (const pull of waits()) model.fault(`${pull.repository}#${pull.number} has all that it needs, its page says Done, and it is not merged`);
+  return ships;
+}
+
+// Open conflicts are decided, now for this side, now for that.
+async function decide(reader) {
+  const { stdout } = await stage.command("conflicts", "--json");
+  const open = JSON.parse(stdout.split("\n")[0]).conflicts;
+  const parked = model.live().filter((pair) => pair.parked.size > 0);
+  if (policy !== "manual-review" && open.length > 0) model.fault(`${open.length} conflicts are open under ${policy}`);
+  for (const [n, one] of open.entries()) {
+    await stage.command("conflicts", "resolve", one.record, "--take", n % 2 === 0 ? "notion" : "github");
+  }
+  if (open.length > 0) {
+    model.round += 1;
+    const before = await reader.look();
+    await sync();
+    const after = await reader.look();
+    for (const pair of parked) model.decided(pair, before, after);
+  }
+  return { open: open.length, parked: parked.length };
+}
+
+async function losers() {
+  const pages = new Set(model.losers.map((one) => one.pair.page));
+  let found = 0;
+  for (const page of pages) {
+    const rows = (await audit(page)).filter((row) => row.event === "loser");
+    const said = rows.map((row) => JSON.stringify(row.details)).join("\n");
+    for (const one of model.losers.filter((loser) => loser.pair.page === page)) {
+      if (said.includes(one.text === "" ? "" : one.text)) found += 1;
+      else model.fault(`${one.pair.key} ${one.field}: “${one.text}” lost in round ${one.round}, and the audit does not know it`);
+    }
+  }
+  return found;
+}
+
+async function audit(page) {
+  const { code, stdout, stderr } = await stage.command("audit", "--json", "show", "--page", page);
+  if (code !== 0) throw new Error(`the audit of ${page} ended with ${code}: ${stderr}`);
+  return stdout.split("\n").filter(Boolean).map((text) => JSON.parse(text));
+}
+
+// Effects of the rules, as GitHub shows them, against the transitions that stood.
+async function rules(reader, after, remarks) {
+  const numbers = {};
+  for (const name of Object.keys(RULES)) {
+    const fired = [...model.pairs.values()].map((pair) => pair.fired[name]);
+    numbers[name] = { sure: fired.reduce((sum, one) => sum + one.sure, 0), contested: fired.reduce((sum, one) => sum + one.maybe, 0) };
+  }
+  const within = (pair, what, seen, { sure, maybe }) => {
+    if (seen < sure || seen > sure + maybe) model.fault(`${pair.key} ${what}: ${seen} times, and ${sure}${maybe ? ` to ${sure + maybe}` : ""} transitions stood`);
+  };
+  for (const pair of model.pairs.values()) {
+    const notes = remarks.get(pair.repository).get(pair.number) ?? [];
+    for (const [name, text] of Object.entries(SAYS)) {
+      const seen = notes.filter((one) => one.ours && one.text.includes(text)).length;
+      numbers[name].effects = (numbers[name].effects ?? 0) + seen;
+      within(pair, `comment of ${name}`, seen, pair.fired[name]);
+    }
+    const opened = [...after.pulls.values()].filter((pull) => pull.ours && pull.of === pair.key);
+    numbers.review.effects = (numbers.review.effects ?? 0) + opened.length;
+    within(pair, "pull requests", opened.length, pair.opened);
+    if (opened.filter((pull) => pull.state === "open").length > 1) model.fault(`${pair.key} has several open pull requests`);
+    let merges = 0;
+    for (const pull of opened.filter((one) => one.merged)) {
+      const key = `${pull.repository}#${pull.number}`;
+      const by = await reader.mergedBy(pull);
+      if ((by === "sync-bot") === model.byPeople.has(key)) model.fault(`${key} was merged by ${by}`);
+      if (by === "sync-bot") merges += 1;
+    }
+    numbers.ship.effects = (numbers.ship.effects ?? 0) + merges;
+    if (merges > pair.fired.ship.sure + pair.fired.ship.maybe) model.fault(`${pair.key}: merged ${merges} times, and Done stood ${pair.fired.ship.sure} times`);
+  }
+  // What the program says itself about each pair of which a rule fired.
+  for (const pair of [...model.pairs.values()].filter((one) => one.story.length > 0)) {
+    const rows = (await audit(pair.page)).filter((row) => row.event === "fired");
+    for (const [name, { sure, maybe }] of Object.entries(pair.fired)) {
+      const told = rows.filter((row) => row.summary === `rule ${name} fired`).length;
+      numbers[name].audited = (numbers[name].audited ?? 0) + told;
+      if (told < sure || told > sure + maybe) {
+        model.fault(`${pair.key}: the audit says that ${name} fired ${told} times, and ${sure} to ${sure + maybe} transitions stood: ${pair.story.join("; ")}`);
+      }
+    }
+  }
+  return numbers;
+}
+
+async function comments(reader, remarks) {
+  let followed = 0;
+  let copies = 0;
+  for (const pair of model.live()) {
+    const mine = model.comments.filter((one) => one.pair === pair);
+    const there = remarks.get(pair.repository).get(pair.number) ?? [];
+    const here = await reader.pageComments(pair.page);
+    copies += there.filter((one) => one.ours && / in Notion\./.test(one.text)).length;
+    for (const one of mine) {
+      const seen = [here, there].map((list) => list.filter((other) => other.text.includes(one.text)).length);
+      const want = one.deleted ? 0 : 1;
+      if (seen[0] !== want || seen[1] !== want) model.fault(`${pair.key}: “${one.text}” of ${one.side} stands ${seen[0]} times on the page and ${seen[1]} times on the issue, wanted ${want}`);
+      else followed += 1;
+    }
+    for (const text of Object.values(SAYS)) if (here.some((one) => one.text.includes(text))) model.fault(`${pair.key}: the rule's comment went to the page`);
+    const alive = mine.filter((one) => !one.deleted).length;
+    const strangers = here.length - alive;
+    if (strangers !== 0) model.fault(`${pair.key}: ${here.length} comments on the page, of ${alive} that people made: ${here.map((one) => one.text).join(" | ")}`);
+  }
+  return { followed, copies };
+}
+
+async function duplicates(reader, after) {
+  let seen = 0;
+  const once = (what, keys) => {
+    const known = new Set();
+    for (const key of keys) {
+      if (key === undefined || key === null || key === "") continue;
+      if (known.has(key)) {
+        seen += 1;
+        model.fault(`twice: ${what} ${key}`);
+      }
+      known.add(key);
+    }
+  };
+  once("issues of page", [...after.issues.values()].map((one) => one.page?.replaceAll("-", "")));
+  once("issues with title", [...after.issues.values()].map((one) => one.title));
+  once("pages with title", [...after.pages.values()].map((one) => one.title));
+  once("pages of issue", [...after.pages.values()].map((one) => one.url));
+  for (const repository of repositories) {
+    const pulls = [...after.pulls.values()].filter((pull) => pull.repository === repository);
+    once(`${repository}: pull requests of branch`, pulls.map((pull) => pull.branch));
+    const heads = new Set(pulls.map((pull) => pull.branch));
+    for (const branch of await reader.branches(repository)) {
+      if (branch !== "main" && !heads.has(branch)) {
+        seen += 1;
+        model.fault(`${repository}: the branch ${branch} has no pull request`);
+      }
+    }
+  }
+  return seen;
+}
+
+// Documents: the file of each note says what the page says.
+async function documents(people, reader) {
+  const folder = join(work, "final");
+  await stage.git(work, "clone", "--quiet", stage.remote(repositories[0], logins[0]), folder);
+  let agreed = 0;
+  for (const [id, path] of await reader.notes()) {
+    if (!path) {
+      model.fault(`the note ${id} has no file`);
+      continue;
+    }
+    const [file, page] = [fileLines(readFileSync(join(folder, path), "utf8")), await reader.markdown(id)];
+    if (JSON.stringify(file) === JSON.stringify(page)) agreed += 1;
+    else model.fault(`${path}: the file says ${JSON.stringify(file)}, the page ${JSON.stringify(page)}`);
+  }
+  return agreed;
+}
+
+try {
+  const people = new People({ stage, draw, model });
+  await people.begin();
+  const reader = new Reader({ stage, people });
+  await sync();
+  await people.mergeProposals();
+  await sync();
+  await settle(reader, undefined, { before: new Map(), after: new Map(), texts: new Map() });
+  model.notes = await reader.notes();
+  console.log(`${seconds()} s: ${model.pairs.size} pairs and ${model.notes.size} documents agree, ${model.faults.length} faults`);
+  for (let done = 0; done < actions; ) {
+    done += await round(people, reader, done);
+    console.log(`${seconds()} s: ${done} gestures, ${stage.syncs.length} runs, ${model.faults.length} faults`);
+  }
+  const waited = await finish(people, reader);
+  const decided = await decide(reader);
+  await sync("--full");
+  // One more look at everything, bodies too, and then one more run that must write nothing.
+  const quiet = await stage.sync();
+  const writes = await written();
+  for (const one of writes.slice(0, 10)) model.fault(`the last run wrote: ${one}`);
+  const after = await reader.look();
+  model.touched = new Set(after.pages.keys());
+  const bodies = { before: new Map(), after: new Map(), texts: new Map() };
+  for (const id of model.touched) bodies.after.set(id, await reader.markdown(id));
+  model.round += 1;
+  model.settle(after, after, bodies);
+  let agreed = 0;
+  for (const pair of model.live()) {
+    const [page, text] = [bodies.after.get(pair.page), after.issues.get(pair.key).lines];
+    if (JSON.stringify(page) === JSON.stringify(text)) agreed += 1;
+    else model.fault(`${pair.key} body: the page says ${JSON.stringify(page)}, the issue ${JSON.stringify(text)}`);
+  }
+  const remarks = new Map();
+  for (const repository of repositories) remarks.set(repository, await reader.remarks(repository));
+  const fired = await rules(reader, after, remarks);
+  const talk = await comments(reader, remarks);
+  const twice = await duplicates(reader, after);
+  const files = await documents(people, reader);
+  const audited = await losers();
+  const gestures = [...people.counts.values()].reduce((sum, one) => sum + one, 0);
+  console.log(`gestures: ${[...people.counts].sort().map(([name, times]) => `${name} ${times}`).join(", ")}`);
+  console.log();
+  const described = judge.end();
+  for (const fault of model.faults.slice(0, 60)) console.log(`fault: ${fault}`);
+  if (model.faults.length > 60) console.log(`and ${model.faults.length - 60} more`);
+  const faults = model.faults.length + described;
+  console.log(JSON.stringify({
+    seed, policy, seconds: seconds(), pairs: model.pairs.size, alive: model.live().length, repositories: repositories.length,
+    people: logins.length, gestures, without_object: people.skipped, clients: Object.fromEntries(people.clients), runs: stage.syncs.length,
+    requests: stage.recorder.count, writes: logs.notion.writes + logs.github.writes,
+    creates: { notion: Object.fromEntries(logs.notion.creates), github: Object.fromEntries(logs.github.creates) },
+    fields: FIELDS.length, comparisons: model.numbers.fields, bodies: agreed, documents: files,
+    conflicts: model.numbers.conflicts, decided: decided.open, losers: audited,
+    removed: model.numbers.removed, restored: model.numbers.restored,
+    transitions: model.numbers.transitions, contested: model.numbers.contested, rules: fired, merges_waited: waited,
+    comments: talk.followed, copies: talk.copies, duplicates: twice, last_run: { writes: writes.length, requests: stage.syncs.at(-1).requests, code: quiet.code },
+    faults,
+  }));
+  process.exitCode = faults === 0 ? 0 : 1;
+} catch (error) {
+  console.error(`after ${model.round} rounds: ${error.stack ?? error}`);
+  if (error.stderr) console.error(error.stderr);
+  for (const fault of model.faults.slice(0, 20)) console.error(`fault: ${fault}`);
+  process.exitCode = 1;
+} finally {
+  await stage.close();
+}
