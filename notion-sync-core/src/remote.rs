@@ -151,6 +151,10 @@ pub struct FieldSchema {
     /// Whether nothing but these options can be written.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
+    /// Whether it is written by a request of its own after the one that creates an object: what the
+    /// answer to a creation does not show of it is still to be written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub later: bool,
 }
 
 /// What to list.

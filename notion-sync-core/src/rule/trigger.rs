@@ -413,6 +413,7 @@ mod tests {
             kind: "status".to_owned(),
             options: vec![("Shipped".to_owned(), Some("Complete".to_owned()))],
             closed: true,
+            later: false,
         };
         let values = super::super::Values {
             groups: ["Complete".to_owned()].into(),

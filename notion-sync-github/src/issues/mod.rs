@@ -213,6 +213,7 @@ impl Remote for GithubIssues {
                 kind: kind.to_owned(),
                 options: options.into_iter().map(|option| (option, None)).collect(),
                 closed: false,
+                later: false,
             };
             (name.to_owned(), schema)
         };

@@ -221,6 +221,7 @@ impl Remote for NotionPages {
                             "select" | "multi_select" => !self.settings.create_options,
                             _ => false,
                         },
+                        later: false,
                     };
                     (property.id.clone(), field)
                 })

@@ -67,6 +67,7 @@ impl ModelPages {
                     kind: (*kind).to_owned(),
                     options: Vec::new(),
                     closed: false,
+                    later: false,
                 };
                 ((*key).to_owned(), schema)
             })
@@ -78,6 +79,7 @@ impl ModelPages {
                 kind: "title".to_owned(),
                 options: Vec::new(),
                 closed: false,
+                later: false,
             });
         Self {
             inner: Arc::default(),
