@@ -5,6 +5,8 @@ mod discussion;
 pub(crate) mod fields;
 mod flag;
 mod listing;
+mod project;
+mod project_writing;
 pub(crate) mod trace;
 mod writing;
 
@@ -32,18 +34,22 @@ use crate::wire::{Issue, IssueType, LabelDetail, Milestone};
 
 pub use flag::DRIFT_CONTEXT;
 
+pub use project::{ProjectSettings, project_attribute};
+
 pub use bodies::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL};
 
 /// The issues of one or several repositories.
 ///
 /// Fields: `title`, `state` (`open`, `closed`), `state_reason`, `labels`, `assignees` (logins),
-/// `milestone` (its title), `type` (its name). The content is the body without our hidden block and
+/// `milestone` (its title), `type` (its name), and with [`with_project`](Self::with_project) the fields of
+/// its item in a project ([`project_attribute`]). The content is the body without our hidden block and
 /// link. Revisions are seconds wide: GitHub's times have no fraction.
 #[derive(Debug)]
 pub struct GithubIssues {
     pub(crate) client: GithubClient,
     pub(crate) repositories: Vec<ConfiguredRepository>,
     login: OnceCell<Option<String>>,
+    project: Option<project::Project>,
 }
 
 impl GithubIssues {
@@ -65,6 +71,7 @@ impl GithubIssues {
                 .map(|(name, id)| ConfiguredRepository::new((*name).to_owned(), *id))
                 .collect(),
             login: OnceCell::new(),
+            project: None,
         })
     }
 
@@ -222,6 +229,7 @@ impl Remote for GithubIssues {
                 .message("none of the repositories is there or shared with the connection")
                 .remedy("correct the names, or give the connection access"));
         }
+        let of_project = self.project_schema().await?;
         let reasons = owned(&["completed", "not_planned", "duplicate", "reopened"]);
         Ok(Schema {
             bookkeeping: std::collections::BTreeSet::new(),
@@ -237,7 +245,10 @@ impl Remote for GithubIssues {
                 field("created_at", "instant", Vec::new()),
                 field("closed_at", "instant", Vec::new()),
                 field("author", "login", Vec::new()),
-            ]),
+            ])
+            .into_iter()
+            .chain(of_project)
+            .collect(),
         })
     }
 
@@ -265,7 +276,13 @@ impl Remote for GithubIssues {
                 let presence = Presence::Unread("the number belongs to a pull request".to_owned());
                 Ok(self.absent(object, presence, issue.updated_at))
             }
-            Ok((issue, false)) => Ok(self.snapshot(repository, number, &issue, content)),
+            Ok((issue, false)) => {
+                let mut snapshot = self.snapshot(repository, number, &issue, content);
+                if let Some(shown) = self.shown_item(issue.node_id.as_deref()).await? {
+                    shown.add_to(&mut snapshot);
+                }
+                Ok(snapshot)
+            }
             Err(error) if error.kind() == ErrorKind::Gone => {
                 Ok(self.absent(object, Presence::Gone(Proof::Deleted), None))
             }

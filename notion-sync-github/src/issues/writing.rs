@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use super::GithubIssues;
 use super::bodies::{Body, new_body, next_body};
 use super::fields::{assignees, holds, is_fact, is_set, labels, later, same, value_of};
+use super::project::{field_of, own_token};
 use crate::comments;
 use crate::endpoint::{
     ADD_ASSIGNEES, ADD_LABELS, CREATE_ISSUE, CREATE_LABEL, Call, LABELS, MILESTONES,
@@ -60,7 +61,8 @@ impl GithubIssues {
             .map_err(unapplied)?;
         let id = repository.id.to_string();
         self.client.begin("create an issue", 3, 1)?;
-        let wanted = Wanted::of(&create.fields)?;
+        let (of_project, fields) = self.apart(&create.fields);
+        let wanted = Wanted::of(&fields)?;
         let Some(title) = wanted.title.clone() else {
             return Err(invalid("title", "a new issue needs a title"));
         };
@@ -108,14 +110,20 @@ impl GithubIssues {
                 Err(error) => incomplete.push(format!("state: {error}")),
             }
         }
-        for (name, value) in &create.fields {
+        let shown = self
+            .fill_item(write, of_project, issue.node_id.as_deref(), &mut incomplete)
+            .await;
+        for (name, value) in &fields {
             dropped.extend(missing(&issue, name, value));
         }
         if !incomplete.is_empty() {
             notes.insert("incomplete".to_owned(), incomplete.join("; "));
         }
         note_dropped(&mut notes, &dropped);
-        let snapshot = self.snapshot(repository, number, &issue, true);
+        let mut snapshot = self.snapshot(repository, number, &issue, true);
+        if let Some(shown) = shown {
+            shown.add_to(&mut snapshot);
+        }
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
@@ -134,11 +142,16 @@ impl GithubIssues {
             ));
         }
         let plan = SetPlan::of(&update.fields);
-        self.client.begin("change an issue", plan.writes(), 0)?;
+        let writes = plan.writes().saturating_add(self.item_writes(update));
+        self.client.begin("change an issue", writes, 0)?;
         let issue = self.writable(repository, number).await.map_err(unapplied)?;
         let body = Body::read(issue.body.as_deref());
         let mut patch = Map::new();
+        let item = self.prepare_item(write, update, number, &issue).await?;
         for (name, change) in &update.fields {
+            if field_of(name).is_some() {
+                continue;
+            }
             if is_fact(name) {
                 return Err(invalid(name, "only the service says it"));
             }
@@ -218,14 +231,23 @@ impl GithubIssues {
             };
             let after = after.map_err(|error| partial(error, applied))?;
             issue = later(issue, after, &["assignees"]);
+            applied = true;
         }
+        // Last, so that what a project does not take holds up nothing else.
+        let shown = match item {
+            Some(item) => Some(self.write_item(item, number, applied).await?),
+            None => None,
+        };
         let mut dropped = Vec::new();
         for (name, change) in &update.fields {
             dropped.extend(missing_after(&issue, name, change));
         }
         let mut notes = BTreeMap::new();
         note_dropped(&mut notes, &dropped);
-        let snapshot = self.snapshot(repository, number, &issue, true);
+        let mut snapshot = self.snapshot(repository, number, &issue, true);
+        if let Some(shown) = shown {
+            shown.add_to(&mut snapshot);
+        }
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
@@ -266,7 +288,7 @@ impl GithubIssues {
         if issue.state.as_deref() == Some("closed") {
             return Ok(self.ack(repository, number, &issue));
         }
-        if issue.updated_at.map(comments::stamp).as_deref() != Some(expected) {
+        if issue.updated_at.map(comments::stamp).as_deref() != Some(own_token(expected)) {
             return Err(stale(repository, number, "revision"));
         }
         let patch = Map::from_iter([
@@ -586,7 +608,7 @@ fn note_dropped(notes: &mut BTreeMap<String, String>, dropped: &[String]) {
     }
 }
 
-fn invalid(field: &str, text: &str) -> Error {
+pub(super) fn invalid(field: &str, text: &str) -> Error {
     Error::new(ErrorKind::Invalid, "write an issue")
         .with("field", field)
         .message(text)
@@ -612,7 +634,7 @@ pub(super) fn unapplied(error: Error) -> Error {
 
 /// A failure after a part was written: what may be repeated from the start is then not "not
 /// applied" any more.
-fn partial(error: Error, applied: bool) -> Error {
+pub(super) fn partial(error: Error, applied: bool) -> Error {
     let open = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::NotApplied);
     if applied && open {
         let retry = error.retry();

@@ -26,6 +26,7 @@ mod files;
 mod gate;
 mod hostile;
 mod issue_listings;
+mod issue_projects;
 mod issues;
 mod lost;
 mod proposals;
