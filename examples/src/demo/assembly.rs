@@ -68,6 +68,7 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         rules: terms.rules.clone(),
         drift_status: terms.drift_status,
         comments: terms.comments.clone(),
+        project: terms.project.clone(),
         ..TasksSection::default()
     });
     Config {

@@ -4,7 +4,7 @@ use notion_sync_core::bounds::Bounds;
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{FileMarker, Guard, Policy};
 
-use crate::config::RuleSection;
+use crate::config::{ProjectSection, RuleSection};
 use crate::emulation::{GITHUB_TOKEN, NOTION_TOKEN};
 
 /// The two mappings of a stage.
@@ -23,6 +23,8 @@ pub struct Terms {
     pub repositories: Vec<String>,
     /// Whether options that a select does not have are added to it.
     pub create_options: bool,
+    /// Fields of a project that belong to its tasks.
+    pub project: Option<ProjectSection>,
     /// How comments of the backlog follow.
     pub comments: Option<CommentSync>,
     /// Marks in files.
@@ -48,6 +50,7 @@ impl Default for Terms {
             drift_status: false,
             repositories: Vec::new(),
             create_options: true,
+            project: None,
             comments: None,
             file_marker: FileMarker::FrontMatter,
             path: "docs/{slug}.md".to_owned(),
