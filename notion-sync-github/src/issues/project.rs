@@ -206,10 +206,18 @@ pub(super) struct ProjectMark {
     updated: Option<DateTime<Utc>>,
 }
 
+/// One item of a walk.
+#[derive(Debug)]
+struct Walked {
+    shown: Shown,
+    /// When its issue was changed.
+    issue: Option<DateTime<Utc>>,
+}
+
 /// What a walk found: items by repository and number.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    items: BTreeMap<(u64, u64), (Shown, Option<DateTime<Utc>>)>,
+    items: BTreeMap<(u64, u64), Walked>,
     /// Instead of items: why they are not known.
     unknown: Option<Shown>,
     nobody: Shown,
@@ -222,7 +230,7 @@ impl Walk {
         let item = self
             .items
             .get(&(repository, number))
-            .map(|(shown, _)| shown);
+            .map(|walked| &walked.shown);
         item.or(self.unknown.as_ref()).unwrap_or(&self.nobody)
     }
 
@@ -250,14 +258,14 @@ impl Walk {
         let since = old
             .filter(|old| old.known == self.mark.known)
             .and_then(|old| Some(old.updated? - overlap));
-        for ((repository, number), (shown, updated)) in &self.items {
+        for ((repository, number), Walked { shown, issue }) in &self.items {
             let moved = since.is_none_or(|since| shown.updated.is_none_or(|at| at >= since));
             let info = repositories.iter().find(|info| info.id == *repository);
             let object = reference::issue(*repository, *number);
             let Some(info) = info.filter(|_| moved && !full && !listed.contains(&object)) else {
                 continue;
             };
-            let mut snapshot = issues.absent(&object, Presence::Present, *updated);
+            let mut snapshot = issues.absent(&object, Presence::Present, *issue);
             snapshot.place = Some(info.full_name.clone());
             shown.add_to(&mut snapshot);
             items.push(snapshot);
@@ -378,8 +386,14 @@ impl GithubIssues {
                     && let Some(repository) = number("/content/repository/databaseId")
                     && let Some(issue) = number("/content/number")
                 {
-                    let updated = time(item, "/content/updatedAt");
-                    walk.items.insert((repository, issue), (shown, updated));
+                    let issue_at = time(item, "/content/updatedAt");
+                    walk.items.insert(
+                        (repository, issue),
+                        Walked {
+                            shown,
+                            issue: issue_at,
+                        },
+                    );
                 }
             }
             let next = text(&page, "/items/pageInfo/endCursor").map(str::to_owned);
