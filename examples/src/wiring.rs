@@ -163,10 +163,15 @@ pub async fn engine(
             .into_iter()
             .map(|name| (name, None))
             .collect();
+        let of_project = tasks::project_fields(section, &pages, &*store).await?;
+        let mut issues = GithubIssues::new(github.clone(), &repositories)?;
+        if let Some(settings) = tasks::project_settings(section) {
+            issues = issues.with_project(settings)?;
+        }
         engine = engine.with_mapping(Binding {
-            mapping: tasks::mapping(section),
+            mapping: tasks::mapping(section, of_project),
             notion: Arc::new(pages),
-            github: Arc::new(GithubIssues::new(github.clone(), &repositories)?),
+            github: Arc::new(issues),
             people: people.clone(),
         });
     }
@@ -445,18 +450,7 @@ fn document_field(
         (None, native) => native_kind(native.unwrap_or_default()),
     };
     // What Notion computes cannot be written there.
-    let computed = matches!(
-        native,
-        Some(
-            "formula"
-                | "rollup"
-                | "unique_id"
-                | "created_time"
-                | "last_edited_time"
-                | "created_by"
-                | "last_edited_by"
-        )
-    );
+    let computed = native.is_some_and(is_computed);
     FieldMap {
         id: FieldId::from(field.key()),
         notion: name.to_owned(),
@@ -468,6 +462,20 @@ fn document_field(
             field.direction()
         },
     }
+}
+
+/// Whether Notion itself says what a property of this type holds.
+fn is_computed(native: &str) -> bool {
+    matches!(
+        native,
+        "formula"
+            | "rollup"
+            | "unique_id"
+            | "created_time"
+            | "last_edited_time"
+            | "created_by"
+            | "last_edited_by"
+    )
 }
 
 fn written_kind(kind: PropertyKind) -> FieldKind {

@@ -154,6 +154,10 @@ pub struct FieldSchema {
     /// Whether it names objects of the very table that it belongs to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inward: bool,
+    /// Whether it is written by a request of its own after the one that creates an object: what the
+    /// answer to a creation does not show of it is still to be written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub later: bool,
 }
 
 /// What to list.

@@ -54,6 +54,22 @@ pub enum Field {
     Value(Value),
     /// There is a value that was not read whole or cannot be expressed; the reason.
     Unread(String),
+    /// The whole value, and why no other can be written in its place now.
+    Fixed(Value, String),
+    /// The object has no place for a value now: that is no empty value and takes away nothing that
+    /// the other side holds. Why no write can make a place; `None` where a write makes it.
+    Vacant(Option<String>),
+}
+
+impl Field {
+    /// The whole value, where there is one.
+    #[must_use]
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Value(value) | Self::Fixed(value, _) => Some(value),
+            Self::Unread(_) | Self::Vacant(_) => None,
+        }
+    }
 }
 
 /// Whether an object is there.

@@ -1,5 +1,6 @@
 //! GraphQL: one address, and errors that come with status 200.
 
+use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::Value;
@@ -17,7 +18,8 @@ impl GithubClient {
         query: &str,
         variables: Value,
     ) -> Result<Value> {
-        let (data, mut errors) = self.graphql_on(&GRAPHQL, during, query, variables).await?;
+        let answer = self.graphql_on(&GRAPHQL, during, query, variables).await?;
+        let (data, mut errors, _) = answer;
         match errors.is_empty() {
             true => Ok(data),
             false => Err(errors.swap_remove(0)),
@@ -32,6 +34,17 @@ impl GithubClient {
         query: &str,
         variables: Value,
     ) -> Result<(Value, Vec<Error>)> {
+        let (data, errors, _) = self.ask_at(during, query, variables).await?;
+        Ok((data, errors))
+    }
+
+    /// The same, and how far the service's own clock had come.
+    pub(crate) async fn ask_at(
+        &self,
+        during: &'static str,
+        query: &str,
+        variables: Value,
+    ) -> Result<(Value, Vec<Error>, Option<DateTime<Utc>>)> {
         self.graphql_on(&GRAPHQL_QUERY, during, query, variables)
             .await
     }
@@ -42,7 +55,7 @@ impl GithubClient {
         during: &'static str,
         query: &str,
         variables: Value,
-    ) -> Result<(Value, Vec<Error>)> {
+    ) -> Result<(Value, Vec<Error>, Option<DateTime<Utc>>)> {
         let body = serde_json::json!({"query": query, "variables": variables});
         let answer = self.call(Call::new(endpoint, &[]).body(body)).await?;
         let envelope: Value = answer.json()?;
@@ -59,7 +72,7 @@ impl GithubClient {
             found.push(error);
         }
         match envelope.get("data") {
-            Some(data) if data.is_object() => Ok((data.clone(), found)),
+            Some(data) if data.is_object() => Ok((data.clone(), found, answer.answered_at())),
             // Nothing was answered at all: the first error says why.
             _ if !found.is_empty() => Err(found.swap_remove(0)),
             _ => Err(answer.lacks("data")),

@@ -23,6 +23,7 @@ mod issues;
 mod marker;
 mod message;
 mod neutral;
+mod project;
 mod pull;
 #[cfg(test)]
 mod recorded;
@@ -45,9 +46,11 @@ pub use files::{FileScope, FilesSettings, GithubFiles, MAX_FILE_BYTES};
 pub use gate::{Admission, Limit, RateGate, RateLimits, Weight};
 pub use issues::{
     BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL, DRIFT_CONTEXT, GithubIssues,
+    ProjectSettings, project_attribute,
 };
 pub use marker::{HiddenBlock, comment_marker, is_comment_of};
 pub use neutral::{neutralise, one_line, restore};
+pub use project::{ProjectField, ProjectInfo};
 pub use repository::RepositoryInfo;
 pub use settings::{API_URL, API_VERSION, GithubSettings, MAX_ANSWER_BYTES};
 pub use transport::OctocrabSend;

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::arguments::Common;
 use super::output::{Output, plain};
+use super::projects;
 use super::session::{Online, Session, environment, folder_of};
 use crate::config::{Config, Faults, LabelsChoice, RepositoryChoice};
 use crate::exit::{Exit, Failure, Outcome};
@@ -27,12 +28,23 @@ pub(super) struct CheckConfigArgs {
 
 /// One thing that was found.
 #[derive(Debug, Serialize)]
-struct Found {
+pub(super) struct Found {
     /// `fault`, `warning` or `note`.
     level: &'static str,
     place: String,
     message: String,
     remedy: String,
+}
+
+impl Found {
+    pub(super) fn new(level: &'static str, place: &str, message: &str, remedy: &str) -> Self {
+        Self {
+            level,
+            place: place.to_owned(),
+            message: message.to_owned(),
+            remedy: remedy.to_owned(),
+        }
+    }
 }
 
 pub(super) async fn run(args: CheckConfigArgs) -> Outcome {
@@ -160,6 +172,8 @@ async fn ask_notion(
         fields.extend(one.milestone.as_deref());
         fields.extend(one.issue_type.as_deref());
         fields.extend(one.parent.as_deref());
+        let project = one.project.iter().flat_map(|project| project.fields.keys());
+        fields.extend(project.map(String::as_str));
         let watched = one.rules.iter().map(|rule| rule.property.as_str());
         fields.extend(watched.filter(|property| !property.is_empty()));
         sources.push((&one.name, &one.data_source, property, fields));
@@ -360,5 +374,6 @@ async fn ask_github(
             remedy: finding.remedy.clone(),
         });
     }
-    Ok(exit)
+    let notion = wiring::notion_client(config, &session.secrets, &online.parts)?;
+    Ok(exit.or(projects::ask(config, &client, &notion, found).await?))
 }

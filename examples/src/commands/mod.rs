@@ -17,6 +17,7 @@ mod link;
 mod output;
 mod plan;
 mod progress;
+mod projects;
 mod reasons;
 mod serve;
 mod session;

@@ -37,8 +37,9 @@ pub use rules::RuleSection;
 pub(crate) use rules::{common, values};
 pub use section::{
     Delete, DocumentsSection, FrontMatterField, GithubSection, IssueFact, LabelField, LabelsChoice,
-    LabelsSection, NotionSection, PropertyKind, ReceiverSection, RepositoryChoice, ScheduleSection,
-    Sealing, StatusSection, StoreSection, TasksSection,
+    LabelsSection, NotionSection, ProjectFieldChoice, ProjectSection, PropertyKind,
+    ReceiverSection, RepositoryChoice, ScheduleSection, Sealing, StatusSection, StoreSection,
+    TasksSection,
 };
 pub use validation::is_loopback;
 

@@ -425,6 +425,57 @@ impl IssueFact {
     }
 }
 
+/// A field of a project, and which way it flows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ProjectFieldChoice {
+    /// Only its name.
+    Name(String),
+    /// Its name and its way.
+    Detailed {
+        /// Its name.
+        field: String,
+        /// Which way it flows.
+        #[serde(default)]
+        direction: Direction,
+    },
+}
+
+impl ProjectFieldChoice {
+    /// Its name.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Name(field) | Self::Detailed { field, .. } => field,
+        }
+    }
+
+    /// Which way it flows.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::Name(_) => Direction::Both,
+            Self::Detailed { direction, .. } => *direction,
+        }
+    }
+}
+
+/// `project = { … }`: fields of the issue's item in a project of an organisation or a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProjectSection {
+    /// `owner/number`, as in the project's address.
+    pub project: String,
+    /// Property = name of the field.
+    pub fields: BTreeMap<String, ProjectFieldChoice>,
+    /// Whether an issue that is not in the project is added as soon as one of the properties says
+    /// something. Default no.
+    pub add: bool,
+    /// A text field that gets the id of the page. Default: none does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_id: Option<String>,
+}
+
 /// `[[tasks]]`: one data source and the issues of one or several repositories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -467,6 +518,9 @@ pub struct TasksSection {
     /// of Notion's sub-items. Default: parents do not follow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// Fields of the issue's item in a project. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectSection>,
     /// From where on the body of a page and the text of an issue stay on their own side. Default:
     /// nowhere.
     #[serde(skip_serializing_if = "KeepBelow::is_nothing")]

@@ -70,6 +70,7 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         comments: terms.comments.clone(),
         parent: terms.parent.clone(),
         issue_type: terms.issue_type.clone(),
+        project: terms.project.clone(),
         ..TasksSection::default()
     });
     Config {

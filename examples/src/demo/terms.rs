@@ -4,7 +4,7 @@ use notion_sync_core::bounds::Bounds;
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{FileMarker, Guard, Policy};
 
-use crate::config::RuleSection;
+use crate::config::{ProjectSection, RuleSection};
 use crate::emulation::{GITHUB_TOKEN, NOTION_TOKEN};
 
 /// The two mappings of a stage.
@@ -23,6 +23,8 @@ pub struct Terms {
     pub repositories: Vec<String>,
     /// Whether options that a select does not have are added to it.
     pub create_options: bool,
+    /// Fields of a project that belong to its tasks.
+    pub project: Option<ProjectSection>,
     /// How comments of the backlog follow.
     pub comments: Option<CommentSync>,
     /// Property of the parents of tasks, where they follow.
@@ -52,6 +54,7 @@ impl Default for Terms {
             drift_status: false,
             repositories: Vec::new(),
             create_options: true,
+            project: None,
             comments: None,
             parent: None,
             issue_type: None,

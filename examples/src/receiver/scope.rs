@@ -38,6 +38,8 @@ struct Place {
     comments: bool,
     /// Whether pull requests matter: proposals of documents, steps of rules.
     pulls: bool,
+    /// Whether fields of a project are mapped.
+    project: bool,
 }
 
 impl Scope {
@@ -51,6 +53,7 @@ impl Scope {
             branch: Some(section.branch.clone()),
             comments: false,
             pulls: true,
+            project: false,
         });
         let tasks = config.tasks.iter().map(|section| Place {
             mapping: MappingId::new(section.name.as_str()),
@@ -64,6 +67,7 @@ impl Scope {
             branch: None,
             comments: section.comments.is_some(),
             pulls: section.common_rules || section.drift_status || !section.rules.is_empty(),
+            project: section.project.is_some(),
         });
         Self {
             places: documents.chain(tasks).collect(),
@@ -146,7 +150,8 @@ impl Scope {
             EventKind::Repository
             | EventKind::Installation
             | EventKind::InstallationRepositories => Concern::All,
-            // Projects are not synchronised.
+            // It names no repository, and its issue by an id that tells no number.
+            EventKind::ProjectsV2Item => self.which(|place| place.project),
             _ => Concern::Nobody,
         }
     }

@@ -1,16 +1,24 @@
 //! A mapping of tasks from its settings.
 
+use notion_sync_core::Result;
 use notion_sync_core::id::{FieldId, MappingId};
 use notion_sync_core::mapping::{
     CreateWhen, Deliver, Direction, FieldKind, FieldMap, FileMarker, LabelFamily, Labels, Links,
     Mapping, MappingKind, PathPolicy, PathTemplate,
 };
+use notion_sync_core::remote::{Remote as _, Schema};
 use notion_sync_core::rule::Rule;
+use notion_sync_core::state::State;
+use notion_sync_core::store::Store;
+use notion_sync_github::{ProjectSettings, project_attribute};
+use notion_sync_notion::NotionPages;
 
 use crate::config::{IssueFact, LabelsChoice, LabelsSection, StatusSection, TasksSection};
 
 /// The mapping of a section.
-pub(super) fn mapping(section: &TasksSection) -> Mapping {
+pub(super) fn mapping(section: &TasksSection, of_project: Vec<FieldMap>) -> Mapping {
+    let mut fields = fields(section);
+    fields.extend(of_project);
     Mapping {
         id: MappingId::new(section.name.as_str()),
         kind: MappingKind::Tasks,
@@ -23,7 +31,7 @@ pub(super) fn mapping(section: &TasksSection) -> Mapping {
         path_policy: PathPolicy::Stable,
         path: PathTemplate::default(),
         reviewers: Vec::new(),
-        fields: fields(section),
+        fields,
         links: Links::default(),
         rules: rules(section),
         drift_status: section.drift_status,
@@ -79,6 +87,74 @@ fn fields(section: &TasksSection) -> Vec<FieldMap> {
         ..both(fact.name(), property, fact.name(), fact_kind(*fact))
     }));
     fields
+}
+
+/// The fields of the project. What they hold comes from the data source, as the store knows it or else
+/// as Notion says it.
+pub(super) async fn project_fields(
+    section: &TasksSection,
+    pages: &NotionPages,
+    store: &dyn Store,
+) -> Result<Vec<FieldMap>> {
+    let Some(project) = &section.project else {
+        return Ok(Vec::new());
+    };
+    let id = MappingId::new(section.name.as_str());
+    let known = State::new(store).mapping(&id).await?.value;
+    let find = |schema: &Schema, property: &str, attribute: &str| {
+        // A property that was renamed since keeps its id.
+        let by_id = known.properties.get(attribute);
+        (by_id.and_then(|id| schema.fields.get(id)))
+            .or_else(|| schema.fields.values().find(|one| one.name == property))
+            .or_else(|| schema.fields.get(property))
+            .map(|found| found.kind.clone())
+    };
+    let each = || {
+        let fields = project.fields.iter();
+        fields.map(|(property, choice)| (property, choice, project_attribute(choice.field())))
+    };
+    let lacks = each()
+        .any(|(property, _, attribute)| find(&known.notion_schema, property, &attribute).is_none());
+    let schema = match lacks {
+        true => pages.schema().await?,
+        false => known.notion_schema.clone(),
+    };
+    let fields = each().map(|(property, choice, attribute)| {
+        let native = find(&schema, property, &attribute).unwrap_or_default();
+        let kind = match super::native_kind(&native) {
+            kind @ (FieldKind::Text | FieldKind::Number | FieldKind::Date | FieldKind::Select) => {
+                kind
+            }
+            // A field of a project holds one value: what holds more is refused by its type.
+            _ => FieldKind::Select,
+        };
+        FieldMap {
+            id: FieldId::new(attribute.clone()),
+            notion: property.clone(),
+            github: attribute,
+            kind,
+            direction: match super::is_computed(&native) {
+                true => Direction::ToGithub,
+                false => choice.direction(),
+            },
+        }
+    });
+    Ok(fields.collect())
+}
+
+/// What the adapter is told of the project.
+pub(super) fn project_settings(section: &TasksSection) -> Option<ProjectSettings> {
+    let project = section.project.as_ref()?;
+    let fields = project
+        .fields
+        .values()
+        .map(|choice| choice.field().to_owned());
+    Some(ProjectSettings {
+        project: project.project.clone(),
+        fields: fields.collect(),
+        add: project.add,
+        page_id: project.page_id.clone(),
+    })
 }
 
 fn fact_kind(fact: IssueFact) -> FieldKind {

@@ -26,13 +26,16 @@ pub(crate) struct Stand {
 
 impl Stand {
     fn new(name: &str) -> Self {
+        Self::in_world(name, World::small().unwrap())
+    }
+
+    fn in_world(name: &str, world: World) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        let services =
-            Services::start(World::small().unwrap(), small_bounds(), chrono::Utc::now()).unwrap();
+        let services = Services::start(world, small_bounds(), chrono::Utc::now()).unwrap();
         let free = "127.0.0.1:0".parse().unwrap();
         let serving = runtime
             .block_on(services.serve(free, free, None, real_time(), real_sleep()))
@@ -57,7 +60,16 @@ impl Stand {
 
     /// With a configuration of documents and tasks.
     pub(crate) fn configured(name: &str, extra: &str) -> Self {
-        let stand = Self::new(name);
+        Self::new(name).configure(extra)
+    }
+
+    /// The same in another world.
+    pub(crate) fn configured_in(name: &str, world: World) -> Self {
+        Self::in_world(name, world).configure("")
+    }
+
+    fn configure(self, extra: &str) -> Self {
+        let stand = self;
         let bounds = bounds_for(&small_bounds());
         let text = format!(
             "[store]\nsealing = \"off\"\n[github]\nwrite_spacing_ms = 0\nnotify_spacing_ms = 0\n\

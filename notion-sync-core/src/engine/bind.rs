@@ -13,7 +13,7 @@ use crate::mapping::{
 };
 use crate::reconcile::UnitField;
 use crate::record::{Life, Record};
-use crate::remote::Schema;
+use crate::remote::{FieldSchema, Schema};
 use crate::state::MappingState;
 use crate::value::Value;
 
@@ -225,7 +225,10 @@ fn resolve(
 #[derive(Debug)]
 struct Fitting<'a> {
     lens: FieldLens<'a>,
+    /// The options of the property.
     options: Option<BTreeSet<&'a str>>,
+    /// The field on GitHub, where it takes nothing but its options.
+    github: Option<&'a FieldSchema>,
 }
 
 impl Lens for Fitting<'_> {
@@ -240,6 +243,9 @@ impl Lens for Fitting<'_> {
         current: &Value,
     ) -> std::result::Result<Value, LensError> {
         let value = self.lens.inject(side, canonical, current)?;
+        if let Some(field) = self.github.filter(|_| side == Side::Github) {
+            return self.on_github(field, value, canonical, current);
+        }
         let Some(options) = self.options.as_ref().filter(|_| side == Side::Notion) else {
             return Ok(value);
         };
@@ -271,6 +277,36 @@ impl Lens for Fitting<'_> {
 
     fn show(&self, side: Side, value: &Value) -> Option<String> {
         self.lens.show(side, value)
+    }
+}
+
+impl Fitting<'_> {
+    /// A value of a field on GitHub that takes nothing but its options.
+    fn on_github(
+        &self,
+        field: &FieldSchema,
+        value: Value,
+        canonical: &Value,
+        current: &Value,
+    ) -> std::result::Result<Value, LensError> {
+        let held = current.elements();
+        let names = || field.options.iter().map(|(name, _)| name.as_str());
+        let lacks = (value.elements().into_iter())
+            .find(|option| !held.contains(option) && !names().any(|name| name == option));
+        match lacks {
+            None => Ok(value),
+            Some(option) => Err(LensError {
+                field: self.lens.field.id.clone(),
+                side: Side::Github,
+                misfit: Misfit::Value,
+                value: canonical.clone(),
+                reason: format!(
+                    "{} has no {option:?}: add it on GitHub, or choose one of {}",
+                    field.name,
+                    names().collect::<Vec<_>>().join(", ")
+                ),
+            }),
+        }
     }
 }
 
@@ -329,6 +365,7 @@ impl Bound {
                         resolver: &self.resolver,
                     },
                     options: self.options(field),
+                    github: (self.github.fields.get(&field.github)).filter(|found| found.closed),
                 };
                 (
                     field.id.clone(),
@@ -347,6 +384,17 @@ impl Bound {
         let property = self.notion.fields.get(&field.notion)?;
         let options = || property.options.iter().map(|(name, _)| name.as_str());
         property.closed.then(|| options().collect())
+    }
+
+    /// Whether a side writes a field by a request of its own once an object is there.
+    pub(super) fn comes_later(&self, id: &FieldId, side: Side) -> bool {
+        let schema = match side {
+            Side::Notion => &self.notion,
+            Side::Github => &self.github,
+        };
+        let key = self.native(id, side);
+        key.and_then(|key| schema.fields.get(key))
+            .is_some_and(|field| field.later)
     }
 
     /// The native key of a field on Notion or GitHub.

@@ -72,7 +72,7 @@ pub(super) fn inject_all(bound: &Bound, to: Side, from: &View) -> BTreeMap<Field
         if unit.blocked.is_some() {
             continue;
         }
-        if let Some(Field::Value(value)) = from.fields.get(&id) {
+        if let Some(value) = from.fields.get(&id).and_then(Field::value) {
             let said = unit.lens.project(to.other(), value);
             if let Ok(value) = unit.lens.inject(to, &said, &Value::Null)
                 && !(value.is_empty() && id != text::title_field())
@@ -96,7 +96,7 @@ pub(super) fn agreed_all(
     from.fields
         .iter()
         .filter_map(|(id, field)| {
-            let Field::Value(value) = field else {
+            let Some(value) = field.value() else {
                 // Nothing was written of it, and whatever it turns out to say is an edit.
                 let open = units.get(id).is_some_and(|unit| unit.blocked.is_none());
                 return open.then(|| (id.clone(), Agreed::default()));

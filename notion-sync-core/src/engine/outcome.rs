@@ -174,12 +174,17 @@ impl Engine {
                 }
                 record.refusals.remove(id);
                 let mut agreed = agreed.clone();
-                if let Some(Field::Value(value)) =
-                    view.as_ref().and_then(|view| view.fields.get(id))
+                // What follows a creation may be missing although the object is there.
+                let later = settlement.creates && bound.comes_later(id, side);
+                let shown = (view.as_ref())
+                    .and_then(|view| view.fields.get(id))
+                    .and_then(Field::value)
+                    .or(later.then_some(&Value::Null));
+                if let Some(value) = shown
                     && !settlement.partial.contains(id)
                 {
                     // A new object that lacks what it should have got: that is still to be written.
-                    if incomplete && value != agreed.on(side) {
+                    if (incomplete || later) && value != agreed.on(side) {
                         agreed.set(side.other(), Value::Null);
                         record.look_at = Some(now);
                     }

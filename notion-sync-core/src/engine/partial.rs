@@ -51,7 +51,7 @@ impl Engine {
             if op.settlement.partial.contains(id) {
                 continue;
             }
-            if let Some(Field::Value(value)) = view.fields.get(id)
+            if let Some(value) = view.fields.get(id).and_then(Field::value)
                 && value == agreed.on(side)
             {
                 found.push(id.to_string());

@@ -69,16 +69,16 @@ pub enum BodyView {
 }
 
 impl View {
-    /// A field's value. A field that is not there is empty.
+    /// A field's value: none where the field is not there, or the object has no place for it.
     ///
     /// # Errors
     ///
     /// The reason why it could not be read.
     pub fn field(&self, id: &FieldId) -> Result<Option<&Value>, &str> {
         match self.fields.get(id) {
-            Some(Field::Value(value)) => Ok(Some(value)),
+            Some(Field::Value(value) | Field::Fixed(value, _)) => Ok(Some(value)),
             Some(Field::Unread(why)) => Err(why),
-            None => Ok(None),
+            Some(Field::Vacant(_)) | None => Ok(None),
         }
     }
 
@@ -87,8 +87,7 @@ impl View {
     #[must_use]
     pub fn says(&self, property: &str) -> Option<&Value> {
         match self.watched.get(property) {
-            Some(Field::Value(value)) => Some(value),
-            Some(Field::Unread(_)) => None,
+            Some(field) => field.value(),
             None => Some(&Value::Null),
         }
     }

@@ -10,6 +10,7 @@ use crate::id::{FieldId, Side};
 use crate::mapping::{Direction, Lens, Misfit, Policy, View};
 use crate::record::{Agreed, Conflict, ProposalState, UnitId};
 use crate::remote::{FieldChange, ProposalKind};
+use crate::snapshot::Field;
 use crate::value::Value;
 
 /// A field is there on both sides or it is not a unit.
@@ -32,7 +33,29 @@ pub(super) fn decide(
             reason: why.to_owned(),
         });
     };
-    let (n, g) = match (notion.field(id), github.field(id)) {
+    let vacancy = match Vacancy::of(id, notion, github) {
+        Ok(vacancy) => vacancy,
+        Err(()) => return,
+    };
+    // Where there is no place for a value the side says what it said before; no place is made for
+    // nothing.
+    let stand_in = (vacancy.as_ref())
+        .filter(|vacant| {
+            let other = if vacant.side == Side::Notion {
+                github
+            } else {
+                notion
+            };
+            !matches!(other.field(id), Ok(Some(value)) if value.is_empty())
+        })
+        .and_then(|vacant| Some(agreed?.on(vacant.side)))
+        .unwrap_or(&Value::Null);
+    let (on_notion, on_github) = match vacancy.as_ref().map(|vacant| vacant.side) {
+        Some(Side::Notion) => (Ok(Some(stand_in)), github.field(id)),
+        Some(Side::Github) => (notion.field(id), Ok(Some(stand_in))),
+        None => (notion.field(id), github.field(id)),
+    };
+    let (n, g) = match (on_notion, on_github) {
         (Ok(None), Ok(None)) => return,
         // A property that was removed has no value on the page, and is no empty one.
         (on_notion, on_github) => match (&unit.blocked, on_notion, on_github) {
@@ -57,6 +80,18 @@ pub(super) fn decide(
     let lens = &*unit.lens;
     let (said_n, said_g) = (lens.project(Side::Notion, n), lens.project(Side::Github, g));
 
+    if let Some(vacant) = &vacancy {
+        let only = match vacant.side {
+            Side::Notion => Direction::ToGithub,
+            Side::Github => Direction::ToNotion,
+        };
+        if lens.is_set() || unit.direction == only {
+            return;
+        }
+        if case.record.conflicts.contains_key(&name) {
+            return blocked(56, "waits until both sides have a value again", plan);
+        }
+    }
     if lens.is_set() {
         return set(id, unit, (n, g), (&said_n, &said_g), agreed, plan, writes);
     }
@@ -68,6 +103,11 @@ pub(super) fn decide(
         _ => UnitState::Edited,
     };
     let (mut n_state, mut g_state) = (state(Side::Notion, n), state(Side::Github, g));
+    match vacancy.as_ref().map(|vacant| vacant.side) {
+        Some(Side::Notion) => n_state = UnitState::Same,
+        Some(Side::Github) => g_state = UnitState::Same,
+        None => {}
+    }
     let mut policy = case.mapping.policy;
     let equal = said_n == said_g;
     // A field that flows one way: whatever was changed on the other side is put back. Where both
@@ -125,7 +165,7 @@ pub(super) fn decide(
         notion: n_state,
         github: g_state,
         equal,
-        base: agreed.is_some() || one_way,
+        base: agreed.is_some() || one_way || vacancy.is_some(),
         mergeable: false,
         parked,
         proposal: EditProposal::None,
@@ -156,12 +196,22 @@ pub(super) fn decide(
         16 if (n_state, g_state) == (UnitState::Same, UnitState::Same) => plan.closes.push(name),
         // One side is back at base: the other side's value goes over, as in 08 and 09.
         16 => {
-            plan.closes.push(name);
             let target = if g_state == UnitState::Same {
                 Side::Github
             } else {
                 Side::Notion
             };
+            if let Some(why) = fixed(
+                id,
+                if target == Side::Github {
+                    github
+                } else {
+                    notion
+                },
+            ) {
+                return blocked(49, why, plan);
+            }
+            plan.closes.push(name);
             let (canonical, current) = match target {
                 Side::Github => (&said_n, g),
                 Side::Notion => (&said_g, n),
@@ -199,6 +249,20 @@ pub(super) fn decide(
             });
         }
         8 | 9 | 13 | 14 | 53 => {
+            let refused = match &vacancy {
+                Some(vacant) if vacant.side == target => vacant.refused,
+                _ => fixed(
+                    id,
+                    if target == Side::Github {
+                        github
+                    } else {
+                        notion
+                    },
+                ),
+            };
+            if let Some(why) = refused {
+                return blocked(49, why, plan);
+            }
             if let Ok(desired) = injected {
                 if matches!(row.0, 13 | 14) || one_way {
                     let hashes = hashes();
@@ -213,7 +277,12 @@ pub(super) fn decide(
                         hash,
                     });
                 }
-                write(writes, target, id, current, desired, &both, row);
+                let nothing = Value::Null;
+                let there = match &vacancy {
+                    Some(vacant) if vacant.side == target => &nothing,
+                    _ => current,
+                };
+                write(writes, target, id, there, desired, &both, row);
             }
         }
         48 | 49 => {
@@ -257,6 +326,38 @@ pub(super) fn decide(
             ),
         }),
         _ => {}
+    }
+}
+
+/// A side that has no place for a value now.
+struct Vacancy<'a> {
+    side: Side,
+    /// Why no write can make one.
+    refused: Option<&'a str>,
+}
+
+impl<'a> Vacancy<'a> {
+    /// The side without a place for a field; an error where neither has one.
+    fn of(id: &FieldId, notion: &'a View, github: &'a View) -> Result<Option<Self>, ()> {
+        let on = |side: Side, view: &'a View| match view.fields.get(id) {
+            Some(Field::Vacant(why)) => Some(Self {
+                side,
+                refused: why.as_deref(),
+            }),
+            _ => None,
+        };
+        match (on(Side::Notion, notion), on(Side::Github, github)) {
+            (Some(_), Some(_)) => Err(()),
+            (on_notion, on_github) => Ok(on_notion.or(on_github)),
+        }
+    }
+}
+
+/// Why the value that a side holds cannot be replaced now.
+fn fixed<'a>(id: &FieldId, view: &'a View) -> Option<&'a str> {
+    match view.fields.get(id) {
+        Some(Field::Fixed(_, why)) => Some(why),
+        _ => None,
     }
 }
 

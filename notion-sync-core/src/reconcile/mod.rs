@@ -417,10 +417,7 @@ pub fn page_hash(view: &View) -> ContentHash {
     let fields: Vec<_> = view
         .fields
         .iter()
-        .map(|(id, field)| match field {
-            Field::Value(value) => (id, value),
-            Field::Unread(_) => (id, &Value::Null),
-        })
+        .map(|(id, field)| (id, field.value().unwrap_or(&Value::Null)))
         .collect();
     let body = view.document().map(crate::document::Document::hash);
     ContentHash::of("nsync/page/v1", &(fields, body))

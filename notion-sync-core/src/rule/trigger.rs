@@ -414,6 +414,7 @@ mod tests {
             options: vec![("Shipped".to_owned(), Some("Complete".to_owned()))],
             closed: true,
             inward: false,
+            later: false,
         };
         let values = super::super::Values {
             groups: ["Complete".to_owned()].into(),

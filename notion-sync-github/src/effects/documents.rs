@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::graphql::{CONVERT_TO_DRAFT, ENQUEUE, JUDGED, MARK_READY, QUEUED};
 use super::linked::linked_document;
-use super::project::{ADD_ITEM, CLEAR_FIELD, FIND_ITEM, FIND_PROJECT, SET_FIELD};
+use crate::project::{
+    ADD_ITEM, CLEAR_FIELD, FIND_PROJECT, SET_FIELD, items_of_issue, items_of_project,
+};
 
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
@@ -451,11 +453,14 @@ fn every_document_fits_the_schema_of_the_service() {
         CONVERT_TO_DRAFT,
         ENQUEUE,
         FIND_PROJECT,
-        FIND_ITEM,
         ADD_ITEM,
         SET_FIELD,
         CLEAR_FIELD,
         &linked,
+        &items_of_issue(1),
+        &items_of_issue(3),
+        &items_of_project(1),
+        &items_of_project(3),
     ] {
         Check::document(&schema, document);
     }

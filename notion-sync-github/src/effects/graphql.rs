@@ -79,12 +79,4 @@ pub(super) async fn of_repository(
     Ok((found, errors))
 }
 
-/// A text in an answer.
-pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer)?.as_str()
-}
-
-/// Whether something is said to be so.
-pub(super) fn is(value: &Value, pointer: &str) -> bool {
-    value.pointer(pointer).and_then(Value::as_bool) == Some(true)
-}
+pub(super) use crate::project::{is, text};

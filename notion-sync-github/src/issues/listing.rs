@@ -10,6 +10,7 @@ use notion_sync_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::GithubIssues;
+use super::project::ProjectMark;
 use crate::comments::stamp;
 use crate::endpoint::{Call, ISSUES};
 use crate::reference;
@@ -20,6 +21,9 @@ use crate::wire::Issue;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Position {
     repositories: BTreeMap<u64, Mark>,
+    /// Where the walk over the items of the project ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    project: Option<ProjectMark>,
 }
 
 /// The largest time the service showed, and how to ask again for free.
@@ -51,6 +55,8 @@ impl GithubIssues {
             })?,
             None => Position::default(),
         };
+        let walk = self.walk_project().await?;
+        let mut seen: Vec<&RepositoryInfo> = Vec::new();
         let mut position = Position::default();
         let mut items = Vec::new();
         let mut touched = BTreeMap::new();
@@ -67,7 +73,14 @@ impl GithubIssues {
                 .list_one(repository, mark, request.full, &mut items, &mut touched)
                 .await?;
             position.repositories.insert(repository.id, mark);
+            seen.push(repository);
         }
+        position.project = match walk {
+            Some(walk) => {
+                walk.complete(self, &seen, old.project.as_ref(), request.full, &mut items)
+            }
+            None => None,
+        };
         // What cannot be seen now goes on where it ended, once it can.
         for (id, mark) in old.repositories {
             position.repositories.entry(id).or_insert(mark);

@@ -7,6 +7,8 @@ mod flag;
 mod kind;
 mod listing;
 mod parent;
+mod project;
+mod project_writing;
 pub(crate) mod trace;
 mod writing;
 
@@ -34,19 +36,24 @@ use crate::wire::{Issue, IssueType, LabelDetail, Milestone};
 
 pub use flag::DRIFT_CONTEXT;
 
+pub use project::{ProjectSettings, project_attribute};
+
 pub use bodies::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL};
 
 /// The issues of one or several repositories.
 ///
 /// Fields: `title`, `state` (`open`, `closed`), `state_reason`, `labels`, `assignees` (logins),
 /// `milestone` (its title), `type` (its name), `parent` (the id of the issue that it is a sub-issue
-/// of, or `owner/name#number` where that is in none of the repositories). The content is the body without our hidden block and
+/// of, or `owner/name#number` where that is in none of the repositories), and with
+/// [`with_project`](Self::with_project) the fields of its item in a project
+/// ([`project_attribute`]). The content is the body without our hidden block and
 /// link. Revisions are seconds wide: GitHub's times have no fraction.
 #[derive(Debug)]
 pub struct GithubIssues {
     pub(crate) client: GithubClient,
     pub(crate) repositories: Vec<ConfiguredRepository>,
     login: OnceCell<Option<String>>,
+    project: Option<project::Project>,
 }
 
 impl GithubIssues {
@@ -68,6 +75,7 @@ impl GithubIssues {
                 .map(|(name, id)| ConfiguredRepository::new((*name).to_owned(), *id))
                 .collect(),
             login: OnceCell::new(),
+            project: None,
         })
     }
 
@@ -219,6 +227,7 @@ impl Remote for GithubIssues {
                 options: options.into_iter().map(|option| (option, None)).collect(),
                 closed: false,
                 inward: false,
+                later: false,
             };
             (name.to_owned(), schema)
         };
@@ -227,6 +236,7 @@ impl Remote for GithubIssues {
                 .message("none of the repositories is there or shared with the connection")
                 .remedy("correct the names, or give the connection access"));
         }
+        let of_project = self.project_schema().await?;
         let reasons = owned(&["completed", "not_planned", "duplicate", "reopened"]);
         Ok(Schema {
             bookkeeping: std::collections::BTreeSet::new(),
@@ -243,7 +253,10 @@ impl Remote for GithubIssues {
                 field("closed_at", "instant", Vec::new()),
                 field("author", "login", Vec::new()),
                 field(parent::PARENT, "issue", Vec::new()),
-            ]),
+            ])
+            .into_iter()
+            .chain(of_project)
+            .collect(),
         })
     }
 
@@ -271,7 +284,13 @@ impl Remote for GithubIssues {
                 let presence = Presence::Unread("the number belongs to a pull request".to_owned());
                 Ok(self.absent(object, presence, issue.updated_at))
             }
-            Ok((issue, false)) => Ok(self.snapshot(repository, number, &issue, content)),
+            Ok((issue, false)) => {
+                let mut snapshot = self.snapshot(repository, number, &issue, content);
+                if let Some(shown) = self.shown_item(issue.node_id.as_deref()).await? {
+                    shown.add_to(&mut snapshot);
+                }
+                Ok(snapshot)
+            }
             Err(error) if error.kind() == ErrorKind::Gone => {
                 Ok(self.absent(object, Presence::Gone(Proof::Deleted), None))
             }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::id::RemoteRef;
-use notion_sync_core::remote::{Ack, Action, ContentChange, Create, Trace, Update, Write};
+use notion_sync_core::remote::{
+    Ack, Action, ContentChange, Create, FieldChange, Trace, Update, Write,
+};
 use notion_sync_core::snapshot::{Field, Presence, Snapshot};
 use notion_sync_core::{ErrorKind, Result};
 
@@ -12,6 +14,8 @@ use super::GithubIssues;
 use super::bodies::Body;
 use super::fields::{holds, is_set, same};
 use super::parent::PARENT;
+use super::project::{Shown, field_of};
+use super::project_writing::is_said;
 use crate::comments::{self, SEARCH_SKEW};
 use crate::credentials::CredentialKind;
 use crate::endpoint::{Call, ISSUES, TIMELINE, USER};
@@ -227,7 +231,15 @@ impl GithubIssues {
         };
         let body = Body::read(issue.body.as_deref());
         let mut open: Vec<(&str, Standing)> = Vec::new();
+        let shown = match update.fields.keys().any(|name| field_of(name).is_some()) {
+            true => self.shown_item(issue.node_id.as_deref()).await?,
+            false => None,
+        };
         for (name, change) in &update.fields {
+            if field_of(name).is_some() {
+                open.push((name, item_standing(shown.as_ref(), name, change)));
+                continue;
+            }
             let current = match self.field(&issue, name) {
                 Some(Field::Value(value)) => Some(value),
                 _ => None,
@@ -264,7 +276,9 @@ impl GithubIssues {
             };
             open.push(("body", standing));
         }
+        let some_done = open.len();
         open.retain(|(_, standing)| *standing != Standing::Desired);
+        let some_done = open.len() < some_done;
         if open.is_empty() {
             return Ok(self.applied_if(true, repository, number, &issue));
         }
@@ -273,6 +287,8 @@ impl GithubIssues {
         let proven = |name: &str| match name {
             "body" => patched,
             // Title, state and the like travel with the body in one request.
+            // A project has no history.
+            _ if field_of(name).is_some() => false,
             _ if patched && !is_set(name) && name != PARENT => true,
             _ => events
                 .as_ref()
@@ -291,7 +307,7 @@ impl GithubIssues {
             return Ok(if body.block.is_empty() {
                 Trace::Unclear
             } else {
-                Trace::Partly(self.snapshot(repository, number, &issue, true))
+                Trace::Partly(self.with_item(repository, number, &issue, shown.as_ref()))
             });
         }
         // Expected, and no trace. A body has no timeline: it is only believed untouched while the
@@ -300,11 +316,33 @@ impl GithubIssues {
             unproven.iter().any(|(name, _)| *name == "body") && !self.untouched(&issue, sent_at);
         let blind = events.is_none() && !self.untouched(&issue, sent_at);
         let doubtful = (body_moved && body.block.is_empty()) || blind;
-        Ok(if doubtful {
+        // Somebody may have put back what was written to an item that moved since; where a part of the
+        // write is there, it was cut off.
+        let item_open = unproven.iter().any(|(name, _)| field_of(name).is_some());
+        let item_moved = item_open
+            && (shown.as_ref().and_then(|shown| shown.updated))
+                .is_some_and(|at| at >= sent_at - EVENT_SKEW);
+        Ok(if item_open && some_done && !doubtful {
+            Trace::Partly(self.with_item(repository, number, &issue, shown.as_ref()))
+        } else if doubtful || item_moved {
             Trace::Unclear
         } else {
             Trace::NotApplied
         })
+    }
+
+    fn with_item(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        issue: &Issue,
+        shown: Option<&Shown>,
+    ) -> Snapshot {
+        let mut snapshot = self.snapshot(repository, number, issue, true);
+        if let Some(shown) = shown {
+            shown.add_to(&mut snapshot);
+        }
+        snapshot
     }
 
     /// Entries of the timeline by our own login since a write was sent; `None` when our login is not
@@ -364,6 +402,22 @@ impl GithubIssues {
             })
             .await;
         found.ok().cloned().flatten()
+    }
+}
+
+/// How a field of the issue's item stands against what a write wanted.
+fn item_standing(shown: Option<&Shown>, name: &str, change: &FieldChange) -> Standing {
+    let now = shown.and_then(|shown| shown.fields.get(name));
+    match now {
+        Some(Field::Vacant(_)) if change.desired.is_empty() => Standing::Desired,
+        Some(Field::Vacant(_)) => Standing::Expected,
+        Some(Field::Value(value) | Field::Fixed(value, _)) if is_said(value, &change.desired) => {
+            Standing::Desired
+        }
+        Some(Field::Value(value) | Field::Fixed(value, _)) if *value == change.expected => {
+            Standing::Expected
+        }
+        _ => Standing::Other,
     }
 }
 

@@ -14,6 +14,7 @@ use super::bodies::{Body, new_body, next_body};
 use super::fields::{assignees, holds, is_fact, is_set, labels, later, same, value_of};
 use super::kind::is_about_type;
 use super::parent::PARENT;
+use super::project::{field_of, own_token};
 use crate::comments;
 use crate::endpoint::{
     ADD_ASSIGNEES, ADD_LABELS, CREATE_ISSUE, CREATE_LABEL, Call, LABELS, MILESTONES,
@@ -63,7 +64,8 @@ impl GithubIssues {
             .map_err(unapplied)?;
         let id = repository.id.to_string();
         self.client.begin("create an issue", 3, 1)?;
-        let wanted = Wanted::of(&create.fields)?;
+        let (of_project, fields) = self.apart(&create.fields);
+        let wanted = Wanted::of(&fields)?;
         let Some(title) = wanted.title.clone() else {
             return Err(invalid("title", "a new issue needs a title"));
         };
@@ -119,15 +121,21 @@ impl GithubIssues {
                 Err(error) => incomplete.push(format!("state: {error}")),
             }
         }
+        let shown = self
+            .fill_item(write, of_project, issue.node_id.as_deref(), &mut incomplete)
+            .await;
         let asked = |name: &String| name != "type" || request.contains_key("type");
-        for (name, value) in create.fields.iter().filter(|(name, _)| asked(name)) {
+        for (name, value) in fields.iter().filter(|(name, _)| asked(name)) {
             dropped.extend(missing(&issue, name, value));
         }
         if !incomplete.is_empty() {
             notes.insert("incomplete".to_owned(), incomplete.join("; "));
         }
         note_dropped(&mut notes, &dropped);
-        let snapshot = self.snapshot(repository, number, &issue, true);
+        let mut snapshot = self.snapshot(repository, number, &issue, true);
+        if let Some(shown) = shown {
+            shown.add_to(&mut snapshot);
+        }
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
@@ -148,19 +156,26 @@ impl GithubIssues {
         let plan = SetPlan::of(&update.fields);
         let turns = u32::from(update.fields.contains_key(PARENT));
         let writes = plan.writes().saturating_add(turns);
+        let writes = writes.saturating_add(self.item_writes(update));
         self.client.begin("change an issue", writes, 0)?;
         let issue = self.writable(repository, number).await.map_err(unapplied)?;
         let body = Body::read(issue.body.as_deref());
         let mut patch = Map::new();
         let mut parent = None;
+        let item = self.prepare_item(write, update, number, &issue).await?;
         for (name, change) in &update.fields {
+            if field_of(name).is_some() {
+                continue;
+            }
             if is_fact(name) {
                 return Err(invalid(name, "only the service says it"));
             }
             let current = match self.field(&issue, name) {
                 Some(Field::Value(current)) => current,
-                Some(Field::Unread(why)) => return Err(invalid(name, &why)),
-                None => return Err(invalid(name, "no issue has such a field")),
+                Some(Field::Unread(why) | Field::Fixed(_, why) | Field::Vacant(Some(why))) => {
+                    return Err(invalid(name, &why));
+                }
+                Some(Field::Vacant(None)) | None => return Err(invalid(name, "no issue has such a field")),
             };
             if is_set(name) || current == change.desired {
                 continue;
@@ -250,10 +265,18 @@ impl GithubIssues {
         }
         if let Some(change) = parent {
             let moved = self.move_below(number, &mut issue, change).await;
-            if let Some(why) = moved.map_err(|error| partial(error, applied))? {
-                refused.insert(PARENT.to_owned(), why);
+            match moved.map_err(|error| partial(error, applied))? {
+                Some(why) => {
+                    refused.insert(PARENT.to_owned(), why);
+                }
+                None => applied = true,
             }
         }
+        // Last, so that what a project does not take holds up nothing else.
+        let shown = match item {
+            Some(item) => Some(self.write_item(item, number, applied).await?),
+            None => None,
+        };
         let mut dropped = Vec::new();
         for (name, change) in &update.fields {
             if name != PARENT && !refused.contains_key(name) {
@@ -262,7 +285,10 @@ impl GithubIssues {
         }
         let mut notes = BTreeMap::new();
         note_dropped(&mut notes, &dropped);
-        let snapshot = self.snapshot(repository, number, &issue, true);
+        let mut snapshot = self.snapshot(repository, number, &issue, true);
+        if let Some(shown) = shown {
+            shown.add_to(&mut snapshot);
+        }
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
@@ -304,7 +330,7 @@ impl GithubIssues {
         if issue.state.as_deref() == Some("closed") {
             return Ok(self.ack(repository, number, &issue));
         }
-        if issue.updated_at.map(comments::stamp).as_deref() != Some(expected) {
+        if issue.updated_at.map(comments::stamp).as_deref() != Some(own_token(expected)) {
             return Err(stale(repository, number, "revision"));
         }
         let patch = Map::from_iter([
@@ -624,7 +650,7 @@ fn note_dropped(notes: &mut BTreeMap<String, String>, dropped: &[String]) {
     }
 }
 
-fn invalid(field: &str, text: &str) -> Error {
+pub(super) fn invalid(field: &str, text: &str) -> Error {
     Error::new(ErrorKind::Invalid, "write an issue")
         .with("field", field)
         .message(text)
@@ -650,7 +676,7 @@ pub(super) fn unapplied(error: Error) -> Error {
 
 /// A failure after a part was written: what may be repeated from the start is then not "not
 /// applied" any more.
-fn partial(error: Error, applied: bool) -> Error {
+pub(super) fn partial(error: Error, applied: bool) -> Error {
     let open = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::NotApplied);
     if applied && open {
         let retry = error.retry();

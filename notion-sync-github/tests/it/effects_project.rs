@@ -58,7 +58,7 @@ fn answer(project: &Mutex<Project>, body: &Json) -> Json {
     if query.contains("projectItems") {
         let mut items = vec![
             Json::Null,
-            json!({"id": "X", "project": {"id": "P9"}, "fieldValueByName": {"optionId": "o2"}}),
+            json!({"id": "X", "project": {"id": "P9"}, "f0": {"optionId": "o2"}}),
         ];
         items.extend(project.item.clone());
         return json!({"data": {"node": {"projectItems": {
@@ -70,7 +70,7 @@ fn answer(project: &Mutex<Project>, body: &Json) -> Json {
     if query.contains("addProjectV2ItemById") {
         assert_eq!(given["project"], "P3");
         project.writes.push("add".to_owned());
-        let item = json!({"id": "I1", "project": {"id": "P3"}, "fieldValueByName": null});
+        let item = json!({"id": "I1", "project": {"id": "P3"}, "f0": null});
         project.item.get_or_insert(item);
         return json!({"data": {"addProjectV2ItemById": {"item": {"id": "I1"}}}});
     }
@@ -86,7 +86,7 @@ fn answer(project: &Mutex<Project>, body: &Json) -> Json {
         }
     };
     project.writes.push(format!("{} {value}", given["field"]));
-    project.item.as_mut().unwrap()["fieldValueByName"] = value;
+    project.item.as_mut().unwrap()["f0"] = value;
     json!({"data": {"x": {"projectV2Item": {"id": "I1"}}}})
 }
 
@@ -213,13 +213,18 @@ async fn errors_of_a_write_have_their_kinds() {
     }
 }
 
-const PLAN: ProjectPlace<'static> = ProjectPlace {
+pub(crate) const PLAN: ProjectPlace<'static> = ProjectPlace {
     owner: "acme",
     number: 3,
 };
 
 /// An issue, and emulated projects of the organisation and of a person.
-fn planned() -> World {
+pub(crate) fn planned() -> World {
+    planned_with(|_| {})
+}
+
+/// The same after a change of the world's description.
+pub(crate) fn planned_with(change: impl FnOnce(&mut Json)) -> World {
     let mut raw = serde_json::to_value(handbook()).unwrap();
     let fields = json!([
         {"name": "Status", "kind": "single_select", "options": ["Todo", "Done"]},
@@ -238,13 +243,14 @@ fn planned() -> World {
     tokens.push(json!({"token": "ghp_unscoped", "login": "bot", "scopes": ["repo"]}));
     tokens
         .push(json!({"token": "ghp_reading", "login": "bot", "scopes": ["repo", "read:project"]}));
+    change(&mut raw);
     let world = World::of(serde_json::from_value(raw).unwrap());
     assert_eq!(an_issue(&world), 1);
     world
 }
 
 /// What stands in a field of the issue's item.
-fn stands(world: &World, project: ProjectPlace<'_>, field: &str) -> Option<String> {
+pub(crate) fn stands(world: &World, project: ProjectPlace<'_>, field: &str) -> Option<String> {
     let items = world.hub().project_view(project).unwrap();
     let mut own = items
         .iter()

@@ -27,6 +27,7 @@ mod gate;
 mod hostile;
 mod issue_listings;
 mod issue_parents;
+mod issue_projects;
 mod issues;
 mod lost;
 mod proposals;

@@ -222,6 +222,7 @@ impl Remote for NotionPages {
                             _ => false,
                         },
                         inward: property.relates_to().as_deref() == Some(&*self.data_source),
+                        later: false,
                     };
                     (property.id.clone(), field)
                 })

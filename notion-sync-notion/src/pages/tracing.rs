@@ -349,8 +349,6 @@ impl Newest {
 fn title(page: &Page) -> Value {
     page.property("title")
         .map(property::read)
-        .map_or(Value::Null, |reading| match reading.into_field() {
-            notion_sync_core::snapshot::Field::Value(value) => value,
-            notion_sync_core::snapshot::Field::Unread(_) => Value::Null,
-        })
+        .and_then(|reading| reading.into_field().value().cloned())
+        .unwrap_or_default()
 }

@@ -143,9 +143,12 @@ impl NotionPages {
         };
         match field {
             Field::Value(value) => Ok(value),
-            Field::Unread(reason) => Err(Error::new(ErrorKind::Blocked, "update a page")
-                .with("property", format!("`{}`", found.name))
-                .message(reason)),
+            Field::Fixed(_, reason) | Field::Vacant(Some(reason)) | Field::Unread(reason) => {
+                Err(Error::new(ErrorKind::Blocked, "update a page")
+                    .with("property", format!("`{}`", found.name))
+                    .message(reason))
+            }
+            Field::Vacant(None) => Ok(Value::Null),
         }
     }
 

@@ -209,10 +209,7 @@ mod tests {
     }
 
     fn value(json: &str) -> Option<Value> {
-        match read(&property(json)).into_field() {
-            Field::Value(value) => Some(value),
-            Field::Unread(_) => None,
-        }
+        read(&property(json)).into_field().value().cloned()
     }
 
     #[test]

@@ -204,7 +204,7 @@ impl Stage {
     pub(crate) fn field(&self, snapshot: &Snapshot, name: &str) -> Value {
         match &snapshot.fields[&self.key(name)] {
             Field::Value(value) => value.clone(),
-            Field::Unread(reason) => panic!("{name}: {reason}"),
+            other => panic!("{name}: {other:?}"),
         }
     }
 

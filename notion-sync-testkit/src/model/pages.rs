@@ -68,6 +68,7 @@ impl ModelPages {
                     options: Vec::new(),
                     closed: false,
                     inward: *kind == "relation",
+                    later: false,
                 };
                 ((*key).to_owned(), schema)
             })
@@ -80,6 +81,7 @@ impl ModelPages {
                 options: Vec::new(),
                 closed: false,
                 inward: false,
+                later: false,
             });
         Self {
             inner: Arc::default(),

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use notion_sync_core::effect::Effect;
 
 use super::super::rules::MOST_RULES;
-use super::super::{IssueFact, LabelsChoice, RepositoryChoice, StatusSection, TasksSection};
+use super::super::{
+    IssueFact, LabelsChoice, ProjectSection, RepositoryChoice, StatusSection, TasksSection,
+};
 use super::{Check, MAX_NAME};
 
 /// Names of fields that are there already, in lower case.
@@ -21,6 +23,8 @@ const TAKEN: [&str; 10] = [
     "author",
     "parent",
 ];
+/// Most fields of a project.
+const MOST_FIELDS: usize = 29;
 /// Longest name of a label, in characters.
 const MAX_LABEL: usize = 50;
 
@@ -88,6 +92,9 @@ impl Check<'_> {
             }
         }
         self.facts(&format!("{key}.fields"), section);
+        if let Some(project) = &section.project {
+            self.project(&format!("{key}.project"), project);
+        }
         self.limits(key, section.limits.bytes, section.limits.blocks);
     }
 
@@ -128,6 +135,7 @@ impl Check<'_> {
                 || name.len() > MAX_NAME
                 || name.contains(char::is_control)
                 || name.starts_with("rule ")
+                || name.starts_with("project:")
                 || TAKEN.contains(&name.to_lowercase().as_str())
             {
                 self.fault(
@@ -181,6 +189,51 @@ impl Check<'_> {
                     "remove one of them",
                 );
             }
+        }
+    }
+
+    fn project(&mut self, key: &str, section: &ProjectSection) {
+        if !is_project(&section.project) {
+            self.fault(
+                &format!("{key}.project"),
+                format!("{:?} names no project", section.project),
+                "write owner/number, as in the project's address",
+            );
+        }
+        if section.fields.is_empty() || section.fields.len() > MOST_FIELDS {
+            self.fault(
+                &format!("{key}.fields"),
+                format!("{} fields", section.fields.len()),
+                format!("name 1 to {MOST_FIELDS}: fields = {{ Property = \"Field\" }}"),
+            );
+        }
+        let mut taken: BTreeSet<String> = BTreeSet::new();
+        for (property, choice) in &section.fields {
+            let key = format!("{key}.fields.{property}");
+            self.property(&key, property);
+            let field = choice.field();
+            if field.trim().is_empty() || field.contains(char::is_control) {
+                self.fault(
+                    &key,
+                    format!("{field:?} is no name of a field"),
+                    "write its name as the project shows it",
+                );
+            } else if !taken.insert(field.to_lowercase()) {
+                self.fault(
+                    &key,
+                    format!("another property goes to the field {field:?}"),
+                    "remove one of them",
+                );
+            }
+        }
+        if let Some(field) = &section.page_id
+            && (field.trim().is_empty() || taken.contains(&field.to_lowercase()))
+        {
+            self.fault(
+                &format!("{key}.page_id"),
+                format!("{field:?} is no field of its own"),
+                "name a text field that no property goes to",
+            );
         }
     }
 
@@ -287,6 +340,12 @@ impl Check<'_> {
     }
 }
 
+/// Whether a text is written `owner/number`.
+fn is_project(name: &str) -> bool {
+    name.split_once('/')
+        .is_some_and(|(owner, number)| !owner.is_empty() && number.parse::<u32>().is_ok())
+}
+
 /// What is wrong with a step, and what to do.
 fn step_fault(effect: &Effect) -> Result<(), (String, &'static str)> {
     let filled = |text: &str, what: &str, remedy: &'static str| {
@@ -333,11 +392,7 @@ fn step_fault(effect: &Effect) -> Result<(), (String, &'static str)> {
         Effect::Comment(note) => filled(&note.text, "the text", "write text = \"…\""),
         Effect::AddLabels(set) | Effect::RemoveLabels(set) => names(set),
         Effect::SetProjectField(field) => {
-            let sound = field
-                .project
-                .split_once('/')
-                .is_some_and(|(owner, number)| !owner.is_empty() && number.parse::<u32>().is_ok());
-            if !sound {
+            if !is_project(&field.project) {
                 return Err((
                     format!("{:?} names no project", field.project),
                     "write owner/number, as in the project's address",

@@ -12,6 +12,7 @@ mod failures;
 mod rest;
 mod swap;
 mod tokens;
+mod vacant;
 mod world;
 
 use proptest::prelude::ProptestConfig;
