@@ -88,6 +88,7 @@ endpoints! {
     ADD_ASSIGNEES: POST "/repositories/{}/issues/{}/assignees", "add assignees";
     REMOVE_ASSIGNEES: DELETE "/repositories/{}/issues/{}/assignees", "remove assignees";
     COMMENTS: GET "/repositories/{}/issues/{}/comments", "list comments";
+    REPOSITORY_COMMENTS: GET "/repositories/{}/issues/comments", "list comments";
     CREATE_COMMENT: POST "/repositories/{}/issues/{}/comments", "write a comment", creates;
     COMMENT: GET "/repositories/{}/issues/comments/{}", "read a comment";
     UPDATE_COMMENT: PATCH "/repositories/{}/issues/comments/{}", "change a comment";

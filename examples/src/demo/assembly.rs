@@ -67,6 +67,9 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         assignees: Some("Assignee".to_owned()),
         rules: terms.rules.clone(),
         drift_status: terms.drift_status,
+        mark_issues: terms.mark_issues,
+        automation_comment: terms.automation_comment,
+        change_comments: terms.change_comments,
         comments: terms.comments.clone(),
         ..TasksSection::default()
     });

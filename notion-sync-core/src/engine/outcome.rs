@@ -63,6 +63,8 @@ impl Engine {
             .await?;
         self.bookkeep_now(binding, bound, &mut state, op, &mut batch)
             .await?;
+        self.mark_new_pair(binding, &mut state, op, &mut batch)
+            .await?;
         batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
         batch.audit(&[row])?;
         self.state().commit(batch).await?;
@@ -288,6 +290,7 @@ impl Engine {
             }
             _ => {}
         }
+        self.note_done(op, ack, record);
         self.hear_own_write(binding, bound, op, record);
         moved_body
     }

@@ -2,6 +2,7 @@
 
 pub mod field;
 pub mod labels;
+pub mod notes;
 pub mod path;
 pub mod view;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use field::{Direction, FieldKind, FieldMap, Lens, LensError, People, Resolver};
 pub use labels::{LabelFamily, Labels};
+pub use notes::{IssueMarks, IssueNotes};
 pub use path::PathTemplate;
 pub use view::{BodyView, View};
 
@@ -179,6 +181,9 @@ pub struct Mapping {
     /// and marks disagree or a conflict is open (tasks).
     #[serde(default)]
     pub drift_status: bool,
+    /// What the sync keeps on issues besides their fields (tasks).
+    #[serde(default)]
+    pub notes: IssueNotes,
     /// Which pages become issues (tasks); `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_when: Option<CreateWhen>,

@@ -8,6 +8,7 @@ mod fields;
 mod hints;
 mod identity;
 mod manual;
+mod notes;
 mod paths;
 mod properties;
 mod rules;
