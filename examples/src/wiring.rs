@@ -387,6 +387,7 @@ fn documents(
         create_when: None,
         keep_below: Default::default(),
         drift_status: false,
+        notes: Default::default(),
         comments: None,
         limits: section.limits.clone(),
     })

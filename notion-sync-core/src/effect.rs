@@ -30,6 +30,9 @@ pub enum Effect {
     Reopen,
     /// Writes a comment on the issue or its pull request.
     Comment(Note),
+    /// Writes a comment that says what the change was and what came of it, once the issue has it and
+    /// the steps of all other rules that the same change started have ended.
+    Summary,
     /// Adds labels to the issue.
     AddLabels(BTreeSet<String>),
     /// Removes labels from the issue.
@@ -58,6 +61,7 @@ impl Effect {
             Self::Close(_) => "close",
             Self::Reopen => "reopen",
             Self::Comment(_) => "comment",
+            Self::Summary => "summary",
             Self::AddLabels(_) => "add-labels",
             Self::RemoveLabels(_) => "remove-labels",
             Self::SetMilestone(_) => "set-milestone",
@@ -81,6 +85,7 @@ impl Effect {
             Self::Close(close) => format!("close the issue as {}", close.reason.words()),
             Self::Reopen => "reopen the issue".to_owned(),
             Self::Comment(_) => "comment".to_owned(),
+            Self::Summary => "say what the change did".to_owned(),
             Self::AddLabels(names) => format!("add the labels {}", list(names)),
             Self::RemoveLabels(names) => format!("remove the labels {}", list(names)),
             Self::SetMilestone(title) if title.is_empty() => "clear the milestone".to_owned(),
@@ -91,6 +96,32 @@ impl Effect {
             Self::SetProjectField(field) => format!("set {} of the project item", field.field),
             Self::Dispatch(dispatch) => format!("start the workflow {}", dispatch.workflow),
         }
+    }
+
+    /// What it did, once it is done, and whether the number of the pull request belongs behind that.
+    #[must_use]
+    pub fn deed(&self) -> (String, bool) {
+        let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+        let text = match self {
+            Self::OpenPull(open) if open.draft => return ("opened the draft".to_owned(), true),
+            Self::OpenPull(_) => return ("opened".to_owned(), true),
+            Self::MarkReady => return ("marked as ready for review".to_owned(), true),
+            Self::ConvertToDraft => return ("turned into a draft".to_owned(), true),
+            Self::Merge(_) => return ("merged".to_owned(), true),
+            Self::Close(close) => format!("closed the issue as {}", close.reason.words()),
+            Self::Reopen => "reopened the issue".to_owned(),
+            Self::Comment(_) | Self::Summary => "commented".to_owned(),
+            Self::AddLabels(names) => format!("added the labels {}", list(names)),
+            Self::RemoveLabels(names) => format!("removed the labels {}", list(names)),
+            Self::SetMilestone(title) if title.is_empty() => "cleared the milestone".to_owned(),
+            Self::SetMilestone(title) => format!("set the milestone {title:?}"),
+            Self::SetAssignees(names) => format!("assigned {}", list(names)),
+            Self::SetType(name) if name.is_empty() => "cleared the issue type".to_owned(),
+            Self::SetType(name) => format!("set the issue type {name:?}"),
+            Self::SetProjectField(field) => format!("set {} of the project item", field.field),
+            Self::Dispatch(dispatch) => format!("started the workflow {}", dispatch.workflow),
+        };
+        (text, false)
     }
 }
 
@@ -271,6 +302,33 @@ pub struct Dispatch {
     pub inputs: BTreeMap<String, String>,
 }
 
+/// What a change of a property did, for [`Effect::Summary`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The property's name.
+    pub property: String,
+    /// What it said before; what it says now is the value of the request.
+    pub from: String,
+    /// The login of who changed it, where the mapping knows the person.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What came of it, in order.
+    pub did: Vec<Consequence>,
+}
+
+/// One thing that came of a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Consequence {
+    /// What was done, or should have been.
+    pub what: String,
+    /// Number of the pull request that it was done to.
+    #[serde(default)]
+    pub pull: Option<u64>,
+    /// Why it was not done.
+    #[serde(default)]
+    pub failed: Option<String>,
+}
+
 /// What is asked for, with what it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectRequest {
@@ -291,6 +349,9 @@ pub struct EffectRequest {
     pub title: String,
     /// What the property of the rule says now.
     pub value: String,
+    /// What came of the change, for [`Effect::Summary`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Summary>,
 }
 
 /// An effect as it is written, with what its gate was based on.

@@ -245,6 +245,23 @@ pub enum ProposalState {
     Refused,
 }
 
+/// What is remembered of the comment that shows the state of the sync on an issue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CardNote {
+    /// The comment, once it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<RemoteRef>,
+    /// Hash of what it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<ContentHash>,
+    /// Somebody removed it: it is not made again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
+    /// Whether there was something else to say while it was being written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
 /// Something a person has to look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
@@ -347,6 +364,12 @@ pub struct Record {
     /// What heads of pull requests were last told, by pull request: the head, and whether it is red.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flagged: BTreeMap<String, (String, bool)>,
+    /// Whether the issue carries the hidden block, or was given it once (tasks).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub marked: bool,
+    /// The comment that shows the state of the sync on the issue (tasks).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardNote>,
     /// What each rule remembers, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub triggers: BTreeMap<String, Trigger>,
@@ -441,6 +464,8 @@ impl Record {
             next_sequence: 0,
             pulls: Vec::new(),
             flagged: BTreeMap::new(),
+            marked: false,
+            card: None,
             triggers: BTreeMap::new(),
             born: false,
             dead: None,

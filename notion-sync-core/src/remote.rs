@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::comment::{Comments, Discuss, RemoteComment};
+use crate::comment::{Comments, Discuss, FoundCard, RemoteComment};
 use crate::document::Document;
 use crate::effect::{EffectRequest, EffectWrite, Gate, LinkedPull};
 use crate::error::Result;
@@ -90,6 +90,14 @@ pub trait Remote: fmt::Debug + Send + Sync {
     async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
         let _ = comment;
         Ok(None)
+    }
+
+    /// The comments by which the sync shows its state on these objects, at most one for each. Asked
+    /// only about objects that nothing else pairs. Only what the sync's own account wrote counts:
+    /// anybody can comment.
+    async fn cards(&self, objects: &[RemoteRef]) -> Result<Vec<FoundCard>> {
+        let _ = objects;
+        Ok(Vec::new())
     }
 
     /// Whether an object that an event named is this pull request or the head of it.

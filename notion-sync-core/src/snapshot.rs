@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
-use crate::id::{OpId, RemoteRef};
+use crate::id::{OpId, RecordId, RemoteRef};
 use crate::value::Value;
 
 /// One object as a remote showed it.
@@ -149,6 +149,12 @@ pub struct Marker {
     /// The last operation that wrote the object, where the remote can hold that.
     #[serde(default)]
     pub written_by: Option<OpId>,
+    /// Whether it stands in a comment on the object rather than in the object itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aside: bool,
+    /// The record that the object belongs to, where the mark says it. Only a hint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordId>,
     /// Version of the marker's format, where it is newer than ours.
     #[serde(default)]
     pub newer_format: Option<String>,

@@ -90,6 +90,7 @@ endpoints! {
     ADD_SUB_ISSUE: POST "/repositories/{}/issues/{}/sub_issues", "set the parent of an issue";
     REMOVE_SUB_ISSUE: DELETE "/repositories/{}/issues/{}/sub_issue", "take an issue from its parent";
     COMMENTS: GET "/repositories/{}/issues/{}/comments", "list comments";
+    REPOSITORY_COMMENTS: GET "/repositories/{}/issues/comments", "list comments";
     CREATE_COMMENT: POST "/repositories/{}/issues/{}/comments", "write a comment", creates;
     COMMENT: GET "/repositories/{}/issues/comments/{}", "read a comment";
     UPDATE_COMMENT: PATCH "/repositories/{}/issues/comments/{}", "change a comment";

@@ -9,6 +9,7 @@
 //! Nothing here sleeps or retries.
 
 mod access;
+mod card;
 mod client;
 mod comments;
 mod credentials;

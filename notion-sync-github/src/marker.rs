@@ -50,6 +50,8 @@ impl HiddenBlock {
             counterpart: self.page.clone(),
             created_by: self.created_by.clone(),
             written_by: self.written_by.clone(),
+            aside: false,
+            record: None,
             newer_format: self.newer_format.clone(),
         }
     }
@@ -195,7 +197,7 @@ fn link(text: &str) -> Option<(&str, &str)> {
     is_plain_url(url).then_some((url, after))
 }
 
-fn is_plain_url(url: &str) -> bool {
+pub(crate) fn is_plain_url(url: &str) -> bool {
     url.starts_with("https://")
         && url.bytes().all(|byte| {
             byte.is_ascii_graphic() && !matches!(byte, b'(' | b')' | b'<' | b'>' | b'[')
@@ -208,7 +210,7 @@ fn some(value: &str) -> Option<String> {
 }
 
 /// A value that cannot end the comment or the line.
-fn clean(value: &str) -> String {
+pub(crate) fn clean(value: &str) -> String {
     let value: String = value
         .chars()
         .filter(|c| !c.is_control() && !matches!(c, '<' | '>'))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{
-    Deliver, Direction, FileMarker, KeepBelow, Limits, PathPolicy, Policy,
+    Deliver, Direction, FileMarker, IssueMarks, KeepBelow, Limits, PathPolicy, Policy,
 };
 use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION};
 use notion_sync_notion::BookkeepingNames;
@@ -533,6 +533,14 @@ pub struct TasksSection {
     /// red while both sides contradict each other or a conflict is open. Needs the permission to
     /// write commit statuses.
     pub drift_status: bool,
+    /// Which issues carry the hidden block that names their page. Default `all`: one that people
+    /// opened gets it as soon as it has its page, which costs a read and a write of each, once.
+    pub mark_issues: IssueMarks,
+    /// Whether each issue gets one comment of the sync that names the page and shows what both agreed
+    /// on last, edited in place. Default no.
+    pub automation_comment: bool,
+    /// Whether a comment on the issue says what a change of the status on the page did. Default no.
+    pub change_comments: bool,
     /// Whether the common rules are in force besides those below: a draft pull request when the
     /// status becomes `Ready for Review` or `In Review`; a merge, once everything required has
     /// passed, when it becomes one of `status.closed` that does not speak of dropping the task.

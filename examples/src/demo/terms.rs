@@ -2,7 +2,7 @@
 
 use notion_sync_core::bounds::Bounds;
 use notion_sync_core::comment::CommentSync;
-use notion_sync_core::mapping::{FileMarker, Guard, Policy};
+use notion_sync_core::mapping::{FileMarker, Guard, IssueMarks, Policy};
 
 use crate::config::{ProjectSection, RuleSection};
 use crate::emulation::{GITHUB_TOKEN, NOTION_TOKEN};
@@ -18,6 +18,12 @@ pub struct Terms {
     pub rules: Vec<RuleSection>,
     /// Whether the heads of its pull requests are told how page and issue stand.
     pub drift_status: bool,
+    /// Which issues carry the hidden block.
+    pub mark_issues: IssueMarks,
+    /// Whether a comment on each issue shows what both sides agree on.
+    pub automation_comment: bool,
+    /// Whether a comment says what a change of the status did.
+    pub change_comments: bool,
     /// Repositories that the property `GitHub Repository` of a task may name; with none every task
     /// belongs to the backlog.
     pub repositories: Vec<String>,
@@ -52,6 +58,9 @@ impl Default for Terms {
             tasks: Some(Policy::GithubWins),
             rules: Vec::new(),
             drift_status: false,
+            mark_issues: IssueMarks::default(),
+            automation_comment: false,
+            change_comments: false,
             repositories: Vec::new(),
             create_options: true,
             project: None,

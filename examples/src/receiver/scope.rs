@@ -66,7 +66,10 @@ impl Scope {
                 .collect(),
             branch: None,
             comments: section.comments.is_some(),
-            pulls: section.common_rules || section.drift_status || !section.rules.is_empty(),
+            pulls: section.common_rules
+                || section.drift_status
+                || section.automation_comment
+                || !section.rules.is_empty(),
             project: section.project.is_some(),
         });
         Self {

@@ -1,19 +1,23 @@
 //! A mapping of tasks from its settings.
 
 use notion_sync_core::Result;
+use notion_sync_core::effect::Effect;
 use notion_sync_core::id::{FieldId, MappingId};
 use notion_sync_core::mapping::{
-    CreateWhen, Deliver, Direction, FieldKind, FieldMap, FileMarker, LabelFamily, Labels, Links,
-    Mapping, MappingKind, PathPolicy, PathTemplate,
+    CreateWhen, Deliver, Direction, FieldKind, FieldMap, FileMarker, IssueNotes, LabelFamily,
+    Labels, Links, Mapping, MappingKind, PathPolicy, PathTemplate,
 };
 use notion_sync_core::remote::{Remote as _, Schema};
-use notion_sync_core::rule::Rule;
+use notion_sync_core::rule::{Rule, When};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_github::{ProjectSettings, project_attribute};
 use notion_sync_notion::NotionPages;
 
 use crate::config::{IssueFact, LabelsChoice, LabelsSection, StatusSection, TasksSection};
+
+/// The rule that comments on changes of the status. No rule of the settings can have such a name.
+const CHANGE_COMMENT: &str = "change comment";
 
 /// The mapping of a section.
 pub(super) fn mapping(section: &TasksSection, of_project: Vec<FieldMap>) -> Mapping {
@@ -35,6 +39,10 @@ pub(super) fn mapping(section: &TasksSection, of_project: Vec<FieldMap>) -> Mapp
         links: Links::default(),
         rules: rules(section),
         drift_status: section.drift_status,
+        notes: IssueNotes {
+            marks: section.mark_issues,
+            automation_comment: section.automation_comment,
+        },
         comments: section.comments.clone(),
         keep_below: section.keep_below.clone(),
         create_when: section.status.as_ref().and_then(|status| {
@@ -196,7 +204,13 @@ fn rules(section: &TasksSection) -> Vec<Rule> {
     let common = status.filter(|_| section.common_rules);
     let common = common.map(crate::config::common).unwrap_or_default();
     let own = section.rules.iter().map(|rule| rule.rule(status));
-    common.into_iter().chain(own).collect()
+    let told = status.filter(|_| section.change_comments);
+    let told = told.map(|status| Rule {
+        when: When::Changes,
+        steps: vec![Effect::Summary],
+        ..Rule::new(CHANGE_COMMENT, &status.property)
+    });
+    common.into_iter().chain(own).chain(told).collect()
 }
 
 fn class(status: &StatusSection) -> FieldKind {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A step that fails fails the test.
 
-use notion_sync_core::mapping::Direction;
+use notion_sync_core::mapping::{Direction, IssueMarks};
 use notion_sync_examples::config::{Config, Faults, RepositoryChoice, Sealing};
 
 const SOURCE: &str = "1c3f5a7b-0000-4000-8000-000000000001";
@@ -295,6 +295,23 @@ fn a_mistake_in_a_rule_is_told_with_its_line() {
     }
     let no_status = ruled("create_when = [\"Ready\"]\n").replace("status = ", "# status = ");
     assert!(faults(&no_status).to_string().contains("create_when"));
+}
+
+#[test]
+fn what_is_kept_on_issues_has_settings() {
+    let plain = Config::parse(&tasks(""), "n.toml").unwrap();
+    let plain = &plain.tasks[0];
+    assert_eq!(plain.mark_issues, IssueMarks::All);
+    assert!(!plain.automation_comment && !plain.change_comments);
+    let text = ruled("mark_issues = \"own\"\nautomation_comment = true\nchange_comments = true\n");
+    let config = Config::parse(&text, "n.toml").unwrap();
+    let section = &config.tasks[0];
+    assert_eq!(section.mark_issues, IssueMarks::Own);
+    assert!(section.automation_comment && section.change_comments);
+    let no_status = text.replace("status = ", "# status = ");
+    assert!(faults(&no_status).to_string().contains("change_comments"));
+    let odd = tasks("mark_issues = \"some\"\n");
+    assert!(Config::parse(&odd, "n.toml").is_err());
 }
 
 #[test]

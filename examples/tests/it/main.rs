@@ -13,6 +13,7 @@ mod receiver_missed;
 mod scratch;
 mod services;
 mod serving;
+mod shown_automation;
 mod shown_bad_input;
 mod shown_comments;
 mod shown_crash;

@@ -4,12 +4,14 @@
 //! **mirror** that says who wrote it and where. What is remembered of each of these pairs is a
 //! [`Conversation`]; [`plan`] decides from it, and from what was just seen, what has to be done.
 
+mod card;
 mod conversation;
 mod plan;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use card::{Card, CardPull, FoundCard};
 pub use conversation::{CommentPair, Conversation, MAX_PAIRS, PairState, Pending};
 pub use plan::{Places, Seen, Step, doubts, plan};
 
@@ -180,6 +182,16 @@ pub enum DiscussStep {
         /// What it shall say.
         said: Said,
     },
+    /// The one comment that shows the state of the sync says this, whoever edited it meanwhile. One
+    /// that is not known yet is looked for first, among those that the sync wrote, and made only
+    /// where there is none. One that is known and not there any more is not made again: the answer
+    /// says `gone` in its notes.
+    Card {
+        /// Which, once it is known.
+        known: Option<RemoteRef>,
+        /// What it shall say.
+        card: Box<Card>,
+    },
     /// It is removed. One that is not there any more is as good as removed.
     Delete {
         /// Which.
@@ -194,8 +206,12 @@ impl Discuss {
     #[must_use]
     pub fn kind(&self) -> WriteKind {
         match &self.step {
-            DiscussStep::Post(_) => WriteKind::UnnamedCreate,
-            DiscussStep::Edit { .. } | DiscussStep::Delete { .. } => WriteKind::Set,
+            DiscussStep::Post(_) | DiscussStep::Card { known: None, .. } => {
+                WriteKind::UnnamedCreate
+            }
+            DiscussStep::Edit { .. }
+            | DiscussStep::Delete { .. }
+            | DiscussStep::Card { known: Some(_), .. } => WriteKind::Set,
         }
     }
 
@@ -206,6 +222,7 @@ impl Discuss {
             DiscussStep::Post(_) => "copy a comment",
             DiscussStep::Edit { .. } => "carry over the edit of a comment",
             DiscussStep::Delete { .. } => "remove the copy of a deleted comment",
+            DiscussStep::Card { .. } => "show the state of the sync on the issue",
         }
     }
 }

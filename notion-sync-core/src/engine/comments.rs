@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use futures::future::join_all;
 
+use super::notes::is_note;
 use super::outcome::bare;
 use super::render::Draft;
 use super::report::Incident;
@@ -191,9 +192,10 @@ pub(super) struct Followed {
     pub(super) notices: Vec<String>,
 }
 
-/// Whether an operation is a copy of a comment that waits for a person. Nothing waits for it.
+/// Whether an operation is a copy of a comment, or a mark of an issue, that waits for a person.
+/// Nothing waits for it.
 pub(super) fn is_parked(op: &Operation) -> bool {
-    op.state == OpState::Blocked && matches!(op.write.action, Action::Discuss(_))
+    op.state == OpState::Blocked && is_note(op)
 }
 
 fn places(record: &Record) -> Option<Places> {

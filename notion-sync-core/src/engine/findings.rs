@@ -43,8 +43,9 @@ impl Engine {
         binding: &Binding,
         bound: &Bound,
     ) -> Result<(Inventory, Vec<Finding>)> {
-        let inventory = self.inventory(binding, bound).await?;
+        let mut inventory = self.inventory(binding, bound).await?;
         let records = self.state().records(&binding.mapping.id).await?;
+        self.add_cards(binding, &mut inventory, &records).await?;
         let mut carrying = BTreeSet::new();
         for record in &records {
             let silent = (record.github.as_ref())
@@ -52,7 +53,7 @@ impl Engine {
                 .is_some_and(|view| view.marker.counterpart.is_none());
             if silent && record.life == Life::Live {
                 let operations = self.state().operations_of(&record.id).await?;
-                if carried(binding, record, &operations) {
+                if record.marked || carried(binding, record, &operations) {
                     carrying.insert(record.id.as_str().to_owned());
                 }
             }

@@ -126,14 +126,10 @@ impl Engine {
         other: &View,
         taken: &BTreeSet<RecordId>,
     ) -> Result<RecordId> {
-        for op in [&page.marker.created_by, &other.marker.created_by]
-            .into_iter()
-            .flatten()
-        {
-            if let Some(id) = record_of_create(op)
-                && !taken.contains(&id)
-                && self.state().record(&id).await?.is_none()
-            {
+        let made = [&page.marker.created_by, &other.marker.created_by];
+        let made = made.into_iter().flatten().filter_map(record_of_create);
+        for id in made.chain(other.marker.record.clone()) {
+            if !taken.contains(&id) && self.state().record(&id).await?.is_none() {
                 return Ok(id);
             }
         }

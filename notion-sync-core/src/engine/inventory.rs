@@ -1,5 +1,7 @@
 //! Both sides of a mapping listed in full: every object with its marks, without its text.
 
+use std::collections::BTreeSet;
+
 use futures::stream::{self, StreamExt as _};
 
 use super::bind::Bound;
@@ -8,6 +10,7 @@ use super::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{RemoteRef, Side};
 use crate::mapping::{BodyView, FileMarker, MappingKind, View};
+use crate::record::Record;
 use crate::remote::ListRequest;
 use crate::snapshot::{Content, Presence, Snapshot};
 
@@ -85,6 +88,25 @@ impl Engine {
         let others = sides.pop().unwrap_or_default();
         let pages = sides.pop().unwrap_or_default();
         Ok(Inventory { pages, others })
+    }
+
+    /// Marks of issues that no record owns and nothing else pairs, from the sync's own comments.
+    pub(super) async fn add_cards(
+        &self,
+        binding: &Binding,
+        inventory: &mut Inventory,
+        records: &[Record],
+    ) -> Result<()> {
+        let owned: BTreeSet<&RemoteRef> = (records.iter())
+            .flat_map(|record| record.notion.iter().chain(&record.github))
+            .collect();
+        let pages: Vec<&View> = (inventory.pages.iter())
+            .filter(|page| !owned.contains(&page.object))
+            .collect();
+        let mut others: Vec<&mut View> = (inventory.others.iter_mut())
+            .filter(|view| !owned.contains(&view.object))
+            .collect();
+        self.read_cards(binding, &pages, &mut others).await
     }
 
     /// A view that keeps nothing of the text.

@@ -20,6 +20,7 @@ mod inventory;
 mod looking;
 mod manual;
 mod marks;
+mod notes;
 mod outcome;
 mod pairing;
 mod partial;
@@ -36,6 +37,7 @@ mod repair;
 mod report;
 mod rules;
 mod steps;
+mod summary;
 mod survey;
 mod text;
 

@@ -64,6 +64,8 @@ impl Engine {
             .await?;
         self.bookkeep_now(binding, bound, &mut state, op, &mut batch)
             .await?;
+        self.mark_new_pair(binding, &mut state, op, &mut batch)
+            .await?;
         let save = if body { SaveBody::Yes } else { SaveBody::No };
         batch.record_with_audit(&mut state, save, vec![row])?;
         self.state().commit(batch).await?;
@@ -320,6 +322,7 @@ impl Engine {
             }
             _ => {}
         }
+        self.note_done(op, ack, record);
         self.hear_own_write(binding, bound, op, record);
         moved_body
     }

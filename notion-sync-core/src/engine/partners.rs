@@ -43,6 +43,11 @@ impl Engine {
         if pages.is_empty() && others.is_empty() {
             return Ok(());
         }
+        {
+            let seen: Vec<&View> = pages.iter().map(|(view, _)| view).collect();
+            let mut issues: Vec<&mut View> = others.iter_mut().map(|(view, _)| view).collect();
+            self.read_cards(binding, &seen, &mut issues).await?;
+        }
         let (held_pages, held_others) = self.held_back_by_marks(binding, bound).await?;
         let others = self
             .unclaimed(binding, bound, prepared, records, others, &held_pages)

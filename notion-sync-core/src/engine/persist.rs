@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::bind::Bound;
 use super::decide::{PlannedRecord, RunPlan};
+use super::notes::{self, Rest};
 use super::report::{Incident, MappingReport};
 use super::rules::is_kept_out;
 use super::steps::is_under_way;
@@ -216,6 +217,17 @@ impl Engine {
         }
 
         self.flag(binding, &mut state, &standing, &mut batch)
+            .await?;
+        let rest = Rest {
+            plan: &plan,
+            operations: &operations,
+            open: &standing,
+            notion: notion.as_ref(),
+            github: github.as_ref(),
+        };
+        self.mark_seen_issue(binding, &mut state, &rest, &mut batch)
+            .await?;
+        self.show_state(binding, bound, &mut state, &rest, &mut batch)
             .await?;
 
         let nothing = batch.is_empty() && audit.is_empty() && operations.is_empty();
@@ -505,6 +517,7 @@ fn stands(op: &Operation, record: &Record, operations: &[Operation]) -> bool {
             (record.pulls.iter()).any(|pull| pull.object == *object && pull.head == *head)
         }
         Action::Discuss(_) => record.life == Life::Live,
+        Action::Bookkeep { .. } => notes::marks(op, record),
         // Until the property leaves the value.
         Action::Effect(_) => is_under_way(record, &op.id),
         Action::Propose(propose) => {

@@ -59,7 +59,10 @@ impl Engine {
             .iter()
             .any(|role| bound.notion.bookkeeping.contains(*role));
         let mapping = &binding.mapping;
-        let wanted = shown || !mapping.rules.is_empty() || mapping.drift_status;
+        let wanted = shown
+            || !mapping.rules.is_empty()
+            || mapping.drift_status
+            || mapping.notes.automation_comment;
         if mapping.kind != MappingKind::Tasks || !wanted {
             return Ok(());
         }

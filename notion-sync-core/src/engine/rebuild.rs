@@ -84,7 +84,8 @@ impl Engine {
         }
         let stored = self.state().mapping(mapping).await?;
         let bound = self.bind(binding, &stored.value).await?;
-        let inventory = self.inventory(binding, &bound).await?;
+        let mut inventory = self.inventory(binding, &bound).await?;
+        self.add_cards(binding, &mut inventory, &records).await?;
         let kept = records.len();
         let pairs = self
             .rebuild_pairs(binding, &bound, &inventory, &mut records, dry_run)

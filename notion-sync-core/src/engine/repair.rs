@@ -6,6 +6,7 @@ use super::bind::Bound;
 use super::bookkeeping::SHOWN_ON_PAGE;
 use super::finding::{Finding, FindingKind, Remedy};
 use super::inventory::Inventory;
+use super::notes::{MARK_PAGE, MARK_REVISION, MARK_URL};
 use super::render::Draft;
 use super::report::{MappingReport, Tick};
 use super::survey::Prepared;
@@ -23,12 +24,6 @@ use crate::snapshot::{Content, Presence};
 use crate::state::{Batch, RecordState, SaveBody};
 
 const DURING: &str = "repair a mark";
-/// Bookkeeping of an object on GitHub: the page's id.
-const MARK_PAGE: &str = "notion_page_id";
-/// Bookkeeping of an object on GitHub: the revision of the page.
-const MARK_REVISION: &str = "notion_revision";
-/// Bookkeeping of an object on GitHub: the visible link.
-const MARK_URL: &str = "notion_url";
 
 impl Engine {
     /// Looks for [`findings`](Self::findings) and puts right those that are unambiguous

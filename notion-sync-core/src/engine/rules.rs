@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::bind::{Bound, CREATE_WHEN};
 use super::outcome::bare;
 use super::render::Draft;
+use super::summary::{is_at_rest, summary};
 use super::survey::Prepared;
 use super::{Binding, Engine};
 use crate::audit::{AuditEvent, AuditRow};
@@ -59,8 +60,24 @@ impl Engine {
         self.drop_rules(binding, prepared, &mut out);
         if is_free(prepared, plan, open) {
             for rule in &binding.mapping.rules {
+                if rule.steps.contains(&Effect::Summary) {
+                    continue;
+                }
                 self.take_turn(binding, bound, rule, prepared, open, &mut out)
                     .await?;
+            }
+            // What speaks of the others speaks after them.
+            let rest = is_at_rest(plan, open) && out.operations.is_empty();
+            for rule in &binding.mapping.rules {
+                if !rule.steps.contains(&Effect::Summary) {
+                    continue;
+                }
+                if rest {
+                    self.take_turn(binding, bound, rule, prepared, open, &mut out)
+                        .await?;
+                } else {
+                    self.hush(&rule.id, &mut prepared.state.record);
+                }
             }
         }
         let record = &prepared.state.record;
@@ -127,6 +144,13 @@ impl Engine {
             let schema = bound.notion.fields.get(property);
             let at = view.revision.at;
             let heard = hear(&mut prepared.state.record, rule, schema, value, at, cause);
+            if heard.fired {
+                let by = view
+                    .actor
+                    .as_deref()
+                    .and_then(|user| bound.people.login(user));
+                name_author(&mut prepared.state.record, rule, by);
+            }
             self.tell(&prepared.state.record, rule, value, &heard, &mut out.audit);
         }
         if life == Life::Live {
@@ -195,7 +219,9 @@ impl Engine {
                 return Ok(());
             };
             let action = &trigger.actions[at];
-            let early = action.again.is_some_and(|at| at > now) && !prepared.nudged;
+            // A summary that waits for others is asked for with every look.
+            let waits = action.effect == Effect::Summary && action.state == ActionState::Armed;
+            let early = action.again.is_some_and(|at| at > now) && !prepared.nudged && !waits;
             if action.state == ActionState::Sending || early {
                 return Ok(());
             }
@@ -210,9 +236,18 @@ impl Engine {
                 out.operations.push(known.value.clone());
                 return Ok(());
             }
-            let Some(request) = request(prepared, &op, at, rule) else {
+            let Some(mut request) = request(prepared, &op, at, rule) else {
                 return Ok(());
             };
+            if action.effect == Effect::Summary {
+                let said = summary(binding, bound, prepared, rule, action);
+                if said.is_none() {
+                    // The outcome that it waits for makes the record be looked at.
+                    self.hush(&rule.id, &mut prepared.state.record);
+                    return Ok(());
+                }
+                request.summary = said;
+            }
             let gate = match self.held_back(binding, record, &request.effect).await? {
                 Some(reason) => Gate::Closed {
                     reason,
@@ -302,6 +337,19 @@ impl Engine {
         Ok(())
     }
 
+    /// Lets a poll leave a step alone that waits for what has a look of its own.
+    fn hush(&self, rule: &str, record: &mut Record) {
+        let now = self.now();
+        let Some(trigger) = record.triggers.get_mut(rule) else {
+            return;
+        };
+        let Some(at) = trigger.turn() else { return };
+        let action = &mut trigger.actions[at];
+        if action.state == ActionState::Armed && action.again.is_none_or(|again| again <= now) {
+            action.again = Some(now + chrono::Duration::hours(1));
+        }
+    }
+
     /// Why a merge must wait whatever GitHub says: a conflict of the record, drift in the
     /// repository.
     async fn held_back(
@@ -378,6 +426,16 @@ impl Engine {
 
 fn trigger_state(record: &Record, rule: &Rule, at: usize) -> Option<ActionState> {
     Some(record.triggers.get(&rule.id)?.actions.get(at)?.state)
+}
+
+/// Remembers who started the last firing of a rule.
+fn name_author(record: &mut Record, rule: &Rule, by: Option<&str>) {
+    if let Some(trigger) = record.triggers.get_mut(&rule.id) {
+        let edge = trigger.edge;
+        for action in trigger.actions.iter_mut().filter(|one| one.edge == edge) {
+            action.by = by.map(str::to_owned);
+        }
+    }
 }
 
 pub(super) fn hear(
@@ -469,5 +527,6 @@ fn request(prepared: &Prepared, op: &OpId, at: usize, rule: &Rule) -> Option<Eff
         page_url: page.url.clone(),
         title: super::text::title_of(page),
         value: action.value.clone(),
+        summary: None,
     })
 }

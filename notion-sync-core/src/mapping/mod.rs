@@ -2,6 +2,7 @@
 
 pub mod field;
 pub mod labels;
+pub mod notes;
 pub mod parent;
 pub mod path;
 pub mod view;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use field::{Direction, FieldKind, FieldMap, Lens, LensError, Misfit, People, Resolver};
 pub use labels::{LabelFamily, Labels};
+pub use notes::{IssueMarks, IssueNotes};
 pub use parent::{Relative, Relatives};
 pub use path::PathTemplate;
 pub use view::{BodyView, View};
@@ -181,6 +183,9 @@ pub struct Mapping {
     /// and marks disagree or a conflict is open (tasks).
     #[serde(default)]
     pub drift_status: bool,
+    /// What the sync keeps on issues besides their fields (tasks).
+    #[serde(default)]
+    pub notes: IssueNotes,
     /// Which pages become issues (tasks); `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create_when: Option<CreateWhen>,

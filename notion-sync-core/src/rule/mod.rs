@@ -86,6 +86,8 @@ pub enum When {
     Leaves(Values),
     /// Every change to one of the values, from another of them too.
     Is(Values),
+    /// Every change.
+    Changes,
 }
 
 /// A rule.
@@ -171,6 +173,7 @@ impl Rule {
             When::Enters(values) => values.holds(after, schema) && !values.holds(before, schema),
             When::Leaves(values) => values.holds(before, schema) && !values.holds(after, schema),
             When::Is(values) => values.holds(after, schema),
+            When::Changes => before != after,
         }
     }
 
@@ -180,6 +183,7 @@ impl Rule {
         match &self.when {
             When::Enters(values) | When::Is(values) => values.holds(value, schema),
             When::Leaves(values) => !values.holds(value, schema),
+            When::Changes => true,
         }
     }
 }

@@ -36,6 +36,12 @@ pub struct RuleAction {
     pub effect: Effect,
     /// What the property said.
     pub value: String,
+    /// What it said before.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// The login of who changed it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// How it stands.
     pub state: ActionState,
     /// Why it waits, or why it ended as it did.
@@ -148,7 +154,7 @@ impl Trigger {
                 heard.cancelled = new.cancel("the rule was changed");
             } else if cause == Cause::Created && rule.fire_on_create && rule.stands(value, schema) {
                 new.edge += 1;
-                new.arm(rule, value, at);
+                new.arm(rule, &Value::Null, value, at);
                 heard.fired = true;
             }
             *trigger = Some(new);
@@ -158,6 +164,9 @@ impl Trigger {
             return Heard::default();
         }
         let fires = rule.fires(&known.accepted, value, schema);
+        let before = known.accepted.clone();
+        // A change that was overtaken before anything was said of it is part of the next one.
+        let unsaid = known.unsaid();
         let mut heard = Heard {
             changed: true,
             ..Heard::default()
@@ -168,26 +177,32 @@ impl Trigger {
         known.accepted = value.clone();
         known.edge += 1;
         if fires && (cause != Cause::Engine || rule.on_engine_write) {
-            known.arm(rule, value, at);
+            known.arm(rule, &before, value, at);
+            if let Some(from) = unsaid {
+                known.speak_of(&from);
+            }
             heard.fired = true;
         }
         heard
     }
 
-    fn arm(&mut self, rule: &Rule, value: &Value, at: DateTime<Utc>) {
+    fn arm(&mut self, rule: &Rule, before: &Value, value: &Value, at: DateTime<Utc>) {
         // What ended is in the audit; one firing is kept for people.
         self.actions.retain(|action| !action.state.is_final());
-        let said = match value {
+        let words = |value: &Value| match value {
             Value::Null => String::new(),
             Value::Bool(bit) => bit.to_string(),
             other => other.elements().into_iter().collect::<Vec<_>>().join(", "),
         };
+        let (from, said) = (words(before), words(value));
         for (step, effect) in rule.steps.iter().enumerate() {
             self.actions.push(RuleAction {
                 edge: self.edge,
                 step,
                 effect: effect.clone(),
                 value: said.clone(),
+                from: from.clone(),
+                by: None,
                 state: ActionState::Armed,
                 reason: None,
                 since: at,
@@ -196,6 +211,31 @@ impl Trigger {
                 again: None,
                 generation: 0,
             });
+        }
+    }
+
+    /// What the property said before the first change of which nothing was said yet.
+    fn unsaid(&self) -> Option<String> {
+        let waits = |action: &&RuleAction| {
+            action.effect == Effect::Summary
+                && matches!(action.state, ActionState::Armed | ActionState::Gated)
+        };
+        (self.actions.iter())
+            .find(waits)
+            .map(|action| action.from.clone())
+    }
+
+    /// Lets the summaries of the last firing speak of everything since a value; there is nothing to
+    /// say where the property is back there.
+    fn speak_of(&mut self, from: &str) {
+        let edge = self.edge;
+        (self.actions).retain(|action| {
+            !(action.edge == edge && action.effect == Effect::Summary && action.value == from)
+        });
+        for action in self.actions.iter_mut().filter(|action| action.edge == edge) {
+            if action.effect == Effect::Summary {
+                from.clone_into(&mut action.from);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod project;
 mod pull;
 mod requirements;
 mod rights;
+mod summary;
 mod text;
 mod trace;
 
@@ -41,7 +42,7 @@ pub(crate) fn kind(effect: &Effect) -> WriteKind {
     match effect {
         Effect::OpenPull(_) => WriteKind::NamedCreate,
         Effect::Merge(_) => WriteKind::StrongCas,
-        Effect::Comment(_) | Effect::Dispatch(_) => WriteKind::UnnamedCreate,
+        Effect::Comment(_) | Effect::Summary | Effect::Dispatch(_) => WriteKind::UnnamedCreate,
         Effect::MarkReady
         | Effect::ConvertToDraft
         | Effect::Close(_)
@@ -91,6 +92,7 @@ impl GithubIssues {
             Effect::ConvertToDraft => self.gate_draft(request, true, rights).await,
             Effect::Merge(merge) => self.gate_merge(request, merge, rights).await,
             Effect::Comment(note) => self.gate_note(request, note, rights).await,
+            Effect::Summary => self.gate_summary(request, rights).await,
             Effect::SetProjectField(field) => self.gate_project(request, field).await,
             Effect::Dispatch(dispatch) => self.gate_dispatch(request, dispatch, rights),
             Effect::Close(_)
@@ -111,6 +113,7 @@ impl GithubIssues {
             Effect::ConvertToDraft => self.set_draft(effect, true).await,
             Effect::Merge(_) => self.merge(effect).await,
             Effect::Comment(note) => self.say(write, effect, note).await,
+            Effect::Summary => self.summarise(write, effect).await,
             Effect::SetProjectField(_) => self.set_project_field(effect).await,
             Effect::Dispatch(dispatch) => self.dispatch(effect, dispatch).await,
             Effect::Close(_)

@@ -203,6 +203,7 @@ mod tests {
             page_url: Some("https://www.notion.so/x".to_owned()),
             title: title.to_owned(),
             value: "Done".to_owned(),
+            summary: None,
         };
         Words::of(&request, 7, harmless)
     }

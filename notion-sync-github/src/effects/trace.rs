@@ -30,10 +30,13 @@ impl GithubIssues {
             Effect::MarkReady => self.trace_draft(effect, false, sent_at).await,
             Effect::ConvertToDraft => self.trace_draft(effect, true, sent_at).await,
             Effect::Merge(_) => self.trace_merge(effect).await,
-            Effect::Comment(note) => {
-                let object = match note.on {
-                    NotePlace::Issue => &effect.request.object,
-                    NotePlace::Pull => object_of(effect)?,
+            Effect::Comment(_) | Effect::Summary => {
+                let on_pull = matches!(&effect.request.effect,
+                    Effect::Comment(note) if note.on == NotePlace::Pull);
+                let object = if on_pull {
+                    object_of(effect)?
+                } else {
+                    &effect.request.object
                 };
                 let (repository, number) = self.own(object).await?;
                 let (client, id) = (&self.client, repository.id.to_string());

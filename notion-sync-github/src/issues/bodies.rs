@@ -89,14 +89,7 @@ pub(super) fn next_body(
     text: &str,
     bookkeeping: &BTreeMap<String, String>,
 ) -> Result<String> {
-    if let Some(version) = &current.block.newer_format {
-        return Err(Error::new(ErrorKind::Blocked, "change an issue")
-            .message(format!(
-                "its hidden block has format {version}, which is newer than this program"
-            ))
-            .remedy("update the program"));
-    }
-    let mut block = current.block.clone();
+    let mut block = known_block(current)?;
     block.written_by = Some(write.op.clone());
     if let Some(page) = &write.page {
         block.page = Some(page.clone());
@@ -106,6 +99,34 @@ pub(super) fn next_body(
     }
     keep(&mut block, bookkeeping);
     fitting(&block, text)
+}
+
+/// The body of an issue with another block, and its text byte for byte as it stands: people wrote it,
+/// and whom they mention there they meant.
+pub(super) fn marked_body(
+    write: &Write,
+    current: &Body,
+    source: &str,
+    bookkeeping: &BTreeMap<String, String>,
+) -> Result<String> {
+    let mut block = known_block(current)?;
+    block.written_by = Some(write.op.clone());
+    keep(&mut block, bookkeeping);
+    let (there, text) = HiddenBlock::split(source);
+    // Taking a block out normalises line ends; where there is none they stay too.
+    Ok(block.body(if there.is_empty() { source } else { &text }))
+}
+
+/// The block as it stands, where this program knows all of it.
+fn known_block(current: &Body) -> Result<HiddenBlock> {
+    if let Some(version) = &current.block.newer_format {
+        return Err(Error::new(ErrorKind::Blocked, "change an issue")
+            .message(format!(
+                "its hidden block has format {version}, which is newer than this program"
+            ))
+            .remedy("update the program"));
+    }
+    Ok(current.block.clone())
 }
 
 /// Takes over what is to be kept; an empty value clears.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::GithubIssues;
 use super::writing::unapplied;
+use crate::card;
 use crate::comments::{self, MAX_BODY_BYTES};
 use crate::endpoint::{COMMENT, COMMENTS, CREATE_COMMENT, Call, DELETE_COMMENT, UPDATE_COMMENT};
 use crate::files::comment_notes;
@@ -87,6 +88,9 @@ impl GithubIssues {
                 comment, expected, ..
             } => ("change a comment", (comment, expected)),
             DiscussStep::Delete { comment, expected } => ("delete a comment", (comment, expected)),
+            DiscussStep::Card { known, card } => {
+                return self.write_card(write, discuss, known.as_ref(), card).await;
+            }
         };
         let (comment, expected) = arguments;
         self.client.begin(name, 1, 0)?;
@@ -138,6 +142,10 @@ impl GithubIssues {
         sent_at: DateTime<Utc>,
     ) -> Result<Trace> {
         match &discuss.step {
+            DiscussStep::Card { known, .. } => {
+                self.trace_card(write, discuss, known.as_ref(), sent_at)
+                    .await
+            }
             DiscussStep::Post(_) => {
                 let (repository, number) = self.own(&discuss.place).await?;
                 let id = repository.id;
@@ -191,7 +199,7 @@ fn read(repository: u64, place: &RemoteRef, comment: &Comment) -> Option<RemoteC
         text,
         created_at: comment.created_at,
         edited_at: comment.updated_at,
-        ours: marker.is_some(),
+        ours: marker.is_some() || card::is_card(comment.body.as_deref().unwrap_or_default()),
         marker,
         url: comment.html_url.clone(),
         about: pull.then(|| {
@@ -246,7 +254,7 @@ fn body(op: &OpId, said: &Said) -> String {
 }
 
 /// A name on one line in which nothing acts and nothing is formatting.
-fn plain(name: &str) -> String {
+pub(crate) fn plain(name: &str) -> String {
     let line = one_line(name, MAX_NAME);
     let mut out = String::with_capacity(line.len() + 8);
     for c in line.chars() {

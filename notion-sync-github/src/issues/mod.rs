@@ -1,7 +1,8 @@
 //! Issues of repositories as a [`Remote`].
 
 mod bodies;
-mod discussion;
+mod cards;
+pub(crate) mod discussion;
 pub(crate) mod fields;
 mod flag;
 mod kind;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use notion_sync_core::comment::{Comments, RemoteComment};
+use notion_sync_core::comment::{Comments, FoundCard, RemoteComment};
 use notion_sync_core::effect::{EffectRequest, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
@@ -307,6 +308,10 @@ impl Remote for GithubIssues {
 
     async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
         self.read_comment(comment).await
+    }
+
+    async fn cards(&self, objects: &[RemoteRef]) -> Result<Vec<FoundCard>> {
+        self.find_cards(objects).await
     }
 
     fn group(&self, _action: &Action) -> Option<String> {

@@ -10,12 +10,12 @@ use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value as Json, json};
 
 use super::GithubIssues;
-use super::bodies::{Body, new_body, next_body};
+use super::bodies::{Body, marked_body, new_body, next_body};
 use super::fields::{assignees, holds, is_fact, is_set, labels, later, same, value_of};
 use super::kind::is_about_type;
 use super::parent::PARENT;
 use super::project::{field_of, own_token};
-use crate::comments;
+use crate::comments::{self, MAX_BODY_BYTES};
 use crate::endpoint::{
     ADD_ASSIGNEES, ADD_LABELS, CREATE_ISSUE, CREATE_LABEL, Call, LABELS, MILESTONES,
     REMOVE_ASSIGNEES, REMOVE_LABEL, UPDATE_ISSUE,
@@ -175,7 +175,9 @@ impl GithubIssues {
                 Some(Field::Unread(why) | Field::Fixed(_, why) | Field::Vacant(Some(why))) => {
                     return Err(invalid(name, &why));
                 }
-                Some(Field::Vacant(None)) | None => return Err(invalid(name, "no issue has such a field")),
+                Some(Field::Vacant(None)) | None => {
+                    return Err(invalid(name, "no issue has such a field"));
+                }
             };
             if is_set(name) || current == change.desired {
                 continue;
@@ -385,9 +387,11 @@ impl GithubIssues {
             revision: None,
             ..write.clone()
         };
-        let next = next_body(&unmarked, &body, &body.text, fields)?;
+        let source = issue.body.as_deref().unwrap_or_default();
+        let next = marked_body(&unmarked, &body, source, fields)?;
         let after = Body::read(Some(&next));
-        if after.bookkeeping() == body.bookkeeping() {
+        if after.bookkeeping() == body.bookkeeping() || next.len() > MAX_BODY_BYTES {
+            // A text that leaves no room stays without: nothing of it is worth losing.
             return Ok(self.ack(repository, number, &issue));
         }
         let patch = Map::from_iter([("body".to_owned(), json!(next))]);

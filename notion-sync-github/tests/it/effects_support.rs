@@ -32,6 +32,7 @@ pub(crate) fn request(op: &str, number: u64, effect: Effect) -> EffectRequest {
         page_url: Some(format!("https://www.notion.so/page-{number}")),
         title: "Rewrite the guide".to_owned(),
         value: "Done".to_owned(),
+        summary: None,
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod cards;
 mod classification;
 mod comments;
 mod commits;

@@ -219,6 +219,8 @@ impl<'s> Bookkeeping<'s> {
             counterpart: self.text(URL, page),
             created_by: self.text(OP, page).map(OpId::from),
             written_by: self.text(LAST_OP, page).map(OpId::from),
+            aside: false,
+            record: None,
             newer_format: None,
         }
     }

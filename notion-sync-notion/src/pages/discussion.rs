@@ -105,6 +105,8 @@ impl NotionPages {
                 }
                 Ok(Ack::default())
             }
+            DiscussStep::Card { .. } => Err(Error::new(ErrorKind::Invalid, "add a comment")
+                .message("a page shows the state of the sync in its properties")),
         }
     }
 
@@ -121,6 +123,7 @@ impl NotionPages {
 
     pub(super) async fn trace_discussion(&self, write: &Write, discuss: &Discuss) -> Result<Trace> {
         let found = match &discuss.step {
+            DiscussStep::Card { .. } => None,
             DiscussStep::Post(_) => {
                 let page = id_of(&discuss.place, &[PAGE], "find a comment")?;
                 let found = self.find_comment(&page, &write.op).await?;

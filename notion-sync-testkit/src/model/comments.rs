@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use notion_sync_core::comment::{Comments, Discuss, DiscussStep, RemoteComment, Said};
+use notion_sync_core::comment::{
+    Card, Comments, Discuss, DiscussStep, FoundCard, RemoteComment, Said,
+};
 use notion_sync_core::id::{OpId, RemoteRef};
 use notion_sync_core::remote::{Ack, Trace};
 use notion_sync_core::{Error, ErrorKind, Result};
@@ -23,6 +25,8 @@ pub struct ModelComment {
     pub resolved: bool,
     /// The operation that wrote it last, where the engine wrote it.
     pub marker: Option<OpId>,
+    /// What it says, where it is the one that shows the state of the sync.
+    pub card: Option<Card>,
     created: DateTime<Utc>,
     edited: DateTime<Utc>,
 }
@@ -55,6 +59,7 @@ impl Talk {
                 text: text.to_owned(),
                 resolved: false,
                 marker,
+                card: None,
                 created: now,
                 edited: now,
             },
@@ -126,6 +131,32 @@ impl Talk {
                 let text = mirror(said);
                 self.write(discuss.place.clone(), "sync", &text, Some(op.clone()), now)
             }
+            DiscussStep::Card { known, card } => {
+                let there = |one: &ModelComment| one.card.is_some() && one.place == discuss.place;
+                let found = match known {
+                    Some(known) => known.id.parse().ok(),
+                    None => (self.items.values())
+                        .find(|one| there(one))
+                        .map(|one| one.id),
+                };
+                let id = match found {
+                    Some(id) if !self.items.contains_key(&id) => {
+                        return Ok(Ack {
+                            notes: BTreeMap::from([("gone".to_owned(), "true".to_owned())]),
+                            ..Ack::default()
+                        });
+                    }
+                    Some(id) => id,
+                    None => self.write(discuss.place.clone(), "sync", "", None, now),
+                };
+                if let Some(held) = self.items.get_mut(&id) {
+                    held.text = format!("state of the sync, {}", card.page);
+                    held.card = Some((**card).clone());
+                    held.marker = Some(op.clone());
+                    held.edited = now;
+                }
+                id
+            }
             DiscussStep::Edit {
                 comment, expected, ..
             }
@@ -152,6 +183,21 @@ impl Talk {
             }
         };
         Ok(self.items.get(&id).map(ack).unwrap_or_default())
+    }
+
+    /// What comments that show the state of the sync say on these objects.
+    pub(super) fn cards(&self, objects: &[RemoteRef]) -> Vec<FoundCard> {
+        (self.items.values())
+            .filter(|one| objects.contains(&one.place))
+            .filter_map(|one| {
+                let card = one.card.as_ref()?;
+                Some(FoundCard {
+                    object: one.place.clone(),
+                    page: card.page.clone(),
+                    record: Some(card.record.clone()),
+                })
+            })
+            .collect()
     }
 
     pub(super) fn trace(&self, op: &OpId, discuss: &Discuss) -> Trace {

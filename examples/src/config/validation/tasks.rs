@@ -57,6 +57,13 @@ impl Check<'_> {
                 "add status = { property, open, closed }, or remove the key",
             );
         }
+        if section.change_comments && section.status.is_none() {
+            self.fault(
+                &format!("{key}.change_comments"),
+                "no status is mapped whose changes could be told",
+                "add status = { property, open, closed }, or remove the key",
+            );
+        }
         if section.common_rules && section.status.is_none() {
             self.fault(
                 &format!("{key}.common_rules"),
@@ -414,6 +421,7 @@ fn step_fault(effect: &Effect) -> Result<(), (String, &'static str)> {
         | Effect::Merge(_)
         | Effect::Close(_)
         | Effect::Reopen
+        | Effect::Summary
         | Effect::SetMilestone(_)
         | Effect::SetAssignees(_)
         | Effect::SetType(_) => Ok(()),

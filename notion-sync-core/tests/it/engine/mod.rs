@@ -9,6 +9,7 @@ mod fields;
 mod hints;
 mod identity;
 mod manual;
+mod notes;
 mod parents;
 mod paths;
 mod properties;

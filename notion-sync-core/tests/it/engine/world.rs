@@ -57,6 +57,7 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
         create_when: None,
         keep_below: Default::default(),
         drift_status: false,
+        notes: Default::default(),
         comments: None,
         limits: Default::default(),
     }

@@ -111,6 +111,7 @@ pub(super) fn mapping(kind: MappingKind, policy: Policy, note: Direction) -> Map
         create_when: None,
         keep_below: Default::default(),
         drift_status: false,
+        notes: Default::default(),
         comments: None,
         limits: Default::default(),
     }

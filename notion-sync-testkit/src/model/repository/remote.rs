@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use notion_sync_core::comment::{Comments, RemoteComment};
+use notion_sync_core::comment::{Comments, FoundCard, RemoteComment};
 use notion_sync_core::effect::{EffectRequest, EffectWrite, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
@@ -161,6 +161,12 @@ impl Remote for ModelRepository {
         let mut inner = self.lock();
         inner.reads.comments += 1;
         inner.talk.one(comment)
+    }
+
+    async fn cards(&self, objects: &[RemoteRef]) -> Result<Vec<FoundCard>> {
+        let mut inner = self.lock();
+        inner.reads.comments += objects.len();
+        Ok(inner.talk.cards(objects))
     }
 
     fn group(&self, action: &Action) -> Option<String> {

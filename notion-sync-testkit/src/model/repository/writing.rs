@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use notion_sync_core::effect::Effect;
+use notion_sync_core::effect::{Effect, EffectRequest};
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Action, ContentChange, FieldChange, NewContent, Write};
 use notion_sync_core::value::Value;
@@ -249,6 +249,14 @@ impl ModelRepository {
                         notes.insert("number".to_owned(), number.to_string());
                         (pull, "effect")
                     }
+                    Effect::Summary => {
+                        let number: u32 = request.object.id.parse().unwrap_or(0);
+                        if let Some(issue) = inner.issues.get_mut(&number) {
+                            issue.comments.push((write.op.clone(), told(request)));
+                            issue.updated = now;
+                        }
+                        (request.object.clone(), "effect")
+                    }
                     _ => (request.object.clone(), "effect"),
                 }
             }
@@ -292,6 +300,21 @@ impl Inner {
         }
         false
     }
+}
+
+/// What a summary says.
+fn told(request: &EffectRequest) -> String {
+    let Some(summary) = &request.summary else {
+        return String::new();
+    };
+    let did: Vec<String> = (summary.did.iter())
+        .map(|one| match &one.failed {
+            Some(why) => format!("{} failed: {why}", one.what),
+            None => one.what.clone(),
+        })
+        .collect();
+    let (property, from) = (&summary.property, &summary.from);
+    format!("{property}: {from} → {}: {}", request.value, did.join(", "))
 }
 
 /// Fields of which the service adds and removes single elements.
