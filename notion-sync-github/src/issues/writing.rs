@@ -224,11 +224,11 @@ impl GithubIssues {
         let mut applied = false;
         let mut issue = issue;
         let mut refused = BTreeMap::new();
-        if !patch.is_empty() {
-            if let Some(after) = self.patch_but(&id, number, patch, &mut refused).await? {
-                issue = after;
-                applied = true;
-            }
+        if !patch.is_empty()
+            && let Some(after) = self.patch_but(&id, number, patch, &mut refused).await?
+        {
+            issue = after;
+            applied = true;
         }
         if !add.labels.is_empty() {
             let outcome = self.add_labels(&id, number, &add.labels).await;

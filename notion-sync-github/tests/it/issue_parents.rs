@@ -190,7 +190,7 @@ async fn what_github_refuses_concerns_the_parent_alone_and_says_what_to_do() {
         (10, nobody, "the parent is not there"),
     ] {
         let title = format!("Renamed for {said}");
-        let before = format!("{}", world.hub().issue(REPO, child).unwrap().title);
+        let before = world.hub().issue(REPO, child).unwrap().title;
         let fields = [
             ("title", text(&before), text(&title)),
             ("parent", Value::Null, to),
