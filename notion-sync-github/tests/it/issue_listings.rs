@@ -214,5 +214,5 @@ async fn the_schema_names_options() {
             .rev()
             .collect::<Vec<_>>()
     );
-    assert_eq!(schema.fields.len(), 10);
+    assert_eq!(schema.fields.len(), 11);
 }
