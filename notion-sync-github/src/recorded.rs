@@ -1,4 +1,4 @@
-//! Every recorded answer is read by the type it belongs to.
+//! Every recorded answer is read by the type it belongs to, and every recorded issue says what it said.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::issues::bodies::Body;
+use crate::issues::fields::value_of;
 use crate::wire::*;
 
 fn folder() -> Option<PathBuf> {
@@ -263,4 +265,94 @@ fn every_recorded_answer_is_read() {
     println!("read as their type: {counts:?}; of types not used here: {other}");
     assert!(unread.is_empty(), "{unread:#?}");
     assert!(counts.values().sum::<u32>() > 200, "{counts:?}");
+}
+
+/// Every issue in a recorded answer or delivery, wherever it stands.
+fn issues_in<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(object) => {
+            let is_issue = ["number", "title", "state", "labels", "user", "comments_url"]
+                .iter()
+                .all(|key| object.contains_key(*key))
+                && value["url"]
+                    .as_str()
+                    .is_some_and(|url| url.contains("/issues/"));
+            if is_issue {
+                found.push(value);
+            }
+            object.values().for_each(|inner| issues_in(inner, found));
+        }
+        Value::Array(items) => items.iter().for_each(|inner| issues_in(inner, found)),
+        _ => {}
+    }
+}
+
+/// The texts at a pointer of each element.
+fn each(issue: &Value, list: &str, pointer: &str) -> Vec<String> {
+    let items = issue[list].as_array().cloned().unwrap_or_default();
+    (items.iter())
+        .filter_map(|item| item.as_str().or_else(|| item.pointer(pointer)?.as_str()))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_recorded_issue_keeps_what_is_mapped() {
+    use notion_sync_core::value::Value as Said;
+
+    let Some(folder) = folder() else { return };
+    let mut files = vec![folder.clone(), folder.join("../webhooks")];
+    let (mut count, mut said) = (0, BTreeMap::<&str, u32>::new());
+    while let Some(path) = files.pop() {
+        if path.is_dir() {
+            files.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+            continue;
+        }
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let whole: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let mut found = Vec::new();
+        issues_in(&whole, &mut found);
+        for raw in found {
+            let place = path.display();
+            let issue: Issue = serde_json::from_value(raw.clone())
+                .unwrap_or_else(|error| panic!("{place}: {error}"));
+            let text = |pointer: &str| {
+                Said::text(
+                    raw.pointer(pointer)
+                        .and_then(Value::as_str)
+                        .unwrap_or_default(),
+                )
+            };
+            let wanted = [
+                ("title", text("/title")),
+                ("state", text("/state")),
+                ("state_reason", text("/state_reason")),
+                ("milestone", text("/milestone/title")),
+                ("type", text("/type/name")),
+                ("created_at", text("/created_at")),
+                ("closed_at", text("/closed_at")),
+                ("author", text("/user/login")),
+                ("labels", Said::set(each(raw, "labels", "/name"))),
+                ("assignees", Said::set(each(raw, "assignees", "/login"))),
+            ];
+            for (name, wanted) in wanted {
+                *said.entry(name).or_default() += u32::from(!wanted.is_empty());
+                assert_eq!(value_of(&issue, name), Some(wanted), "{place}: {name}");
+            }
+            let body = Body::read(issue.body.as_deref());
+            let text = raw["body"].as_str().unwrap_or_default();
+            assert_eq!(body.text, text.replace("\r\n", "\n"), "{place}: body");
+            count += 1;
+        }
+    }
+    println!("{count} recorded issues; with a value: {said:?}");
+    assert!(count > 80, "{count}");
+    let never: Vec<_> = said.iter().filter(|(_, count)| **count == 0).collect();
+    assert!(never.iter().all(|(name, _)| **name == "type"), "{never:?}");
 }

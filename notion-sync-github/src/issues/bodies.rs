@@ -19,16 +19,16 @@ pub const BOOKKEEPING_URL: &str = "notion_url";
 
 /// A body taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Body {
+pub(crate) struct Body {
     pub(super) block: HiddenBlock,
     /// As the page has it: nothing is broken in it.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// Bytes of the whole body as it stands.
     pub(super) bytes: usize,
 }
 
 impl Body {
-    pub(super) fn read(body: Option<&str>) -> Self {
+    pub(crate) fn read(body: Option<&str>) -> Self {
         let source = body.unwrap_or_default();
         let (block, text) = HiddenBlock::split(source);
         Self {

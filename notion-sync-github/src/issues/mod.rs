@@ -1,6 +1,6 @@
 //! Issues of repositories as a [`Remote`].
 
-mod bodies;
+pub(crate) mod bodies;
 mod cards;
 pub(crate) mod discussion;
 pub(crate) mod fields;
