@@ -308,10 +308,16 @@ impl Engine {
             && proposal.state == ProposalState::Open
             && crate::reconcile::is_behind(record, plan)
         {
+            // What holds the record has a time of its own or waits for a person, and an operation
+            // has its own too: overdue as the refresh is, looking again at once would change nothing.
+            let refreshes = |step: &Step| matches!(step, Step::Propose(ProposalKind::Conflict, _));
+            let held = !plan.alerts.is_empty()
+                || plan.holds.iter().any(|hold| hold.unit == UnitId::Record)
+                || plan.steps.iter().any(refreshes);
             let at = proposal.refreshed_at + super::proposal::refresh_pause();
-            // What holds the record holds the refresh too, however late that is by now.
-            let hold = chrono::Duration::seconds(i64::from(self.bounds.hold));
-            due.push(at.max(if is_held_back(plan) { now + hold } else { now }));
+            if at > now || !held {
+                due.push(at.max(now));
+            }
         }
         due.into_iter().min()
     }

@@ -343,3 +343,23 @@ fn a_late_refresh_of_a_held_record_is_no_busy_loop() {
     ];
     check(MappingKind::Documents, Policy::ManualReview, &acts);
 }
+
+/// The same where a person has to act first: one side is gone.
+#[test]
+fn a_late_refresh_of_a_contradiction_is_no_busy_loop() {
+    let pair = Pair::new(MappingKind::Documents, Policy::ManualReview);
+    for act in [
+        Act::EditFile { line: 0, word: 1 },
+        Act::EditPage { line: 0, word: 2 },
+        Act::Poll,
+        Act::Wait(3),
+        Act::EditPage { line: 0, word: 3 },
+        Act::Poll,
+    ] {
+        pair.act(&act);
+    }
+    pair.world.repo.put(PATH, None);
+    pair.world.pass(60);
+    pair.world.settle();
+    assert_eq!(pair.world.conflicts(), 1);
+}
