@@ -1,4 +1,5 @@
-//! Measures what converting, comparing, merging and planning cost. See `benches/README.md`.
+//! Measures what converting, comparing, merging and planning cost, and how fast webhooks are
+//! answered. See `benches/README.md`.
 
 mod codecs;
 mod input;
@@ -8,6 +9,8 @@ mod outputs;
 mod pages;
 mod peers;
 mod planner;
+#[cfg(feature = "receivers")]
+mod receivers;
 mod returned;
 mod typed;
 
@@ -21,6 +24,7 @@ static HEAP: memory::Counting = memory::Counting;
 
 const USAGE: &str = "\
 usage: notion-sync-benches [OPTIONS] [NAMES]
+       notion-sync-benches receivers [OPTIONS]
 
 NAMES            only cases whose name starts with one of these
 --json           print JSON instead of a table
@@ -40,7 +44,17 @@ struct Arguments {
     effort: Effort,
 }
 
-fn arguments() -> Result<Arguments, String> {
+#[cfg(feature = "receivers")]
+fn receivers(arguments: &[String]) -> Result<(), String> {
+    receivers::run(arguments)
+}
+
+#[cfg(not(feature = "receivers"))]
+fn receivers(_: &[String]) -> Result<(), String> {
+    Err("build it with `--features receivers`".to_owned())
+}
+
+fn arguments(given: Vec<String>) -> Result<Arguments, String> {
     let mut out = Arguments {
         names: Vec::new(),
         json: false,
@@ -52,7 +66,7 @@ fn arguments() -> Result<Arguments, String> {
             time: Duration::from_secs(3),
         },
     };
-    let mut given = std::env::args().skip(1);
+    let mut given = given.into_iter();
     while let Some(argument) = given.next() {
         if argument == "--peers" {
             let folder = given.next().ok_or(USAGE)?;
@@ -77,7 +91,12 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn main() -> ExitCode {
-    match arguments().and_then(|arguments| run(&arguments)) {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match given.split_first() {
+        Some((command, rest)) if command == "receivers" => receivers(rest),
+        _ => arguments(given).and_then(|arguments| run(&arguments)),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");

@@ -9,11 +9,16 @@ use notion_sync_core::webhook::Refusal;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// Bodies up to this size are read at once; larger ones one after the other.
-const SMALL: usize = 256 * 1024;
-/// How many requests are read and answered at the same time.
-const AT_ONCE: usize = 256;
-/// How many of them may be larger than [`SMALL`].
+/// Bodies up to this size wait for nobody: most deliveries are this small, and so is what somebody
+/// begins to send and never ends.
+const SMALL: usize = 32 * 1024;
+/// How many requests are read and answered at the same time: as many as there may be connections.
+const AT_ONCE: usize = 1_024;
+/// Bodies between [`SMALL`] and this size are read a number at a time; larger ones hardly.
+const MIDDLE: usize = 256 * 1024;
+/// How many bodies may be larger than [`SMALL`].
+const MIDDLE_AT_ONCE: usize = 128;
+/// How many of these may be larger than [`MIDDLE`].
 const LARGE_AT_ONCE: usize = 2;
 /// How long a body may take, and how long a request waits for its turn. GitHub waits ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -29,11 +34,12 @@ pub(super) enum Stop {
     Busy,
 }
 
-/// Reads bodies. At most 256 small and two large ones are in memory at any time: 64 MiB and twice
-/// the limit.
+/// Reads bodies. At most 1,024 small, 128 middle and two large ones are in memory at any time: 64 MiB
+/// and twice the limit.
 #[derive(Debug)]
 pub(super) struct Bodies {
     all: Semaphore,
+    middle: Semaphore,
     large: Semaphore,
 }
 
@@ -41,6 +47,7 @@ impl Default for Bodies {
     fn default() -> Self {
         Self {
             all: Semaphore::new(AT_ONCE),
+            middle: Semaphore::new(MIDDLE_AT_ONCE),
             large: Semaphore::new(LARGE_AT_ONCE),
         }
     }
@@ -67,7 +74,7 @@ impl Bodies {
         };
         let read = async {
             let mut out = Vec::with_capacity(announced.unwrap_or_default().min(SMALL));
-            let mut large = None;
+            let (mut middle, mut large) = (None, None);
             let mut stream = body.into_data_stream();
             while let Some(part) = stream.next().await {
                 // The sender went away, or sent less than it said: there is nobody to tell.
@@ -77,7 +84,10 @@ impl Bodies {
                 if length > limit {
                     return Err(too_large());
                 }
-                if length > SMALL && large.is_none() {
+                if length > SMALL && middle.is_none() {
+                    middle = Some(self.middle.acquire().await.map_err(|_| Stop::Busy)?);
+                }
+                if length > MIDDLE && large.is_none() {
                     large = Some(self.large.acquire().await.map_err(|_| Stop::Busy)?);
                 }
                 out.extend_from_slice(&part);

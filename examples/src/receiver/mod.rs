@@ -273,6 +273,7 @@ impl Receiver {
             Ok(Delivery::Handshake(handshake)) => return self.handshake(handshake, now).await,
             Err(refusal) => return self.refused(Source::Notion, &refusal),
         };
+        drop(body);
         shared.watch.heard(Source::Notion, now);
         let hint = event.change(now);
         let concern = shared.scope.notion(&event);

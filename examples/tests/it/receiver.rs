@@ -28,7 +28,7 @@ use crate::shown_support::fixtures;
 
 pub(crate) const NOTION: &str = "secret_ofNotion";
 pub(crate) const GITHUB: &str = "secret of GitHub";
-const EVENTS: &str = "token-of-other-programs";
+pub(crate) const EVENTS: &str = "token-of-other-programs";
 const SOURCE: &str = "0f9c6bcd-1b52-4b8d-8d5c-1f2a3b4c5d6e";
 const PAGE: &str = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9";
 
@@ -89,7 +89,7 @@ fn secret(text: &str) -> Option<SecretString> {
     Some(SecretString::from(text.to_owned()))
 }
 
-fn secrets() -> Secrets {
+pub(crate) fn secrets() -> Secrets {
     Secrets {
         notion_webhook: secret(NOTION),
         github_webhook: secret(GITHUB),

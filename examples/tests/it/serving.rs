@@ -19,17 +19,17 @@ const GITHUB: &str = "served";
 const TOKEN: &str = "token-of-a-scheduler";
 
 /// Nothing is found by polling in the time of a test.
-const NO_POLL: &str = "[schedule]\npoll = 86000\n[receiver]\ngather_ms = 20\n";
+pub(crate) const NO_POLL: &str = "[schedule]\npoll = 86000\n[receiver]\ngather_ms = 20\n";
 
 /// The program while it serves.
-struct Served<'s> {
+pub(crate) struct Served<'s> {
     stand: &'s Stand,
-    child: Child,
-    address: String,
+    pub(crate) child: Child,
+    pub(crate) address: String,
 }
 
 impl<'s> Served<'s> {
-    fn start(stand: &'s Stand, more: &[(&'s str, &'s str)]) -> Self {
+    pub(crate) fn start(stand: &'s Stand, more: &[(&'s str, &'s str)]) -> Self {
         let mut env = stand.env();
         env.extend(more);
         let arguments = ["serve", "--json", "--listen", "127.0.0.1:0"];
@@ -63,11 +63,11 @@ impl<'s> Served<'s> {
         (status, text.to_owned())
     }
 
-    fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         self.ask("GET", path, &HeaderMap::new(), b"")
     }
 
-    fn post(&self, path: &str, delivery: &Delivery) -> u16 {
+    pub(crate) fn post(&self, path: &str, delivery: &Delivery) -> u16 {
         self.ask("POST", path, &delivery.headers, &delivery.body).0
     }
 
@@ -76,7 +76,7 @@ impl<'s> Served<'s> {
     }
 
     /// Waits until the program has nothing to do by itself; the suite's own limit ends it.
-    fn rests(&self) {
+    pub(crate) fn rests(&self) {
         until(|| {
             if self.get("/readyz").0 != 200 {
                 return false;
@@ -91,7 +91,7 @@ impl<'s> Served<'s> {
         });
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
         let mut errors = String::new();

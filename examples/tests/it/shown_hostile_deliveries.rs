@@ -1,20 +1,21 @@
 //! Ten thousand deliveries that nobody should take.
 
 use axum::body::{Body, Bytes};
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use futures::stream;
 use http::{HeaderValue, Request};
-use notion_sync_examples::receiver::Source;
+use notion_sync_examples::receiver::{Limits, Source};
 use notion_sync_testkit::webhook::Delivery;
 use serde_json::{Value, json};
 
-use crate::receiver::{GITHUB, LIMITS, NOTION, Stand, event, issue, notion_event, row};
+use crate::receiver::{GITHUB, LIMITS, NOTION, Stand, event, issue, noon, notion_event, row};
 use crate::shown_support::full;
 
 /// SplitMix64.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self, below: usize) -> usize {
+    pub(crate) fn next(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,15 +23,20 @@ impl Random {
         usize::try_from((mixed ^ (mixed >> 31)) >> 1).unwrap() % below
     }
 
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, most: usize) -> Vec<u8> {
         (0..self.next(most))
             .map(|_| u8::try_from(self.next(256)).unwrap())
             .collect()
     }
 }
 
-/// One delivery that nobody should take, and its path.
-fn hostile(random: &mut Random, number: usize) -> (&'static str, Delivery) {
+/// One delivery that nobody should take at this time, and its path.
+pub(crate) fn hostile(
+    random: &mut Random,
+    number: usize,
+    limits: Limits,
+    now: DateTime<Utc>,
+) -> (&'static str, Delivery) {
     let id = format!("x{number}");
     let notion = |body: Vec<u8>| ("/webhooks/notion", Delivery::notion(NOTION, &id, body));
     let github = |body: Vec<u8>| {
@@ -96,14 +102,18 @@ fn hostile(random: &mut Random, number: usize) -> (&'static str, Delivery) {
             (path, delivery)
         }
         // Too large, rightly signed.
-        6 if number.is_multiple_of(8) => notion(vec![b' '; LIMITS.notion + 1 + random.next(1_000)]),
+        6 if number.is_multiple_of(8) => notion(vec![b' '; limits.notion + 1 + random.next(1_000)]),
         7 if number.is_multiple_of(16) => {
-            github(vec![b' '; LIMITS.github + 1 + random.next(1_000)])
+            github(vec![b' '; limits.github + 1 + random.next(1_000)])
         }
         // Sent again after a day.
         8 => {
             let text = String::from_utf8(good[0].1.body.to_vec()).unwrap();
-            notion(text.replace("2026-11-21T11", "2026-11-19T11").into_bytes())
+            let before = now - Duration::hours(26);
+            let before = before.to_rfc3339_opts(SecondsFormat::Millis, true);
+            let old = text.replace("2026-11-21T11:58:00.000Z", &before);
+            assert_ne!(old, text);
+            notion(old.into_bytes())
         }
         // Signed, and no JSON of ours.
         9 => notion(random.bytes(2_000)),
@@ -161,7 +171,7 @@ async fn hostile_deliveries_are_refused_and_leave_nothing() {
     let count = if full() { 10_000 } else { 1_500 };
     let mut answers = std::collections::BTreeMap::<u16, u32>::new();
     for number in 0..count {
-        let (path, delivery) = hostile(&mut random, number);
+        let (path, delivery) = hostile(&mut random, number, LIMITS, noon());
         let shown = format!(
             "{number} {path} {:?} {} bytes",
             delivery.headers,
