@@ -98,7 +98,10 @@ async fn write(store: &dyn Store, hints: &[ChangeEvent]) -> Vec<Answer> {
             out
         }
         Err(error) => {
-            tracing::warn!(%error, "hints were not stored");
+            // Whoever sent a hint that cannot be kept is told so; anybody could fill the log with them.
+            if error.kind() != ErrorKind::Invalid {
+                tracing::warn!(%error, "hints were not stored");
+            }
             vec![Err(error.kind()); hints.len()]
         }
     }
