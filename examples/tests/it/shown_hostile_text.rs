@@ -115,6 +115,9 @@ async fn nothing_on_a_page_acts() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // With one subscriber alone, what a place logs would be decided by the thread that comes there
+    // first, and threads of other tests have none.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let terms = Terms {
