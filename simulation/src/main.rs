@@ -1,7 +1,9 @@
 //! Shows that nothing is lost or doubled: `exhaustive` walks every state of small models of the
-//! protocol, `scenario` plays seeds through the real engine.
+//! protocol, `scenario` plays seeds through the real engine, `mutants` breaks one rule at a time and
+//! counts the seeds until that is noticed.
 
 mod exhaustive;
+mod mutants;
 mod scenario;
 
 use std::process::ExitCode;
@@ -13,8 +15,9 @@ fn main() -> ExitCode {
     match command.as_deref() {
         Some("exhaustive") => exhaustive::run(&rest),
         Some("scenario") => scenario::run(&rest),
+        Some("mutants") => mutants::run(&rest),
         _ => {
-            eprintln!("usage: notion-sync-simulation exhaustive|scenario [OPTIONS]");
+            eprintln!("usage: notion-sync-simulation exhaustive|scenario|mutants [OPTIONS]");
             ExitCode::from(2)
         }
     }

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use notion_sync_core::clock::Clock;
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::id::Side;
+use notion_sync_core::remote::Remote;
 use tokio::sync::Notify;
 
 /// When the process dies: right after a matching request took effect, before anybody hears of it.
@@ -66,9 +68,22 @@ impl Fuse {
 
 /// Something that stands between the adapters and the emulators, for simulations: it sees every
 /// request, may break it, and may let people act first.
+///
+/// It may also stand between the engine and what the engine relies on; left alone, these pass through.
 pub trait Between: std::fmt::Debug + Send + Sync {
     /// The way to one service, by way of this.
     fn way(&self, side: Side, inner: Arc<dyn HttpSend>) -> Arc<dyn HttpSend>;
+
+    /// One place on one side, as the engine sees it.
+    fn remote(&self, side: Side, inner: Arc<dyn Remote>) -> Arc<dyn Remote> {
+        let _ = side;
+        inner
+    }
+
+    /// Time, as the engine and the adapters see it.
+    fn clock(&self, inner: Arc<dyn Clock>) -> Arc<dyn Clock> {
+        inner
+    }
 }
 
 /// Any way to a service, with a fuse.

@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::clock::{Clock, VirtualClock};
-use notion_sync_core::engine::{Applied, Budget, Engine, Incident, Tick};
+use notion_sync_core::engine::{Applied, Binding, Budget, Engine, Incident, Tick};
 use notion_sync_core::http::HttpSend;
 use notion_sync_core::id::{MappingId, Side};
 use notion_sync_core::record::{Life, Record};
@@ -379,8 +379,18 @@ impl Stage {
             };
             let parts = self.parts();
             let config = assembly::config(&self.terms, &self.notion());
-            let engine =
+            let mut engine =
                 wiring::engine(&config, &assembly::secrets(&self.terms), &parts, store).await?;
+            if let Some(between) = &self.between {
+                let bindings: Vec<Binding> = engine.bindings().cloned().collect();
+                for binding in bindings {
+                    engine = engine.with_mapping(Binding {
+                        notion: between.remote(Side::Notion, binding.notion),
+                        github: between.remote(Side::Github, binding.github),
+                        ..binding
+                    });
+                }
+            }
             self.engine = Some(engine);
         }
         self.engine.as_ref().ok_or_else(|| {
@@ -390,6 +400,10 @@ impl Stage {
 
     fn parts(&self) -> Parts {
         let clock: Arc<dyn Clock> = self.clock.clone();
+        let seen = match &self.between {
+            Some(between) => between.clock(clock.clone()),
+            None => clock.clone(),
+        };
         let way = |side, inner: Arc<dyn HttpSend>| -> Arc<dyn HttpSend> {
             let inner = match &self.between {
                 Some(between) => between.way(side, inner),
@@ -405,7 +419,7 @@ impl Stage {
         Parts {
             notion_http: way(Side::Notion, Arc::new(notion)),
             github_http: way(Side::Github, Arc::new(github)),
-            clock,
+            clock: seen,
         }
     }
 

@@ -143,9 +143,9 @@ async fn trial(theatre: &mut Theatre) -> Checked {
         }
         let until = theatre.stage.now() + Duration::minutes(TRIAL);
         theatre.stage.clock.advance(Duration::minutes(5));
-        theatre.rest(until).await?;
+        theatre.rest(until, true).await?;
         theatre.stage.clock.advance(Duration::minutes(5));
-        theatre.rest(until).await?;
+        theatre.rest(until, true).await?;
         let after = fired(theatre).await?;
         if let Some(before) = &before {
             for (record, _) in &chosen {

@@ -16,11 +16,18 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use play::{Failure, Manner, Run};
-use script::{Profile, Script};
+use play::{Manner, Run};
+use script::Script;
+
+use crate::mutants::Mutant;
+
+pub(crate) use people::lock;
+pub(crate) use play::Failure;
+pub(crate) use script::Profile;
+pub(crate) use seam::Seam;
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
-[--profile documents|tasks|both] [--canary] [--keep-going] [--json]";
+[--profile documents|tasks|both] [--whole] [--canary] [--keep-going] [--json]";
 
 /// Counters that every long campaign must have reached.
 const SOMETIMES: [&str; 12] = [
@@ -47,6 +54,8 @@ struct Wanted {
     json: bool,
     keep_going: bool,
     replay: bool,
+    /// A failing script is told as it is, without looking for a smaller one.
+    whole: bool,
 }
 
 fn read(arguments: &[String]) -> Option<Wanted> {
@@ -57,6 +66,7 @@ fn read(arguments: &[String]) -> Option<Wanted> {
         json: false,
         keep_going: false,
         replay: false,
+        whole: false,
     };
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -70,14 +80,8 @@ fn read(arguments: &[String]) -> Option<Wanted> {
                 wanted.seeds = seed..seed.checked_add(1)?;
                 wanted.replay = true;
             }
-            "--profile" => {
-                wanted.profile = match rest.next()?.as_str() {
-                    "documents" => Profile::Documents,
-                    "tasks" => Profile::Tasks,
-                    "both" => Profile::Both,
-                    _ => return None,
-                }
-            }
+            "--profile" => wanted.profile = Profile::named(rest.next()?)?,
+            "--whole" => wanted.whole = true,
             "--canary" => wanted.canary = true,
             "--json" => wanted.json = true,
             "--keep-going" => wanted.keep_going = true,
@@ -101,8 +105,18 @@ fn manner(seed: u64, canary: bool) -> Manner {
     Manner {
         told: false,
         canary,
+        mutant: None,
         cycles: if seed.is_multiple_of(16) { 50 } else { 3 },
     }
+}
+
+/// Plays a seed with a mutant, or as it is.
+pub(crate) fn play_mutant(seed: u64, profile: Profile, mutant: Option<Mutant>) -> Run {
+    let manner = Manner {
+        mutant,
+        ..manner(seed, false)
+    };
+    play::run(&Script::new(seed, profile), manner)
 }
 
 /// Plays a seed; every hundredth twice, and both must be the same to the last byte.
@@ -172,8 +186,19 @@ fn tell(
     if failure.property != "P04" {
         manner.cycles = 0;
     }
-    let (script, run) = shrink(script, manner, failure.property);
-    writeln!(out, "the smallest script that fails so:")?;
+    let (script, run) = if wanted.whole {
+        manner.told = true;
+        let run = play::run(&script, manner);
+        (script, run)
+    } else {
+        shrink(script, manner, failure.property)
+    };
+    let which = if wanted.whole {
+        "script"
+    } else {
+        "smallest script"
+    };
+    writeln!(out, "the {which} that fails so:")?;
     writeln!(out, "  {:?}", script.knobs)?;
     for step in &script.steps {
         writeln!(out, "  {step:?}")?;

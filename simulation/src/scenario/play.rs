@@ -11,8 +11,9 @@ use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::Tick;
 use notion_sync_core::mapping::FileMarker;
 use notion_sync_core::state::State;
+use notion_sync_core::store::Store;
 use notion_sync_examples::config::RuleSection;
-use notion_sync_examples::demo::{Stage, Terms};
+use notion_sync_examples::demo::{Between, Stage, Terms};
 use notion_sync_examples::emulation::World;
 use notion_sync_testkit::emulator::EmulatorBounds;
 
@@ -21,6 +22,7 @@ use super::check;
 use super::people::People;
 use super::script::{Script, Step};
 use super::seam::{Fragile, Seam, Ways};
+use crate::mutants::{self, Mutant};
 
 /// Virtual minutes within which everything comes to rest once nobody does anything any more.
 const LIVENESS: i64 = 200;
@@ -63,6 +65,8 @@ pub(crate) struct Manner {
     pub(crate) told: bool,
     /// Fail at the end, whatever happened.
     pub(crate) canary: bool,
+    /// The rule that is broken around the engine, if one is.
+    pub(crate) mutant: Option<Mutant>,
     /// Cycles after the end in which nothing may be written.
     pub(crate) cycles: u32,
 }
@@ -95,7 +99,7 @@ fn broken(error: &notion_sync_core::Error) -> Failure {
 }
 
 async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), Failure> {
-    let mut theatre = open(script, seam)?;
+    let mut theatre = open(script, manner.mutant, seam)?;
     for step in &script.steps {
         theatre.step(step).await?;
     }
@@ -147,7 +151,7 @@ pub(crate) fn rules() -> Vec<RuleSection> {
     ]
 }
 
-fn open(script: &Script, seam: &Arc<Seam>) -> Result<Theatre, Failure> {
+fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<Theatre, Failure> {
     let knobs = &script.knobs;
     let mut world = World::small().map_err(|error| broken(&error))?;
     world.notion.seed = script.seed;
@@ -168,9 +172,13 @@ fn open(script: &Script, seam: &Arc<Seam>) -> Result<Theatre, Failure> {
         late_commit_seconds: knobs.late,
         ..EmulatorBounds::notion()
     };
-    let store = Arc::new(Fragile::new(seam.clone()));
-    let stage = Stage::around(world, terms, bounds, store, Arc::new(Ways(seam.clone())))
-        .map_err(|error| broken(&error))?;
+    let store: Arc<dyn Store> = Arc::new(Fragile::new(seam.clone()));
+    let ways: Arc<dyn Between> = Arc::new(Ways(seam.clone()));
+    let (store, ways) = match mutant {
+        Some(mutant) => mutants::around(mutant, seam, store, ways),
+        None => (store, ways),
+    };
+    let stage = Stage::around(world, terms, bounds, store, ways).map_err(|error| broken(&error))?;
     let people = Arc::new(People::new(stage.services.clone(), knobs));
     seam.tie(stage.clock.clone(), people.clone());
     Ok(Theatre {
@@ -261,12 +269,12 @@ impl Theatre {
         }
     }
 
-    /// Runs until nothing is under way.
+    /// Runs until nothing is under way; the first tick lists everything where `full` says so.
     pub(super) async fn rest(
         &mut self,
         until: chrono::DateTime<chrono::Utc>,
+        mut full: bool,
     ) -> Result<(), Failure> {
-        let mut full = true;
         for _ in 0..400 {
             let tick = self.tick(None, full).await?;
             full = false;
@@ -318,9 +326,15 @@ impl Theatre {
         // What was dropped may still be committed, and what is new may still be hidden.
         self.stage.clock.advance(Duration::minutes(3));
         let until = self.stage.now() + Duration::minutes(LIVENESS);
-        self.rest(until).await?;
+        // First what listings of changes alone bring to light: a full one would hide what they miss.
+        self.rest(until, false).await?;
         self.stage.clock.advance(Duration::minutes(12));
-        self.rest(until).await
+        self.rest(until, false).await?;
+        check::seen(self).await?;
+        let until = self.stage.now() + Duration::minutes(LIVENESS);
+        self.rest(until, true).await?;
+        self.stage.clock.advance(Duration::minutes(12));
+        self.rest(until, true).await
     }
 
     /// A further run writes nothing, nor do the cycles after it.

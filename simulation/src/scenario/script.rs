@@ -17,6 +17,24 @@ pub(crate) enum Profile {
     Both,
 }
 
+impl Profile {
+    /// The name on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Documents => "documents",
+            Self::Tasks => "tasks",
+            Self::Both => "both",
+        }
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Documents, Self::Tasks, Self::Both]
+            .into_iter()
+            .find(|profile| profile.name() == name)
+    }
+}
+
 /// What a person does. What it is done to is found when it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Deed {

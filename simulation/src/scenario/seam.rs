@@ -39,6 +39,7 @@ struct Weather {
 struct Past {
     weather: Weather,
     crashed: bool,
+    life: u64,
     page: Option<NotionId>,
     /// The id by which the backlog is asked for.
     backlog: Option<String>,
@@ -68,6 +69,7 @@ impl Seam {
             past: Mutex::new(Past {
                 weather: Weather::default(),
                 crashed: false,
+                life: 0,
                 page: None,
                 backlog: None,
                 not_before: BTreeMap::new(),
@@ -155,7 +157,14 @@ impl Seam {
 
     /// A new process: it knows nothing of limits that the old one was told of.
     pub(crate) fn restarted(&self) {
-        lock(&self.past).not_before.clear();
+        let mut past = lock(&self.past);
+        past.not_before.clear();
+        past.life += 1;
+    }
+
+    /// How many processes died before the present one.
+    pub(crate) fn life(&self) -> u64 {
+        lock(&self.past).life
     }
 
     /// Counts a call; says whether the process dies there, and whether the call takes effect first.
