@@ -673,3 +673,21 @@ fn broken_files_are_named_and_the_rest_goes_on() {
     world.settle();
     assert_eq!(world.pages.live().len(), 1);
 }
+
+#[test]
+fn an_anchor_before_the_title_stays_when_the_title_is_edited() {
+    let world = World::new(documents(Policy::NotionWins));
+    let file = "<a id=\"top\"></a>\n\n# Title\n\none\n";
+    world.repo.put("docs/a.md", Some(file));
+    world.settle();
+    let page = world.pages.live()[0].clone();
+    assert_eq!(world.pages.field(&page, "title"), Value::text("Title"));
+    world.pass(10);
+    world.pages.set(&page, "title", Value::text("Other"));
+    world.settle();
+    let text = world.repo.file("docs/a.md").unwrap();
+    assert!(
+        text.ends_with("<a id=\"top\"></a>\n\n# Other\n\none\n"),
+        "{text}"
+    );
+}
