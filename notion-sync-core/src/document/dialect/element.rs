@@ -282,7 +282,9 @@ pub(super) fn nest(blocks: &mut Vec<Block>, said: &[Element]) -> Vec<usize> {
         let source = leaf(&block);
         match source.as_deref().and_then(Tag::of) {
             Some(Tag::Opening(name)) => {
-                matcher.open(name, out.len(), said);
+                // A toggle that the file does not take for one stays beside what follows.
+                let toggle = source.as_deref().is_some_and(is_toggle);
+                matcher.open(name, out.len(), if toggle { Element::Apart } else { said });
                 out.push(block);
             }
             Some(Tag::Closing(name)) => {
