@@ -87,15 +87,6 @@ impl AuditLink {
     }
 }
 
-/// Where the chain of a record ends. Kept with the record, so that a chain cut short is found too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditHead {
-    /// Position of the last link.
-    pub number: u64,
-    /// Its hash.
-    pub hash: ContentHash,
-}
-
 /// What a look through all chains found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AuditProof {

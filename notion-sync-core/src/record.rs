@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::audit::AuditHead;
 use crate::document::merge::Anchor;
 use crate::effect::LinkedPull;
 use crate::hash::ContentHash;
@@ -15,6 +14,15 @@ use crate::remote::ProposalKind;
 use crate::rule::{ActionState, Trigger};
 use crate::snapshot::{Proof, Revision};
 use crate::value::Value;
+
+/// Where the audit of a record ends. Kept with the record, so that a chain cut short is found too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHead {
+    /// Position of the last link.
+    pub number: u64,
+    /// Its hash.
+    pub hash: ContentHash,
+}
 
 /// How many retired values are kept per side (K).
 pub const RETIRED: usize = 16;

@@ -22,6 +22,7 @@ mod manual;
 mod marks;
 mod notes;
 mod outcome;
+mod outlook;
 mod pairing;
 mod partial;
 mod partners;

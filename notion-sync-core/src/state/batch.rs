@@ -5,13 +5,13 @@ use serde::Serialize;
 
 use super::value::{self, Stored, put};
 use super::{MappingState, RecordState, base_key, claim_key, claims, comments_key, index, stamp};
-use crate::audit::{AuditHead, AuditLink, AuditRow};
+use crate::audit::{AuditLink, AuditRow};
 use crate::comment::Conversation;
 use crate::error::Result;
 use crate::event::ChangeEvent;
 use crate::id::{MappingId, RecordId};
 use crate::operation::{Attempt, Operation};
-use crate::record::ProposalState;
+use crate::record::{AuditHead, ProposalState};
 use crate::store::{Change, Expect, IndexEntry, Table};
 
 /// Changes that are committed together.

@@ -1,6 +1,7 @@
 //! Issues of repositories as a [`Remote`].
 
 pub(crate) mod bodies;
+mod calls;
 mod cards;
 pub(crate) mod discussion;
 pub(crate) mod fields;

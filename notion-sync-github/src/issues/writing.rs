@@ -16,16 +16,11 @@ use super::kind::is_about_type;
 use super::parent::PARENT;
 use super::project::{field_of, own_token};
 use crate::comments::{self, MAX_BODY_BYTES};
-use crate::endpoint::{
-    ADD_ASSIGNEES, ADD_LABELS, CREATE_ISSUE, CREATE_LABEL, Call, LABELS, MILESTONES,
-    REMOVE_ASSIGNEES, REMOVE_LABEL, UPDATE_ISSUE,
-};
+use crate::endpoint::{CREATE_ISSUE, Call, REMOVE_ASSIGNEES};
 use crate::files::comment_notes;
 use crate::repository::RepositoryInfo;
-use crate::wire::{Issue, Label, LabelDetail, Milestone};
+use crate::wire::Issue;
 
-/// Colour of labels made here: the grey GitHub gives labels that appear by use.
-const LABEL_COLOUR: &str = "ededed";
 /// Longest title in characters.
 const MAX_TITLE: usize = 256;
 
@@ -407,90 +402,6 @@ impl GithubIssues {
             notes: BTreeMap::new(),
             ..Ack::default()
         }
-    }
-
-    pub(crate) async fn patch(
-        &self,
-        id: &str,
-        number: u64,
-        body: Map<String, Json>,
-    ) -> Result<Issue> {
-        let call = Call::new(&UPDATE_ISSUE, &[id, &number.to_string()])
-            .body(Json::Object(body))
-            .with("number", number);
-        self.client.call(call).await?.json()
-    }
-
-    pub(crate) async fn assign(&self, id: &str, number: u64, logins: &[String]) -> Result<Issue> {
-        let call = Call::new(&ADD_ASSIGNEES, &[id, &number.to_string()])
-            .body(json!({"assignees": logins}))
-            .with("number", number);
-        self.client.call(call).await?.json()
-    }
-
-    pub(crate) async fn add_labels(
-        &self,
-        id: &str,
-        number: u64,
-        names: &[String],
-    ) -> Result<Vec<Label>> {
-        let call = Call::new(&ADD_LABELS, &[id, &number.to_string()])
-            .body(json!({"labels": names}))
-            .with("number", number);
-        self.client.call(call).await?.json()
-    }
-
-    /// Removes a label. `None` when it was not there.
-    pub(crate) async fn remove_label(
-        &self,
-        id: &str,
-        number: u64,
-        name: &str,
-    ) -> Result<Option<Vec<Label>>> {
-        let call =
-            Call::new(&REMOVE_LABEL, &[id, &number.to_string(), name]).with("number", number);
-        match self.client.call(call).await {
-            Ok(answer) => answer.json().map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Makes labels that the repository does not have. Using an unknown one would make it too, but
-    /// what exists afterwards should not depend on that. Without the right to make labels the
-    /// service drops them from the issue as well, which the caller reports.
-    pub(crate) async fn ensure_labels(&self, id: &str, names: &[String]) -> Result<()> {
-        let known: Vec<LabelDetail> = self.client.all(Call::new(&LABELS, &[id])).await?;
-        let known: BTreeSet<String> = known.into_iter().filter_map(|label| label.name).collect();
-        for name in names.iter().filter(|name| !holds(&known, name)) {
-            let call = Call::new(&CREATE_LABEL, &[id])
-                .body(json!({"name": name, "color": LABEL_COLOUR}))
-                .with("label", name);
-            match self.client.call(call).await {
-                Ok(_) => {}
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::AlreadyExists | ErrorKind::Forbidden | ErrorKind::NotFound
-                    ) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    async fn milestone(&self, id: &str, title: &str) -> Result<u64> {
-        let call = Call::new(&MILESTONES, &[id]).query("state", "all");
-        let known: Vec<Milestone> = self.client.all(call).await?;
-        let found = known
-            .into_iter()
-            .find(|one| one.title.as_deref() == Some(title));
-        found.and_then(|one| one.number).ok_or_else(|| {
-            Error::new(ErrorKind::Blocked, "set a milestone")
-                .with("field", "milestone")
-                .message("the repository has no milestone of that title")
-                .remedy("create the milestone on GitHub, or choose another")
-        })
     }
 }
 
