@@ -33,6 +33,10 @@ pub(super) fn decide(
             reason: why.to_owned(),
         });
     };
+    let on = |side: Side| match side {
+        Side::Notion => notion,
+        Side::Github => github,
+    };
     let vacancy = match Vacancy::of(id, notion, github) {
         Ok(vacancy) => vacancy,
         Err(()) => return,
@@ -41,11 +45,7 @@ pub(super) fn decide(
     // nothing.
     let stand_in = (vacancy.as_ref())
         .filter(|vacant| {
-            let other = if vacant.side == Side::Notion {
-                github
-            } else {
-                notion
-            };
+            let other = on(vacant.side.other());
             !matches!(other.field(id), Ok(Some(value)) if value.is_empty())
         })
         .and_then(|vacant| Some(agreed?.on(vacant.side)))
@@ -201,14 +201,7 @@ pub(super) fn decide(
             } else {
                 Side::Notion
             };
-            if let Some(why) = fixed(
-                id,
-                if target == Side::Github {
-                    github
-                } else {
-                    notion
-                },
-            ) {
+            if let Some(why) = fixed(id, on(target)) {
                 return blocked(49, why, plan);
             }
             plan.closes.push(name);
@@ -251,14 +244,7 @@ pub(super) fn decide(
         8 | 9 | 13 | 14 | 53 => {
             let refused = match &vacancy {
                 Some(vacant) if vacant.side == target => vacant.refused,
-                _ => fixed(
-                    id,
-                    if target == Side::Github {
-                        github
-                    } else {
-                        notion
-                    },
-                ),
+                _ => fixed(id, on(target)),
             };
             if let Some(why) = refused {
                 return blocked(49, why, plan);
