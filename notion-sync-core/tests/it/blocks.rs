@@ -569,6 +569,34 @@ fn what_cannot_be_created_is_named_and_the_rest_goes_on() {
     assert!(write(&body[1]).is_err());
 }
 
+/// What raw JSON holds counts like any other blocks: in depth, and in number.
+#[test]
+fn raw_blocks_count_with_what_they_hold() {
+    let tab = |children: usize| {
+        let text = json!({"type": "paragraph", "paragraph": {"rich_text": []}});
+        let raw = json!({"type": "tab", "tab": {"children": vec![text; children]}});
+        Block::new(BlockKind::Opaque {
+            kind: "tab".to_owned(),
+            raw: raw.to_string(),
+        })
+    };
+    let column = |children| {
+        let mut column = Block::new(BlockKind::Column { ratio: None });
+        column.children = children;
+        column
+    };
+    let mut columns = Block::new(BlockKind::ColumnList);
+    columns.children = vec![column(vec![tab(1)]), column(vec![tab(2), tab(3)])];
+    let plan = stages(&[columns]);
+    assert!(plan.unwritable.is_empty());
+    carry_out(&plan);
+
+    let plan = stages(&vec![tab(90); 30]);
+    assert!(plan.unwritable.is_empty());
+    assert!(plan.stages.len() > 1, "2,730 blocks need three requests");
+    carry_out(&plan);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -324,6 +324,22 @@ fn recorded_pages_survive() {
     assert!(count >= 8);
 }
 
+/// Brackets in the target of a link do not count among those of the caption around it.
+#[test]
+fn an_image_ends_where_its_caption_does() {
+    for target in ["man![ual", "a]b", "a[b]c", "[[["] {
+        let source = format!(
+            "![[The manual](https://example.com/{target}) here](https://example.com/x.png)"
+        );
+        let body = read(&source);
+        let BlockKind::Media { caption, .. } = &body.blocks[0].kind else {
+            panic!("{source}: {:#?}", body.blocks);
+        };
+        assert_eq!(caption.to_plain(), "The manual here", "{source}");
+        assert_eq!(write(&body).unwrap().trim_end(), source);
+    }
+}
+
 #[test]
 fn limits_name_both_numbers() {
     let deep: String = (0..80)

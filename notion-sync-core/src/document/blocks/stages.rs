@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use super::json::push_string;
-use super::writer::{Stand, push_own};
+use super::writer::{Stand, held_inside, push_own};
 use super::{Issue, Reason};
 use crate::document::limits::{ARRAY_ITEMS, NESTED_LEVELS, REQUEST_BLOCKS, REQUEST_BYTES};
 use crate::document::model::{Block, BlockKind};
@@ -304,10 +304,11 @@ impl<'a> Planner<'a> {
             self.unwritable(place.source, Reason::Misplaced);
             return Placed::Never;
         }
-        let own_levels = match block.kind {
-            BlockKind::Table { .. } => 1,
-            BlockKind::ColumnList => 2,
-            _ => 0,
+        let (own_levels, held) = match &block.kind {
+            BlockKind::Table { .. } => (1, 0),
+            BlockKind::ColumnList => (2, 0),
+            BlockKind::Opaque { kind, raw } => held_inside(kind, raw),
+            _ => (0, 0),
         };
         if place.depth + own_levels > NESTED_LEVELS {
             return Placed::Deep;
@@ -324,7 +325,7 @@ impl<'a> Planner<'a> {
                     self.approximated(place.source, reason);
                 }
                 // Type, key, brackets, comma and an array of children.
-                if take_count(room, 1, own.len() + 96) {
+                if take_count(room, 1 + held, own.len() + 96) {
                     text.push_str("{\"object\":\"block\",\"type\":");
                     push_string(text, name);
                     text.push(',');

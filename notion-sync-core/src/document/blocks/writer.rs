@@ -404,6 +404,30 @@ fn depth(value: &Value) -> usize {
     }
 }
 
+/// How deep blocks nest inside of a block of raw JSON, and how many there are.
+pub(super) fn held_inside(kind: &str, raw: &str) -> (usize, usize) {
+    opaque_payload(kind, raw).map_or((0, 0), |payload| inside(&payload))
+}
+
+fn inside(payload: &Map<String, Value>) -> (usize, usize) {
+    let Some(Value::Array(children)) = payload.get("children") else {
+        return (0, 0);
+    };
+    let held = children.iter().map(|child| {
+        let name = child.get("type").and_then(Value::as_str);
+        let own = name.and_then(|name| child.get(name)?.as_object());
+        own.map_or((0, 0), inside)
+    });
+    let (levels, blocks) = held.fold((0, 0), |(levels, blocks), (deeper, more)| {
+        (levels.max(deeper), blocks + more + 1)
+    });
+    if blocks == 0 {
+        (0, 0)
+    } else {
+        (levels + 1, blocks)
+    }
+}
+
 fn opaque_payload(kind: &str, raw: &str) -> Option<Map<String, Value>> {
     if !REPEATABLE.contains(&kind) || CREATABLE.binary_search(&kind).is_err() {
         return None;

@@ -5,7 +5,7 @@
 
 use super::html;
 use super::node::Node;
-use crate::document::{Block, BlockKind, InlineKind};
+use crate::document::{Block, BlockKind, Inline, InlineKind};
 
 /// Most anchors of one heading.
 const ANCHORS: usize = 32;
@@ -77,10 +77,15 @@ fn may_be_anchor(kind: &BlockKind) -> bool {
     let starts = |source: &str| source.starts_with("<a ") || source.starts_with(NOTHING);
     match kind {
         BlockKind::Verbatim { markdown } => starts(markdown),
-        BlockKind::Paragraph { text, .. } => matches!(text.0.first().map(|run| &run.kind),
+        BlockKind::Paragraph { text, .. } => matches!(
+            text.0.iter().find(|run| !is_blank(run)).map(|run| &run.kind),
             Some(InlineKind::Verbatim(tag)) if starts(tag)),
         _ => false,
     }
+}
+
+fn is_blank(run: &Inline) -> bool {
+    matches!(&run.kind, InlineKind::Text(text) if text.trim().is_empty())
 }
 
 /// The anchors that a block is, where it is nothing else.
@@ -92,10 +97,14 @@ fn source_of(kind: &BlockKind) -> Option<String> {
         BlockKind::Verbatim { markdown } => markdown.clone(),
         BlockKind::Paragraph { text, color } if color.is_default() => {
             let mut source = String::new();
-            for run in &text.0 {
+            // White space at both ends of a paragraph is not written.
+            let ahead = text.0.iter().take_while(|run| is_blank(run)).count();
+            let runs = &text.0[ahead..];
+            let behind = runs.iter().rev().take_while(|run| is_blank(run)).count();
+            for run in &runs[..runs.len() - behind] {
                 match &run.kind {
                     InlineKind::Verbatim(tag) => source.push_str(tag),
-                    InlineKind::Text(space) if space == " " => source.push(' '),
+                    InlineKind::Text(space) if space.chars().all(|c| c == ' ') => source.push(' '),
                     _ => return None,
                 }
                 if run.link.is_some() || !run.annotations.is_plain() {

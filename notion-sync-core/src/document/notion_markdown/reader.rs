@@ -577,7 +577,8 @@ fn read_image(line: &str) -> Option<BlockKind> {
             b']' if depth == 0 => break,
             b']' => {
                 depth -= 1;
-                at += 1;
+                // Brackets in the target of a link belong to nothing.
+                at = read_target(text, at + 1).map_or(at + 1, |(_, end)| end);
             }
             _ => at += 1,
         }
