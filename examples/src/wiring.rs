@@ -1,5 +1,6 @@
 //! Puts the crates together: settings and secrets in, an engine out.
 
+mod assembly;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use notion_sync_core::mapping::{
 use notion_sync_core::remote::{Remote, Schema};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
+use notion_sync_core::worker::{Company, Worker};
 use notion_sync_core::{Error, ErrorKind, Result};
 use notion_sync_github::{
     API_URL, FileScope, FilesSettings, GithubClient, GithubFiles, GithubIssues, GithubSettings,
@@ -30,6 +32,7 @@ use notion_sync_notion::{
 };
 use notion_sync_store::{Access, open_with};
 
+pub use self::assembly::Assembly;
 use crate::config::{
     Config, Delete, DocumentsSection, FrontMatterField, PropertyKind, RepositoryChoice, is_loopback,
 };
@@ -127,13 +130,47 @@ pub async fn engine(
     parts: &Parts,
     store: Arc<dyn Store>,
 ) -> Result<Engine> {
+    Ok(assemble(config, secrets, parts, store).await?.engine)
+}
+
+/// The worker that a process is: its name is its own, also beside one that had its number before.
+fn worker(config: &Config, parts: &Parts, store: &Arc<dyn Store>) -> Arc<Worker> {
+    let company = if config.store.shared {
+        Company::Others
+    } else {
+        Company::Alone
+    };
+    let started = parts.clock.now().timestamp_micros();
+    let name = format!("process {}/{started:x}", std::process::id());
+    let clock = Arc::clone(&parts.clock);
+    Arc::new(Worker::new(Arc::clone(store), clock, name, company))
+}
+
+/// As [`engine`], with what several workers on one store share.
+///
+/// # Errors
+///
+/// As [`engine`].
+pub async fn assemble(
+    config: &Config,
+    secrets: &Secrets,
+    parts: &Parts,
+    store: Arc<dyn Store>,
+) -> Result<Assembly> {
     config.validate().map_err(|faults| {
         Error::new(ErrorKind::Configuration, "use the configuration").message(faults.to_string())
     })?;
+    let worker = worker(config, parts, &store);
+    let parts = &Parts {
+        clock: Arc::clone(&parts.clock),
+        notion_http: worker.guard(Arc::clone(&parts.notion_http)),
+        github_http: worker.guard(Arc::clone(&parts.github_http)),
+    };
     let notion = notion_client(config, secrets, parts)?;
     let github = github_client(config, secrets, parts)?;
     let people = people(config, &notion).await?;
     let mut engine = Engine::new(Arc::clone(&store), Arc::clone(&parts.clock))
+        .with_worker(Arc::clone(&worker))
         .with_bounds(config.bounds.clone())
         .with_guard(config.guard.clone())
         .with_jitter(Arc::new(ClockJitter(Arc::clone(&parts.clock))))
@@ -175,7 +212,13 @@ pub async fn engine(
             people: people.clone(),
         });
     }
-    Ok(engine)
+    Ok(Assembly {
+        engine,
+        store,
+        worker,
+        notion,
+        github,
+    })
 }
 
 /// Opens the configured store; `folder` is where the configuration file lies.

@@ -26,5 +26,6 @@ pub mod state;
 pub mod store;
 pub mod value;
 pub mod webhook;
+pub mod worker;
 
 pub use error::{Error, ErrorKind, Result, Retry};

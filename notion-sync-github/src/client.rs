@@ -184,6 +184,12 @@ impl GithubClient {
         self.inner.tokens.permissions().await
     }
 
+    /// The gate of this credential.
+    #[must_use]
+    pub fn gate(&self) -> &RateGate {
+        &self.inner.gate
+    }
+
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.inner.clock.now()
     }

@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
 use http::HeaderMap;
 
 /// Limits of the gate. The defaults are GitHub's published numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits {
     /// Points per minute; a read costs 1, a write 5.
     pub points_per_minute: u32,
@@ -121,6 +122,7 @@ struct Quota {
 #[derive(Debug)]
 pub struct RateGate {
     limits: RateLimits,
+    sharers: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -130,7 +132,40 @@ impl RateGate {
     pub fn new(limits: RateLimits) -> Self {
         Self {
             limits,
+            sharers: AtomicU32::new(1),
             state: Mutex::new(State::default()),
+        }
+    }
+
+    /// Shares the limits between so many workers that use the same credential, this one included:
+    /// each takes an equal part. The hourly quota needs no sharing, the headers tell what is left.
+    pub fn share(&self, workers: u32) {
+        self.sharers.store(workers.max(1), Ordering::Relaxed);
+    }
+
+    /// Until when a refusal asked to wait.
+    pub fn blocked_until(&self) -> Option<DateTime<Utc>> {
+        self.lock().blocked_until
+    }
+
+    /// Waits until then, because somebody else with the same credential was refused.
+    pub fn block_until(&self, until: DateTime<Utc>) {
+        let mut state = self.lock();
+        state.blocked_until = state.blocked_until.max(Some(until));
+    }
+
+    /// This worker's part of the limits.
+    fn limits(&self) -> RateLimits {
+        let sharers = self.sharers.load(Ordering::Relaxed);
+        let part = |n: u32| (n / sharers).max(1);
+        RateLimits {
+            // A write costs 5, and must be possible.
+            points_per_minute: (self.limits.points_per_minute / sharers).max(5),
+            content_per_minute: part(self.limits.content_per_minute),
+            content_per_hour: part(self.limits.content_per_hour),
+            write_spacing_ms: self.limits.write_spacing_ms.saturating_mul(sharers),
+            notify_spacing_ms: self.limits.notify_spacing_ms.saturating_mul(sharers),
+            ..self.limits
         }
     }
 
@@ -139,20 +174,21 @@ impl RateGate {
     /// operation of several requests that were spaced could never end, since nothing here waits.
     #[must_use]
     pub fn begin(&self, writes: u32, creates: u32, now: DateTime<Utc>) -> Admission {
+        let limits = self.limits();
         let mut state = self.lock();
         state.forget(now);
         let mut earliest = now;
         if let Some(last) = state.last_write {
-            earliest = earliest.max(last + millis(self.limits.write_spacing_ms));
+            earliest = earliest.max(last + millis(limits.write_spacing_ms));
         }
         if let (true, Some(last)) = (creates > 0, state.last_notice) {
-            earliest = earliest.max(last + millis(self.limits.notify_spacing_ms));
+            earliest = earliest.max(last + millis(limits.notify_spacing_ms));
         }
         // An operation larger than a whole window may start on an empty one.
-        let points = writes.saturating_mul(5).min(self.limits.points_per_minute);
+        let points = writes.saturating_mul(5).min(limits.points_per_minute);
         earliest = earliest
-            .max(state.points_free(points, self.limits.points_per_minute, now))
-            .max(state.content_free(creates, &self.limits, now))
+            .max(state.points_free(points, limits.points_per_minute, now))
+            .max(state.content_free(creates, &limits, now))
             .max(state.hard_block("core", 0, now));
         if earliest > now {
             return Admission::NotBefore(earliest);
@@ -167,18 +203,19 @@ impl RateGate {
     /// Asks for one request and counts it.
     #[must_use]
     pub fn admit(&self, resource: &str, weight: Weight, now: DateTime<Utc>) -> Admission {
+        let limits = self.limits();
         let mut state = self.lock();
         state.forget(now);
         let reserve = if weight.write {
             0
         } else {
-            self.limits.read_reserve_percent
+            limits.read_reserve_percent
         };
         let mut earliest = state
             .hard_block(resource, reserve, now)
-            .max(state.points_free(weight.points(), self.limits.points_per_minute, now));
+            .max(state.points_free(weight.points(), limits.points_per_minute, now));
         if weight.creates {
-            earliest = earliest.max(state.content_free(1, &self.limits, now));
+            earliest = earliest.max(state.content_free(1, &limits, now));
         }
         if earliest > now {
             return Admission::NotBefore(earliest);

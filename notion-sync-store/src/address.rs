@@ -16,6 +16,10 @@ pub enum Access {
     /// a second store that asks for it is refused. It ends with the process. For engines.
     #[default]
     Exclusive,
+    /// Others that ask for the same, and nobody who is [exclusive](Self::Exclusive): for engines that
+    /// share the work on one store under leases (`notion_sync_core::worker`). Held like an exclusive
+    /// lock, by any number.
+    Together,
     /// Everybody, and writing is allowed. Commits stay atomic and conditional; that only one
     /// engine runs is up to the caller. For repairs by hand beside a running engine.
     Shared,

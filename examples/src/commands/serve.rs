@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
-use notion_sync_core::engine::{Budget, Engine, Tick};
+use notion_sync_core::engine::{Budget, Tick};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_core::{Error, ErrorKind, Retry};
@@ -21,7 +21,7 @@ use super::output::{Output, plain};
 use super::session::Session;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::receiver::{self, HookReaders, Limits, Listening, Metered, Receiver, Served, Watch};
-use crate::wiring::{self, Parts};
+use crate::wiring::{self, Assembly, Parts};
 
 /// Most writes of one tick. A signal is looked at between ticks, so this is what may still be written
 /// after one; a commit of several files is one piece.
@@ -73,11 +73,11 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
     };
     let parts = metered(&online.parts, &receiver);
     let (config, secrets) = (&session.config, &session.secrets);
-    let engine = wiring::engine(config, secrets, &parts, Arc::clone(&store)).await?;
+    let assembly = wiring::assemble(config, secrets, &parts, Arc::clone(&store)).await?;
     let readers = receiver::deliveries(config, secrets, &parts)?;
     tracing::info!("started");
     let mut work = Work {
-        engine: &engine,
+        assembly: &assembly,
         store: &*store,
         output: session.output,
         bell: receiver.bell(),
@@ -160,7 +160,7 @@ fn passes(error: &Error) -> bool {
 
 /// The worker.
 struct Work<'a> {
-    engine: &'a Engine,
+    assembly: &'a Assembly,
     store: &'a dyn Store,
     output: Output,
     bell: Arc<Notify>,
@@ -174,7 +174,7 @@ impl Work<'_> {
     /// Ticks until `stop` ends.
     async fn until(&mut self, mut stop: Pin<Box<impl Future<Output = ()>>>) -> Result<(), Failure> {
         loop {
-            let mut tick = Box::pin(self.engine.tick(Budget {
+            let mut tick = Box::pin(self.assembly.tick(Budget {
                 operations: WRITES,
                 ..Budget::default()
             }));
@@ -187,7 +187,7 @@ impl Work<'_> {
             };
             let Some(ended) = ended else {
                 self.receiver.set_ready(false);
-                self.engine.halt();
+                self.assembly.engine.halt();
                 let tick = tick.await?;
                 show(self.output, &tick);
                 return Ok(());

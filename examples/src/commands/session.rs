@@ -13,7 +13,7 @@ use super::progress::Progress;
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::secrets::Secrets;
-use crate::wiring::{self, Counted, Parts};
+use crate::wiring::{self, Assembly, Counted, Parts};
 
 /// Settings and secrets as they were read.
 #[derive(Debug)]
@@ -65,7 +65,12 @@ impl Session {
         }
     }
 
+    /// The store; where several processes work on it, together with them instead of alone.
     pub(super) async fn store(&self, access: Access) -> Result<Arc<dyn Store>, Failure> {
+        let access = match access {
+            Access::Exclusive if self.config.store.shared => Access::Together,
+            access => access,
+        };
         Ok(wiring::open_store(&self.config, &self.secrets, &self.folder, access).await?)
     }
 
@@ -105,7 +110,15 @@ impl Session {
         online: &Online,
         store: Arc<dyn Store>,
     ) -> Result<Engine, Failure> {
-        Ok(wiring::engine(&self.config, &self.secrets, &online.parts, store).await?)
+        Ok(self.assemble(online, store).await?.engine)
+    }
+
+    pub(super) async fn assemble(
+        &self,
+        online: &Online,
+        store: Arc<dyn Store>,
+    ) -> Result<Assembly, Failure> {
+        Ok(wiring::assemble(&self.config, &self.secrets, &online.parts, store).await?)
     }
 }
 

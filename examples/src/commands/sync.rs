@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
-use notion_sync_core::engine::{Applied, Budget, Engine, Incident, Tick};
+use notion_sync_core::engine::{Applied, Budget, Incident, Tick};
 use notion_sync_store::Access;
 use serde_json::json;
 
@@ -14,6 +14,7 @@ use super::plan;
 use super::session::Session;
 use super::standing;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::wiring::Assembly;
 
 /// Ticks without a write and without a wait after which a run is over, whatever is due: a host
 /// that goes on would spin.
@@ -94,7 +95,8 @@ impl Run {
             if report.blocked > 0 {
                 exit = exit.or(Exit::Refused);
             }
-            if report.retry || !report.errors.is_empty() || waits {
+            let elsewhere = report.worked_by.is_some();
+            if report.retry || !report.errors.is_empty() || waits || elsewhere {
                 exit = exit.or(Exit::Retry);
             }
         }
@@ -113,9 +115,9 @@ pub(super) async fn run(args: SyncArgs) -> Outcome {
     let store = session.store(Access::Exclusive).await?;
     let online = session.online()?;
     let progress = online.progress("sync");
-    let engine = session.engine(&online, store.clone()).await?;
+    let assembly = session.assemble(&online, store.clone()).await?;
     let mut run = Run::default();
-    let done = ticks(&engine, args.full, args.wait, &mut run).await?;
+    let done = ticks(&assembly, args.full, args.wait, &mut run).await?;
     drop(progress);
     let standing = standing::of(&session.config, &*store).await?;
     let exit = run.exit(done).or(standing::exit(&standing));
@@ -126,7 +128,12 @@ pub(super) async fn run(args: SyncArgs) -> Outcome {
 
 /// Ticks until nothing is due now, or with `wait` until nothing is under way. Answers whether it
 /// got there.
-async fn ticks(engine: &Engine, full: bool, wait: bool, run: &mut Run) -> Result<bool, Failure> {
+async fn ticks(
+    assembly: &Assembly,
+    full: bool,
+    wait: bool,
+    run: &mut Run,
+) -> Result<bool, Failure> {
     let mut budget = Budget {
         poll_now: true,
         full,
@@ -134,8 +141,15 @@ async fn ticks(engine: &Engine, full: bool, wait: bool, run: &mut Run) -> Result
     };
     let mut idle = 0;
     for _ in 0..MOST {
-        let tick = engine.tick(budget).await?;
-        budget = Budget::default();
+        let tick = assembly.tick(budget).await?;
+        // Where somebody else is at it, the look is still to come.
+        let elsewhere = tick
+            .mappings
+            .iter()
+            .any(|report| report.worked_by.is_some());
+        if !elsewhere {
+            budget = Budget::default();
+        }
         let wrote = tick.writes() > 0;
         let due = tick.settle_due;
         let stopped = tick.mappings.iter().any(|report| report.guard.is_some());

@@ -103,6 +103,9 @@ pub struct StoreSection {
     /// `ENCRYPTION_KEY` nor `ENCRYPTION_KEY_FILE` is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
+    /// Whether several processes work on it together: each mapping is worked on by one at a time,
+    /// under a lease. Otherwise the first process has it for itself.
+    pub shared: bool,
 }
 
 impl Default for StoreSection {
@@ -111,6 +114,7 @@ impl Default for StoreSection {
             url: "sqlite:notion-sync.db".to_owned(),
             sealing: Sealing::On,
             key_file: None,
+            shared: false,
         }
     }
 }

@@ -22,10 +22,12 @@ const INTENT_CHANGES: usize = 60;
 const GROUP: usize = 200;
 
 impl Engine {
-    /// Operations that were being sent when the process ended have an unknown outcome.
+    /// Operations that were being sent when the process ended have an unknown outcome. `sent_until`
+    /// is up to when whoever sent them may have gone on.
     pub(super) async fn recover(
         &self,
         binding: &Binding,
+        sent_until: Option<DateTime<Utc>>,
         report: &mut MappingReport,
     ) -> Result<()> {
         for stored in self.state().open_operations(&binding.mapping.id).await? {
@@ -37,7 +39,8 @@ impl Engine {
             op.lost += 1;
             op.lost_since = op.lost_since.or(Some(lost_at));
             op.state = OpState::Unknown;
-            op.not_before = Some(self.quiet_until(&op));
+            let sent_until = sent_until.unwrap_or_else(|| self.now());
+            op.not_before = Some(self.quiet_until(&op, sent_until));
             if op.lost > self.bounds.poison_after {
                 // A process that got something else done meanwhile dies of something else.
                 let since = op.lost_since.unwrap_or(lost_at);
@@ -61,16 +64,18 @@ impl Engine {
         Ok(())
     }
 
-    /// When the outcome of an operation can be looked for.
-    fn quiet_until(&self, op: &Operation) -> DateTime<Utc> {
+    /// When the outcome of an operation can be looked for. A write may take several requests, so the
+    /// last of them counts where it came later than the intent and a pause.
+    fn quiet_until(&self, op: &Operation, sent_until: DateTime<Utc>) -> DateTime<Utc> {
         let intent = op.intent_at.unwrap_or(op.created_at);
+        let seconds = |n: u32| Duration::seconds(i64::from(n));
+        let pause = seconds(self.bounds.pause);
+        let last = (intent + pause).max(sent_until) + seconds(self.bounds.late_commit);
         match op.kind {
             // Sending again is harmless, and so is looking at once.
             WriteKind::StrongCas | WriteKind::NamedCreate => intent,
-            WriteKind::Set | WriteKind::WeakCas | WriteKind::Append => {
-                intent + self.bounds.quiet_after_set()
-            }
-            WriteKind::UnnamedCreate => intent + self.bounds.quiet_after_create(),
+            WriteKind::Set | WriteKind::WeakCas | WriteKind::Append => last,
+            WriteKind::UnnamedCreate => last + seconds(self.bounds.visibility),
         }
     }
 
@@ -223,6 +228,13 @@ impl Engine {
             sent.push(op);
         }
         self.state().commit(batch).await?;
+        if !self.may_send(now).await? {
+            for op in &sent {
+                self.not_sent(op).await?;
+            }
+            report.retry = true;
+            return Ok(());
+        }
 
         let writes: Vec<Write> = sent.iter().map(|op| op.write.clone()).collect();
         let answers = binding.remote(side).write(&writes).await;
@@ -238,6 +250,31 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// The send gate: whoever takes the operation over counts on it that nothing is sent later than a
+    /// pause after its intent. Half of that is left for what comes between here and the socket.
+    async fn may_send(&self, intent_at: DateTime<Utc>) -> Result<bool> {
+        self.worker.keep().await?;
+        let half = Duration::seconds(i64::from(self.bounds.pause)) / 2;
+        Ok(self.now() - intent_at <= half)
+    }
+
+    /// Takes the intent of an operation back that was surely not sent.
+    async fn not_sent(&self, op: &Operation) -> Result<()> {
+        let Some(stored) = self.state().operation(&op.id).await? else {
+            return Ok(());
+        };
+        let mut next = stored.value.clone();
+        next.error = Some("too much time passed before it could be sent".to_owned());
+        let mut batch = Batch::default();
+        batch.attempt(&self.ended(&next, "not sent"))?;
+        next.attempts = next.attempts.saturating_sub(1);
+        next.state = OpState::Planned;
+        // Whatever was slow may be so for a while.
+        next.not_before = Some(self.now() + Duration::seconds(1));
+        batch.operation(&next, Some(&stored))?;
+        self.state().commit(batch).await
     }
 
     /// Records that a write was not applied, or that nobody knows.
@@ -291,7 +328,7 @@ impl Engine {
             // A service that does not answer is not asked again at once, harmless as it may be.
             (OpState::Unknown, _) => {
                 let pause = self.now() + backoff(next.attempts, self.jitter.next());
-                next.not_before = Some(self.quiet_until(&next).max(pause));
+                next.not_before = Some(self.quiet_until(&next, self.now()).max(pause));
             }
             (OpState::Retry, Retry::NotBefore(at)) => next.not_before = Some(at),
             (OpState::Retry, _) => {

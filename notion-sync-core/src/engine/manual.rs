@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
+use super::lease::Taken;
 use super::outcome::bare;
 use super::report::{MappingReport, Tick};
 use super::survey::Prepared;
@@ -199,13 +200,17 @@ impl Engine {
         for (id, shown) in plans {
             let binding = self.binding_of(id, DURING)?;
             let mut report = MappingReport::new(id.clone());
-            self.recover(binding, &mut report).await?;
-            self.begin_comments(binding).await?;
-            let stored = self.state().mapping(id).await?;
-            let bound = self.bind(binding, &stored.value).await?;
-            let survey = self.survey(binding, &bound, full, true).await?;
-            report.observed = survey.prepared.len();
-            let plan = self.decide(binding, &bound, survey).await?;
+            let look = async |taken: Taken| {
+                self.recover(binding, taken.sent_until, &mut report).await?;
+                self.begin_comments(binding).await?;
+                let stored = self.state().mapping(id).await?;
+                let bound = self.bind(binding, &stored.value).await?;
+                let survey = self.survey(binding, &bound, full, true).await?;
+                report.observed = survey.prepared.len();
+                let plan = self.decide(binding, &bound, survey).await?;
+                Ok((bound, plan))
+            };
+            let (bound, plan) = self.at_hand(id, DURING, look).await?;
             if plan.hash != *shown {
                 return Err(Error::new(ErrorKind::Stale, DURING)
                     .with("mapping", id)
@@ -222,21 +227,24 @@ impl Engine {
         let mut tick = Tick::default();
         for (binding, bound, plan, mut report) in looked {
             let id = &binding.mapping.id;
-            let stored = self.state().mapping(id).await?;
-            if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
-                let mut next = stored.value.clone();
-                next.guarded = Some(plan.hash);
-                let mut batch = Batch::default();
-                batch.mapping(id, &next, &stored)?;
-                self.state().commit(batch).await?;
-                report.guard = Some(stop);
-            } else {
-                // Cursors stay where they are: what was seen here is listed once more.
-                self.persist(binding, &bound, plan, &mut report).await?;
-                self.execute(binding, usize::MAX, &mut report).await?;
-            }
-            self.finish(binding, &mut report).await?;
-            tick.add(report);
+            let carry_out = async |_| {
+                let stored = self.state().mapping(id).await?;
+                if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
+                    let mut next = stored.value.clone();
+                    next.guarded = Some(plan.hash);
+                    let mut batch = Batch::default();
+                    batch.mapping(id, &next, &stored)?;
+                    self.state().commit(batch).await?;
+                    report.guard = Some(stop);
+                } else {
+                    // Cursors stay where they are: what was seen here is listed once more.
+                    self.persist(binding, &bound, plan, &mut report).await?;
+                    self.execute(binding, usize::MAX, &mut report).await?;
+                }
+                self.finish(binding, &mut report).await?;
+                Ok(report)
+            };
+            tick.add(self.at_hand(id, DURING, carry_out).await?);
         }
         Ok(tick)
     }

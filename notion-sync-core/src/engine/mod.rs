@@ -17,6 +17,7 @@ mod flag;
 mod guard;
 mod identity;
 mod inventory;
+mod lease;
 mod looking;
 mod manual;
 mod marks;
@@ -55,6 +56,7 @@ pub use finding::{Finding, FindingKind, Remedy};
 pub use rebuild::{Rebuilt, RebuiltPair};
 pub use report::{Applied, Incident, MappingReport, Tick};
 
+use self::lease::Taken;
 use crate::bounds::Bounds;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -65,6 +67,7 @@ use crate::operation::{OpState, Operation};
 use crate::remote::Remote;
 use crate::state::{Batch, RecordState, SaveBody, State, Stored};
 use crate::store::Store;
+use crate::worker::{Company, Worker};
 
 /// One mapping with the two places it keeps the same.
 #[derive(Debug, Clone)]
@@ -152,6 +155,11 @@ const HINTS: usize = 500;
 #[derive(Debug)]
 pub struct Engine {
     store: Arc<dyn Store>,
+    /// The same under the lease of the mapping that is worked on.
+    fenced: Arc<dyn Store>,
+    worker: Arc<Worker>,
+    /// Held by the tick that is under way: one engine has one lease in force.
+    ticking: futures::lock::Mutex<()>,
     clock: Arc<dyn Clock>,
     jitter: Arc<dyn Jitter>,
     bounds: Bounds,
@@ -163,11 +171,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine without mappings, with default bounds, guard and schedule.
+    /// An engine without mappings, with default bounds, guard and schedule, that works
+    /// [alone](Company::Alone) on the store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        let name = "engine";
+        let (own, time) = (Arc::clone(&store), Arc::clone(&clock));
+        let worker = Arc::new(Worker::new(own, time, name, Company::Alone));
         Self {
             store,
+            fenced: worker.fenced(),
+            worker,
+            ticking: futures::lock::Mutex::default(),
             clock,
             jitter: Arc::new(FixedJitter(500)),
             bounds: Bounds::default(),
@@ -189,7 +204,18 @@ impl Engine {
     /// Sets the bounds of time.
     #[must_use]
     pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.worker.set_bounds(&bounds);
         self.bounds = bounds;
+        self
+    }
+
+    /// Sets as which worker it works, on the same store. Adapters of its mappings send through
+    /// [`Worker::guard`].
+    #[must_use]
+    pub fn with_worker(mut self, worker: Arc<Worker>) -> Self {
+        worker.set_bounds(&self.bounds);
+        self.fenced = worker.fenced();
+        self.worker = worker;
         self
     }
 
@@ -245,7 +271,9 @@ impl Engine {
     ///
     /// As [`State::ingest`].
     pub async fn ingest(&self, event: ChangeEvent) -> Result<()> {
-        self.state().ingest(&[event]).await.map(|_| ())
+        // Whoever works on the mapping takes it from there.
+        let state = State::new(&*self.store);
+        state.ingest(&[event]).await.map(|_| ())
     }
 
     /// Does what is due, and says when to come back.
@@ -255,6 +283,7 @@ impl Engine {
     /// Only when the store fails or an invariant does not hold. What goes wrong with a remote or a
     /// record is in the answer, and everything else went on.
     pub async fn tick(&self, budget: Budget) -> Result<Tick> {
+        let _ticking = self.ticking.lock().await;
         let mut tick = Tick::default();
         // Taken once: a hint that names no mapping makes each of them look, whichever comes first.
         let hints = self.state().inbox(HINTS).await?;
@@ -262,7 +291,7 @@ impl Engine {
             if self.is_halted() {
                 return Ok(tick);
             }
-            let report = self.run_mapping(binding, budget, &hints).await?;
+            let report = self.lease_mapping(binding, budget, &hints).await?;
             tick.add(report);
         }
         if hints.len() == HINTS {
@@ -316,7 +345,7 @@ impl Engine {
     }
 
     pub(crate) fn state(&self) -> State<'_> {
-        State::new(&*self.store)
+        State::new(&*self.fenced)
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -343,10 +372,11 @@ impl Engine {
         binding: &Binding,
         budget: Budget,
         hints: &[Stored<ChangeEvent>],
+        taken: Taken,
     ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
         let mut report = MappingReport::new(id.clone());
-        self.recover(binding, &mut report).await?;
+        self.recover(binding, taken.sent_until, &mut report).await?;
 
         let stored = self.state().mapping(id).await?;
         let poll_due = budget.poll_now
@@ -386,7 +416,7 @@ impl Engine {
             Err(error) => return Err(error),
         }
         // Once at the start too: a process may have ended between a pair and what waits for it.
-        if report.paired || self.begins(id) {
+        if self.begins(id) || report.paired || taken.over {
             self.wake_waiting(binding, &mut report).await?;
         }
         self.finish(binding, &mut report).await?;

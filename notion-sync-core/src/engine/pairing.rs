@@ -21,6 +21,8 @@ use crate::remote::{Action, ContentChange, Update};
 use crate::snapshot::Presence;
 use crate::state::{Batch, RecordState, SaveBody};
 
+const STAMPING: &str = "stamp a file";
+
 impl Engine {
     /// Joins a page and an object of GitHub by hand. What they hold is compared by the next
     /// [`tick`](Self::tick); where it differs that is a conflict, and nothing is overwritten.
@@ -167,11 +169,17 @@ impl Engine {
     /// for a record that is no pair; whatever reading ends with. What the write ends with is in the
     /// answer.
     pub async fn stamp(&self, id: &RecordId) -> Result<Tick> {
-        const DURING: &str = "stamp a file";
-        let state = self.known_record(id, DURING).await?;
-        self.refuse_while_sending(&state.record, DURING).await?;
-        let binding = self.binding_of(&state.record.mapping, DURING)?;
-        let refuse = |why: &str| Error::new(ErrorKind::Invalid, DURING).message(why);
+        let mapping = self.known_record(id, STAMPING).await?.record.mapping;
+        let stamp = async |_| self.stamp_file(id).await;
+        self.at_hand(&mapping, STAMPING, stamp).await
+    }
+
+    /// As [`stamp`](Self::stamp), for one who works on the mapping.
+    pub(super) async fn stamp_file(&self, id: &RecordId) -> Result<Tick> {
+        let state = self.known_record(id, STAMPING).await?;
+        self.refuse_while_sending(&state.record, STAMPING).await?;
+        let binding = self.binding_of(&state.record.mapping, STAMPING)?;
+        let refuse = |why: &str| Error::new(ErrorKind::Invalid, STAMPING).message(why);
         if binding.mapping.kind != MappingKind::Documents {
             return Err(refuse("an issue carries its page already"));
         }

@@ -24,6 +24,7 @@ use crate::snapshot::{Content, Presence};
 use crate::state::{Batch, RecordState, SaveBody};
 
 const DURING: &str = "repair a mark";
+const COMPARING: &str = "compare all marks";
 
 impl Engine {
     /// Looks for [`findings`](Self::findings) and puts right those that are unambiguous
@@ -34,7 +35,13 @@ impl Engine {
     ///
     /// As [`findings`](Self::findings). What single writes end with is in the answer.
     pub async fn repair(&self, mapping: &MappingId) -> Result<Tick> {
-        let binding = self.binding_of(mapping, "compare all marks")?;
+        self.binding_of(mapping, COMPARING)?;
+        let repair = async |_| self.repair_marks(mapping).await;
+        self.at_hand(mapping, DURING, repair).await
+    }
+
+    async fn repair_marks(&self, mapping: &MappingId) -> Result<Tick> {
+        let binding = self.binding_of(mapping, COMPARING)?;
         let stored = self.state().mapping(mapping).await?;
         let bound = self.bind(binding, &stored.value).await?;
         let (inventory, findings) = self.look_for_findings(binding, &bound).await?;
@@ -66,7 +73,7 @@ impl Engine {
         }
         let mut tick = Tick::default();
         for record in stamps {
-            match self.stamp(&record).await {
+            match self.stamp_file(&record).await {
                 Ok(done) => {
                     for one in done.mappings {
                         report.applied.extend(one.applied);

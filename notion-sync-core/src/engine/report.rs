@@ -59,6 +59,9 @@ pub struct MappingReport {
     pub refused: bool,
     /// Whether waiting helps.
     pub retry: bool,
+    /// Which other worker works on the mapping; nothing was looked at then, or the rest was left to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worked_by: Option<String>,
     /// Until when a remote asked to wait.
     pub waits_until: Option<DateTime<Utc>>,
     /// When to come back.
@@ -145,10 +148,20 @@ impl MappingReport {
             errors: Vec::new(),
             refused: false,
             retry: false,
+            worked_by: None,
             waits_until: None,
             next_due: None,
             settle_due: None,
         }
+    }
+
+    /// Another worker has the mapping: its rest is looked at again then.
+    pub(super) fn elsewhere(&mut self, owner: String, until: DateTime<Utc>) {
+        tracing::debug!(mapping = %self.mapping, owner, %until, "another worker is at it");
+        self.worked_by = Some(owner);
+        self.errors.clear();
+        self.next_due = Some(until);
+        self.settle_due = Some(until);
     }
 
     /// A remote asked to wait: not an error, the work goes on later.

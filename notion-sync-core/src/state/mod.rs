@@ -105,6 +105,9 @@ pub struct MappingState {
     pub strangers: BTreeSet<String>,
 }
 
+/// Most changes of one batch: the condition on the fence of a lease needs room beside them.
+const MAX_BATCH: usize = crate::store::MAX_CHANGES - 1;
+
 /// Index names. Keys and sorts hold ids, states and times only.
 mod index {
     pub(super) const RECORD_BY_MAPPING: &str = "record-by-mapping";
@@ -375,11 +378,11 @@ impl<'a> State<'a> {
         if batch.changes.is_empty() {
             return Ok(());
         }
-        if batch.changes.len() > crate::store::MAX_CHANGES {
+        if batch.changes.len() > MAX_BATCH {
             return Err(Error::new(ErrorKind::Invalid, "save a record")
                 .message("too large for one transaction")
                 .with("changes", batch.changes.len())
-                .with("limit", crate::store::MAX_CHANGES));
+                .with("limit", MAX_BATCH));
         }
         self.store.commit(batch.changes).await
     }

@@ -30,6 +30,40 @@ fn seconds(n: i64) -> Duration {
     Duration::seconds(n)
 }
 
+/// Workers with one credential keep to its limits together, and wait when one of them was refused.
+#[test]
+fn those_who_share_a_credential_keep_to_its_limits_together() {
+    for workers in [1u32, 2, 3, 7] {
+        let mut sent = 0;
+        for _ in 0..workers {
+            let gate = RateGate::new(RateLimits::unspaced());
+            gate.share(workers);
+            while gate.admit("core", WRITE, start()) == Admission::Now {
+                sent += 5;
+            }
+        }
+        assert!(
+            sent <= 900 && sent > 900 - 5 * workers,
+            "{workers}: {sent} points"
+        );
+    }
+    let gate = RateGate::new(RateLimits::default());
+    gate.share(3);
+    assert_eq!(gate.begin(1, 0, start()), Admission::Now);
+    let next = start() + seconds(3);
+    assert_eq!(gate.begin(1, 0, start()), Admission::NotBefore(next));
+
+    let refused = RateGate::new(RateLimits::default());
+    let until = refused.refused(Limit::Secondary { until: None }, start());
+    assert_eq!(refused.blocked_until(), Some(until));
+    let other = RateGate::new(RateLimits::default());
+    other.block_until(until);
+    assert_eq!(
+        other.admit("core", READ, start()),
+        Admission::NotBefore(until)
+    );
+}
+
 /// Asks at the moments the gate itself names, and gives back how long `count` requests took.
 fn paced(gate: &RateGate, weight: Weight, count: u32) -> Duration {
     let mut now = start();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -42,6 +43,7 @@ pub enum Admission {
 #[derive(Debug)]
 pub struct RateGate {
     budget: RateBudget,
+    sharers: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -66,11 +68,23 @@ impl RateGate {
                 requests: budget.requests.max(1),
                 window_seconds: budget.window_seconds.max(1),
             },
+            sharers: AtomicU32::new(1),
             state: Mutex::new(State::default()),
         }
     }
 
-    /// The budget it keeps to.
+    /// Shares the budget between so many workers that use the same connection, this one included:
+    /// each takes an equal part, at least one request of a window.
+    pub fn share(&self, workers: u32) {
+        self.sharers.store(workers.max(1), Ordering::Relaxed);
+    }
+
+    /// Until when the service asked to wait, as far as that is known here.
+    pub fn blocked_until(&self) -> Option<DateTime<Utc>> {
+        self.lock().blocked_until
+    }
+
+    /// The budget of all that share it.
     #[must_use]
     pub fn budget(&self) -> RateBudget {
         self.budget
@@ -125,7 +139,8 @@ impl RateGate {
         {
             state.sent.pop_front();
         }
-        let budget = self.budget.requests as usize;
+        let sharers = self.sharers.load(Ordering::Relaxed);
+        let budget = (self.budget.requests / sharers).max(1) as usize;
         let wanted = (requests as usize).min(budget);
         let excess = (state.sent.len() + wanted).saturating_sub(budget);
         if excess == 0 {
@@ -151,6 +166,26 @@ mod tests {
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + Duration::seconds(second)
+    }
+
+    #[test]
+    fn those_who_share_a_budget_keep_to_it_together() {
+        let budget = RateBudget {
+            requests: 10,
+            window_seconds: 60,
+        };
+        for workers in 1..=12 {
+            let gates: Vec<RateGate> = (0..workers).map(|_| RateGate::new(budget)).collect();
+            let mut sent = 0;
+            for gate in &gates {
+                gate.share(workers);
+                while gate.admit(at(0)) == Admission::Now {
+                    sent += 1;
+                }
+            }
+            assert!(sent <= 10.max(workers), "{workers} workers sent {sent}");
+            assert!(sent >= 6, "{workers} workers sent {sent}");
+        }
     }
 
     /// Every pattern of requests over 12 seconds: no window of 4 seconds holds more than 3, and

@@ -1,4 +1,4 @@
-//! One engine per store file.
+//! One engine per store file, or several that know of each other.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use notion_sync_core::{Error, ErrorKind, Result, Retry};
 
-/// An exclusive lock of the operating system on `<database>.lock`. It ends with this value or with
+/// A lock of the operating system on `<database>.lock`. It ends with this value or with
 /// the process, whatever ends it; the file itself stays and means nothing.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -14,32 +14,51 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, or says who has it.
+    /// Takes the lock for this process alone, or says who has it.
     pub(super) fn take(database: &Path) -> Result<Self> {
-        let path = lock_path(database);
-        let broken = |error: std::io::Error| {
-            Error::new(ErrorKind::Store, "lock the store")
-                .with("file", path.display())
-                .message(error.to_string())
-                .remedy("the directory of the store must exist and be writable")
-        };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(broken)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(taken(database, &mut file)),
-            Err(TryLockError::Error(error)) => return Err(broken(error)),
-        }
+        let mut file = open(database)?;
+        settle(database, &mut file, File::try_lock)?;
         // Only for the message to the second one. Failing to write it is no reason to stop.
         let _ = file
             .set_len(0)
             .and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Self { _file: file })
+    }
+
+    /// Takes the lock together with others that do the same, or says who has it alone.
+    pub(super) fn join(database: &Path) -> Result<Self> {
+        let mut file = open(database)?;
+        settle(database, &mut file, File::try_lock_shared)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn broken(database: &Path, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Store, "lock the store")
+        .with("file", lock_path(database).display())
+        .message(error.to_string())
+        .remedy("the directory of the store must exist and be writable")
+}
+
+fn open(database: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(lock_path(database))
+        .map_err(|error| broken(database, &error))
+}
+
+fn settle(
+    database: &Path,
+    file: &mut File,
+    lock: fn(&File) -> std::result::Result<(), TryLockError>,
+) -> Result<()> {
+    match lock(file) {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(taken(database, file)),
+        Err(TryLockError::Error(error)) => Err(broken(database, &error)),
     }
 }
 
@@ -63,6 +82,7 @@ fn taken(database: &Path, file: &mut File) -> Error {
     Error::new(ErrorKind::Store, "open the store")
         .with("file", database.display())
         .message(format!("{owner} has it open"))
-        .remedy("stop that process first; commands that only look may open it read-only")
+        .remedy("stop that process first, or let several work together with `shared = true` in [store] of \
+             each; commands that only look may open it read-only")
         .retry_at(Retry::Backoff)
 }

@@ -165,9 +165,10 @@ fn resolve(path: &Path) -> Result<PathBuf> {
 fn open_file(path: &Path, access: Access) -> Result<(Connection, Option<Lock>)> {
     let lock = match access {
         Access::Exclusive => Some(Lock::take(path)?),
+        Access::Together => Some(Lock::join(path)?),
         Access::Shared | Access::ReadOnly => None,
     };
-    if lock.is_some() && is_cut_off(path) {
+    if access == Access::Exclusive && is_cut_off(path) {
         return Err(Error::new(ErrorKind::Store, OPENING)
             .with("file", path.display())
             .message("the file is damaged: its end is missing")
@@ -418,9 +419,15 @@ mod tests {
         let directory =
             std::env::temp_dir().join(format!("notion-sync-store-settings-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        for access in [Access::Exclusive, Access::Shared, Access::ReadOnly] {
+        for access in [
+            Access::Exclusive,
+            Access::Together,
+            Access::Shared,
+            Access::ReadOnly,
+        ] {
             let (connection, lock) = open_file(&directory.join("store.db"), access).unwrap();
-            assert_eq!(lock.is_some(), access == Access::Exclusive);
+            let locks = matches!(access, Access::Exclusive | Access::Together);
+            assert_eq!(lock.is_some(), locks);
             let setting = |name: &str| -> String {
                 connection
                     .pragma_query_value(None, name, |row| {

@@ -97,6 +97,32 @@ fn others_may_look_and_repair_beside_an_engine() {
 }
 
 #[test]
+fn engines_that_share_a_file_keep_one_out_that_wants_it_alone() {
+    let scratch = Scratch::new();
+    let url = scratch.url("store.db");
+    run(async {
+        let together = |()| open_with(&url, None, Access::Together);
+        let first = together(()).await.unwrap();
+        let second = together(()).await.unwrap();
+        let change = vec![put(Table::Record, "a", b"1")];
+        first.commit(change).await.unwrap();
+        assert_eq!(
+            body(&*second, Table::Record, "a").await,
+            Some(b"1".to_vec())
+        );
+        drop(first);
+        let error = open(&url, None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Store);
+        drop(second);
+        let alone = open(&url, None).await.unwrap();
+        let error = together(()).await.unwrap_err();
+        assert!(error.to_string().contains("shared = true"), "{error}");
+        drop(alone);
+        together(()).await.unwrap();
+    });
+}
+
+#[test]
 fn looking_creates_nothing() {
     let scratch = Scratch::new();
     let error = run(open_with(&scratch.url("store.db"), None, Access::ReadOnly)).unwrap_err();

@@ -179,6 +179,13 @@ impl Check<'_> {
                 "write sqlite:FILE, sqlite::memory: or memory:",
             );
         }
+        if config.store.shared && url.ends_with("memory:") {
+            self.fault(
+                "store.shared",
+                "a store in memory is seen by one process only",
+                "write sqlite:FILE, or remove the key",
+            );
+        }
     }
 
     fn times(&mut self, config: &Config) {

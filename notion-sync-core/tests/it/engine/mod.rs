@@ -15,4 +15,5 @@ mod paths;
 mod properties;
 mod rules;
 mod tasks;
+mod workers;
 pub(crate) mod world;
