@@ -226,6 +226,11 @@ pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
             plain(&applied.summary)
         ));
     }
+    for report in &run.last.mappings {
+        if let Some(owner) = &report.worked_by {
+            output.line(format!("{}: {owner} works on it", report.mapping));
+        }
+    }
     for (mapping, incident) in &run.incidents {
         output.line(format!(
             "{mapping}: {:?}: {}",

@@ -67,6 +67,11 @@ impl FaultPlan {
         self.rules.push(rule);
     }
 
+    /// Adds a rule before the others.
+    pub fn push_front(&mut self, rule: FaultRule) {
+        self.rules.insert(0, rule);
+    }
+
     /// Removes every rule.
     pub fn clear(&mut self) {
         self.rules.clear();
