@@ -173,6 +173,7 @@ pub async fn assemble(
         .with_worker(Arc::clone(&worker))
         .with_bounds(config.bounds.clone())
         .with_guard(config.guard.clone())
+        .with_decisions(config.audit.decisions as usize)
         .with_jitter(Arc::new(ClockJitter(Arc::clone(&parts.clock))))
         .with_schedule(Schedule {
             poll: Duration::seconds(i64::from(config.schedule.poll)),

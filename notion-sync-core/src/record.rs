@@ -360,6 +360,9 @@ pub struct Record {
     /// listing that passes the removal has the proof; later reads just do not find the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<(RemoteRef, Proof)>,
+    /// The newest decisions about it that are kept with what they looked at, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<KeptDecision>,
     /// Where its audit ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audited: Option<AuditHead>,
@@ -395,6 +398,15 @@ pub struct Record {
     /// Values that a remote refused to take while it took the rest of the write, by field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refusals: BTreeMap<FieldId, Refusal>,
+}
+
+/// A decision that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptDecision {
+    /// Its name, a hash of all of it.
+    pub name: ContentHash,
+    /// How many further items of the store hold it.
+    pub chunks: usize,
 }
 
 /// What a field waits for.
@@ -457,6 +469,7 @@ impl Record {
             create_epoch: 0,
             problem: None,
             look_at: None,
+            decisions: Vec::new(),
             audited: None,
             held_since: None,
             title: String::new(),

@@ -140,7 +140,7 @@ impl GithubClient {
         settings.validate()?;
         Ok(Self {
             inner: Arc::new(Inner {
-                gate: RateGate::new(settings.limits.clone()),
+                gate: RateGate::new(settings.limits),
                 etags: EtagStore::default(),
                 observer: None,
                 send,
@@ -157,7 +157,7 @@ impl GithubClient {
         let inner = &self.inner;
         Self {
             inner: Arc::new(Inner {
-                gate: RateGate::new(inner.settings.limits.clone()),
+                gate: RateGate::new(inner.settings.limits),
                 etags: EtagStore::default(),
                 observer: Some(observer),
                 send: Arc::clone(&inner.send),

@@ -43,22 +43,29 @@ enum AuditCommand {
     },
     /// Prove that no row was changed, added or taken out since it was written; exit code 4 when one was
     Verify,
+    /// Make the decisions that are kept again from what they looked at; exit code 4 when one comes out
+    /// differently
+    Replay {
+        /// Only the record of this page: id or address.
+        #[arg(long, value_name = "PAGE", conflicts_with = "record")]
+        page: Option<String>,
+        /// Only this record.
+        #[arg(long, value_name = "ID")]
+        record: Option<String>,
+    },
 }
 
 pub(super) async fn run(args: AuditArgs) -> Outcome {
     let session = Session::open(&args.common)?;
     let store = session.look().await?;
-    let AuditCommand::Show {
-        page,
-        record,
-        since,
-        last,
-    } = args.command
-    else {
-        return verify(&session, &*store).await;
+    let (page, record) = match &args.command {
+        AuditCommand::Show { page, record, .. } | AuditCommand::Replay { page, record } => {
+            (page.as_deref(), record.as_deref())
+        }
+        AuditCommand::Verify => return verify(&session, &*store).await,
     };
     let record = match (page, record) {
-        (Some(page), _) => Some(owner(&*store, &page).await?),
+        (Some(page), _) => Some(owner(&*store, page).await?),
         (None, record) => record.map(RecordId::new),
     };
     let state = State::new(&*store);
@@ -69,6 +76,9 @@ pub(super) async fn run(args: AuditArgs) -> Outcome {
             "there is no record {id} (`notion-sync status --json` and `audit show` name records)"
         )));
     }
+    let AuditCommand::Show { since, last, .. } = args.command else {
+        return replay(&session, &*store, record.as_ref()).await;
+    };
     let mut rows = state.audit(record.as_ref()).await?;
     rows.retain(|row| since.is_none_or(|since| row.at >= since));
     let skip = last.map_or(0, |last| rows.len().saturating_sub(last));
@@ -95,6 +105,29 @@ async fn verify(session: &Session, store: &dyn Store) -> Outcome {
         proof.faults.len()
     ));
     Ok(if proof.faults.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Drift
+    })
+}
+
+async fn replay(session: &Session, store: &dyn Store, record: Option<&RecordId>) -> Outcome {
+    let mappings: Vec<MappingId> = session.config.names().map(MappingId::new).collect();
+    let replay = State::new(store).replay(&mappings, record).await?;
+    session.output.object(&replay);
+    for fault in &replay.faults {
+        session.output.line(format!(
+            "record {}, decision {}: {}",
+            fault.record, fault.decision, fault.what
+        ));
+    }
+    session.output.line(format!(
+        "{} decisions about {} records made again, {} came out differently",
+        replay.decisions,
+        replay.records,
+        replay.faults.len()
+    ));
+    Ok(if replay.faults.is_empty() {
         Exit::Clean
     } else {
         Exit::Drift

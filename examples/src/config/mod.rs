@@ -36,8 +36,8 @@ pub use reading::Places;
 pub use rules::RuleSection;
 pub(crate) use rules::{common, values};
 pub use section::{
-    Delete, DocumentsSection, FrontMatterField, GithubSection, IssueFact, LabelField, LabelsChoice,
-    LabelsSection, NotionSection, ProjectFieldChoice, ProjectSection, PropertyKind,
+    AuditSection, Delete, DocumentsSection, FrontMatterField, GithubSection, IssueFact, LabelField,
+    LabelsChoice, LabelsSection, NotionSection, ProjectFieldChoice, ProjectSection, PropertyKind,
     ReceiverSection, RepositoryChoice, ScheduleSection, Sealing, StatusSection, StoreSection,
     TasksSection,
 };
@@ -62,6 +62,8 @@ pub struct Config {
     pub guard: Guard,
     /// How often the engine looks by itself.
     pub schedule: ScheduleSection,
+    /// What is kept for the audit.
+    pub audit: AuditSection,
     /// Webhooks and events over HTTP.
     pub receiver: ReceiverSection,
     /// Pages and Markdown files.

@@ -100,6 +100,7 @@ impl<'t> Reader<'t> {
                 "bounds" => config.bounds = self.section(&name, value),
                 "guard" => config.guard = self.section(&name, value),
                 "schedule" => config.schedule = self.section(&name, value),
+                "audit" => config.audit = self.section(&name, value),
                 "receiver" => config.receiver = self.section(&name, value),
                 "people" => config.people = self.section(&name, value),
                 "documents" => config.documents = self.sections(&name, value),
@@ -109,7 +110,7 @@ impl<'t> Reader<'t> {
                     self.faults.push(
                         Fault::new(place, format!("there is no section `{name}`")).remedy(
                             "sections are notion, github, store, bounds, guard, schedule, \
-                             receiver, documents, tasks, people",
+                             audit, receiver, documents, tasks, people",
                         ),
                     );
                 }

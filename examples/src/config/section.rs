@@ -119,6 +119,21 @@ impl Default for StoreSection {
     }
 }
 
+/// `[audit]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditSection {
+    /// How many of the newest decisions about each pair are kept with what they looked at, for
+    /// `audit replay`. Each takes about as much room as both bodies. Default 1, at most 100.
+    pub decisions: u32,
+}
+
+impl Default for AuditSection {
+    fn default() -> Self {
+        Self { decisions: 1 }
+    }
+}
+
 /// `[schedule]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -388,8 +388,10 @@ impl Scene {
             "{out}{said}"
         );
         let _: Value = serde_json::from_str(out.lines().next().unwrap_or("{}")).unwrap();
-        let (code, proof, _) = self.run(&["audit", "verify"]);
-        assert_eq!(code, Some(0), "{proof}");
+        for proof in ["verify", "replay"] {
+            let (code, out, said) = self.run(&["audit", proof]);
+            assert_eq!(code, Some(0), "{out}{said}");
+        }
         let audit = self.run(&["audit", "show"]).1;
         let decisions = audit.lines().filter(|line| line.contains("conflict"));
         decisions.for_each(|line| println!("{line}"));

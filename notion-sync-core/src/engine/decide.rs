@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::{MappingId, OpId, RecordId, Side};
 use crate::operation::{OpState, Operation};
-use crate::reconcile::{Case, Plan, Step, reconcile};
+use crate::reconcile::{Case, Decision, Plan, Step, reconcile};
 use crate::record::{Base, ProposalState};
 use crate::remote::{Action, ProposalKind};
 use crate::state::Stored;
@@ -50,6 +50,8 @@ pub struct PlannedRecord {
     pub(crate) told: Vec<crate::audit::AuditRow>,
     /// What a person has to know besides.
     pub(crate) notices: Vec<String>,
+    /// The decision with what it looked at, where that is kept.
+    pub(crate) decision: Option<Box<Decision>>,
     pub(crate) prepared: Prepared,
     pub(crate) open: Vec<Stored<Operation>>,
 }
@@ -92,7 +94,7 @@ impl Engine {
                 known.ask_again_at(now);
             }
             let unresolved = open.iter().any(|op| op.value.state.is_unresolved());
-            let plan = {
+            let (plan, decision) = {
                 let case = Case {
                     mapping: &binding.mapping,
                     record: &prepared.state.record,
@@ -103,7 +105,10 @@ impl Engine {
                     identity: prepared.identity,
                     unresolved,
                 };
-                reconcile(&case)
+                let plan = reconcile(&case);
+                let kept = self.decisions > 0 && !plan.is_empty();
+                let decision = kept.then(|| Box::new(Decision::record(&case, now)));
+                (plan, decision)
             };
             let title = title(&prepared);
             let mut plan = plan;
@@ -126,6 +131,7 @@ impl Engine {
                 operations,
                 told,
                 notices: said.notices,
+                decision,
                 title,
                 prepared,
                 open,

@@ -165,6 +165,7 @@ pub struct Engine {
     bounds: Bounds,
     guard: Guard,
     schedule: Schedule,
+    decisions: usize,
     bindings: BTreeMap<MappingId, Binding>,
     halted: AtomicBool,
     begun: Mutex<BTreeSet<MappingId>>,
@@ -188,6 +189,7 @@ impl Engine {
             bounds: Bounds::default(),
             guard: Guard::default(),
             schedule: Schedule::default(),
+            decisions: 0,
             bindings: BTreeMap::new(),
             halted: AtomicBool::new(false),
             begun: Mutex::default(),
@@ -230,6 +232,15 @@ impl Engine {
     #[must_use]
     pub fn with_schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
+        self
+    }
+
+    /// Keeps so many of the newest decisions about each record with everything that they looked at,
+    /// sealed like all content, so that [`State::replay`] can make them again. Default none: each
+    /// takes about as much room as both bodies and their base.
+    #[must_use]
+    pub fn with_decisions(mut self, kept: usize) -> Self {
+        self.decisions = kept;
         self
     }
 

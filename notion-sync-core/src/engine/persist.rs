@@ -21,7 +21,7 @@ use crate::reconcile::{Plan, REMOVED, Step, Wait, page_hash};
 use crate::record::{Base, Conflict, Life, Problem, ProposalState, Record, Seen, UnitId, Waiting};
 use crate::remote::{Action, ProposalKind};
 use crate::snapshot::Presence;
-use crate::state::{Batch, RecordState, SaveBody, Stored};
+use crate::state::{Batch, DECISION, RecordState, SaveBody, Stored};
 
 impl Engine {
     /// Persists observations, decisions and operations, record by record. Says whether all of it is
@@ -97,6 +97,7 @@ impl Engine {
             operations,
             told,
             notices: _,
+            decision,
             title,
             prepared,
             open,
@@ -233,6 +234,12 @@ impl Engine {
         let nothing = batch.is_empty() && audit.is_empty() && operations.is_empty();
         if state == before && !news && nothing {
             return Ok(());
+        }
+        if let (Some(decision), Some(row)) = (decision, audit.first_mut()) {
+            let keep = self.decisions;
+            let name = batch.decision(&mut state.record, &decision, keep)?;
+            let name = name.map_or_else(|| "too large to keep".to_owned(), |name| name.to_string());
+            row.details.insert(DECISION.to_owned(), name);
         }
         let body = body || news;
         let save = if body { SaveBody::Yes } else { SaveBody::No };

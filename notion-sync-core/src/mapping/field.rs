@@ -46,7 +46,7 @@ pub trait Lens: fmt::Debug + Send + Sync {
 }
 
 /// A value that one side cannot hold.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{side} has no value for {value:?} in field {field}: {reason}")]
 pub struct LensError {
     /// The field.
@@ -62,7 +62,7 @@ pub struct LensError {
 }
 
 /// What would have to change before a side can hold a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Misfit {
     /// The value or what the side knows: a person has to do something.
     Value,

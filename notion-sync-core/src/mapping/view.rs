@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
 use crate::id::{FieldId, RemoteRef};
@@ -10,7 +11,7 @@ use crate::snapshot::{Field, Marker, Presence, Revision};
 use crate::value::Value;
 
 /// One side of a record, ready to be decided about.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct View {
     /// Which object.
     pub object: RemoteRef,
@@ -45,7 +46,7 @@ pub struct View {
 }
 
 /// The text of a file or issue and what was understood of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The whole text.
     pub text: String,
@@ -58,7 +59,7 @@ pub struct Source {
 }
 
 /// The body of a view.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BodyView {
     /// Not read, or the mapping has none.
     None,

@@ -5,6 +5,7 @@
 //! byte for byte. The rows it applies are those of [`table`].
 
 mod body;
+mod decision;
 mod field;
 mod life;
 mod place;
@@ -13,6 +14,7 @@ pub mod table;
 
 use std::collections::BTreeMap;
 
+pub use decision::{Decision, HeardField, Replayed};
 pub(crate) use field::refused_hash;
 pub(crate) use life::REMOVED;
 use life::{deleting, remove};
@@ -31,7 +33,7 @@ use crate::snapshot::{Field, Presence};
 use crate::value::Value;
 
 /// Everything a decision may look at.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
     /// The mapping: policy and switches.
     pub mapping: &'a Mapping,

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use super::table::Row;
 use crate::document::Document;
 use crate::document::merge::BodyBase;
@@ -11,7 +13,7 @@ use crate::record::{Agreed, Life, UnitId};
 use crate::remote::{FieldChange, ProposalKind};
 
 /// The decision about one record.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
     /// Which row decided which unit. Units as agreed are left out.
     pub rows: Vec<(UnitId, Row)>,
@@ -57,7 +59,7 @@ impl Plan {
 }
 
 /// What both sides were found to agree on.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct AgreedNow {
     /// Fields.
     pub fields: BTreeMap<FieldId, Agreed>,
@@ -71,7 +73,7 @@ pub struct AgreedNow {
 }
 
 /// One thing to do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Step {
     /// Write units to a side.
     Write(WriteStep),
@@ -92,7 +94,7 @@ pub enum Step {
 }
 
 /// Units to write to one side.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WriteStep {
     /// The side.
     pub side: Side,
@@ -109,7 +111,7 @@ pub struct WriteStep {
 }
 
 /// A field that names an object without a counterpart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Wait {
     /// The field.
     pub field: FieldId,
@@ -122,7 +124,7 @@ pub struct Wait {
 }
 
 /// A unit that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hold {
     /// The unit.
     pub unit: UnitId,
@@ -133,7 +135,7 @@ pub struct Hold {
 }
 
 /// A conflict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Park {
     /// The unit.
     pub unit: UnitId,
@@ -148,7 +150,7 @@ pub struct Park {
 }
 
 /// Something a person has to look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alert {
     /// The row.
     pub row: Row,
@@ -159,7 +161,7 @@ pub struct Alert {
 }
 
 /// A value that lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Loser {
     /// The unit.
     pub unit: UnitId,

@@ -62,7 +62,7 @@ impl SideState {
 }
 
 /// What registry and markers say about the identity of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Identity {
     /// Nothing contradicts.
     Clean,

@@ -5,6 +5,7 @@
 
 mod audit;
 mod batch;
+mod decision;
 mod inbox;
 mod value;
 
@@ -14,6 +15,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use batch::{Batch, SaveBody};
+pub(crate) use decision::DECISION;
+pub use decision::{Replay, ReplayFault};
 pub use inbox::{MAX_EVENT, Waiting};
 pub use value::{Stored, load, load_many};
 

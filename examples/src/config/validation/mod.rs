@@ -223,6 +223,13 @@ impl Check<'_> {
                 "write at least 1",
             );
         }
+        if config.audit.decisions > 100 {
+            self.fault(
+                "audit.decisions",
+                "the store would hold every page many times",
+                "write 0 to 100",
+            );
+        }
         let schedule = &config.schedule;
         if schedule.poll == 0 {
             self.fault("schedule.poll", "polls need a pause", "write at least 1");

@@ -13,6 +13,7 @@ mod notes;
 mod parents;
 mod paths;
 mod properties;
+mod replay;
 mod rules;
 mod tasks;
 mod workers;

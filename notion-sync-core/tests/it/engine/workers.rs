@@ -197,7 +197,7 @@ fn judge(world: &World, case: &str) {
             );
         }
     }
-    let proof = block_on(state.verify_audit(&[world.mapping.id.clone()])).unwrap();
+    let proof = block_on(state.verify_audit(std::slice::from_ref(&world.mapping.id))).unwrap();
     assert_eq!(proof.faults, [], "{case}");
     let pages = world.pages.live();
     let titles: Vec<String> = pages

@@ -142,6 +142,7 @@ impl World {
         people.add("user-ada", "ada");
         people.add("user-bob", "bob");
         self.engine = Engine::new(self.store.clone(), self.clock.clone())
+            .with_decisions(3)
             .with_guard(Guard {
                 removals: 100,
                 edits: 100,
@@ -201,7 +202,10 @@ impl World {
                     self.clock.advance_to(due);
                     self.clock.advance(Duration::milliseconds(200));
                 }
-                None if tick.writes() == 0 => return writes,
+                None if tick.writes() == 0 => {
+                    self.replay();
+                    return writes;
+                }
                 None => {}
             }
         }
@@ -214,6 +218,14 @@ impl World {
             }
         }
         panic!("not at rest after 200 ticks: {:#?}", self.poll());
+    }
+
+    /// Every decision that is kept comes out the same when it is made again.
+    pub(crate) fn replay(&self) -> usize {
+        let state = State::new(&*self.store);
+        let replay = block_on(state.replay(std::slice::from_ref(&self.mapping.id), None)).unwrap();
+        assert_eq!(replay.faults, []);
+        replay.decisions
     }
 
     pub(crate) fn records(&self) -> Vec<Record> {
