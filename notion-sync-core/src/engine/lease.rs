@@ -34,7 +34,8 @@ impl Engine {
                 return Ok(report);
             }
         };
-        let worked = self.run_mapping(binding, budget, hints, taken).await;
+        // On the heap: the whole of a tick is large, and callers have small stacks.
+        let worked = Box::pin(self.run_mapping(binding, budget, hints, taken)).await;
         let lost = self.worker.release().await?;
         match worked {
             Ok(report) if !lost => Ok(report),
@@ -71,7 +72,7 @@ impl Engine {
                     .retry_at(Retry::NotBefore(until)));
             }
         };
-        let done = work(taken).await;
+        let done = Box::pin(work(taken)).await;
         self.worker.release().await?;
         done
     }

@@ -404,7 +404,7 @@ impl Engine {
                 .is_some_and(|at| at + self.schedule.sweep <= self.now());
         let hinted = hints.iter().any(|hint| self.concerns(&hint.value, id));
         if poll_due || looks_due || hinted {
-            let look = self.observe_and_plan(binding, full, poll_due, &mut report);
+            let look = Box::pin(self.observe_and_plan(binding, full, poll_due, &mut report));
             match look.await {
                 Ok(()) => {}
                 Err(error)
@@ -420,7 +420,7 @@ impl Engine {
         if self.is_halted() {
             return Ok(report);
         }
-        match self.execute(binding, budget.operations, &mut report).await {
+        match Box::pin(self.execute(binding, budget.operations, &mut report)).await {
             Ok(()) => {}
             // Somebody else moved a record or an operation on: what was sent is looked up later.
             Err(error) if error.kind() == ErrorKind::Stale => report.retry = true,
