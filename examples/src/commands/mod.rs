@@ -11,6 +11,7 @@ mod conflicts;
 mod convert;
 mod dead_letter;
 mod events;
+mod freeze;
 mod init;
 mod inspection;
 mod link;
@@ -78,6 +79,10 @@ enum Command {
     DeadLetter(dead_letter::DeadLetterArgs),
     /// Show who changed what and why
     Audit(audit::AuditArgs),
+    /// Stop all writing at once, also of engines that run; with --mapping of one mapping
+    Freeze(freeze::FreezeArgs),
+    /// Let writing go on
+    Unfreeze(freeze::UnfreezeArgs),
     /// Join a page with a file or issue by hand, or break the pair
     Link(link::LinkArgs),
     /// Convert a document between the formats, from standard input to standard output
@@ -105,6 +110,8 @@ impl Command {
             Self::Conflicts(args) => args.common.json,
             Self::DeadLetter(args) => args.common.json,
             Self::Audit(args) => args.common.json,
+            Self::Freeze(args) => args.common.json,
+            Self::Unfreeze(args) => args.common.json,
             Self::Link(args) => args.common.json,
             Self::Webhooks(args) => args.common.json,
             Self::Convert(_) | Self::Events(_) => false,
@@ -126,6 +133,8 @@ impl Command {
             Self::Conflicts(args) => conflicts::run(args).await,
             Self::DeadLetter(args) => dead_letter::run(args).await,
             Self::Audit(args) => audit::run(args).await,
+            Self::Freeze(args) => freeze::freeze(args).await,
+            Self::Unfreeze(args) => freeze::unfreeze(args).await,
             Self::Link(args) => link::run(args).await,
             Self::Convert(args) => convert::run(args),
             Self::Events(args) => events::run(args),

@@ -29,6 +29,8 @@ pub(crate) struct MappingStanding {
     pub(crate) blocked: usize,
     /// When the oldest operation that is not final was planned.
     pub(crate) oldest_operation: Option<DateTime<Utc>>,
+    /// Why nothing is written.
+    pub(crate) frozen: Option<String>,
     /// Start of the hash to approve.
     pub(crate) guarded: Option<String>,
     pub(crate) last_poll: Option<DateTime<Utc>>,
@@ -58,7 +60,11 @@ pub(super) async fn of(
 ) -> Result<Vec<MappingStanding>, Failure> {
     let mut out = Vec::new();
     for name in config.names() {
-        out.push(mapping(name, store).await?);
+        let mut standing = mapping(name, store).await?;
+        if let Some(why) = &config.guard.frozen {
+            standing.frozen = Some(format!("frozen by the configuration: {why}"));
+        }
+        out.push(standing);
     }
     Ok(out)
 }
@@ -129,6 +135,7 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
             .filter(|op| op.value.state == OpState::Blocked)
             .count(),
         oldest_operation: open.iter().map(|op| op.value.created_at).min(),
+        frozen: state.frozen(&id).await?.map(|freeze| freeze.told()),
         guarded: remembered
             .guarded
             .filter(|hash| remembered.approved != Some(*hash))
@@ -213,6 +220,9 @@ fn steps(record: &Record) -> Vec<Issue> {
 pub(super) fn exit(standing: &[MappingStanding]) -> Exit {
     standing.iter().fold(Exit::Clean, |exit, one| {
         let mut exit = exit;
+        if one.frozen.is_some() {
+            exit = exit.or(Exit::Frozen);
+        }
         if one.blocked > 0 {
             exit = exit.or(Exit::Refused);
         }

@@ -122,6 +122,12 @@ pub(super) fn show(output: Output, one: &MappingStanding) {
         Some(at) => output.line(format!("  looked at both sides last: {}", time(at))),
         None => output.line("  never synchronised yet"),
     }
+    if let Some(why) = &one.frozen {
+        output.line(format!(
+            "  {}; `notion-sync unfreeze` lets it go on",
+            plain(why)
+        ));
+    }
     if let Some(hash) = &one.guarded {
         output.line(format!(
             "  the guard stopped a run: `notion-sync apply --approve {hash}`"

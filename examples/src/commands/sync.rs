@@ -84,6 +84,9 @@ impl Run {
             if report.refused {
                 exit = exit.or(Exit::Refused);
             }
+            if report.frozen.is_some() {
+                exit = exit.or(Exit::Frozen);
+            }
             if report.guard.is_some() {
                 exit = exit.or(Exit::Guard);
             }
@@ -227,6 +230,9 @@ pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
         ));
     }
     for report in &run.last.mappings {
+        if let Some(why) = &report.frozen {
+            output.line(format!("{}: {}", report.mapping, plain(why)));
+        }
         if let Some(owner) = &report.worked_by {
             output.line(format!("{}: {owner} works on it", report.mapping));
         }

@@ -15,7 +15,9 @@ data_source = "1c3f5a7b-0000-4000-8000-000000000001"
 repository = "acme/handbook"
 "#;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
+    "freeze",
+    "unfreeze",
     "dead-letter",
     "demo",
     "emulate",
@@ -53,6 +55,26 @@ fn help_names_every_command_and_exit_code() {
         folder.run(&[command, "--help"], &[]).ends(0);
     }
     assert!(help.contains("5 guard tripped"));
+}
+
+#[test]
+fn the_kill_switch_is_shown_until_it_is_off() {
+    let folder = Scratch::new("freeze");
+    folder.file("notion-sync.toml", CONFIG);
+    let env = [("USER", "ada")];
+    let run = |arguments: &[&str]| folder.run(arguments, &env);
+    run(&["freeze"]).ends(2);
+    run(&["freeze", "--mapping", "nothing", "--reason", "x"]).ends(2);
+    run(&["freeze", "--reason", "the handbook moves"]).ends(0);
+    let status = run(&["status"]).ends(7).out;
+    assert!(status.contains("frozen by ada since"), "{status}");
+    assert!(status.contains("the handbook moves"), "{status}");
+    let status = run(&["status", "--json"]).ends(7).out;
+    assert!(status.contains("\"frozen\":\"frozen by ada"), "{status}");
+    run(&["unfreeze"]).ends(0);
+    run(&["status"]).ends(0);
+    let again = run(&["unfreeze"]).ends(0).out;
+    assert!(again.contains("was not frozen"), "{again}");
 }
 
 #[test]

@@ -116,6 +116,11 @@ impl Engine {
                     return Ok(());
                 }
                 budget = budget.saturating_sub(group.len());
+                // Asked each time: whoever freezes it does not want to wait for a long tick.
+                if let Some(why) = self.frozen(&binding.mapping.id).await? {
+                    report.frozen = Some(why);
+                    return Ok(());
+                }
                 self.send(binding, &bound, group, report).await?;
             }
         }

@@ -7,7 +7,7 @@ use super::{Binding, Budget, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::id::MappingId;
-use crate::state::Stored;
+use crate::state::{State, Stored};
 use crate::worker::Asked;
 pub(super) use crate::worker::Taken;
 
@@ -23,6 +23,12 @@ impl Engine {
         hints: &[Stored<ChangeEvent>],
     ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
+        if let Some(why) = self.frozen(id).await? {
+            let mut report = MappingReport::new(id.clone());
+            report.frozen = Some(why);
+            report.next_due = Some(self.now() + self.schedule.poll);
+            return Ok(report);
+        }
         let taken = match self.worker.acquire(id).await? {
             Asked::Granted(taken) => taken,
             Asked::Elsewhere { owner, until } => {
@@ -50,6 +56,15 @@ impl Engine {
         }
     }
 
+    /// Why nothing may be written for a mapping.
+    pub(super) async fn frozen(&self, id: &MappingId) -> Result<Option<String>> {
+        if let Some(why) = &self.guard.frozen {
+            return Ok(Some(format!("frozen by the configuration: {why}")));
+        }
+        let stored = State::new(&*self.store).frozen(id).await?;
+        Ok(stored.map(|freeze| freeze.told()))
+    }
+
     /// Does by hand what sends something, as the one who works on the mapping.
     ///
     /// # Errors
@@ -61,6 +76,12 @@ impl Engine {
         during: &'static str,
         work: impl AsyncFnOnce(Taken) -> Result<T>,
     ) -> Result<T> {
+        if let Some(why) = self.frozen(id).await? {
+            return Err(Error::new(ErrorKind::Blocked, during)
+                .with("mapping", id)
+                .message(why)
+                .remedy("`notion-sync unfreeze` lets it go on"));
+        }
         let _ticking = self.ticking.lock().await;
         let taken = match self.worker.acquire(id).await? {
             Asked::Granted(taken) => taken,

@@ -62,6 +62,9 @@ pub struct MappingReport {
     /// Which other worker works on the mapping; nothing was looked at then, or the rest was left to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worked_by: Option<String>,
+    /// Why nothing is written, where somebody froze the mapping; nothing was looked at then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
     /// Until when a remote asked to wait.
     pub waits_until: Option<DateTime<Utc>>,
     /// When to come back.
@@ -149,6 +152,7 @@ impl MappingReport {
             refused: false,
             retry: false,
             worked_by: None,
+            frozen: None,
             waits_until: None,
             next_due: None,
             settle_due: None,

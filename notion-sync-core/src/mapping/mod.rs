@@ -275,6 +275,9 @@ pub struct Guard {
     pub edit_percent: usize,
     /// Merges of pull requests that rules may do in one run. Default 10.
     pub merges: usize,
+    /// Why nothing at all is to be written, while that is so: the kill switch. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
 }
 
 impl Default for Guard {
@@ -285,6 +288,7 @@ impl Default for Guard {
             edits: 20,
             edit_percent: 50,
             merges: 10,
+            frozen: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod audit;
 mod batch;
 mod decision;
+mod freeze;
 mod inbox;
 mod value;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use batch::{Batch, SaveBody};
 pub(crate) use decision::DECISION;
 pub use decision::{Replay, ReplayFault};
+pub use freeze::Freeze;
 pub use inbox::{MAX_EVENT, Waiting};
 pub use value::{Stored, load, load_many};
 

@@ -6,6 +6,7 @@ mod comments;
 mod comments_lost;
 mod documents;
 mod fields;
+mod freeze;
 mod hints;
 mod identity;
 mod manual;

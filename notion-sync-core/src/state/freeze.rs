@@ -1,0 +1,91 @@
+//! The kill switch.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use super::value::{self, load, put};
+use crate::error::{ErrorKind, Result};
+use crate::id::MappingId;
+use crate::store::{Expect, Table};
+
+/// Why nothing is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Who did it, for people.
+    pub by: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl Freeze {
+    /// One line for people.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let since = self.since.format("%Y-%m-%d %H:%M");
+        format!("frozen by {} since {since} UTC: {}", self.by, self.reason)
+    }
+}
+
+impl State<'_> {
+    /// Stops all writing to remotes: for one mapping, or for all. Work that is under way finishes the
+    /// request it is at. Hints are still taken. Whoever froze it first is kept.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn freeze(&self, mapping: Option<&MappingId>, freeze: &Freeze) -> Result<()> {
+        let mut changes = Vec::new();
+        let (table, key) = (Table::Setting, key(mapping));
+        put(
+            &mut changes,
+            table,
+            &key,
+            Expect::Absent,
+            Vec::new(),
+            freeze,
+            0,
+        )?;
+        match self.store.commit(changes).await {
+            Err(error) if error.kind() != ErrorKind::Stale => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets writing go on. Says whether it was stopped.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn unfreeze(&self, mapping: Option<&MappingId>) -> Result<bool> {
+        let key = key(mapping);
+        if self.store.get(Table::Setting, &key).await?.is_none() {
+            return Ok(false);
+        }
+        let mut changes = Vec::new();
+        value::delete(&mut changes, Table::Setting, &key, 0);
+        self.store.commit(changes).await?;
+        Ok(true)
+    }
+
+    /// Why nothing is written for a mapping.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn frozen(&self, mapping: &MappingId) -> Result<Option<Freeze>> {
+        for mapping in [None, Some(mapping)] {
+            let stored = load::<Freeze>(self.store, Table::Setting, &key(mapping)).await?;
+            if let Some(stored) = stored {
+                return Ok(Some(stored.value));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn key(mapping: Option<&MappingId>) -> String {
+    mapping.map_or_else(|| "freeze".to_owned(), |id| format!("freeze:{id}"))
+}
