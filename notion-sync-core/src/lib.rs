@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod bounds;
+pub mod breaker;
 pub mod clock;
 pub mod comment;
 pub mod document;

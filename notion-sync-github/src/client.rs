@@ -347,6 +347,10 @@ impl GithubClient {
         let sent = self.inner.send.send(request).await;
         let now = self.now();
         self.report(call, sent.as_ref().ok());
+        let answered = sent
+            .as_ref()
+            .is_ok_and(|answer| !answer.status().is_server_error());
+        self.inner.gate.ended(!answered, now);
         let response = sent.map_err(|error| locate(unsent(name, weight.write, error), call))?;
         let (parts, body) = response.into_parts();
         self.inner.gate.observe(&parts.headers, now);

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
 use http::HeaderMap;
+use notion_sync_core::breaker::Breaker;
 
 /// Limits of the gate. The defaults are GitHub's published numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +124,7 @@ struct Quota {
 pub struct RateGate {
     limits: RateLimits,
     sharers: AtomicU32,
+    breaker: Breaker,
     state: Mutex<State>,
 }
 
@@ -133,6 +135,7 @@ impl RateGate {
         Self {
             limits,
             sharers: AtomicU32::new(1),
+            breaker: Breaker::default(),
             state: Mutex::new(State::default()),
         }
     }
@@ -141,6 +144,15 @@ impl RateGate {
     /// each takes an equal part. The hourly quota needs no sharing, the headers tell what is left.
     pub fn share(&self, workers: u32) {
         self.sharers.store(workers.max(1), Ordering::Relaxed);
+    }
+
+    /// Learns how a request ended: `failed` without an answer or with a 5xx. A service that is down is
+    /// left alone for a while ([`Breaker`]).
+    pub fn ended(&self, failed: bool, now: DateTime<Utc>) {
+        if let Some(until) = self.breaker.ended(failed, now) {
+            tracing::warn!(%until, "GitHub does not answer: it is left alone for a while");
+            self.block_until(until);
+        }
     }
 
     /// Until when a refusal asked to wait.

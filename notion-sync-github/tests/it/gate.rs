@@ -11,6 +11,8 @@ use notion_sync_github::{
     RateLimits, Weight,
 };
 
+use notion_sync_testkit::emulator::Fault;
+
 use crate::support::*;
 
 const READ: Weight = Weight {
@@ -225,6 +227,36 @@ async fn a_limited_client_stops_asking() {
         world.clock.advance_to(until);
         files.read(&file("docs/a.md"), true).await.unwrap();
     }
+}
+
+/// A service that is down is asked five times, and then once in a while until it answers.
+#[tokio::test]
+async fn a_service_that_is_down_is_left_alone() {
+    let world = World::of(handbook());
+    let files = world.files();
+    for _ in 0..8 {
+        world.fault("", "/", Fault::DropBefore);
+    }
+    let mut waits = 0;
+    let mark = world.mark();
+    loop {
+        match files.read(&file("docs/a.md"), true).await {
+            Ok(_) => break,
+            Err(error) if error.kind() == ErrorKind::RateLimited => {
+                let Retry::NotBefore(until) = error.retry() else {
+                    panic!("{error}")
+                };
+                let sent = world.mark();
+                let again = files.read(&file("docs/a.md"), true).await;
+                assert_eq!(again.unwrap_err().kind(), ErrorKind::RateLimited);
+                assert_eq!(world.mark(), sent, "it is asked while it is left alone");
+                world.clock.advance_to(until);
+                waits += 1;
+            }
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+        }
+    }
+    assert_eq!(waits, 4, "{:?}", world.asked(mark));
 }
 
 #[tokio::test]

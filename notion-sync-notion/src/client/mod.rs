@@ -265,6 +265,10 @@ impl Client {
         let request = self.request(endpoint)?;
         let started = self.now();
         let sent = self.inner.send.send(request).await;
+        let answered = sent
+            .as_ref()
+            .is_ok_and(|answer| !answer.status().is_server_error());
+        self.inner.gate.ended(!answered, self.now());
         let (status, request_id, bytes) = match &sent {
             Ok(response) => (
                 Some(response.status().as_u16()),

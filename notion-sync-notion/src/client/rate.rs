@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, Duration, Utc};
+use notion_sync_core::breaker::Breaker;
 
 /// How many requests a window may hold.
 ///
@@ -44,6 +45,7 @@ pub enum Admission {
 pub struct RateGate {
     budget: RateBudget,
     sharers: AtomicU32,
+    breaker: Breaker,
     state: Mutex<State>,
 }
 
@@ -69,6 +71,7 @@ impl RateGate {
                 window_seconds: budget.window_seconds.max(1),
             },
             sharers: AtomicU32::new(1),
+            breaker: Breaker::default(),
             state: Mutex::new(State::default()),
         }
     }
@@ -77,6 +80,15 @@ impl RateGate {
     /// each takes an equal part, at least one request of a window.
     pub fn share(&self, workers: u32) {
         self.sharers.store(workers.max(1), Ordering::Relaxed);
+    }
+
+    /// Learns how a request ended: `failed` without an answer or with a 5xx. A service that is down is
+    /// left alone for a while ([`Breaker`]).
+    pub fn ended(&self, failed: bool, now: DateTime<Utc>) {
+        if let Some(until) = self.breaker.ended(failed, now) {
+            tracing::warn!(%until, "Notion does not answer: it is left alone for a while");
+            self.block_until(until);
+        }
     }
 
     /// Until when the service asked to wait, as far as that is known here.
