@@ -122,8 +122,11 @@ async function round(people, reader, done) {
     if (pair.gone === "deleted" && !bodies.before.has(pair.page)) bodies.before.set(pair.page, await reader.markdown(pair.page));
   }
   // Listings leave out what is in the trash, deleted or elsewhere, so only a full one misses it.
-  await sync(...(model.news ? ["--full"] : []));
+  const known = model.faults.length;
+  const result = await sync(...(model.news ? ["--full"] : []));
   await settle(reader, before, bodies);
+  // So many at once have one reason, and the program may have said it.
+  if (model.faults.length - known > 20) console.log(`it ended with ${result.code} and said: ${result.text.split("\n").slice(-20).join(" | ")}`);
   return names.length;
 }
 
