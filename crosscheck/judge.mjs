@@ -213,7 +213,8 @@ export class Judge {
     }
     if (undescribed) {
       // The description leaves out statuses that every route can have; their bodies have one form.
-      if (one.status >= 400 && typeof one.body?.message === "string") {
+      const moved = [301, 302, 307].includes(one.status) && /^https?:/.test(one.body?.url ?? "");
+      if ((one.status >= 400 || moved) && typeof one.body?.message === "string") {
         count(aside, `status ${one.status}`);
         return undefined;
       }

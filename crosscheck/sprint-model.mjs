@@ -2,11 +2,13 @@
 // next one it follows, by the policy alone, what the next one has to leave; and from the values of a page
 // at these moments, which rules fire. Nothing in here knows what the program thinks.
 
-import { CLOSED, OPEN } from "./sprint-world.mjs";
+import { Relatives } from "./sprint-relatives.mjs";
+import { bare } from "./sprint-reading.mjs";
+import { CLOSED, OPEN, PROJECTED, TYPES, repositories } from "./sprint-world.mjs";
 
 const SCALARS = ["title", "state", "priority", "milestone", "type"];
 const SETS = ["labels", "assignees"];
-export const FIELDS = [...SCALARS, ...SETS, "body", "author", "closed"];
+export const FIELDS = [...SCALARS, ...SETS, ...PROJECTED, "parent", "body", "author", "closed"];
 
 // A status says open or closed; everything else means on both sides what it says.
 const meaning = (field, value) => (field === "state" && !["open", "closed"].includes(value) ? (CLOSED.includes(value) ? "closed" : "open") : value);
@@ -34,10 +36,13 @@ export class Model {
     this.pulls = [];
     this.byPeople = new Set();
     this.expected = { pages: new Set(), issues: new Set() };
+    // Pages that name no repository of the mapping, and whether somebody corrected that: "wrong", "right".
+    this.astray = new Map();
     this.touched = new Set();
     this.faults = [];
     this.round = 0;
-    this.numbers = { fields: 0, conflicts: 0, transitions: 0, contested: 0, removed: 0, restored: 0, opened: 0, merged: 0 };
+    this.numbers = { fields: 0, conflicts: 0, transitions: 0, contested: 0, removed: 0, restored: 0, opened: 0, merged: 0,
+      held: 0, outside: 0, items: 0, transferred: 0, away: 0, deleted: 0, reborn: 0, strays: 0, stuck: 0 };
     // What lost, to be found in the audit: {pair, field, text}.
     this.losers = [];
   }
@@ -51,7 +56,34 @@ export class Model {
   }
 
   trashed(pair) {
-    pair.gone = "now";
+    pair.gone = "trashed";
+  }
+
+  deleted(pair) {
+    pair.gone = "deleted";
+    this.numbers.deleted += 1;
+  }
+
+  // An issue moved: within the mapping its page follows, elsewhere it is let go.
+  transferred(pair, repository, number) {
+    this.#move(pair, repository, number);
+    if (!repositories.includes(repository)) pair.gone = "away";
+    this.numbers[pair.gone ?? "transferred"] += 1;
+  }
+
+  // Whether somebody removed or moved something since the last run that only a full listing tells.
+  get news() {
+    return [...this.pairs.values()].some((pair) => ["trashed", "deleted", "away", "back", "over"].includes(pair.gone));
+  }
+
+  #move(pair, repository, number) {
+    Object.assign(pair, { repository, number, key: `${repository}#${number}` });
+    pair.keys.add(pair.key);
+  }
+
+  // Whether a pull request was opened for the issue of a pair, wherever that was then.
+  serves(pull, pair) {
+    return pair.keys.has(pull.of);
   }
 
   // Somebody decided a conflict of the pair. What the page had stands from now on, and its rules hear it;
@@ -76,12 +108,24 @@ export class Model {
   // Both sides after a run: pairs that are new, and the new basis of those that are known.
   settle(before, after, bodies) {
     const owners = new Map();
+    this.relatives = new Relatives(this.pairs, before, after);
     for (const page of after.pages.values()) {
+      const known = this.pairs.get(page.id);
+      if (known?.gone === "away" || known?.gone === "left") continue;
+      if (this.#strays(page)) continue;
+      if (known?.gone === "deleted" && page.number !== null && `${page.repository}#${page.number}` !== known.key) {
+        this.#move(known, page.repository, page.number);
+      }
       if (page.number === null) {
         this.fault(`page ${page.id} “${page.title}” has no issue: ${page.status} ${page.message}`);
         continue;
       }
-      const key = `${page.repository}#${page.number}`;
+      let key = `${page.repository}#${page.number}`;
+      if (known && key !== known.key) {
+        this.fault(`page ${page.id} says ${key} and belongs to ${known.key}: ${page.status} ${page.message}`);
+        key = known.key;
+      }
+      if (known?.gone === "deleted" && !after.issues.has(key)) continue;
       if (owners.has(key)) this.fault(`pages ${owners.get(key)} and ${page.id} both claim ${key}`);
       owners.set(key, page.id);
       const issue = after.issues.get(key);
@@ -93,7 +137,7 @@ export class Model {
       if (!this.pairs.has(page.id)) this.#meet(page, issue, key);
     }
     for (const key of after.issues.keys()) {
-      const buried = [...this.pairs.values()].some((pair) => pair.gone && pair.key === key);
+      const buried = [...this.pairs.values()].some((pair) => pair.gone && pair.keys.has(key));
       if (!owners.has(key) && !buried) this.fault(`${key} “${after.issues.get(key).title}” has no page`);
     }
     for (const id of this.expected.pages) if (!this.pairs.has(id)) this.fault(`the new page ${id} has no pair`);
@@ -106,12 +150,21 @@ export class Model {
   }
 
   #meet(page, issue, key) {
-    for (const field of [...SCALARS, ...SETS]) this.#agree({ key }, field, page, issue);
+    this.#agreed({ key }, page, issue);
     const fired = Object.fromEntries(Object.keys(RULES).map((rule) => [rule, { sure: 0, maybe: 0 }]));
     this.pairs.set(page.id, {
-      page: page.id, key, repository: issue.repository, number: issue.number, met: this.round, parked: new Map(),
+      page: page.id, key, keys: new Set([key]), repository: issue.repository, number: issue.number, met: this.round,
+      // Fields that wait for a decision, and those that the other side cannot take: what was agreed before.
+      parked: new Map(), held: new Map(),
       accepted: { state: page.state, priority: page.priority }, fired, story: [], ready: false, opened: { sure: 0, maybe: 0 }, shipping: false,
     });
+  }
+
+  // Everything that can be compared at once.
+  #agreed(pair, page, issue) {
+    for (const field of [...SCALARS, ...SETS]) this.#agree(pair, field, page, issue);
+    if (!this.relatives.isLost(page.parent) && !this.relatives.isLost(issue.parent)) this.#agree(pair, "parent", page, issue);
+    if (issue.item) for (const field of PROJECTED) this.#agree(pair, field, page, issue);
   }
 
   #agree(pair, field, page, issue) {
@@ -123,23 +176,18 @@ export class Model {
 
   #judge(pair, before, after, bodies) {
     const [page, issue] = [after.pages.get(pair.page), after.issues.get(pair.key)];
-    if (pair.gone === "then") return;
-    if (pair.gone === "now") {
-      const edited = pair.base && this.#edited(pair, before.issues.get(pair.key));
-      if (page && !edited) this.fault(`${pair.key}: its page was trashed and came back, though nobody edited the issue`);
-      if (!page && edited) this.fault(`${pair.key}: the issue was edited (${edited}), and its page stays in the trash`);
-      if (!page && issue.state !== "closed") this.fault(`${pair.key}: its page is in the trash, and the issue is open`);
-      this.numbers[page ? "restored" : "removed"] += 1;
-      pair.gone = page ? undefined : "then";
-      if (!page) return;
-      // It counts from now on; what it says must agree.
-      for (const field of [...SCALARS, ...SETS]) this.#agree(pair, field, page, issue);
-      pair.accepted = { state: page.state, priority: page.priority };
-      pair.unsure = true;
-      // Whether it was heard in between, nobody can say.
+    if (["then", "stuck", "left"].includes(pair.gone)) return;
+    if (pair.gone) {
+      // Whether what the page said last was heard in between, nobody can say.
       for (const rule of Object.values(pair.fired)) rule.maybe += 1;
       pair.opened.maybe += 1;
-      this.#base(pair, page, issue, bodies?.after.get(pair.page));
+      const { page: kept, issue: left } = this.#part(pair, before, after, page, issue, bodies);
+      if (pair.gone) return;
+      // It counts from now on; what it says must agree.
+      this.#agreed(pair, kept, left);
+      pair.accepted = { state: kept.state, priority: kept.priority };
+      pair.unsure = true;
+      this.#base(pair, kept, left, bodies?.after.get(pair.page));
       return;
     }
     if (!page) {
@@ -149,7 +197,12 @@ export class Model {
     }
     const was = { page: before?.pages.get(pair.page), issue: before?.issues.get(pair.key) };
     if (pair.base && was.page && was.issue) {
-      for (const field of SCALARS) this.#scalar(pair, field, was, page, issue);
+      for (const field of SCALARS) {
+        const lacks = (target) => field === "type" && target === "github" && was.page.type !== "" && !TYPES.includes(was.page.type);
+        this.#scalar(pair, field, this.#basis(pair, field), was, page, issue, lacks);
+      }
+      this.#projected(pair, was, page, issue);
+      this.#parent(pair, was, page, issue);
       for (const field of SETS) this.#set(pair, field, was, page, issue);
       this.#body(pair, bodies, issue);
       this.#hear(pair, before, was.page, page, after);
@@ -165,37 +218,174 @@ export class Model {
     pair.base = { page, issue, lines: lines ?? pair.base?.lines };
   }
 
-  // The first mapped field that somebody changed on GitHub since the last run.
-  #edited(pair, issue) {
-    const base = pair.base.issue;
-    if (!same(base.lines, issue.lines)) return "body";
-    return [...SCALARS, ...SETS].find((field) => !same(base[field], issue[field]));
+  // A mapped field that somebody changed on one side since the last run; "perhaps" where the program may
+  // have seen it otherwise.
+  #edited(pair, side, now, lines) {
+    const base = pair.base[side];
+    const bodies = side === "issue" ? [base.lines, now.lines] : [pair.base.lines, lines];
+    if (bodies[0] && bodies[1] && !same(...bodies)) return "body";
+    const items = side === "page" || (base.item && now.item) ? PROJECTED : [];
+    const found = [...SCALARS, ...SETS, ...items, "parent"].find((field) => !same(base[field], now[field]));
+    if (found) return found;
+    const above = this.relatives.pair(base.parent);
+    const unclear = (side === "issue" && !base.item !== !now.item) || base.author !== now.author || above?.keys.size > 1
+      || pair.held.size > 0 || !bodies[0] || !bodies[1];
+    return unclear ? "perhaps" : undefined;
   }
 
-  #scalar(pair, field, was, page, issue) {
+  // What follows where one side of a pair was taken away. Answers what is there where the pair lives on.
+  #part(pair, before, after, page, issue, bodies) {
+    const [page0, issue0] = [before?.pages.get(pair.page), before?.issues.get(pair.key)];
+    const how = pair.gone;
+    if (how === "back") {
+      // Somebody took the page out of the trash again.
+      if (!page) this.fault(`${pair.key}: its page was restored, and is not there`);
+      pair.gone = page ? undefined : "then";
+      return { page, issue };
+    }
+    if (how === "over") {
+      // Its issue was deleted before, now its page is in the trash too.
+      if (page) this.fault(`${pair.key}: its issue was deleted and its page trashed, and the page is back`);
+      pair.gone = "then";
+      return {};
+    }
+    if (how === "away") {
+      const [left, moved] = [page, after.away.get(pair.key)];
+      if (!left) this.fault(`${pair.key} moved out of the mapping, and its page is not there any more`);
+      for (const field of FIELDS) {
+        if (left && page0 && field !== "parent" && !same(left[field], page0[field])) this.fault(`${pair.key} moved out of the mapping, and ${field} of its page became ${left[field]} from ${page0[field]}`);
+      }
+      pair.left = { page: left, issue: moved };
+      pair.gone = "left";
+      return {};
+    }
+    const edited = how === "trashed" ? this.#edited(pair, "issue", issue0)
+      : this.#edited(pair, "page", page0, bodies?.before.get(pair.page));
+    const alive = Boolean(page);
+    if (this.policy === "manual-review" && (pair.parked.size > 0 || (edited && edited !== "perhaps"))) {
+      // A person has to restore the one or delete the other.
+      if (how === "trashed" && alive) this.fault(`${pair.key}: its page was trashed, its issue edited (${edited}), and the page came back`);
+      if (how === "trashed" && issue.state !== issue0.state) this.fault(`${pair.key}: its page was trashed, its issue edited (${edited}), and the issue is ${issue.state}`);
+      if (how === "deleted" && (!alive || issue || after.issues.has(pair.key))) this.fault(`${pair.key}: deleted, its page edited (${edited}): the page is ${alive ? "there" : "gone"}`);
+      this.numbers.stuck += 1;
+      Object.assign(pair, { gone: "stuck", how });
+      return {};
+    }
+    if (how === "trashed") {
+      if (alive && !edited) this.fault(`${pair.key}: its page was trashed and came back, though nobody edited the issue`);
+      if (!alive && edited && edited !== "perhaps") this.fault(`${pair.key}: the issue was edited (${edited}), and its page stays in the trash`);
+      if (!alive && issue.state !== "closed") this.fault(`${pair.key}: its page is in the trash, and the issue is open`);
+      this.numbers[alive ? "restored" : "removed"] += 1;
+      pair.gone = alive ? undefined : "then";
+      return { page, issue };
+    }
+    if (alive && !edited) this.fault(`${[...pair.keys][0]}: it was deleted and its page stays, though nobody edited it (${page.status} ${page.message})`);
+    if (!alive && edited && edited !== "perhaps") this.fault(`${pair.key}: it was deleted, and its page went though somebody edited it (${edited})`);
+    pair.gone = alive ? undefined : "then";
+    if (!alive) return {};
+    const reborn = after.issues.get(pair.key);
+    if (!reborn) {
+      this.fault(`${pair.key}: deleted, its page edited (${edited}), and no new issue: ${page.status} ${page.message}`);
+      pair.gone = "then";
+      return {};
+    }
+    this.numbers.reborn += 1;
+    pair.reborn = true;
+    return { page, issue: reborn };
+  }
+
+  // Pages that name no repository that they may name.
+  #strays(page) {
+    const how = this.astray.get(page.id);
+    if (how === undefined) return false;
+    if (how === "right") {
+      this.astray.delete(page.id);
+      this.expected.pages.add(page.id);
+      return false;
+    }
+    this.numbers.strays += 1;
+    const said = page.status === "Error" && repositories.every((name) => page.message.includes(name));
+    if (page.number !== null || page.url || !said) this.fault(`page ${page.id} names “${page.repository}”: ${page.number} ${page.url} ${page.status} ${page.message}`);
+    return true;
+  }
+
+  // What both sides said when they agreed on a field last.
+  #basis(pair, field) {
+    return pair.parked.get(field) ?? pair.held.get(field) ?? [pair.base.page[field], pair.base.issue[field]];
+  }
+
+  // Fields of the project: an issue that is in none has no place for them.
+  #projected(pair, was, page, issue) {
+    const [then, now] = [pair.base.issue.item, was.issue.item];
+    const basis = (field) => {
+      const known = this.#basis(pair, field);
+      return then || pair.parked.has(field) || pair.held.has(field) ? known : [known[0], ""];
+    };
+    if (issue.item && issue.item.page !== "" && bare(issue.item.page) !== bare(pair.page)) this.fault(`${pair.key}: its item names page ${issue.item.page}`);
+    if (now) {
+      this.numbers.items += 1;
+      for (const field of PROJECTED) this.#scalar(pair, field, basis(field), was, page, issue, (target) => target === "github" && now.archived);
+      return;
+    }
+    const says = PROJECTED.filter((field) => !pair.parked.has(field) && was.page[field] !== "" && was.page[field] !== basis(field)[0]);
+    if ((says.length > 0) !== Boolean(issue.item)) {
+      this.fault(`${pair.key}: not in the project, new on its page: ${says.join(", ") || "nothing"}; afterwards ${issue.item ? "it is" : "it is not"} (${page.status} ${page.message})`);
+    }
+    for (const field of PROJECTED) {
+      this.numbers.fields += 1;
+      if (page[field] !== was.page[field]) this.fault(`${pair.key} ${field}: not in the project, and the page became ${page[field]} from ${was.page[field]}`);
+      if (issue.item && !pair.parked.has(field) && issue[field] !== page[field]) this.fault(`${pair.key} ${field}: the new item says ${issue[field]}, the page ${page[field]}`);
+      pair.held.delete(field);
+    }
+  }
+
+  // A parent is judged while it is part of the mapping.
+  #parent(pair, was, page, issue) {
+    const [n0, g0] = this.#basis(pair, "parent");
+    if ([n0, g0, was.page.parent, was.issue.parent].some((id) => this.relatives.isLost(id))) {
+      this.numbers.outside += 1;
+      return;
+    }
+    const n1 = was.page.parent;
+    const stuck = (target) => target === "github" && (this.relatives.refuses(bare(pair.page), n1) || pair.held.get("parent")?.[2] === n1);
+    this.#scalar(pair, "parent", [n0, g0], was, page, issue, stuck);
+  }
+
+  // `stuck` says whether a side cannot take what it would have to be given.
+  #scalar(pair, field, [n0, g0], was, page, issue, stuck) {
     this.numbers.fields += 1;
-    const [n0, g0] = pair.parked.get(field) ?? [pair.base.page[field], pair.base.issue[field]];
     const [n1, g1] = [was.page[field], was.issue[field]];
     const [n, g] = [meaning(field, n1), meaning(field, g1)];
     const [onNotion, onGithub] = [n1 !== n0, g1 !== g0];
-    let want;
+    let [want, target, lost] = [n, undefined, undefined];
     if (n === g) want = n;
-    else if (!onGithub) want = n;
-    else if (!onNotion) want = g;
+    else if (!onGithub) target = "github";
+    else if (!onNotion) [want, target] = [g, "notion"];
     else {
       this.numbers.conflicts += pair.parked.has(field) ? 0 : 1;
       if (this.policy === "manual-review") {
         pair.parked.set(field, [n0, g0]);
+        pair.held.delete(field);
         if (page[field] !== n1 || issue[field] !== g1) {
           this.fault(`${pair.key} ${field}: both sides changed it (${n0} to ${n1}, ${g0} to ${g1}), and ${page[field]}, ${issue[field]} was written`);
         }
         return;
       }
-      const winner = this.policy === "notion-wins" ? "notion" : "github";
-      want = winner === "notion" ? n : g;
-      this.losers.push({ pair, field, text: winner === "notion" ? g1 : n1, round: this.round });
+      target = this.policy === "notion-wins" ? "github" : "notion";
+      want = target === "github" ? n : g;
+      lost = { pair, field, text: target === "github" ? g1 : n1, round: this.round };
     }
+    if (target && stuck(target)) {
+      this.numbers.held += 1;
+      pair.parked.delete(field);
+      pair.held.set(field, [n0, g0, n1]);
+      if (page[field] !== n1 || issue[field] !== g1) this.fault(`${pair.key} ${field}: ${target} cannot take ${n1}, ${g1}, and there is ${page[field]}, ${issue[field]} (${page.status} ${page.message})`);
+      else if (page.status !== "Error") this.fault(`${pair.key} ${field}: ${target} cannot take ${n1}, ${g1}, and the page says ${page.status} ${page.message}`);
+      return;
+    }
+    if (lost && field !== "parent") this.losers.push(lost);
     pair.parked.delete(field);
+    pair.held.delete(field);
     const wanted = n === want ? n1 : field === "state" ? preferred[want] : want;
     if (page[field] !== wanted || issue[field] !== want) {
       this.fault(`${pair.key} ${field}: agreed ${n0}, ${g0}; then ${n1}, ${g1}; wanted ${wanted}, ${want}; there is ${page[field]}, ${issue[field]} (${page.status} ${page.message})`);
@@ -245,7 +435,7 @@ export class Model {
   // A value that stood at the beginning of a run was settled by its end; what the run wrote itself moves
   // what is accepted and fires nothing but what asks for that.
   #hear(pair, before, was, page, after) {
-    const open = [...before.pulls.values()].some((pull) => pull.of === pair.key && pull.state === "open");
+    const open = [...before.pulls.values()].some((pull) => this.serves(pull, pair) && pull.state === "open");
     for (const [name, rule] of Object.entries(RULES)) {
       if (pair.parked.has(rule.of)) continue;
       const [accepted, person, end] = [pair.accepted[rule.of], was[rule.of], page[rule.of]];

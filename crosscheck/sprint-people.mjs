@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { Client } from "@notionhq/client";
 import { Octokit } from "@octokit/rest";
 
+import { Moves } from "./sprint-moves.mjs";
+import { Project } from "./sprint-project.mjs";
 import {
-  LABELS, MILESTONES, OPEN, PRIORITIES, REQUIRED, STATUSES, TYPES, logins, mapped, repositories,
+  LABELS, MILESTONES, OPEN, PAGE_TYPES, PRIORITIES, PROJECT, REQUIRED, STATUSES, TYPES, logins, mapped, repositories,
 } from "./sprint-world.mjs";
 import { bodyLines, split, value } from "./sprint-reading.mjs";
 
@@ -23,6 +25,12 @@ const WEIGHTS = {
   "notion ship": 6, "pull check": 9, "pull review": 4, "pull ready": 2, "pull push": 2, "pull merge": 2, "pull close": 1,
   "both title": 3, "both state": 3, "both priority": 3, "both milestone": 2, "both type": 2, "both labels": 2,
   "both assignees": 2, "both body": 3,
+  "notion board": 4, "notion iteration": 3, "notion points": 3, "notion due": 3, "notion note": 3,
+  "github board": 4, "github iteration": 3, "github points": 3, "github due": 3, "github note": 3,
+  "both board": 2, "both iteration": 1, "both points": 1, "both due": 1, "both note": 1,
+  "project add": 2, "project remove": 2, "project archive": 2, "project restore": 2,
+  "notion parent": 6, "github parent": 5, "both parent": 2,
+  "move repository": 3, "move astray": 2, "move correct": 3, "move transfer": 3, "move away": 1, "move delete": 1,
 };
 // How many of the gestures that `gh` knows are made with it.
 const WITH_GH = 0.15;
@@ -43,6 +51,8 @@ export class People {
     this.skipped = 0;
     this.ids = new Map();
     this.clones = new Map();
+    this.project = new Project();
+    this.moves = new Moves(this);
   }
 
   async begin() {
@@ -73,7 +83,10 @@ export class People {
     const where = name.split(" ", 1)[0];
     const rest = name.slice(where.length + 1);
     const who = this.draw.pick(logins);
-    const sides = { notion: () => this.#onNotion(rest, who), github: () => this.#onGithub(rest, who), pull: () => this.#onPull(rest, who), both: () => this.#onBoth(rest, who) };
+    const sides = {
+      notion: () => this.#onNotion(rest, who), github: () => this.#onGithub(rest, who), pull: () => this.#onPull(rest, who),
+      both: () => this.#onBoth(rest, who), project: () => this.#onProject(rest, who), move: () => this.moves.make(rest, who),
+    };
     const done = await sides[where]();
     if (done === false) {
       this.skipped += 1;
@@ -83,27 +96,26 @@ export class People {
     return name;
   }
 
-  #with(client) {
+  with(client) {
     this.clients.set(client, (this.clients.get(client) ?? 0) + 1);
   }
 
   // A pair that is alive; nobody touches what somebody threw away in this round.
-  #pair() {
-    const all = this.model.live();
+  pair(able = () => true) {
+    const all = this.model.live().filter(able);
     return all.length === 0 ? undefined : this.draw.pick(all);
   }
 
   // Both sides edit one field of one pair before a sync sees either.
   async #onBoth(what, who) {
-    const pair = this.#pair();
+    const pair = this.pair();
     if (!pair) return false;
     const other = this.draw.pick(logins);
     const gesture = { state: ["status", "state"] }[what] ?? [what, what];
-    const first = this.draw.chance(0.5);
-    if (first) await this.notionOn(gesture[0], who, pair);
-    await this.githubOn(gesture[1], other, pair);
-    if (!first) await this.notionOn(gesture[0], who, pair);
-    return true;
+    const both = [() => this.notionOn(gesture[0], who, pair), () => this.githubOn(gesture[1], other, pair)];
+    if (this.draw.chance(0.5)) both.reverse();
+    const done = [await both[0](), await both[1]()];
+    return done.some((one) => one !== false);
   }
 
   async #onNotion(what, who) {
@@ -111,7 +123,7 @@ export class People {
     if (what === "note") return this.#note(who);
     // A task whose pull request is open is done.
     const open = new Set(this.model.pulls.filter((pull) => pull.state === "open" && pull.ours).map((pull) => pull.of));
-    const pair = what === "ship" ? this.draw.pick(this.model.live().filter((one) => open.has(one.key))) : this.#pair();
+    const pair = what === "ship" ? this.draw.pick(this.model.live().filter((one) => open.has(one.key))) : this.pair();
     if (!pair) return false;
     return this.notionOn(what, who, pair);
   }
@@ -123,7 +135,7 @@ export class People {
     const set = async (properties) => {
       await notion.pages.update({ page_id, properties });
     };
-    this.#with("@notionhq/client");
+    this.with("@notionhq/client");
     const page = await notion.pages.retrieve({ page_id });
     const now = (name) => value(page.properties[name]);
     const other = (list, known) => draw.pick(list.filter((one) => one !== known));
@@ -151,7 +163,9 @@ export class People {
       case "milestone":
         return set({ Milestone: { select: choice(other(["", ...MILESTONES], now("Milestone"))) } });
       case "type":
-        return set({ Type: { select: choice(other(["", ...TYPES], now("Type"))) } });
+        return set({ Type: { select: choice(other(["", ...PAGE_TYPES], now("Type"))) } });
+      case "parent":
+        return this.moves.below(pair, who);
       case "fact":
         return set({ Author: { rich_text: rich(`not ${draw.word()}`) } });
       case "body":
@@ -162,9 +176,50 @@ export class People {
         this.model.trashed(pair);
         await notion.pages.update({ page_id, in_trash: true });
         return true;
-      default:
-        throw new Error(`nobody knows how to ${what} in Notion`);
+      default: {
+        if (!(what in PROJECT)) throw new Error(`nobody knows how to ${what} in Notion`);
+        const { property, type } = PROJECT[what];
+        const text = this.#wanted(what, String(now(property) ?? ""));
+        const said = { select: () => choice(text), number: () => (text ? Number(text) : null), date: () => (text ? { start: text } : null), rich_text: () => rich(text) };
+        return set({ [property]: { [type]: said[type]() } });
+      }
     }
+  }
+
+  // What a field of the project is set to: something else than it says, or nothing.
+  #wanted(name, before) {
+    return this.draw.pick((this.draw.chance(0.25) ? ["", ...PROJECT[name].values] : PROJECT[name].values).filter((one) => one !== before));
+  }
+
+  // A field of an issue's item; one that is not in the project is put there first.
+  async #place(name, octokit, pair, content) {
+    this.with("@octokit/graphql");
+    const item = (await this.project.items(octokit)).get(pair.key);
+    if (item?.archived) return false;
+    await this.project.set(octokit, item?.id ?? (await this.project.add(octokit, content)), name, this.#wanted(name, item?.[name] ?? ""));
+    return true;
+  }
+
+  // Items come and go, are put away and taken back.
+  async #onProject(what, who) {
+    const octokit = this.githubs.get(who);
+    const items = await this.project.items(octokit);
+    const able = {
+      add: (pair) => !items.has(pair.key), remove: (pair) => items.has(pair.key),
+      archive: (pair) => items.get(pair.key)?.archived === false, restore: (pair) => items.get(pair.key)?.archived === true,
+    }[what];
+    const pair = this.pair(able);
+    if (!pair) return false;
+    this.with("@octokit/graphql");
+    if (what === "add") {
+      const [owner, repo] = pair.repository.split("/");
+      const { data } = await octokit.rest.issues.get({ owner, repo, issue_number: pair.number });
+      await this.project.add(octokit, data.node_id);
+    } else {
+      const mutation = { remove: "deleteProjectV2Item", archive: "archiveProjectV2Item", restore: "unarchiveProjectV2Item" }[what];
+      await this.project.move(octokit, mutation, items.get(pair.key).id);
+    }
+    return true;
   }
 
   // Appends, rewords or deletes a paragraph.
@@ -210,7 +265,7 @@ export class People {
 
   async #newPage(who) {
     const { draw } = this;
-    this.#with("@notionhq/client");
+    this.with("@notionhq/client");
     const made = await this.notion(who).pages.create({
       parent: { type: "data_source_id", data_source_id: this.stage.where.notion.data_sources.Tasks },
       properties: {
@@ -229,7 +284,7 @@ export class People {
     const { draw } = this;
     const notes = [...this.model.notes.keys()];
     if (notes.length === 0) return false;
-    this.#with("@notionhq/client");
+    this.with("@notionhq/client");
     const id = draw.pick(notes);
     const notion = this.notion(who);
     const { results } = await notion.blocks.children.list({ block_id: id, page_size: 100 });
@@ -242,7 +297,7 @@ export class People {
   async #onGithub(what, who) {
     if (what === "new issue") return this.#newIssue(who);
     if (what === "file") return this.#file();
-    const pair = this.#pair();
+    const pair = this.pair();
     if (!pair) return false;
     return this.githubOn(what, who, pair);
   }
@@ -254,11 +309,11 @@ export class People {
     const at = { owner, repo, issue_number: pair.number };
     const { data: issue } = await rest.issues.get(at);
     const gh = (...words) => {
-      this.#with("gh");
+      this.with("gh");
       return this.stage.cli(who, "issue", words[0], String(pair.number), "-R", pair.repository, ...words.slice(1));
     };
     const update = (change) => {
-      this.#with("@octokit/rest");
+      this.with("@octokit/rest");
       return rest.issues.update({ ...at, ...change });
     };
     const cli = draw.chance(WITH_GH);
@@ -288,7 +343,7 @@ export class People {
         const has = names.includes(label);
         if (cli) await gh("edit", has ? "--remove-label" : "--add-label", label);
         else {
-          this.#with("@octokit/rest");
+          this.with("@octokit/rest");
           await (has ? rest.issues.removeLabel({ ...at, name: label }) : rest.issues.addLabels({ ...at, labels: [label] }));
         }
         return true;
@@ -309,7 +364,7 @@ export class People {
         const has = issue.assignees.some((one) => one.login === login);
         if (cli) await gh("edit", has ? "--remove-assignee" : "--add-assignee", login);
         else {
-          this.#with("@octokit/rest");
+          this.with("@octokit/rest");
           const assignees = [login];
           await (has ? rest.issues.removeAssignees({ ...at, assignees }) : rest.issues.addAssignees({ ...at, assignees }));
         }
@@ -332,7 +387,10 @@ export class People {
       }
       case "comment":
         return this.#remark(rest, at, pair, cli, who);
+      case "parent":
+        return this.moves.under(pair, who, issue);
       default:
+        if (what in PROJECT) return this.#place(what, this.githubs.get(who), pair, issue.node_id);
         throw new Error(`nobody knows how to ${what} on GitHub`);
     }
   }
@@ -346,17 +404,17 @@ export class People {
       const body = `Said ${draw.word()} on GitHub.`;
       let id;
       if (cli) {
-        this.#with("gh");
+        this.with("gh");
         const url = await this.stage.cli(who, "issue", "comment", String(pair.number), "-R", pair.repository, "--body", body);
         id = Number(url.trim().split("issuecomment-")[1]);
       } else {
-        this.#with("@octokit/rest");
+        this.with("@octokit/rest");
         id = (await rest.issues.createComment({ ...at, body })).data.id;
       }
       model.comments.push({ side: "github", pair, id, text: body });
       return true;
     }
-    this.#with("@octokit/rest");
+    this.with("@octokit/rest");
     const one = draw.pick(known);
     if (way < 0.85) {
       one.text = `Corrected ${draw.word()} on GitHub.`;
@@ -375,11 +433,11 @@ export class People {
     const title = `New issue ${draw.word()}`;
     const body = `Begun ${draw.word()} on GitHub.`;
     if (draw.chance(WITH_GH)) {
-      this.#with("gh");
+      this.with("gh");
       const url = await this.stage.cli(who, "issue", "create", "-R", full_name, "--title", title, "--body", body, "--label", draw.pick(LABELS));
       this.model.expected.issues.add(`${full_name}#${url.trim().split("/").pop()}`);
     } else {
-      this.#with("@octokit/rest");
+      this.with("@octokit/rest");
       const { data } = await this.github(who).issues.create({
         owner, repo, title, body, labels: [draw.pick(LABELS)], assignees: [draw.pick(mapped)],
       });
@@ -407,7 +465,7 @@ export class People {
     const { draw, stage } = this;
     const files = [...this.model.notes.values()].filter(Boolean);
     if (files.length === 0) return false;
-    this.#with("git");
+    this.with("git");
     const path = draw.pick(files);
     const folder = await this.#clone(repositories[0], "main");
     const text = readFileSync(join(folder, path), "utf8");
@@ -434,12 +492,12 @@ export class People {
     const { data: now } = await rest.pulls.get(at);
     if (now.state !== "open") return false;
     const gh = (...words) => {
-      this.#with("gh");
+      this.with("gh");
       return stage.cli(who, "pr", words[0], String(pull.number), "-R", pull.repository, ...words.slice(1));
     };
     switch (what) {
       case "check": {
-        this.#with("@octokit/rest");
+        this.with("@octokit/rest");
         const state = draw.pick(["success", "success", "success", "failure", "pending"]);
         await rest.repos.createCommitStatus({ owner, repo, sha: now.head.sha, state, context: REQUIRED });
         return true;
@@ -448,7 +506,7 @@ export class People {
         if (draw.chance(0.3)) {
           await gh("review", "--approve");
         } else {
-          this.#with("@octokit/rest");
+          this.with("@octokit/rest");
           const event = draw.pick(["APPROVE", "APPROVE", "REQUEST_CHANGES", "COMMENT"]);
           await rest.pulls.createReview({ ...at, event, body: `Looked at ${draw.word()}.` });
         }
@@ -458,7 +516,7 @@ export class People {
         await gh("ready");
         return true;
       case "push": {
-        this.#with("git");
+        this.with("git");
         const folder = await this.#clone(pull.repository, now.head.ref);
         writeFileSync(join(folder, `work-${pull.number}.txt`), `${draw.word()}\n`);
         await stage.git(folder, "add", "--all");

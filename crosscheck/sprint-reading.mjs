@@ -1,8 +1,11 @@
 // How both sides are read: through the official clients, into the same plain values.
 
-import { logins, mapped, repositories } from "./sprint-world.mjs";
+import { PARENT, PROJECT, PROJECTED, attic, logins, mapped, repositories } from "./sprint-world.mjs";
 
 const HIDDEN = /^<!-- notion-sync\n[\s\S]*?\n-->\n(?:\[Open in Notion\]\([^)\n]*\)\n)?\n?/;
+
+// Ids of pages are written in two ways.
+export const bare = (id) => id.replaceAll("-", "");
 
 // The plain value of a property of a page.
 export function value(property) {
@@ -19,6 +22,8 @@ export function value(property) {
       return property.people.map((one) => one.name.toLowerCase());
     case "date":
       return property.date?.start ?? "";
+    case "relation":
+      return property.relation.map((one) => bare(one.id));
     case "number":
     case "url":
       return property[property.type];
@@ -44,7 +49,8 @@ export function fileLines(text) {
 }
 
 export class Reader {
-  constructor({ stage, people }) {
+  constructor({ stage, people, project }) {
+    this.project = project;
     this.sources = stage.where.notion.data_sources;
     this.notion = people.notion(logins[0]);
     this.octokit = people.githubs.get(logins[0]);
@@ -61,17 +67,19 @@ export class Reader {
     return rows;
   }
 
-  // Everything but bodies and comments: {pages, issues, pulls}, pages by id, the others by `repository#number`.
+  // Everything but bodies and comments: {pages, issues, away, pulls}, pages by id, the others by
+  // `repository#number`; issues of repositories that are none of the mapping are `away`.
   async look() {
     const pages = new Map((await this.#rows("Tasks")).map((row) => [row.id, page(row)]));
-    const issues = new Map();
-    const pulls = new Map();
+    const [issues, away, pulls] = [new Map(), new Map(), new Map()];
     const { rest } = this.octokit;
-    for (const repository of repositories) {
+    const items = await this.project.items(this.octokit);
+    for (const repository of [...repositories, attic]) {
       const [owner, repo] = repository.split("/");
       const all = { owner, repo, state: "all", per_page: 100 };
       for (const one of await this.octokit.paginate(rest.issues.listForRepo, all)) {
-        if (!one.pull_request) issues.set(`${repository}#${one.number}`, issue(one, repository));
+        const key = `${repository}#${one.number}`;
+        if (!one.pull_request) (repository === attic ? away : issues).set(key, issue(one, repository, items.get(key)));
       }
       for (const one of await this.octokit.paginate(rest.pulls.list, all)) {
         const branch = /^task\/(\d+)-/.exec(one.head.ref);
@@ -81,7 +89,12 @@ export class Reader {
         });
       }
     }
-    return { pages, issues, pulls };
+    // The issue above is named by its page, as the page above is.
+    for (const one of [...issues.values(), ...away.values()]) {
+      const above = issues.get(one.parent) ?? away.get(one.parent);
+      if (one.parent) one.parent = above?.page ? bare(above.page) : `issue ${one.parent}`;
+    }
+    return { pages, issues, away, pulls };
   }
 
   async notes() {
@@ -139,12 +152,15 @@ function page(row) {
   return {
     id: row.id, title: said("Name"), state: said("Status"), labels: sorted(said("Labels")), priority: said("Priority"),
     milestone: said("Milestone"), type: said("Type"), assignees: sorted(said("Assignee").filter((one) => mapped.includes(one))),
-    author: said("Author"), closed: said("Closed"), repository: said("GitHub Repository"), number: said("GitHub Number"),
+    parent: said(PARENT).join("+"), author: said("Author"), closed: said("Closed"),
+    ...Object.fromEntries(PROJECTED.map((name) => [name, String(said(PROJECT[name].property) ?? "")])),
+    repository: said("GitHub Repository"), number: said("GitHub Number"),
     url: said("GitHub URL"), status: said("GitHub Sync Status"), message: said("GitHub Sync Message"),
   };
 }
 
-function issue(one, repository) {
+// `parent` is the key of the issue above at first.
+function issue(one, repository, item) {
   const names = one.labels.map((label) => label.name);
   return {
     repository, number: one.number, title: one.title, state: one.state,
@@ -152,7 +168,9 @@ function issue(one, repository) {
     priority: names.filter((name) => name.startsWith("priority/")).map((name) => name.slice(9)).join("+"),
     ready: names.includes("flow/ready"), milestone: one.milestone?.title ?? "", type: one.type?.name ?? "",
     assignees: sorted(one.assignees.map((person) => person.login).filter((login) => mapped.includes(login))),
-    author: one.user.login, closed: one.closed_at ?? "", url: one.html_url,
+    author: one.user.login, closed: one.closed_at ?? "", url: one.html_url, item,
+    parent: /\/repos\/([^/]+\/[^/]+)\/issues\/(\d+)$/.exec(one.parent_issue_url ?? "")?.slice(1).join("#") ?? "",
+    ...Object.fromEntries(PROJECTED.map((name) => [name, item?.[name] ?? ""])),
     lines: bodyLines(split(one.body ?? "").text), page: /^Notion-Page-ID: (\S+)$/m.exec(one.body ?? "")?.[1],
   };
 }

@@ -10,14 +10,31 @@ export const STATUSES = [...OPEN, ...CLOSED];
 export const LABELS = ["bug", "feature", "docs", "ops", "ui", "api", "debt", "idea"];
 export const PRIORITIES = ["high", "medium", "low"];
 export const MILESTONES = ["v1", "v2", "v3"];
-export const TYPES = ["Bug", "Feature", "Task"];
+// Those of the organization, and those that pages can say: each side knows one that the other lacks at first.
+export const TYPES = ["Bug", "Feature", "Task", "Question"];
+export const PAGE_TYPES = ["Bug", "Feature", "Task", "Epic"];
 export const REQUIRED = "ci/build";
+
+// Fields of the project: the property of a page, the field of an item, and what either can say.
+const several = (count, make) => Array.from({ length: count }, (_, n) => make(n + 1));
+export const PROJECT = {
+  board: { property: "Board", type: "select", field: "Status", kind: "single_select", values: ["Todo", "Doing", "Review", "Done"] },
+  iteration: { property: "Sprint", type: "select", field: "Iteration", kind: "iteration", values: several(4, (n) => `Week ${n}`) },
+  points: { property: "Estimate", type: "number", field: "Points", kind: "number", values: ["0.5", "1", "2", "3", "5", "8", "13"] },
+  due: { property: "Due", type: "date", field: "Target date", kind: "date", values: several(28, (n) => `2026-12-${String(n).padStart(2, "0")}`) },
+  note: { property: "Remark", type: "rich_text", field: "Note", kind: "text", values: several(40, (n) => `remark ${n}`) },
+};
+export const PROJECTED = Object.keys(PROJECT);
+export const PLAN = { owner: "acme", number: 1, page: "Notion page" };
+export const PARENT = "Parent item";
 
 // `person(0)` owns the organization; the last one is in no user map: nobody of the other side.
 export const person = (n) => `p${String(n + 1).padStart(2, "0")}`;
 export const logins = Array.from({ length: PEOPLE }, (_, n) => person(n));
 export const mapped = logins.slice(0, -1);
 export const repositories = Array.from({ length: REPOSITORIES }, (_, n) => `acme/r${n + 1}`);
+// A repository that is none of the mapping.
+export const attic = "acme/attic";
 
 const bookkeeping = {
   "GitHub Path": "rich_text", "GitHub Commit": "rich_text", "GitHub Repository": "rich_text",
@@ -31,6 +48,7 @@ const bookkeeping = {
 export function world({ draw, pages, issues, documents }) {
   const some = (list, most) => list.filter(() => draw.chance(most / list.length));
   const one = (list) => (draw.chance(0.6) ? draw.pick(list) : undefined);
+  const plain = (type, value) => (type === "number" && value !== undefined ? Number(value) : value);
   const line = (what, n) => `${what} ${n} ${draw.word()}.`;
   const body = (n) => Array.from({ length: draw.below(4) + 1 }, (_, at) => line(`Line ${at} of`, n)).join("\n\n");
   const tasks = Array.from({ length: pages }, (_, n) => {
@@ -38,9 +56,9 @@ export function world({ draw, pages, issues, documents }) {
       Status: draw.pick(OPEN), "GitHub Repository": draw.pick(repositories),
       Labels: some(LABELS, 2), Assignee: some(mapped, 1),
     };
-    for (const [name, value] of [["Priority", one(PRIORITIES)], ["Milestone", one(MILESTONES)], ["Type", one(TYPES)]]) {
-      if (value) properties[name] = value;
-    }
+    const said = [["Priority", one(PRIORITIES)], ["Milestone", one(MILESTONES)], ["Type", one(PAGE_TYPES.slice(0, 3))]];
+    if (draw.chance(0.4)) for (const { property, type, values } of Object.values(PROJECT)) said.push([property, plain(type, one(values))]);
+    for (const [name, value] of said) if (value !== undefined) properties[name] = value;
     return { id: `task-${n}`, parent: "tasks", title: `Task ${n}`, properties, markdown: body(`task ${n}`) };
   });
   const notes = Array.from({ length: Math.floor(documents / 2) }, (_, n) => (
@@ -55,6 +73,7 @@ export function world({ draw, pages, issues, documents }) {
     collaborators: Object.fromEntries([["sync-bot", "write"], ...logins.map((login) => [login, "write"])]),
     issues: [],
   }));
+  const items = [];
   for (let n = 0; n < issues; n += 1) {
     const priority = one(PRIORITIES);
     const issue = {
@@ -62,7 +81,10 @@ export function world({ draw, pages, issues, documents }) {
       labels: [...some(LABELS, 2), ...(priority ? [`priority/${priority}`] : [])], assignees: some(mapped, 1),
     };
     for (const [name, value] of [["milestone", one([1, 2, 3])], ["issue_type", one(TYPES)]]) if (value) issue[name] = value;
-    draw.pick(places).issues.push(issue);
+    const place = draw.pick(places);
+    if (place.issues.length > 0 && draw.chance(0.15)) issue.parent = draw.below(place.issues.length) + 1;
+    if (draw.chance(0.4)) items.push({ repository: place.full_name, number: place.issues.length + 1 });
+    place.issues.push(issue);
   }
   // What a merge needs differs: a required check by classic protection, by a ruleset, an approval, nothing.
   places[1].protected_branches = { main: { approvals: 0, required_checks: [REQUIRED] } };
@@ -81,8 +103,10 @@ export function world({ draw, pages, issues, documents }) {
       databases: [
         { id: "sprint", title: "Sprint", data_sources: [{ id: "tasks", title: "Tasks", properties: {
           Name: "title", Status: { status: STATUSES }, Labels: { multi_select: LABELS }, Priority: { select: PRIORITIES },
-          Milestone: { select: MILESTONES }, Type: { select: TYPES }, Assignee: "people", Author: "rich_text",
-          Closed: "date", ...bookkeeping,
+          Milestone: { select: MILESTONES }, Type: { select: PAGE_TYPES }, Assignee: "people", Author: "rich_text",
+          Closed: "date", [PARENT]: { relation: { data_source_id: "tasks", dual_property: {} } },
+          ...Object.fromEntries(Object.values(PROJECT).map(({ property, type, values }) => [property, type === "select" ? { select: values } : type])),
+          ...bookkeeping,
         } }] },
         { id: "handbook", title: "Handbook", data_sources: [{ id: "notes", title: "Notes", properties: {
           Name: "title", ...bookkeeping,
@@ -100,7 +124,23 @@ export function world({ draw, pages, issues, documents }) {
         { token: "github_pat_sync", login: "sync-bot" },
         ...logins.map((login) => ({ token: `github_pat_${login}`, login })),
       ],
-      repositories: places,
+      repositories: [...places, {
+        full_name: attic, files: { "README.md": "# Attic\n" }, labels: places[0].labels, milestones: MILESTONES,
+        collaborators: places[0].collaborators,
+      }],
+      projects: [{
+        owner: PLAN.owner, number: PLAN.number, title: "Plan",
+        collaborators: Object.fromEntries([["sync-bot", "write"], ...logins.map((login) => [login, "write"])]),
+        fields: [
+          ...Object.values(PROJECT).map(({ field: name, kind, values }) => ({
+            name, kind,
+            ...(kind === "single_select" ? { options: values } : {}),
+            ...(kind === "iteration" ? { iterations: values.map((title, n) => ({ title, start: `2026-11-${String(2 + 7 * n).padStart(2, "0")}`, days: 7 })) } : {}),
+          })),
+          { name: PLAN.page, kind: "text" },
+        ],
+        items,
+      }],
       // The hourly limit would stop a run of this size; what happens at it is shown elsewhere.
       settings: { requests_per_hour: 10_000_000 },
     },
@@ -144,6 +184,8 @@ label_fields = { Priority = { property = "Priority", prefix = "priority/" } }
 assignees = "Assignee"
 milestone = "Milestone"
 type = "Type"
+parent = "${PARENT}"
+project = { project = "${PLAN.owner}/${PLAN.number}", add = true, page_id = "${PLAN.page}", fields = { ${Object.values(PROJECT).map(({ property, field }) => `"${property}" = "${field}"`).join(", ")} } }
 fields = { Author = "author", Closed = "closed_at" }
 [tasks.comments]
 [[tasks.rules]]

@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import { Recorder } from "./proxy.mjs";
 
 const run = promisify(execFile);
-const PATIENCE = 300_000;
+// A machine that does much else at the same time is no fault of the program.
+const PATIENCE = 1_200_000;
 
 export class Stage {
   // `settings` writes the configuration from where everything is and the bounds. With `take` every

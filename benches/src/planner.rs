@@ -164,6 +164,7 @@ impl Planner {
                 lens: Box::new(lens),
                 direction: field.direction,
                 blocked: None,
+                later: false,
             }
         };
         let fields: BTreeMap<FieldId, UnitField<'_>> = self

@@ -178,6 +178,31 @@ async fn a_closed_issue_is_no_deletion_and_a_deleted_one_trashes_its_page() {
 }
 
 #[tokio::test]
+async fn a_page_that_was_edited_gets_another_issue_when_its_own_was_deleted() {
+    let mut stage = paired(Terms::tasks(Policy::NotionWins).unguarded()).await;
+    let page = stage.page("Dark mode").unwrap();
+    let before = stage.issues().len();
+    stage
+        .in_notion("bob", |bob| bob.rename(page, "Dark theme"))
+        .unwrap();
+    stage.github().delete_issue(BACKLOG, 1).unwrap();
+    sweep(&mut stage).await;
+    stage.pass(30);
+    settle(&mut stage).await;
+    assert!(stage.notion().is_alive(page), "the edit wins");
+    let issues = stage.issues();
+    let made = (issues.iter()).find(|(_, issue)| issue.title == "Dark theme");
+    let number = *made.expect("nothing has the edit").0;
+    assert_eq!(issues.len(), before);
+    let shown = stage.notion().properties(page)["GitHub Number"].clone();
+    assert_eq!(shown, number);
+    equal(&mut stage).await;
+    stage.pass(30);
+    let outcome = sweep(&mut stage).await;
+    assert_eq!(outcome.applied, [], "it does not come to rest");
+}
+
+#[tokio::test]
 async fn a_trashed_task_closes_its_issue() {
     let mut stage = paired(Terms::tasks(Policy::GithubWins)).await;
     let page = stage.page("Dark mode").unwrap();

@@ -367,6 +367,59 @@ async fn an_item_that_people_remove_takes_nothing_from_the_page() {
 }
 
 #[tokio::test]
+async fn an_item_that_comes_back_empty_is_filled_from_the_page() {
+    for by_page in [true, false] {
+        let mut stage = stage(Policy::GithubWins).await;
+        for (name, value) in [
+            ("Board", json!("Todo")),
+            ("Estimate", json!(3)),
+            ("Sprint", json!("Week 1")),
+        ] {
+            say(&stage, LOGIN, name, &value);
+        }
+        settle(&mut stage).await;
+        stage.pass(30);
+        settle(&mut stage).await;
+        let (issue, now) = (number(&stage, LOGIN), stage.now());
+        let place = (BACKLOG, issue);
+        stage
+            .github()
+            .remove_from_project(PLAN, place, "ada")
+            .unwrap();
+        stage.pass(5);
+        sweep(&mut stage).await;
+        // Whoever puts it back chooses a column; the rest is empty in the new item.
+        if by_page {
+            say(&stage, LOGIN, "Board", &json!("Done"));
+        } else {
+            stage
+                .github()
+                .add_to_project(PLAN, BACKLOG, issue, "ada", now)
+                .unwrap();
+            by_hand(&stage, LOGIN, "Status", "Done");
+        }
+        for _ in 0..3 {
+            stage.pass(30);
+            settle(&mut stage).await;
+        }
+        for (name, field, value) in [
+            ("Board", "Status", "Done"),
+            ("Estimate", "Points", "3"),
+            ("Sprint", "Iteration", "Week 1"),
+        ] {
+            assert_eq!(reads(&stage, LOGIN, name), value, "{name}, {by_page}");
+            assert_eq!(stands(&stage, LOGIN, field), value, "{name}, {by_page}");
+        }
+        // What somebody clears afterwards is cleared.
+        by_hand(&stage, LOGIN, "Points", "");
+        stage.pass(5);
+        settle(&mut stage).await;
+        assert_eq!(reads(&stage, LOGIN, "Estimate"), "");
+        equal(&mut stage).await;
+    }
+}
+
+#[tokio::test]
 async fn where_none_may_be_added_the_page_says_what_cannot_go_over() {
     let without = ProjectSection {
         add: false,

@@ -137,3 +137,72 @@ async fn a_renamed_repository_is_followed_by_its_id() {
     );
     assert_eq!(stage.tasks().len(), 4);
 }
+
+#[tokio::test]
+async fn the_repository_of_a_pair_is_put_back_on_its_page() {
+    let mut stage = stage(&[BACKLOG, HANDBOOK]).await;
+    add(&stage, "One", Some(BACKLOG));
+    settle(&mut stage).await;
+    stage.pass(30);
+    settle(&mut stage).await;
+    let page = stage.page("One").unwrap();
+    for said in [HANDBOOK, "someone/else", ""] {
+        stage
+            .in_notion("ada", |ada| {
+                ada.set_property(page, "GitHub Repository", json!(said))
+            })
+            .unwrap();
+        stage.pass(30);
+        let outcome = settle(&mut stage).await;
+        assert_eq!(outcome.incidents, [], "{said:?}");
+        let now = text(&property(&stage, "One", "GitHub Repository"));
+        assert!(now.contains(BACKLOG), "{said:?}: {now}");
+        assert!(titles(&stage, BACKLOG).contains(&"One".to_owned()));
+        assert!(titles(&stage, HANDBOOK).is_empty(), "nothing is moved");
+        stage.pass(30);
+        let outcome = sweep(&mut stage).await;
+        assert_eq!(outcome.applied, [], "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_issue_that_is_transferred_takes_its_page_along_within_the_mapping() {
+    let mut stage = stage(&[BACKLOG, HANDBOOK]).await;
+    add(&stage, "One", Some(BACKLOG));
+    settle(&mut stage).await;
+    stage.pass(30);
+    settle(&mut stage).await;
+    let find = |stage: &Stage, repository: &str| {
+        let all = stage.numbered(repository);
+        let found = all.iter().find(|(_, issue)| issue.title == "One");
+        found.map(|(number, _)| *number)
+    };
+    let number = find(&stage, BACKLOG).unwrap();
+    let page = stage.page("One").unwrap();
+    let now = stage.now();
+    let moved = stage
+        .github()
+        .transfer_issue(BACKLOG, number, HANDBOOK, "bob", now)
+        .unwrap();
+    stage.pass(5);
+    settle(&mut stage).await;
+    assert_eq!(find(&stage, HANDBOOK), Some(moved));
+    for (name, part) in [
+        ("GitHub Repository", HANDBOOK.to_owned()),
+        ("GitHub URL", format!("{HANDBOOK}/issues/{moved}")),
+    ] {
+        let said = text(&property(&stage, "One", name));
+        assert!(said.contains(&part), "{name}: {said}");
+    }
+    assert_eq!(property(&stage, "One", "GitHub Number"), json!(moved));
+    stage
+        .in_notion("ada", |ada| ada.set_property(page, "Status", json!("Done")))
+        .unwrap();
+    stage.pass(30);
+    settle(&mut stage).await;
+    assert!(!stage.numbered(HANDBOOK)[&moved].open, "edits go there now");
+    stage.pass(30);
+    let outcome = sweep(&mut stage).await;
+    assert_eq!(outcome.applied, [], "something was written without need");
+    assert_eq!(stage.tasks().len(), 2);
+}

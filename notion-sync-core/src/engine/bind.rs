@@ -373,6 +373,7 @@ impl Bound {
                         lens: Box::new(lens),
                         direction: field.direction,
                         blocked: self.blocked.get(&field.id).cloned(),
+                        later: self.comes_later(&field.id, Side::Github),
                     },
                 )
             })

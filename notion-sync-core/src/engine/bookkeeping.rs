@@ -14,11 +14,12 @@ use crate::effect::LinkedPull;
 use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::Side;
-use crate::mapping::MappingKind;
+use crate::mapping::{MappingKind, View};
 use crate::operation::{Operation, Settlement};
 use crate::record::{Life, ProposalState, Record};
 use crate::remote::Action;
 use crate::rule::{ActionState, RuleAction};
+use crate::snapshot::Presence;
 use crate::state::{Batch, RecordState, Stored};
 
 impl Engine {
@@ -236,6 +237,36 @@ fn shown_pull(record: &Record) -> Option<&LinkedPull> {
     (record.pulls.iter().find(|pull| ours == Some(&pull.object)))
         .or_else(|| newest(true))
         .or_else(|| newest(false))
+}
+
+/// Notices that somebody wrote another repository on the page of a pair. Which issue is the page's
+/// does not hang on that property: what stands there now is remembered, and with that it is written
+/// over like everything that the page shows of the sync.
+///
+/// A page that names its issue otherwise too is left alone: there the marks contradict the registry.
+pub(super) fn notice_moved_place(
+    record: &mut Record,
+    binding: &Binding,
+    bound: &Bound,
+    page: &View,
+    object: &View,
+) {
+    let there = [page, object].map(|view| view.presence == Presence::Present) == [true, true];
+    if binding.mapping.kind != MappingKind::Tasks
+        || record.life != Life::Live
+        || !there
+        || !page.settled
+    {
+        return;
+    }
+    let says = |key: &str| page.bookkeeping.get(key).map_or("", String::as_str).trim();
+    let wrote = |key: &str| record.bookkept.get(key).map_or("", String::as_str);
+    let named = ["url", "number"].iter().all(|key| says(key) == wrote(key));
+    let known = !wrote("repository").is_empty() && bound.notion.bookkeeping.contains("repository");
+    if known && named && says("repository") != wrote("repository") {
+        let says = says("repository").to_owned();
+        record.bookkept.insert("repository".to_owned(), says);
+    }
 }
 
 pub(super) fn keep_bookkept(record: &mut Record, fields: &BTreeMap<String, String>) {

@@ -203,7 +203,7 @@ impl Engine {
             )
         });
         if record.github.is_none() || lost {
-            record.github = Some(view.object.clone());
+            take_object(record, &view);
             prepared_owner.identity = if record.life == Life::Provisioning {
                 Identity::MutualMarkers
             } else {
@@ -251,7 +251,7 @@ impl Engine {
             prepared.push(self.start_copy(binding, None, Some(view)));
             return Ok(());
         }
-        state.record.github = Some(view.object.clone());
+        take_object(&mut state.record, &view);
         let identity = match of_pair(
             binding.mapping.kind,
             &state.record,
@@ -324,6 +324,17 @@ impl Engine {
             }
         }
         Ok(out)
+    }
+}
+
+/// Gives a record another object on GitHub. What the page shows of it is of the new one from now on,
+/// also where nothing else has to be written.
+fn take_object(record: &mut Record, object: &View) {
+    record.github = Some(object.object.clone());
+    for key in ["number", "repository"] {
+        if let Some(value) = object.bookkeeping.get(key) {
+            record.outcome.insert(key.to_owned(), value.clone());
+        }
     }
 }
 

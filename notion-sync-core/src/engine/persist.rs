@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::bind::Bound;
+use super::bookkeeping::notice_moved_place;
 use super::decide::{PlannedRecord, RunPlan};
 use super::notes::{self, Rest};
 use super::report::{Incident, MappingReport};
@@ -206,6 +207,9 @@ impl Engine {
             .as_ref()
             .is_some_and(|view| view.presence == Presence::Present);
         if present && !is_kept_out(&plan) {
+            if let (Some(page), Some(object)) = (&notion, &github) {
+                notice_moved_place(&mut state.record, binding, bound, page, object);
+            }
             self.bookkeep(
                 binding,
                 bound,

@@ -22,6 +22,7 @@ use crate::record::{Life, UnitId};
 use crate::remote::{
     Action, ContentChange, Create, NewContent, ProposalKind, SeenVersion, Update, Write,
 };
+use crate::snapshot::Presence;
 use crate::state::Stored;
 use crate::value::Value;
 
@@ -456,6 +457,15 @@ impl Engine {
         let lost =
             || Error::new(ErrorKind::Internal, "plan a restore").message("the object is unknown");
         let object = record.object(side).cloned().ok_or_else(lost)?;
+        let gone = |view: &View| matches!(view.presence, Presence::Gone(_));
+        if side == Side::Github
+            && binding.mapping.kind == MappingKind::Tasks
+            && prepared.github.as_ref().is_some_and(gone)
+        {
+            // Closing is what removes an issue softly. A deleted one never comes back: its page gets
+            // another one.
+            return self.draft_issue(bound, prepared, rows);
+        }
         if side == Side::Github && binding.mapping.kind == MappingKind::Documents {
             // A deleted file is written again where it was.
             let view = prepared.notion.as_ref().ok_or_else(lost)?;

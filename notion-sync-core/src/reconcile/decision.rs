@@ -50,6 +50,7 @@ pub struct Decision {
 pub struct HeardField {
     direction: Direction,
     blocked: Option<String>,
+    later: bool,
     heard: Heard,
 }
 
@@ -98,6 +99,7 @@ impl Decision {
                     lens: Box::new(lens),
                     direction: unit.direction,
                     blocked: unit.blocked.clone(),
+                    later: unit.later,
                 };
                 Some((id.clone(), unit))
             })
@@ -120,6 +122,7 @@ impl Decision {
                     let field = HeardField {
                         direction: unit.direction,
                         blocked: unit.blocked.clone(),
+                        later: unit.later,
                         heard: heard(id).unwrap_or_default(),
                     };
                     (id.clone(), field)
@@ -146,6 +149,7 @@ impl Decision {
                     lens: Box::new(lens),
                     direction: field.direction,
                     blocked: field.blocked.clone(),
+                    later: field.later,
                 };
                 (id.clone(), unit)
             })

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::plan::{Hold, Loser, Park, Plan, Wait, WriteStep};
 use super::table::{EditProposal, Fit, Parked, Row, UnitSituation, UnitState, unit_row};
+use super::vacancy::{Place, Vacancy};
 use super::{AgreedNow, Case, UnitField, unit_hash};
 use crate::hash::ContentHash;
 use crate::id::{FieldId, Side};
@@ -72,7 +73,8 @@ pub(super) fn decide(
     let never = agreed.is_none() && unit.lens.is_reference() && (n.is_empty() || g.is_empty());
     let agreed = if never { Some(&unsaid) } else { agreed };
     let as_agreed = agreed.is_some_and(|known| known.notion == *n && known.github == *g);
-    if as_agreed && case.record.conflicts.is_empty() {
+    let place = Place::of(unit, vacancy.as_ref(), agreed, n, g);
+    if as_agreed && place == Place::Usual && case.record.conflicts.is_empty() {
         // Row 7 for every kind of field, and what nearly all fields are.
         return;
     }
@@ -92,6 +94,14 @@ pub(super) fn decide(
             return blocked(56, "waits until both sides have a value again", plan);
         }
     }
+    if place == Place::Lost {
+        let settled = Agreed {
+            notion: n.clone(),
+            github: Value::Null,
+        };
+        plan.agreed.fields.insert(id.clone(), settled);
+        return;
+    }
     if lens.is_set() {
         return set(id, unit, (n, g), (&said_n, &said_g), agreed, plan, writes);
     }
@@ -106,6 +116,7 @@ pub(super) fn decide(
     match vacancy.as_ref().map(|vacant| vacant.side) {
         Some(Side::Notion) => n_state = UnitState::Same,
         Some(Side::Github) => g_state = UnitState::Same,
+        None if place == Place::Back => n_state = UnitState::Edited,
         None => {}
     }
     let mut policy = case.mapping.policy;
@@ -312,30 +323,6 @@ pub(super) fn decide(
             ),
         }),
         _ => {}
-    }
-}
-
-/// A side that has no place for a value now.
-struct Vacancy<'a> {
-    side: Side,
-    /// Why no write can make one.
-    refused: Option<&'a str>,
-}
-
-impl<'a> Vacancy<'a> {
-    /// The side without a place for a field; an error where neither has one.
-    fn of(id: &FieldId, notion: &'a View, github: &'a View) -> Result<Option<Self>, ()> {
-        let on = |side: Side, view: &'a View| match view.fields.get(id) {
-            Some(Field::Vacant(why)) => Some(Self {
-                side,
-                refused: why.as_deref(),
-            }),
-            _ => None,
-        };
-        match (on(Side::Notion, notion), on(Side::Github, github)) {
-            (Some(_), Some(_)) => Err(()),
-            (on_notion, on_github) => Ok(on_notion.or(on_github)),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ mod life;
 mod place;
 pub mod plan;
 pub mod table;
+mod vacancy;
 
 use std::collections::BTreeMap;
 
@@ -62,6 +63,11 @@ pub struct UnitField<'a> {
     pub direction: Direction,
     /// Why it cannot be decided at all (property deleted or retyped).
     pub blocked: Option<String>,
+    /// Whether an object on GitHub may have no place for it ([`FieldSchema::later`]): what a new
+    /// place lacks is still to be written there.
+    ///
+    /// [`FieldSchema::later`]: crate::remote::FieldSchema::later
+    pub later: bool,
 }
 
 impl<'a> Case<'a> {

@@ -67,6 +67,7 @@ fn swapped(pair: &Pair) -> Plan {
                     Direction::ToNotion => Direction::ToGithub,
                 },
                 blocked: unit.blocked,
+                later: unit.later,
             };
             (id, unit)
         })

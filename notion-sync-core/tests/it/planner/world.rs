@@ -255,6 +255,7 @@ impl Pair {
                     lens: Box::new(lens),
                     direction: field.direction,
                     blocked: None,
+                    later: false,
                 };
                 (field.id.clone(), unit)
             })
