@@ -24,13 +24,13 @@ fn broken_rules_are_noticed() {
         ("losers-dropped", 5, "P02"),
     ] {
         let entry = catalogue::named(name).expect("the catalogue has it");
-        let hunt = hunt(&entry, Profile::Tasks, seeds);
+        let hunt = hunt(&entry, Profile::Tasks, 1..=seeds, false);
         assert!(hunt.struck > 0, "{name} did nothing");
         let found = hunt.found.map(|(seed, failure)| (seed, failure.property));
         assert_eq!(found, Some((seeds, property)), "{name}");
     }
     for seed in 1..=5 {
-        let failure = play_mutant(seed, Profile::Tasks, None).failure;
+        let failure = play_mutant(seed, Profile::Tasks, None, false).failure;
         assert_eq!(failure, None, "seed {seed} as it is");
     }
 }
