@@ -25,10 +25,14 @@ use script::Script;
 
 use crate::mutants::Mutant;
 
-pub(crate) use people::lock;
-pub(crate) use play::Failure;
-pub(crate) use script::Profile;
-pub(crate) use seam::Seam;
+pub(crate) use check::all as check_all;
+pub(crate) use ledger::words;
+pub(crate) use overheard::{OnWrite, Overheard};
+pub(crate) use people::{People, lock};
+pub(crate) use play::{Failure, Theatre};
+pub(crate) use random::Stream;
+pub(crate) use script::{Knobs, Profile};
+pub(crate) use seam::{Fragile, Seam, Ways};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
 [--profile documents|tasks|both] [--whole] [--canary] [--keep-going] [--json]";

@@ -170,6 +170,11 @@ impl People {
             .count()
     }
 
+    /// Somebody else moves a page to the trash.
+    pub(crate) fn remember_trash(&self, page: NotionId) {
+        lock(&self.memory).ever_trashed.insert(page);
+    }
+
     /// Whether somebody ever moved a page to the trash.
     pub(crate) fn ever_trashed(&self, page: &str) -> bool {
         let memory = lock(&self.memory);

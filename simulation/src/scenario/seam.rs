@@ -200,12 +200,18 @@ impl Seam {
         Some(crash.after)
     }
 
-    async fn die(&self, what: &str) {
+    /// The process dies: nobody comes back from here.
+    pub(crate) async fn die(&self, what: &str) {
         self.note(&format!("the process dies {what}"));
         self.count("crashed");
         lock(&self.past).crashed = true;
         // Nobody will ever hear the answer.
         std::future::pending::<()>().await;
+    }
+
+    /// Whether a request changes something.
+    pub(crate) fn changes(&self, side: Side, request: &Request) -> bool {
+        self.about(side, request).1
     }
 
     /// What the request is about, for people and for the moment between read and write.
