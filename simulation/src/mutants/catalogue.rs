@@ -221,7 +221,7 @@ pub(crate) const ALL: [Entry; 26] = [
     entry(
         Mutant::ClaimsDropped,
         "claims-dropped",
-        &["P21"],
+        &["P21", "P20"],
         Profile::Tasks,
         "an object is claimed by its record in the same commit",
     ),
