@@ -6,9 +6,9 @@ use notion_sync_core::{ErrorKind, Result};
 use serde_json::json;
 
 use crate::client::GithubClient;
-use crate::endpoint::{Call, PULL, PULLS, REF, REVIEWERS};
+use crate::endpoint::{Call, ISSUE_EVENTS, PULL, PULLS, REF, REVIEWERS};
 use crate::repository::RepositoryInfo;
-use crate::wire::{GitRef, Pull};
+use crate::wire::{Event, GitRef, Pull};
 
 /// The head of a branch, never from a kept answer. `None` when there is no such branch.
 pub(crate) async fn head_of(
@@ -63,6 +63,34 @@ pub(crate) async fn of_branch(
         .collect();
     own.sort_by_key(|pull| (pull.state.as_deref() == Some("open"), pull.number));
     Ok(own)
+}
+
+/// Whether nobody was ever asked for a review of an open pull request that should have some: whoever
+/// opened it did not come to that. Who was asked and has answered, or was let off, is not asked again.
+pub(crate) async fn lacks_reviewers(
+    client: &GithubClient,
+    repository: &RepositoryInfo,
+    reviewers: &[String],
+    pull: &Pull,
+) -> Result<bool> {
+    let author = pull.user.as_ref().and_then(|user| user.login.as_deref());
+    let wanted = reviewers
+        .iter()
+        .any(|name| !author.is_some_and(|author| name.eq_ignore_ascii_case(author)));
+    let asked = pull.requested_reviewers.iter().flatten().next().is_some()
+        || pull.requested_teams.iter().flatten().next().is_some();
+    let Some(number) = pull.number.filter(|_| wanted && !asked && pull.is_open()) else {
+        return Ok(false);
+    };
+    let call = Call::new(
+        &ISSUE_EVENTS,
+        &[&repository.id.to_string(), &number.to_string()],
+    )
+    .with("number", number);
+    let events: Vec<Event> = client.all(call).await?;
+    Ok(!events
+        .iter()
+        .any(|event| event.event.as_deref() == Some("review_requested")))
 }
 
 /// Asks for reviews and answers who could not be asked. One name that cannot be asked makes the

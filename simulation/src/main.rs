@@ -1,7 +1,9 @@
 //! Shows that nothing is lost or doubled: `exhaustive` walks every state of small models of the
 //! protocol, `scenario` plays seeds through the real engine, `mutants` breaks one rule at a time and
-//! counts the seeds until that is noticed.
+//! counts the seeds until that is noticed, `crashes` lets the process die at every moment of every kind of
+//! operation.
 
+mod crashes;
 mod exhaustive;
 mod mutants;
 mod scenario;
@@ -16,8 +18,11 @@ fn main() -> ExitCode {
         Some("exhaustive") => exhaustive::run(&rest),
         Some("scenario") => scenario::run(&rest),
         Some("mutants") => mutants::run(&rest),
+        Some("crashes") => crashes::run(&rest),
         _ => {
-            eprintln!("usage: notion-sync-simulation exhaustive|scenario|mutants [OPTIONS]");
+            eprintln!(
+                "usage: notion-sync-simulation exhaustive|scenario|mutants|crashes [OPTIONS]"
+            );
             ExitCode::from(2)
         }
     }

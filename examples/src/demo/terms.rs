@@ -2,9 +2,9 @@
 
 use notion_sync_core::bounds::Bounds;
 use notion_sync_core::comment::CommentSync;
-use notion_sync_core::mapping::{FileMarker, Guard, IssueMarks, Policy};
+use notion_sync_core::mapping::{Deliver, FileMarker, Guard, IssueMarks, PathPolicy, Policy};
 
-use crate::config::{ProjectSection, RuleSection};
+use crate::config::{Delete, ProjectSection, RuleSection};
 use crate::emulation::{GITHUB_TOKEN, NOTION_TOKEN};
 
 /// The two mappings of a stage.
@@ -41,6 +41,12 @@ pub struct Terms {
     pub file_marker: FileMarker,
     /// Template of paths.
     pub path: String,
+    /// What a changed title does to the path.
+    pub path_policy: PathPolicy,
+    /// How edits reach the repository of the handbook.
+    pub deliver: Deliver,
+    /// How removals reach it.
+    pub delete: Delete,
     /// Guard against mass changes.
     pub guard: Guard,
     /// Bounds of time.
@@ -69,6 +75,9 @@ impl Default for Terms {
             issue_type: None,
             file_marker: FileMarker::FrontMatter,
             path: "docs/{slug}.md".to_owned(),
+            path_policy: PathPolicy::default(),
+            deliver: Deliver::default(),
+            delete: Delete::default(),
             guard: Guard::default(),
             bounds: Bounds::default(),
             notion_token: NOTION_TOKEN.to_owned(),

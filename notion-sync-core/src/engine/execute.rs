@@ -311,6 +311,14 @@ impl Engine {
                 next.state = OpState::Unknown;
                 "unknown"
             }
+            // What is gone for good does not come back by looking again: planned afresh it would be
+            // sent, and voided, for ever.
+            ErrorKind::NotFound | ErrorKind::Gone
+                if matches!(op.write.action, Action::Restore { .. }) =>
+            {
+                next.state = OpState::Dead;
+                "fatal"
+            }
             ErrorKind::Stale | ErrorKind::NotFound | ErrorKind::Gone => {
                 next.state = OpState::Void;
                 "void"

@@ -172,7 +172,13 @@ impl GithubIssues {
         self.client.begin(DURING, 5, 2)?;
         let found = self.opened(repository, &write.op, branch).await;
         if let Some(pull) = found.map_err(unapplied)? {
-            return Ok(self.opened_ack(repository, &pull, branch));
+            let mut ack = self.opened_ack(repository, &pull, branch);
+            let (client, reviewers) = (&self.client, &wanted.reviewers);
+            let lacks = pull::lacks_reviewers(client, repository, reviewers, &pull).await;
+            if lacks.map_err(unapplied)? {
+                self.ask(repository, wanted, &pull, &mut ack.notes).await;
+            }
+            return Ok(ack);
         }
         let pulls = pull::of_branch(&self.client, repository, branch).await;
         if !pulls.map_err(unapplied)?.is_empty() {
@@ -192,19 +198,31 @@ impl GithubIssues {
         let pull = self
             .create_pull(write, effect, wanted, (branch, base), &mut notes)
             .await?;
+        self.ask(repository, wanted, &pull, &mut notes).await;
         let mut ack = self.opened_ack(repository, &pull, branch);
-        if let Some(made) = pull.number.filter(|_| !wanted.reviewers.is_empty()) {
-            let (client, reviewers) = (&self.client, &wanted.reviewers);
-            let dropped = pull::ask_reviewers(client, repository, made, reviewers, &pull).await;
-            if !dropped.is_empty() {
-                notes.insert(
-                    "dropped".to_owned(),
-                    format!("reviewers: {}", dropped.join(", ")),
-                );
-            }
-        }
         ack.notes.extend(notes);
         Ok(ack)
+    }
+
+    /// Asks for the reviews of a pull request, and notes who could not be asked.
+    async fn ask(
+        &self,
+        repository: &RepositoryInfo,
+        wanted: &OpenPull,
+        pull: &Pull,
+        notes: &mut BTreeMap<String, String>,
+    ) {
+        let Some(number) = pull.number.filter(|_| !wanted.reviewers.is_empty()) else {
+            return;
+        };
+        let (client, reviewers) = (&self.client, &wanted.reviewers);
+        let dropped = pull::ask_reviewers(client, repository, number, reviewers, pull).await;
+        if !dropped.is_empty() {
+            notes.insert(
+                "dropped".to_owned(),
+                format!("reviewers: {}", dropped.join(", ")),
+            );
+        }
     }
 
     async fn create_pull(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use notion_sync_core::effect::{Effect, EffectWrite, Gate, NotePlace};
+use notion_sync_core::effect::{Effect, EffectWrite, Gate, NotePlace, OpenPull};
 use notion_sync_core::remote::{Ack, Trace, Write};
 use notion_sync_core::{ErrorKind, Result};
 
@@ -15,6 +15,7 @@ use crate::comments;
 use crate::files::comment_notes;
 use crate::issues::GithubIssues;
 use crate::issues::fields::same;
+use crate::pull;
 use crate::repository::RepositoryInfo;
 use crate::wire::Event;
 
@@ -26,7 +27,7 @@ impl GithubIssues {
         sent_at: DateTime<Utc>,
     ) -> Result<Trace> {
         match &effect.request.effect {
-            Effect::OpenPull(_) => self.trace_open(write, effect).await,
+            Effect::OpenPull(open) => self.trace_open(write, effect, open).await,
             Effect::MarkReady => self.trace_draft(effect, false, sent_at).await,
             Effect::ConvertToDraft => self.trace_draft(effect, true, sent_at).await,
             Effect::Merge(_) => self.trace_merge(effect).await,
@@ -63,14 +64,23 @@ impl GithubIssues {
     }
 
     /// Opened is what an operation of ours opened, whatever people did with it since. A branch alone
-    /// is finished by sending it again.
-    async fn trace_open(&self, write: &Write, effect: &EffectWrite) -> Result<Trace> {
+    /// is finished by sending it again, and so is one that nobody was asked to review.
+    async fn trace_open(
+        &self,
+        write: &Write,
+        effect: &EffectWrite,
+        wanted: &OpenPull,
+    ) -> Result<Trace> {
         let (repository, _) = self.own(&effect.request.object).await?;
         let branch = branch_of(effect)?;
-        Ok(match self.opened(repository, &write.op, branch).await? {
-            Some(pull) => Trace::Applied(self.opened_ack(repository, &pull, branch)),
-            None => Trace::NotApplied,
-        })
+        let Some(pull) = self.opened(repository, &write.op, branch).await? else {
+            return Ok(Trace::NotApplied);
+        };
+        let reviewers = &wanted.reviewers;
+        if pull::lacks_reviewers(&self.client, repository, reviewers, &pull).await? {
+            return Ok(Trace::NotApplied);
+        }
+        Ok(Trace::Applied(self.opened_ack(repository, &pull, branch)))
     }
 
     async fn trace_draft(

@@ -15,6 +15,7 @@ use crate::comments::{self, SEARCH_SKEW, stamp};
 use crate::endpoint::{COMMITS, Call};
 use crate::message::{names_op, names_run};
 use crate::neutral::one_line;
+use crate::pull;
 use crate::reference;
 use crate::repository::RepositoryInfo;
 use crate::wire::Commit;
@@ -155,7 +156,7 @@ impl GithubFiles {
 
     /// A proposal is there when our commit is among those of its pull request, whatever people did
     /// with it since: pushed to it, merged it, closed it. One that is open must also say what was
-    /// asked. Everything less is finished by sending it again.
+    /// asked, and have been shown to those who are to review it. Everything less is finished by sending it again.
     async fn trace_proposal(&self, write: &Write, propose: &Propose) -> Result<Trace> {
         let repository: &RepositoryInfo = self.repository().await?;
         let Some(pull) = self.proposed(repository, propose).await? else {
@@ -165,8 +166,14 @@ impl GithubFiles {
         if pull.is_open() && pull.title.as_deref() != Some(&title) {
             return Ok(Trace::NotApplied);
         }
-        let found = self.proposed_by(repository, write, propose, &pull).await?;
-        Ok(found.map_or(Trace::NotApplied, Trace::Applied))
+        let Some(ack) = self.proposed_by(repository, write, propose, &pull).await? else {
+            return Ok(Trace::NotApplied);
+        };
+        let reviewers = &propose.reviewers;
+        if pull::lacks_reviewers(&self.client, repository, reviewers, &pull).await? {
+            return Ok(Trace::NotApplied);
+        }
+        Ok(Trace::Applied(ack))
     }
 }
 

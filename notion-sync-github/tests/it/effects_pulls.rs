@@ -190,6 +190,44 @@ async fn a_lost_answer_is_traced_wherever_it_was_lost() {
     }
 }
 
+/// Who is to review is asked by a request of its own: a pull request of which only that is missing is
+/// finished, and whoever was asked once is not asked again.
+#[tokio::test]
+async fn reviewers_are_asked_once_whatever_was_lost() {
+    let world = World::new();
+    let number = an_issue(&world);
+    let issues = world.issues();
+    let open = Effect::OpenPull(OpenPull {
+        reviewers: vec!["bob".to_owned()],
+        ..OpenPull::default()
+    });
+    let effect = opened(&issues, &request("k1", number, open)).await;
+    world.fault("POST", "/pulls", Fault::DropAfter);
+    send(&issues, &effect).await.unwrap_err();
+    let asked = |world: &World| {
+        let made = world.hub().issue(REPO, 2).unwrap();
+        made.pull.unwrap().reviewers
+    };
+    assert_eq!(asked(&world), [""; 0]);
+    assert_eq!(trace(&world, &issues, &effect).await, Trace::NotApplied);
+    send(&issues, &effect).await.unwrap();
+    assert_eq!(
+        (asked(&world), pulls(&world)),
+        (vec!["bob".to_owned()], vec![2])
+    );
+    let found = trace(&world, &issues, &effect).await;
+    assert!(matches!(found, Trace::Applied(_)), "{found:?}");
+    // Once Bob has looked at it nobody is asked any more.
+    let now = world.now();
+    let looked = world.hub().review(REPO, 2, "bob", "APPROVE", "", now);
+    looked.unwrap();
+    assert_eq!(asked(&world), [""; 0]);
+    let found = trace(&world, &issues, &effect).await;
+    assert!(matches!(found, Trace::Applied(_)), "{found:?}");
+    send(&issues, &effect).await.unwrap();
+    assert_eq!(asked(&world), [""; 0]);
+}
+
 #[tokio::test]
 async fn a_first_file_never_takes_the_place_of_another() {
     let world = World::new();

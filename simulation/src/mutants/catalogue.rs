@@ -165,7 +165,7 @@ pub(crate) const ALL: [Entry; 26] = [
     entry(
         Mutant::AbsenceBelieved,
         "absence-believed",
-        &["P29", "P02", "P01"],
+        &["P16", "P02", "P01"],
         Profile::Documents,
         "absence from a listing proves nothing",
     ),
@@ -221,7 +221,7 @@ pub(crate) const ALL: [Entry; 26] = [
     entry(
         Mutant::ClaimsDropped,
         "claims-dropped",
-        &["P21"],
+        &["P21", "P20"],
         Profile::Tasks,
         "an object is claimed by its record in the same commit",
     ),

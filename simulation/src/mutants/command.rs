@@ -9,7 +9,7 @@ use super::store::STRUCK;
 use crate::scenario::{Failure, Profile, play_mutant};
 
 const USAGE: &str = "usage: notion-sync-simulation mutants [--seeds N] \
-[--profile documents|tasks|both] [--only NAME[,NAME]] [--control N] [--json]";
+[--profile documents|tasks|both] [--only NAME[,NAME]] [--control N] [--from SEED] [--told] [--json]";
 
 /// Seeds within which each mutant must be noticed.
 const SEEDS: u64 = 1_000;
@@ -22,6 +22,10 @@ struct Wanted {
     profile: Option<Profile>,
     only: Vec<Entry>,
     control: u64,
+    /// The first seed: another one than 1 finds no number for the table.
+    from: u64,
+    /// Everything that happens in the last seed is told.
+    told: bool,
     json: bool,
 }
 
@@ -31,6 +35,8 @@ fn read(arguments: &[String]) -> Option<Wanted> {
         profile: None,
         only: Vec::new(),
         control: u64::MAX,
+        from: 1,
+        told: false,
         json: false,
     };
     let mut rest = arguments.iter();
@@ -44,6 +50,8 @@ fn read(arguments: &[String]) -> Option<Wanted> {
                 }
             }
             "--control" => wanted.control = rest.next()?.parse().ok()?,
+            "--from" => wanted.from = rest.next()?.parse().ok()?,
+            "--told" => wanted.told = true,
             "--json" => wanted.json = true,
             _ => return None,
         }
@@ -64,14 +72,22 @@ pub(super) struct Hunt {
     /// How often the mutant did something.
     pub(super) struck: u64,
     seconds: f64,
+    lines: Vec<String>,
 }
 
-/// Plays seeds from 1 until the mutant is noticed.
-pub(super) fn hunt(entry: &Entry, profile: Profile, seeds: u64) -> Hunt {
+/// Plays seeds until the mutant is noticed.
+pub(super) fn hunt(
+    entry: &Entry,
+    profile: Profile,
+    seeds: std::ops::RangeInclusive<u64>,
+    told: bool,
+) -> Hunt {
     let start = Instant::now();
     let (mut struck, mut played, mut found) = (0, 0, None);
-    for seed in 1..=seeds {
-        let run = play_mutant(seed, profile, Some(entry.mutant));
+    let mut lines = Vec::new();
+    for seed in seeds {
+        let run = play_mutant(seed, profile, Some(entry.mutant), told);
+        lines = run.lines;
         played = seed;
         struck += run.counts.get(STRUCK).copied().unwrap_or_default();
         if let Some(failure) = run.failure {
@@ -84,6 +100,7 @@ pub(super) fn hunt(entry: &Entry, profile: Profile, seeds: u64) -> Hunt {
         played,
         struck,
         seconds: start.elapsed().as_secs_f64(),
+        lines,
     }
 }
 
@@ -122,7 +139,7 @@ fn hunt_all(wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
     }
     for entry in &wanted.only {
         let profile = wanted.profile.unwrap_or(entry.profile);
-        let hunt = hunt(entry, profile, wanted.seeds);
+        let hunt = hunt(entry, profile, wanted.from..=wanted.seeds, wanted.told);
         match furthest.iter_mut().find(|(known, _)| *known == profile) {
             Some((_, seeds)) => *seeds = (*seeds).max(hunt.played),
             None => furthest.push((profile, hunt.played)),
@@ -143,6 +160,9 @@ fn hunt_all(wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
                 "{:<26}{seed:>6}  {by:<7}{:>8}{:>8.1}  {}: {how}",
                 entry.name, hunt.struck, hunt.seconds, entry.rule
             )?;
+            for line in &hunt.lines {
+                writeln!(out, "  {line}")?;
+            }
             out.flush()?;
         }
         lines.push(serde_json::json!({
@@ -161,7 +181,7 @@ fn hunt_all(wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
     numbers.sort_unstable();
     let median = numbers.get(numbers.len() / 2).copied();
     let survivors = wanted.only.len() - numbers.len();
-    let control = control(&furthest, wanted.control);
+    let control = control(&furthest, wanted.from, wanted.control);
     if wanted.json {
         let report = serde_json::json!({
             "mutants": lines,
@@ -194,11 +214,11 @@ fn hunt_all(wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
 }
 
 /// The engine without a mutant passes the seeds that the mutants were looked for in.
-fn control(furthest: &[(Profile, u64)], most: u64) -> Result<u64, (u64, Failure)> {
+fn control(furthest: &[(Profile, u64)], from: u64, most: u64) -> Result<u64, (u64, Failure)> {
     let mut seeds = 0;
     for (profile, last) in furthest {
-        for seed in 1..=(*last).min(most) {
-            if let Some(failure) = play_mutant(seed, *profile, None).failure {
+        for seed in from..=(*last).min(most) {
+            if let Some(failure) = play_mutant(seed, *profile, None, false).failure {
                 return Err((seed, failure));
             }
             seeds += 1;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use notion_sync_core::bounds::Bounds;
 use notion_sync_core::clock::Clock;
-use notion_sync_core::comment::{Comments, FoundCard, RemoteComment};
+use notion_sync_core::comment::{Comments, DiscussStep, FoundCard, RemoteComment};
 use notion_sync_core::effect::{Effect, EffectRequest, Gate, LinkedPull};
 use notion_sync_core::id::{OpId, RemoteRef, Side};
 use notion_sync_core::remote::{
@@ -56,6 +56,7 @@ fn is_comment(action: &Action) -> bool {
     match action {
         Action::Comment { .. } => true,
         Action::Effect(effect) => matches!(effect.request.effect, Effect::Comment(_)),
+        Action::Discuss(discuss) => matches!(discuss.step, DiscussStep::Post(_)),
         _ => false,
     }
 }

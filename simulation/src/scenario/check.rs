@@ -8,6 +8,7 @@ use notion_sync_core::id::{OpId, RecordId, Side};
 use notion_sync_core::mapping::FileMarker;
 use notion_sync_core::operation::{OpState, group_id};
 use notion_sync_core::record::{Life, ProposalState, Record};
+use notion_sync_core::remote::{Action, ProposalKind};
 use notion_sync_core::state::State;
 use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
 use notion_sync_github::reference;
@@ -40,6 +41,7 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     convergence(theatre, &scene).await?;
     once(theatre, &scene)?;
     audit(theatre, &scene).await?;
+    proven(theatre, &scene).await?;
     registry(theatre, &scene).await?;
     let records = serde_json::to_string(&scene.records)
         .map_err(|error| Failure::new("harness", error.to_string()))?;
@@ -86,6 +88,13 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
                 let op = plain(properties.get("Sync Op"));
                 if !op.is_empty() {
                     marks.push(("page".to_owned(), OpId::new(op)));
+                }
+                for comment in notion.comments(id) {
+                    let op = comment
+                        .lines()
+                        .last()
+                        .and_then(|line| line.strip_prefix("nsync:"));
+                    marks.extend(op.map(|op| ("page comment".to_owned(), OpId::new(op.trim()))));
                 }
                 let title = notion.title(id).unwrap_or_default();
                 let properties = serde_json::to_string(&properties).unwrap_or_default();
@@ -372,6 +381,38 @@ async fn audit(theatre: &mut Theatre, scene: &Scene) -> Checked {
                 "P14",
                 format!("the {kind} of {op} has no row in the audit"),
             ));
+        }
+    }
+    Ok(())
+}
+
+/// P16: what belongs to a page is removed, or its removal proposed, only if somebody moved the page to
+/// the trash.
+async fn proven(theatre: &mut Theatre, scene: &Scene) -> Checked {
+    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
+    let store = engine.store().clone();
+    let state = State::new(&*store);
+    for record in &scene.records {
+        let Some(page) = &record.notion else { continue };
+        if theatre.people.ever_trashed(&page.id) {
+            continue;
+        }
+        let operations = state.operations_of(&record.id).await;
+        for op in operations.map_err(|e| failed(&e))? {
+            let removes = match &op.write.action {
+                Action::Remove { .. } => op.side == Side::Github,
+                Action::Propose(propose) => propose.kind == ProposalKind::Delete,
+                _ => false,
+            };
+            if removes && op.state == OpState::Done {
+                return Err(Failure::new(
+                    "P16",
+                    format!(
+                        "{}, and nobody moved page {} to the trash",
+                        op.label, page.id
+                    ),
+                ));
+            }
         }
     }
     Ok(())

@@ -21,9 +21,26 @@ fn numbers(text: &str, prefix: &str) -> BTreeSet<u32> {
         .collect()
 }
 
-/// The words in a text.
+/// The second in which every moment lies that stands for a word.
+const MOMENT: &str = "2031-01-01T00:00:00.000";
+
+/// The number of a word as a moment, to the microsecond.
+pub(crate) fn moment(token: u32) -> String {
+    format!("{MOMENT}{token:03}Z")
+}
+
+/// The words in a text, and the moments that stand for words.
 pub(crate) fn words(text: &str) -> BTreeSet<u32> {
-    numbers(text, "tk")
+    let mut out = numbers(text, "tk");
+    for part in text.split(MOMENT).skip(1) {
+        let digits = part.split_once('Z').map(|(digits, _)| digits);
+        out.extend(
+            digits
+                .filter(|digits| digits.len() == 3)
+                .and_then(|one| one.parse::<u32>().ok()),
+        );
+    }
+    out
 }
 
 /// The origins in a text.
@@ -160,6 +177,12 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_stands_for_a_word() {
+        let text = format!("reviewed: {}\n{MOMENT}Z", moment(42));
+        assert_eq!(words(&text), BTreeSet::from([42]));
+    }
 
     #[test]
     fn words_are_found_and_replaced() {

@@ -1,8 +1,10 @@
 //! Seeds: a whole world per seed, played through the real engine, and checked at the end.
 
 mod actions;
+mod ambush;
 mod check;
 mod ledger;
+mod overheard;
 mod people;
 mod play;
 mod random;
@@ -10,6 +12,8 @@ mod script;
 mod seam;
 #[cfg(test)]
 mod tests;
+mod text;
+mod vignette;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -21,16 +25,20 @@ use script::Script;
 
 use crate::mutants::Mutant;
 
-pub(crate) use people::lock;
-pub(crate) use play::Failure;
-pub(crate) use script::Profile;
-pub(crate) use seam::Seam;
+pub(crate) use check::all as check_all;
+pub(crate) use ledger::words;
+pub(crate) use overheard::{OnWrite, Overheard};
+pub(crate) use people::{People, lock};
+pub(crate) use play::{Failure, Theatre};
+pub(crate) use random::Stream;
+pub(crate) use script::{Knobs, Profile};
+pub(crate) use seam::{Fragile, Seam, Ways};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
 [--profile documents|tasks|both] [--whole] [--canary] [--keep-going] [--json]";
 
 /// Counters that every long campaign must have reached.
-const SOMETIMES: [&str; 12] = [
+const SOMETIMES: [&str; 13] = [
     "parked",
     "conflict settled",
     "voided",
@@ -43,6 +51,7 @@ const SOMETIMES: [&str; 12] = [
     "person acts right before a write",
     "ends buried",
     "drift",
+    "person acts right before a removal",
 ];
 
 /// What was asked for.
@@ -111,9 +120,10 @@ fn manner(seed: u64, canary: bool) -> Manner {
 }
 
 /// Plays a seed with a mutant, or as it is.
-pub(crate) fn play_mutant(seed: u64, profile: Profile, mutant: Option<Mutant>) -> Run {
+pub(crate) fn play_mutant(seed: u64, profile: Profile, mutant: Option<Mutant>, told: bool) -> Run {
     let manner = Manner {
         mutant,
+        told,
         ..manner(seed, false)
     };
     play::run(&Script::new(seed, profile), manner)

@@ -10,8 +10,9 @@ use notion_sync_testkit::github::{GithubEmulator, MergeMethod};
 use notion_sync_testkit::notion::{BlockView, NotionEmulator, NotionId};
 use serde_json::{Value, json};
 
-use super::ledger::{Ledger, origin, origins, word};
+use super::ledger::{Ledger, origin, origins, word, words};
 use super::script::{Act, Deed, Knobs};
+use super::text::changed_text;
 
 /// The tables by whether they hold tasks.
 pub(crate) fn table(tasks: bool) -> &'static str {
@@ -37,6 +38,8 @@ pub(crate) enum Aim {
 #[derive(Debug, Default)]
 struct Memory {
     trashed: Vec<(NotionId, bool)>,
+    /// Pages that somebody ever moved to the trash.
+    ever_trashed: BTreeSet<NotionId>,
     blocks: BTreeMap<NotionId, String>,
     files: BTreeMap<String, String>,
     bodies: BTreeMap<u64, String>,
@@ -78,7 +81,8 @@ pub(crate) fn github(services: &Services) -> MutexGuard<'_, GithubEmulator> {
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-fn nth<T: Clone>(items: &[T], pick: u64) -> Option<T> {
+/// The item that a number picks.
+pub(super) fn nth<T: Clone>(items: &[T], pick: u64) -> Option<T> {
     let count = u64::try_from(items.len()).ok().filter(|count| *count > 0)?;
     items.get(usize::try_from(pick % count).ok()?).cloned()
 }
@@ -96,77 +100,6 @@ fn blocks_of(notion: &NotionEmulator, page: NotionId) -> Vec<BlockView> {
     let mut out = Vec::new();
     walk(notion.blocks(page), &mut out);
     out
-}
-
-/// The lines of a Markdown text that somebody would edit.
-fn lines_of(text: &str) -> Vec<usize> {
-    let mut out = Vec::new();
-    let (mut front, mut hidden, mut fence) = (text.starts_with("---\n"), false, false);
-    for (number, line) in text.lines().enumerate() {
-        if front {
-            front = number == 0 || line != "---";
-            continue;
-        }
-        if line.starts_with("<!--") {
-            hidden = true;
-        }
-        if line.starts_with("```") {
-            fence = !fence;
-        }
-        let plain = line
-            .trim_start_matches(['*', '-', '[', ']', ' ', '>'])
-            .starts_with(|c: char| c.is_ascii_alphanumeric());
-        let link = line.starts_with("[Open in Notion]");
-        if plain && !hidden && !fence && !link && origins(line).is_empty() && line != "---" {
-            out.push(number);
-        }
-        if line.ends_with("-->") {
-            hidden = false;
-        }
-    }
-    out
-}
-
-fn rewrite(text: &str, number: usize, change: impl FnOnce(&str) -> Option<String>) -> String {
-    let mut out = String::with_capacity(text.len() + 32);
-    let mut change = Some(change);
-    for (at, line) in text.lines().enumerate() {
-        if at == number {
-            let next = change.take().and_then(|change| change(line));
-            if let Some(next) = next {
-                out.push_str(&next);
-                out.push('\n');
-            }
-        } else {
-            out.push_str(line);
-            out.push('\n');
-        }
-    }
-    out
-}
-
-fn changed_text(text: &str, act: Act) -> Option<String> {
-    let unique = word(act.token);
-    let at = nth(&lines_of(text), act.pick / 7);
-    Some(match act.deed {
-        Deed::EditLine => rewrite(text, at?, |line| {
-            let start = line
-                .find(|c: char| c.is_ascii_alphanumeric())
-                .unwrap_or_default();
-            Some(format!("{}Now it says {unique} here.", &line[..start]))
-        }),
-        Deed::ExtendLine => rewrite(text, at?, |line| Some(format!("{line} And {unique}."))),
-        Deed::RemoveLine => rewrite(text, at?, |_| None),
-        Deed::AddLine => format!("{}\n\nAdded {unique} below.\n", text.trim_end()),
-        Deed::FrontOwner => {
-            let at = text.lines().position(|line| line.starts_with("owner: "))?;
-            rewrite(text, at, |_| Some(format!("owner: {unique}")))
-        }
-        _ => {
-            let at = text.lines().position(|line| line.starts_with("# "))?;
-            rewrite(text, at, |_| Some(format!("# Titled {unique}")))
-        }
-    })
 }
 
 impl People {
@@ -237,10 +170,21 @@ impl People {
             .count()
     }
 
+    /// Somebody else moves a page to the trash.
+    pub(crate) fn remember_trash(&self, page: NotionId) {
+        lock(&self.memory).ever_trashed.insert(page);
+    }
+
+    /// Whether somebody ever moved a page to the trash.
+    pub(crate) fn ever_trashed(&self, page: &str) -> bool {
+        let memory = lock(&self.memory);
+        (memory.ever_trashed.iter()).any(|trashed| trashed.to_string() == page)
+    }
+
     fn wrote(&self, act: Act, place: &str, old: &str, new: &str) {
         let mut ledger = lock(&self.ledger);
         ledger.replaced(old, new);
-        if new.contains(&word(act.token)) {
+        if words(new).contains(&act.token) {
             ledger.born(act.token, place);
         }
     }
@@ -343,6 +287,10 @@ impl People {
                 self.wrote(act, &place, &old.unwrap_or_default(), &text);
                 Some(format!("{title:?} ({page}): {text}"))
             }
+            Deed::CommentPage if tasks => {
+                person.comment(page, &format!("Said {unique}.")).ok()?;
+                Some(format!("comments on {title:?} ({page})"))
+            }
             Deed::SetTags => {
                 let (name, options) = if tasks {
                     ("Labels", ["bug", "feature", "docs"])
@@ -367,7 +315,10 @@ impl People {
             }
             Deed::TrashPage => {
                 person.trash(page).ok()?;
-                lock(&self.memory).trashed.push((page, tasks));
+                let mut memory = lock(&self.memory);
+                memory.trashed.push((page, tasks));
+                memory.ever_trashed.insert(page);
+                drop(memory);
                 self.wrote(act, &place, &whole, "");
                 Some(format!("{title:?} ({page}) goes to the trash"))
             }

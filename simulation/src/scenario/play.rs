@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use chrono::Duration;
 use notion_sync_core::ErrorKind;
+use notion_sync_core::comment::CommentSync;
 use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::Tick;
 use notion_sync_core::mapping::FileMarker;
@@ -18,6 +19,7 @@ use notion_sync_examples::emulation::World;
 use notion_sync_testkit::emulator::EmulatorBounds;
 
 use super::actions;
+use super::ambush::Ambushed;
 use super::check;
 use super::people::People;
 use super::script::{Script, Step};
@@ -160,6 +162,7 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         documents: knobs.documents,
         tasks: knobs.tasks,
         rules: if knobs.rules { rules() } else { Vec::new() },
+        comments: knobs.comments.then(CommentSync::default),
         file_marker: if knobs.marks {
             FileMarker::FrontMatter
         } else {
@@ -178,6 +181,11 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         Some(mutant) => mutants::around(mutant, seam, store, ways),
         None => (store, ways),
     };
+    // Outermost: a mutant must not see what it would not have seen.
+    let ways: Arc<dyn Between> = Arc::new(Ambushed {
+        inner: ways,
+        seam: seam.clone(),
+    });
     let stage = Stage::around(world, terms, bounds, store, ways).map_err(|error| broken(&error))?;
     let people = Arc::new(People::new(stage.services.clone(), knobs));
     seam.tie(stage.clock.clone(), people.clone());
@@ -214,7 +222,11 @@ impl Theatre {
     }
 
     /// One tick. `None` when the process died or the store failed as planned.
-    async fn tick(&mut self, step: Option<&Step>, full: bool) -> Result<Option<Tick>, Failure> {
+    pub(crate) async fn tick(
+        &mut self,
+        step: Option<&Step>,
+        full: bool,
+    ) -> Result<Option<Tick>, Failure> {
         let seam = self.seam.clone();
         seam.begin(step);
         seam.note(if full { "a full tick" } else { "a tick" });
@@ -321,7 +333,8 @@ impl Theatre {
     }
 
     /// Nobody does anything any more and nothing fails: everything comes to rest.
-    async fn quiesce(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn quiesce(&mut self) -> Result<(), Failure> {
+        self.seam.calm();
         self.seam.note("nobody does anything any more");
         // What was dropped may still be committed, and what is new may still be hidden.
         self.stage.clock.advance(Duration::minutes(3));
@@ -338,7 +351,7 @@ impl Theatre {
     }
 
     /// A further run writes nothing, nor do the cycles after it.
-    async fn quiet(&mut self, cycles: u32) -> Result<(), Failure> {
+    pub(crate) async fn quiet(&mut self, cycles: u32) -> Result<(), Failure> {
         self.stage.clock.advance(Duration::minutes(10));
         for cycle in 0..=cycles {
             let marks = self.stage.marks();

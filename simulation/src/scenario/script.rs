@@ -5,6 +5,7 @@ use notion_sync_core::id::Side;
 use notion_sync_core::mapping::Policy;
 
 use super::random::Stream;
+use super::vignette;
 
 /// What is mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,8 @@ pub(crate) enum Deed {
     Retitle,
     /// The owner in front matter.
     FrontOwner,
+    /// A moment in front matter, to the microsecond.
+    FrontReviewed,
     /// Labels of an issue.
     Label,
     /// People of an issue.
@@ -98,6 +101,8 @@ pub(crate) enum Deed {
     MoveFile,
     /// A comment on an issue.
     Comment,
+    /// A comment on a page.
+    CommentPage,
     /// An open pull request is merged.
     MergePull,
     /// An open pull request is closed without merging.
@@ -224,6 +229,8 @@ pub(crate) struct Step {
     pub(crate) broken_commit: Option<(u32, bool)>,
     /// Whether and where the process dies in the first tick.
     pub(crate) crash: Option<Crash>,
+    /// What somebody does to the object of the next removal that the engine begins.
+    pub(crate) ambush: Option<Act>,
 }
 
 /// What differs from seed to seed but not in time.
@@ -235,6 +242,8 @@ pub(crate) struct Knobs {
     pub(crate) tasks: Option<Policy>,
     /// Whether the tasks have rules.
     pub(crate) rules: bool,
+    /// Whether comments on tasks follow.
+    pub(crate) comments: bool,
     /// Whether files carry marks.
     pub(crate) marks: bool,
     /// How late Notion commits what nobody waits for, in seconds.
@@ -268,7 +277,8 @@ fn weighted(random: &mut Stream, deeds: &[(Deed, u64)]) -> Deed {
     Deed::EditBlock
 }
 
-struct Writer {
+/// Writes down what people do, every time with another word.
+pub(super) struct Writer {
     workload: Stream,
     next_token: u32,
 }
@@ -281,11 +291,17 @@ impl Writer {
         } else {
             (Side::Github, weighted(random, &GITHUB))
         };
+        let pick = random.next();
+        self.act_of(side, deed, pick)
+    }
+
+    /// What is done is given, and to what.
+    pub(super) fn act_of(&mut self, side: Side, deed: Deed, pick: u64) -> Act {
         self.next_token += 1;
         Act {
             side,
             deed,
-            pick: random.next(),
+            pick,
             token: self.next_token,
         }
     }
@@ -298,11 +314,12 @@ impl Script {
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
         let documents = *knob.of(&policies);
         let tasks = *knob.of(&policies);
-        let knobs = Knobs {
+        let mut knobs = Knobs {
             documents: (profile != Profile::Tasks).then_some(documents),
             tasks: (profile != Profile::Documents).then_some(tasks),
             // A stream of its own: the rest of a seed does not depend on it.
             rules: profile != Profile::Documents && Stream::new(seed, "rules").chance(50),
+            comments: false,
             marks: knob.chance(60),
             late: *knob.of(&[0, 0, 20, 60]),
             lag: *knob.of(&[0, 0, 10, 120]),
@@ -317,13 +334,14 @@ impl Script {
         // Each kind of fault is off in a third of the seeds.
         let mask: Vec<bool> = (0..9).map(|_| !faults.chance(33)).collect();
         let count = 3 + schedule.below(8);
-        let steps = (0..count)
+        let mut steps: Vec<Step> = (0..count)
             .map(|number| {
                 // Faults wind down before the end.
                 let storm = number * 4 < count * 3;
                 step(&mut writer, &mut schedule, &mut faults, &mask, storm)
             })
             .collect();
+        vignette::add(seed, &mut knobs, &mut writer, &mut steps);
         Self { seed, knobs, steps }
     }
 
@@ -351,6 +369,7 @@ impl Script {
             without(&|steps| steps[at].strikes.clear());
             without(&|steps| steps[at].hooks.clear());
             without(&|steps| steps[at].crash = None);
+            without(&|steps| steps[at].ambush = None);
             without(&|steps| steps[at].broken_commit = None);
             without(&|steps| steps[at].full = false);
             without(&|steps| steps[at].ticks = steps[at].ticks.min(1));
@@ -449,5 +468,6 @@ fn step(
         hooks,
         broken_commit,
         crash,
+        ambush: None,
     }
 }

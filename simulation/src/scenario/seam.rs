@@ -19,7 +19,7 @@ use notion_sync_testkit::emulator::{Emulator, Fault, FaultRule};
 use notion_sync_testkit::notion::NotionId;
 
 use super::people::{Aim, People, github, lock, notion};
-use super::script::{Crash, Harm, Hook, Step, Strike};
+use super::script::{Act, Crash, Harm, Hook, Step, Strike};
 
 /// What happens in the tick under way.
 #[derive(Debug, Default)]
@@ -38,6 +38,8 @@ struct Weather {
 #[derive(Debug)]
 struct Past {
     weather: Weather,
+    /// What is done to the object of the next removal.
+    ambush: Option<Act>,
     crashed: bool,
     life: u64,
     page: Option<NotionId>,
@@ -68,6 +70,7 @@ impl Seam {
             people: Mutex::default(),
             past: Mutex::new(Past {
                 weather: Weather::default(),
+                ambush: None,
                 crashed: false,
                 life: 0,
                 page: None,
@@ -141,6 +144,9 @@ impl Seam {
         }
         let mut past = lock(&self.past);
         past.crashed = false;
+        if let Some(act) = step.and_then(|step| step.ambush) {
+            past.ambush = Some(act);
+        }
         past.weather = step.map_or_else(Weather::default, |step| Weather {
             strikes: step.strikes.clone(),
             hooks: step.hooks.clone(),
@@ -148,6 +154,23 @@ impl Seam {
             broken_commit: step.broken_commit,
             ..Weather::default()
         });
+    }
+
+    /// Nobody does anything any more.
+    pub(crate) fn calm(&self) {
+        lock(&self.past).ambush = None;
+    }
+
+    /// The engine begins a removal: what somebody does to the object just then.
+    pub(crate) fn ambushed(&self, aim: Aim) {
+        let act = lock(&self.past).ambush.take();
+        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
+        if let (Some(act), Some(people)) = (act, self.people())
+            && let Some(said) = people.act(act, Some(aim), now)
+        {
+            self.note(&format!("meanwhile {said}"));
+            self.count("person acts right before a removal");
+        }
     }
 
     /// Whether the process died.
@@ -177,12 +200,18 @@ impl Seam {
         Some(crash.after)
     }
 
-    async fn die(&self, what: &str) {
+    /// The process dies: nobody comes back from here.
+    pub(crate) async fn die(&self, what: &str) {
         self.note(&format!("the process dies {what}"));
         self.count("crashed");
         lock(&self.past).crashed = true;
         // Nobody will ever hear the answer.
         std::future::pending::<()>().await;
+    }
+
+    /// Whether a request changes something.
+    pub(crate) fn changes(&self, side: Side, request: &Request) -> bool {
+        self.about(side, request).1
     }
 
     /// What the request is about, for people and for the moment between read and write.

@@ -15,7 +15,9 @@ impl BodyBase {
     /// holds now. Where it holds what was sent, both sides held that at some moment, whoever wrote
     /// it; where it holds something else, the write did not reach it or somebody changed it since,
     /// and the old base tells what. Text that differs from what was sent in white space and marks
-    /// only counts as sent: a service may store another form.
+    /// only counts as sent: a service may store another form. A block of which the first of the
+    /// blocks below it are there, with all that was there before, was not finished: that much of it is
+    /// agreed.
     ///
     /// `None` where the two bases cannot be told apart place by place, because one of them has
     /// content that the written side has no form for. Then nothing may be assumed.
@@ -71,6 +73,21 @@ impl BodyBase {
                     }
                     out.pairs.push(pair);
                 }
+                // A write that stopped inside a block, below which more was to come: what is there
+                // is agreed, and the rest is still to be written.
+                State::Converged | State::Merged(_) | State::Diverged
+                    if is_part(region.github, region.notion)
+                        && is_part(region.notion, &blocks(sent_pairs)) =>
+                {
+                    let stored = region.notion.iter().map(Block::canonical);
+                    out.pairs.extend(stored.map(|block| {
+                        let run: Arc<[Block]> = Arc::from([block]);
+                        BasePair {
+                            notion: Arc::clone(&run),
+                            github: run,
+                        }
+                    }));
+                }
                 State::Converged | State::Merged(_) | State::Diverged => {
                     out.pairs.extend_from_slice(before.pairs(old_blocks)?);
                 }
@@ -89,6 +106,24 @@ fn says_same(one: &[Block], other: &[Block]) -> bool {
     };
     let one = words(one);
     !one.is_empty() && one == words(other)
+}
+
+/// Whether `part` is what there is of `whole` when a write of it stops early: the same blocks in the
+/// same order, of each list of blocks the first ones.
+fn is_part(part: &[Block], whole: &[Block]) -> bool {
+    let mut pending = vec![(part, whole)];
+    while let Some((part, whole)) = pending.pop() {
+        if part.len() > whole.len() {
+            return false;
+        }
+        for (one, other) in part.iter().zip(whole) {
+            if one.kind.canonical() != other.kind.canonical() {
+                return false;
+            }
+            pending.push((&one.children, &other.children));
+        }
+    }
+    true
 }
 
 /// The pairs of a base by the blocks of one side.
