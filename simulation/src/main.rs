@@ -1,6 +1,6 @@
 //! Shows that nothing is lost or doubled: `exhaustive` walks every state of small models of the
-//! protocol, `scenario` plays seeds through the real engine, `mutants` breaks one rule at a time and
-//! counts the seeds until that is noticed.
+//! protocol, `scenario` plays seeds through the real engine, `campaign` plays many and keeps a ledger,
+//! `mutants` breaks one rule at a time and counts the seeds until that is noticed.
 
 mod exhaustive;
 mod mutants;
@@ -15,9 +15,12 @@ fn main() -> ExitCode {
     match command.as_deref() {
         Some("exhaustive") => exhaustive::run(&rest),
         Some("scenario") => scenario::run(&rest),
+        Some("campaign") => scenario::campaign(&rest),
         Some("mutants") => mutants::run(&rest),
         _ => {
-            eprintln!("usage: notion-sync-simulation exhaustive|scenario|mutants [OPTIONS]");
+            eprintln!(
+                "usage: notion-sync-simulation exhaustive|scenario|campaign|mutants [OPTIONS]"
+            );
             ExitCode::from(2)
         }
     }
