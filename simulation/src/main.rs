@@ -1,7 +1,7 @@
 //! Shows that nothing is lost or doubled: `exhaustive` walks every state of small models of the
-//! protocol, `scenario` plays seeds through the real engine, `mutants` breaks one rule at a time and
-//! counts the seeds until that is noticed, `crashes` lets the process die at every moment of every kind of
-//! operation.
+//! protocol, `scenario` plays seeds through the real engine, `campaign` plays many and keeps a ledger,
+//! `mutants` breaks one rule at a time and counts the seeds until that is noticed, `crashes` lets the
+//! process die at every moment of every kind of operation.
 
 mod crashes;
 mod exhaustive;
@@ -17,11 +17,12 @@ fn main() -> ExitCode {
     match command.as_deref() {
         Some("exhaustive") => exhaustive::run(&rest),
         Some("scenario") => scenario::run(&rest),
+        Some("campaign") => scenario::campaign(&rest),
         Some("mutants") => mutants::run(&rest),
         Some("crashes") => crashes::run(&rest),
         _ => {
             eprintln!(
-                "usage: notion-sync-simulation exhaustive|scenario|mutants|crashes [OPTIONS]"
+                "usage: notion-sync-simulation exhaustive|scenario|campaign|mutants|crashes [OPTIONS]"
             );
             ExitCode::from(2)
         }

@@ -87,22 +87,23 @@ fn answered_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
 /// Judges an answer after sections 7.1 to 7.4 of the fact sheet.
 pub(super) fn classify(endpoint: &Endpoint, response: &Response, now: DateTime<Utc>) -> Verdict {
     let status = response.status();
-    let body = ErrorBody::parse(response.body());
-    let request_id = request_id(response.headers())
-        .or_else(|| body.as_ref().and_then(|body| body.request_id.clone()));
+    let named = request_id(response.headers());
     let write = endpoint.effect != Effect::Read;
 
     if is_success(status) && status != StatusCode::ACCEPTED {
+        // What succeeded is no error object, and often long: it is read by who asked for it.
         return Verdict {
             result: Ok(Answer {
                 body: response.body().clone(),
-                request_id,
+                request_id: named,
                 answered_at: answered_at(response.headers()),
                 committed: None,
             }),
             pause: None,
         };
     }
+    let body = ErrorBody::parse(response.body());
+    let request_id = named.or_else(|| body.as_ref().and_then(|body| body.request_id.clone()));
     if status == StatusCode::SERVICE_UNAVAILABLE
         && write
         && let Some(committed) = body.as_ref().and_then(ErrorBody::committed)

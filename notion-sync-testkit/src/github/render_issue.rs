@@ -132,10 +132,12 @@ impl Render<'_> {
         } else {
             pull.base_sha
         };
+        // Both branches are of this repository.
+        let (owner, repository) = (self.login(&repo.owner), self.repository(repo, None));
         let side = |name: &str, sha: &ObjectId| {
             json!({
                 "label": format!("{}:{name}", repo.owner), "ref": name, "sha": sha.to_string(),
-                "user": self.login(&repo.owner), "repo": self.repository(repo, None),
+                "user": owner, "repo": repository,
             })
         };
         let link = |href: String| json!({"href": href});

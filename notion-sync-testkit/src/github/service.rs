@@ -343,7 +343,7 @@ fn finish(request: &Request, answer: Answer, salt: &str) -> Response {
         Content::Empty => (None, Vec::new()),
         Content::Json(value) => (
             Some("application/json; charset=utf-8"),
-            value.to_string().into_bytes(),
+            serde_json::to_vec(&value).unwrap_or_default(),
         ),
         Content::Bytes(kind, bytes) => (Some(kind), bytes),
     };
@@ -351,6 +351,8 @@ fn finish(request: &Request, answer: Answer, salt: &str) -> Response {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // Room for the headers that every answer has.
+    response.headers_mut().reserve(16);
     for (name, value) in &answer.headers {
         put(&mut response, name, value);
     }

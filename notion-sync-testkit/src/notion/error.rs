@@ -146,7 +146,8 @@ impl ApiError {
 
 /// An answer with a JSON body.
 pub(crate) fn json_response(status: u16, body: &Value, request_id: &str) -> Response {
-    let mut response = Response::new(Bytes::from(body.to_string()));
+    let body = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() =
         http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -9,6 +9,7 @@ use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_examples::demo::{Between, Stage};
 use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
+use notion_sync_store::MemoryStore;
 use notion_sync_testkit::emulator::EmulatorBounds;
 use notion_sync_testkit::github::ProjectPlace;
 
@@ -75,8 +76,9 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         lag: 0,
         latency: LATENCY,
     };
+    let kept = Arc::new(MemoryStore::new());
     let store: Arc<dyn Store> = Arc::new(WatchedStore {
-        inner: Arc::new(Fragile::new(seam.clone())),
+        inner: Arc::new(Fragile::new(kept.clone(), seam.clone())),
         watch: watch.clone(),
     });
     let ways: Arc<dyn Between> = Arc::new(Watched {
@@ -91,6 +93,7 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         stage,
         seam: seam.clone(),
         people,
+        kept,
     })
 }
 

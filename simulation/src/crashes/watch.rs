@@ -200,7 +200,7 @@ impl Watch {
                 op.before + 1,
                 step.name()
             );
-            self.seam.die(&what).await;
+            self.seam.die("crashed at a step", &what).await;
         }
     }
 

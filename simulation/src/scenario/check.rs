@@ -14,19 +14,21 @@ use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
 use notion_sync_github::reference;
 use serde_json::Value;
 
+use super::ending;
 use super::ledger::{origins, words};
 use super::people::{lock, table};
 use super::play::{Failure, Theatre};
 
 /// Everything that is looked at.
-struct Scene {
-    records: Vec<Record>,
-    audit: Vec<AuditRow>,
+pub(super) struct Scene {
+    pub(super) records: Vec<Record>,
+    pub(super) audit: Vec<AuditRow>,
     /// Texts of pages by id, title and properties included.
-    pages: BTreeMap<String, String>,
-    files: BTreeMap<String, String>,
-    issues: BTreeMap<u64, String>,
-    pulls: BTreeMap<u64, String>,
+    pub(super) pages: BTreeMap<String, String>,
+    pub(super) files: BTreeMap<String, String>,
+    pub(super) issues: BTreeMap<u64, String>,
+    /// Open pull requests of the handbook.
+    pub(super) pulls: BTreeMap<u64, String>,
     /// Operation marks by kind of object.
     marks: Vec<(String, OpId)>,
 }
@@ -36,17 +38,14 @@ pub(super) type Checked = Result<(), Failure>;
 /// Checks everything.
 pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     let scene = scene(theatre).await?;
-    count(theatre, &scene).await?;
+    ending::count(theatre, &scene).await?;
     tokens(theatre, &scene)?;
     convergence(theatre, &scene).await?;
     once(theatre, &scene)?;
     audit(theatre, &scene).await?;
     proven(theatre, &scene).await?;
     registry(theatre, &scene).await?;
-    let records = serde_json::to_string(&scene.records)
-        .map_err(|error| Failure::new("harness", error.to_string()))?;
-    theatre.seam.note(&records);
-    Ok(())
+    ending::seal(theatre, &scene).await
 }
 
 pub(super) fn failed(error: &notion_sync_core::Error) -> Failure {
@@ -451,61 +450,6 @@ async fn registry(theatre: &mut Theatre, scene: &Scene) -> Checked {
                 "P21",
                 format!("{} is live with one object", record.id),
             ));
-        }
-    }
-    Ok(())
-}
-
-/// What was reached.
-async fn count(theatre: &mut Theatre, scene: &Scene) -> Checked {
-    let seam = theatre.seam.clone();
-    for row in &scene.audit {
-        seam.count(match row.event {
-            AuditEvent::Planned => "planned",
-            AuditEvent::Applied => "applied",
-            AuditEvent::Voided => "voided",
-            AuditEvent::Blocked => "blocked",
-            AuditEvent::Dead => "set aside",
-            AuditEvent::Agreed => "agreed",
-            AuditEvent::ConflictOpened => "parked",
-            AuditEvent::ConflictClosed => "conflict settled",
-            AuditEvent::Loser => "audited loser",
-            AuditEvent::Mapping => "mapping",
-            AuditEvent::Drift => "drift",
-            AuditEvent::Decision => "decided",
-            AuditEvent::Problem => "problem",
-            AuditEvent::Fired => "rule fired",
-            AuditEvent::Step => "step ended without a write",
-        });
-        if row.summary.contains("not all of it is there") {
-            seam.count("partly applied");
-        }
-    }
-    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
-    let store = engine.store().clone();
-    let state = State::new(&*store);
-    for record in &scene.records {
-        seam.count(match record.life {
-            Life::Provisioning => "ends provisioning",
-            Life::Live => "ends live",
-            Life::Deleting => "ends deleting",
-            Life::Detached => "ends detached",
-            Life::Tombstone => "ends buried",
-        });
-        if is_parked(record) && record.life == Life::Live {
-            seam.count("ends parked");
-        }
-        for op in state
-            .operations_of(&record.id)
-            .await
-            .map_err(|e| failed(&e))?
-        {
-            if op.lost > 0 {
-                seam.count("lost while it was sent");
-            }
-            if op.attempts > 1 {
-                seam.count("sent more than once");
-            }
         }
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! One seed in one world: the real engine and adapters, both emulators, a store in memory, one clock.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -16,6 +18,7 @@ use notion_sync_core::store::Store;
 use notion_sync_examples::config::RuleSection;
 use notion_sync_examples::demo::{Between, Stage, Terms};
 use notion_sync_examples::emulation::World;
+use notion_sync_store::MemoryStore;
 use notion_sync_testkit::emulator::EmulatorBounds;
 
 use super::actions;
@@ -50,7 +53,7 @@ impl Failure {
 /// What came of a seed.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// Hash of everything that happened.
+    /// Hash of everything that happened, and of what both sides and the store hold in the end.
     pub(crate) hash: String,
     /// Everything that happened, where it was asked for.
     pub(crate) lines: Vec<String>,
@@ -79,12 +82,18 @@ pub(crate) struct Theatre {
     pub(crate) stage: Stage,
     pub(crate) seam: Arc<Seam>,
     pub(crate) people: Arc<People>,
+    /// What the store holds, seen from behind everything that can fail.
+    pub(crate) kept: Arc<MemoryStore>,
 }
 
 /// Plays a script from beginning to end.
 pub(crate) fn run(script: &Script, manner: Manner) -> Run {
     let seam = Seam::new(script.knobs.latency, script.knobs.late, manner.told);
-    let played = futures::executor::block_on(play(script, manner, &seam));
+    // A panic is a failure of its seed like any other: it must not hide which one it was.
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        futures::executor::block_on(play(script, manner, &seam))
+    }))
+    .unwrap_or_else(|panic| Err(Failure::new("panic", said_in(&*panic))));
     if let Err(failure) = &played {
         seam.note(&format!("{}: {}", failure.property, failure.message));
     }
@@ -94,6 +103,13 @@ pub(crate) fn run(script: &Script, manner: Manner) -> Run {
         counts: seam.counts(),
         failure: played.err(),
     }
+}
+
+/// What a panic says.
+fn said_in(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it says nothing".to_owned())
 }
 
 fn broken(error: &notion_sync_core::Error) -> Failure {
@@ -175,7 +191,8 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         late_commit_seconds: knobs.late,
         ..EmulatorBounds::notion()
     };
-    let store: Arc<dyn Store> = Arc::new(Fragile::new(seam.clone()));
+    let kept = Arc::new(MemoryStore::new());
+    let store: Arc<dyn Store> = Arc::new(Fragile::new(kept.clone(), seam.clone()));
     let ways: Arc<dyn Between> = Arc::new(Ways(seam.clone()));
     let (store, ways) = match mutant {
         Some(mutant) => mutants::around(mutant, seam, store, ways),
@@ -193,6 +210,7 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         stage,
         seam: seam.clone(),
         people,
+        kept,
     })
 }
 

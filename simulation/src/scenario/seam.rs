@@ -104,12 +104,19 @@ impl Seam {
     pub(crate) fn note(&self, line: &str) {
         let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
         let mut past = lock(&self.past);
-        let line = format!("{} {line}", now.format("%dT%H:%M:%S%.3f"));
+        past.hasher.update(&now.timestamp_millis().to_le_bytes());
         past.hasher.update(line.as_bytes());
         past.hasher.update(b"\n");
         if let Some(lines) = &mut past.lines {
-            lines.push(line);
+            lines.push(format!("{} {line}", now.format("%dT%H:%M:%S%.3f")));
         }
+    }
+
+    /// Adds what is there in the end to the hash.
+    pub(crate) fn seal(&self, what: &[u8]) {
+        let mut past = lock(&self.past);
+        past.hasher.update(&(what.len() as u64).to_le_bytes());
+        past.hasher.update(what);
     }
 
     /// Counts something that should happen sometimes.
@@ -200,10 +207,11 @@ impl Seam {
         Some(crash.after)
     }
 
-    /// The process dies: nobody comes back from here.
-    pub(crate) async fn die(&self, what: &str) {
+    /// The process dies in this kind of step: nobody comes back from here.
+    pub(crate) async fn die(&self, kind: &'static str, what: &str) {
         self.note(&format!("the process dies {what}"));
         self.count("crashed");
+        self.count(kind);
         lock(&self.past).crashed = true;
         // Nobody will ever hear the answer.
         std::future::pending::<()>().await;
@@ -415,7 +423,12 @@ impl HttpSend for Way {
         );
         let harm = seam.before(self.side, aim, writes);
         if dies == Some(false) {
-            seam.die(&format!("before {line}")).await;
+            let kind = if writes {
+                "crashed before a write"
+            } else {
+                "crashed before a read"
+            };
+            seam.die(kind, &format!("before {line}")).await;
         }
         if let Some(harm) = harm {
             seam.harm(self.side, harm, object.as_deref(), writes);
@@ -439,7 +452,12 @@ impl HttpSend for Way {
         let harmed = harm.map(|harm| format!(" ({harm:?})")).unwrap_or_default();
         seam.note(&format!("{line}: {said}{harmed}"));
         if dies == Some(true) {
-            seam.die("before it hears of it").await;
+            let kind = if writes {
+                "crashed after a write"
+            } else {
+                "crashed after a read"
+            };
+            seam.die(kind, "before it hears of it").await;
         }
         answer
     }
@@ -448,22 +466,20 @@ impl HttpSend for Way {
 /// A store in memory that fails and crashes when the weather says so.
 #[derive(Debug)]
 pub(crate) struct Fragile {
-    inner: MemoryStore,
+    inner: Arc<MemoryStore>,
     seam: Arc<Seam>,
 }
 
 impl Fragile {
-    /// An empty store.
-    pub(crate) fn new(seam: Arc<Seam>) -> Self {
-        Self {
-            inner: MemoryStore::new(),
-            seam,
-        }
+    /// A store that keeps everything in `inner`.
+    pub(crate) fn new(inner: Arc<MemoryStore>, seam: Arc<Seam>) -> Self {
+        Self { inner, seam }
     }
 
     async fn read(&self) {
         if self.seam.dies().is_some() {
-            self.seam.die("while it reads the store").await;
+            let kind = "crashed at a read of the store";
+            self.seam.die(kind, "while it reads the store").await;
         }
     }
 }
@@ -472,23 +488,24 @@ impl Fragile {
 impl Store for Fragile {
     async fn get(&self, table: Table, key: &str) -> Result<Option<Item>> {
         self.read().await;
-        Store::get(&self.inner, table, key).await
+        Store::get(&*self.inner, table, key).await
     }
 
     async fn get_many(&self, table: Table, keys: &[String]) -> Result<Vec<Item>> {
         self.read().await;
-        Store::get_many(&self.inner, table, keys).await
+        Store::get_many(&*self.inner, table, keys).await
     }
 
     async fn query(&self, query: Query<'_>) -> Result<Vec<Hit>> {
         self.read().await;
-        Store::query(&self.inner, query).await
+        Store::query(&*self.inner, query).await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
         let dies = self.seam.dies();
         if dies == Some(false) {
-            self.seam.die("before a commit").await;
+            let kind = "crashed before a commit";
+            self.seam.die(kind, "before a commit").await;
         }
         let breaks = {
             let mut past = lock(&self.seam.past);
@@ -504,9 +521,10 @@ impl Store for Fragile {
         if let Some((_, false)) = breaks {
             return failed();
         }
-        let done = Store::commit(&self.inner, changes).await;
+        let done = Store::commit(&*self.inner, changes).await;
         if dies == Some(true) {
-            self.seam.die("after a commit").await;
+            let kind = "crashed after a commit";
+            self.seam.die(kind, "after a commit").await;
         }
         if breaks.is_some() {
             return failed();

@@ -1,24 +1,36 @@
 //! A few seeds in every build, and the checks of the checker.
 
+use super::command::shrink;
+use super::markers;
 use super::play::{self, Manner};
 use super::script::{Profile, Script};
-use super::{Campaign, play_seed, shrink};
+use super::season::{Season, play_all};
+
+fn season(seeds: std::ops::Range<u64>, profile: Profile, jobs: usize) -> Season {
+    Season {
+        seeds,
+        profile,
+        canary: false,
+        keep_going: false,
+        jobs,
+    }
+}
 
 #[test]
 fn a_few_seeds_hold() {
-    let mut campaign = Campaign::default();
-    for (profile, seeds) in [
-        (Profile::Documents, 1..9),
-        (Profile::Tasks, 1..9),
-        (Profile::Both, 1..9),
-    ] {
-        for seed in seeds {
-            let failure = play_seed(seed, profile, false, &mut campaign);
-            assert_eq!(failure, None, "seed {seed} of {profile:?}");
-        }
+    let mut counts = std::collections::BTreeMap::new();
+    for profile in [Profile::Documents, Profile::Tasks, Profile::Both] {
+        let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
+        assert!(
+            tally.failures.is_empty(),
+            "{profile:?}: {:?}",
+            tally.failures
+        );
+        assert_eq!(tally.seeds, 8);
+        counts.extend(tally.counts);
     }
     for what in ["applied", "crashed", "dropped after"] {
-        assert!(campaign.counts.contains_key(what), "{what} never happened");
+        assert!(counts.contains_key(what), "{what} never happened");
     }
 }
 
@@ -29,6 +41,33 @@ fn the_same_seed_goes_the_same_way() {
     assert_eq!(runs[0], runs[1]);
     let other = play::run(&Script::new(8, Profile::Both), Manner::default());
     assert_ne!(runs[0], other.hash);
+}
+
+#[test]
+fn threads_change_nothing() {
+    let tallies =
+        [1, 3].map(|jobs| play_all(&season(20..26, Profile::Tasks, jobs), &mut |_, _| {}));
+    assert_eq!(tallies[0].digest(), tallies[1].digest());
+    assert_eq!(tallies[0].counts, tallies[1].counts);
+}
+
+#[test]
+fn the_canary_fails_at_the_first_seed() {
+    for (jobs, keep_going, failures) in [(1, false, 1), (3, false, 1), (3, true, 3)] {
+        let season = Season {
+            canary: true,
+            keep_going,
+            ..season(5..8, Profile::Tasks, jobs)
+        };
+        let mut told = Vec::new();
+        let tally = play_all(&season, &mut |seed, failure| {
+            told.push((seed, failure.property));
+        });
+        assert_eq!(told[0], (5, "canary"));
+        assert_eq!(tally.failures.len(), failures);
+        // What fails is played twice: it must fail in the same way.
+        assert_eq!(tally.repeated, tally.seeds);
+    }
 }
 
 #[test]
@@ -43,4 +82,16 @@ fn the_canary_fails_and_shrinks() {
     let (smallest, run) = shrink(script, manner, "canary");
     assert!(smallest.steps.is_empty(), "{smallest:?}");
     assert!(!run.lines.is_empty());
+}
+
+#[test]
+fn what_never_happened_is_named() {
+    let tally = play_all(&season(1..2, Profile::Tasks, 1), &mut |_, _| {});
+    let missing = markers::missing(Profile::Tasks, &tally.counts);
+    // One seed cannot do it all.
+    assert!(!missing.is_empty());
+    assert!(missing.iter().all(|what| !tally.counts.contains_key(what)));
+    assert!(!markers::of(Profile::Tasks).contains(&"proposal merged"));
+    let all = markers::of(Profile::Both).into_iter().map(|what| (what, 1));
+    assert!(markers::missing(Profile::Both, &all.collect()).is_empty());
 }

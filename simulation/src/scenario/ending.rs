@@ -1,0 +1,151 @@
+//! What a seed came to: what was reached on the way, and the hash of what is there in the end.
+
+use notion_sync_core::audit::AuditEvent;
+use notion_sync_core::operation::{Attempt, OpState};
+use notion_sync_core::record::Life;
+use notion_sync_core::remote::{Action, ProposalKind};
+use notion_sync_core::state::{State, load_many};
+use notion_sync_core::store::Table;
+use notion_sync_examples::emulation::HANDBOOK;
+use notion_sync_store::Backing as _;
+
+use super::check::{Checked, Scene, failed, is_parked};
+use super::play::{Failure, Theatre};
+
+/// Items of the store that are read at once.
+const PAGE: usize = 100;
+
+/// What was reached.
+pub(super) async fn count(theatre: &mut Theatre, scene: &Scene) -> Checked {
+    let seam = theatre.seam.clone();
+    for row in &scene.audit {
+        seam.count(match row.event {
+            AuditEvent::Planned => "planned",
+            AuditEvent::Applied => "applied",
+            AuditEvent::Voided => "voided",
+            AuditEvent::Blocked => "blocked",
+            AuditEvent::Dead => "set aside",
+            AuditEvent::Agreed => "agreed",
+            AuditEvent::ConflictOpened => "parked",
+            AuditEvent::ConflictClosed => "conflict settled",
+            AuditEvent::Loser => "audited loser",
+            AuditEvent::Mapping => "mapping",
+            AuditEvent::Drift => "drift",
+            AuditEvent::Decision => "decided",
+            AuditEvent::Problem => "problem",
+            AuditEvent::Fired => "rule fired",
+            AuditEvent::Step => "step ended without a write",
+        });
+        if row.summary.contains("not all of it is there") {
+            seam.count("partly applied");
+        }
+    }
+    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
+    let store = engine.store().clone();
+    let state = State::new(&*store);
+    for record in &scene.records {
+        seam.count(match record.life {
+            Life::Provisioning => "ends provisioning",
+            Life::Live => "ends live",
+            Life::Deleting => "ends deleting",
+            Life::Detached => "ends detached",
+            Life::Tombstone => "ends buried",
+        });
+        if is_parked(record) && record.life == Life::Live {
+            seam.count("ends parked");
+        }
+        for op in state
+            .operations_of(&record.id)
+            .await
+            .map_err(|e| failed(&e))?
+        {
+            if op.state == OpState::Done
+                && let Action::Propose(propose) = &op.write.action
+            {
+                seam.count(match propose.kind {
+                    ProposalKind::Create => "pull request for a new file opened",
+                    ProposalKind::Edit => "pull request for an edit opened",
+                    ProposalKind::Delete => "pull request for a deletion opened",
+                    ProposalKind::Conflict => "conflict pull request opened",
+                });
+            }
+            if op.lost > 0 {
+                seam.count("lost while it was sent");
+            }
+            if op.attempts > 1 {
+                seam.count("sent more than once");
+            }
+        }
+    }
+    let attempts = keys(theatre, Table::Attempt).await?;
+    let attempts: Vec<Attempt> = load_many(&*theatre.kept, Table::Attempt, &attempts)
+        .await
+        .map_err(|e| failed(&e))?;
+    for attempt in attempts {
+        // How it ended stands where it stood that nobody knew.
+        let ended = attempt.outcome.as_deref();
+        match ended {
+            Some("found applied") => seam.count("adopted by lookup"),
+            Some("not applied") => seam.count("lookup found nothing"),
+            _ => {}
+        }
+        if matches!(ended, Some("unknown" | "found applied" | "not applied")) {
+            seam.count("held until its outcome can be known");
+        }
+    }
+    let github = theatre.stage.github();
+    for number in github.issue_numbers(HANDBOOK).unwrap_or_default() {
+        let issue = github.issue(HANDBOOK, number);
+        let ours = issue.filter(|issue| issue.author == "sync-bot" && !issue.open);
+        if let Some(pull) = ours.and_then(|issue| issue.pull) {
+            seam.count(if pull.merged {
+                "proposal merged"
+            } else {
+                "proposal closed"
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Adds what both sides and the store hold to the hash of the seed.
+pub(super) async fn seal(theatre: &Theatre, scene: &Scene) -> Checked {
+    let seam = &theatre.seam;
+    for texts in [&scene.pages, &scene.files] {
+        for (name, text) in texts {
+            seam.seal(name.as_bytes());
+            seam.seal(text.as_bytes());
+        }
+    }
+    for texts in [&scene.issues, &scene.pulls] {
+        for (number, text) in texts {
+            seam.seal(&number.to_le_bytes());
+            seam.seal(text.as_bytes());
+        }
+    }
+    for table in Table::ALL {
+        for keys in keys(theatre, table).await?.chunks(PAGE) {
+            let items = theatre.kept.frames(table, keys).await;
+            for item in items.map_err(|e| failed(&e))? {
+                seam.seal(item.key.as_bytes());
+                seam.seal(&item.version.to_le_bytes());
+                seam.seal(&item.body);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every key of a table.
+async fn keys(theatre: &Theatre, table: Table) -> Result<Vec<String>, Failure> {
+    let mut out: Vec<String> = Vec::new();
+    loop {
+        let last = out.last().map(String::as_str);
+        let page = theatre.kept.keys(table, last, PAGE).await;
+        let page = page.map_err(|e| failed(&e))?;
+        if page.is_empty() {
+            return Ok(out);
+        }
+        out.extend(page);
+    }
+}

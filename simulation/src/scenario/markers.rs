@@ -1,0 +1,66 @@
+//! What must happen sometimes: a season in which one of these never came about shows less than it
+//! seems to, however many seeds it has.
+
+use std::collections::BTreeMap;
+
+use super::script::Profile;
+
+/// In every kind of world.
+const ALWAYS: [&str; 27] = [
+    "parked",
+    "conflict settled",
+    "held until its outcome can be known",
+    "adopted by lookup",
+    "lookup found nothing",
+    "sent more than once",
+    "voided",
+    "audited loser",
+    "drift",
+    "limited",
+    "dropped before",
+    "dropped after",
+    "5xx before",
+    "5xx after",
+    "delayed",
+    "commit failed",
+    "crashed",
+    "crashed before a read",
+    "crashed after a read",
+    "crashed before a write",
+    "crashed after a write",
+    "crashed at a read of the store",
+    "crashed before a commit",
+    "crashed after a commit",
+    "person acts right before a write",
+    "person acts right before a removal",
+    "ends buried",
+];
+
+/// Where there are documents.
+const DOCUMENTS: [&str; 3] = [
+    "conflict pull request opened",
+    "proposal merged",
+    "proposal closed",
+];
+
+/// Where there are tasks.
+const TASKS: [&str; 3] = ["rule fired", "step done", "rule tried"];
+
+/// What must happen sometimes in these worlds.
+pub(super) fn of(profile: Profile) -> Vec<&'static str> {
+    let mut out = ALWAYS.to_vec();
+    if profile != Profile::Tasks {
+        out.extend(DOCUMENTS);
+    }
+    if profile != Profile::Documents {
+        out.extend(TASKS);
+    }
+    out
+}
+
+/// What never happened.
+pub(super) fn missing(profile: Profile, counts: &BTreeMap<&'static str, u64>) -> Vec<&'static str> {
+    let mut out = of(profile);
+    out.retain(|what| counts.get(what).is_none_or(|times| *times == 0));
+    out
+}
