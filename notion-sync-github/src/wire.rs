@@ -235,6 +235,8 @@ pub(crate) struct WorkflowRun {
     pub(crate) html_url: Option<String>,
     /// As the workflow's `run-name` makes it.
     pub(crate) display_title: Option<String>,
+    /// The branch or tag that it was started on.
+    pub(crate) head_branch: Option<String>,
     pub(crate) actor: Option<Account>,
     pub(crate) created_at: Option<DateTime<Utc>>,
 }

@@ -411,6 +411,10 @@ impl Engine {
                         report.retry = true;
                     }
                     Trace::Unclear => {
+                        if matches!(op.value.write.action, Action::Effect(_)) {
+                            self.effect_unclear(op, report).await?;
+                            continue;
+                        }
                         let mut next = op.value.clone();
                         next.state = OpState::Void;
                         next.error = Some(
@@ -421,11 +425,7 @@ impl Engine {
                         let mut batch = Batch::default();
                         batch.operation(&next, Some(op))?;
                         batch.attempt(&self.ended(&next, "void"))?;
-                        if matches!(next.write.action, Action::Effect(_)) {
-                            self.effect_unclear(&next, batch).await?;
-                        } else {
-                            self.forget_base(&next, batch).await?;
-                        }
+                        self.forget_base(&next, batch).await?;
                     }
                 }
             }
