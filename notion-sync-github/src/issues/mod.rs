@@ -11,6 +11,7 @@ mod listing;
 mod parent;
 mod project;
 mod project_writing;
+mod reviews;
 pub(crate) mod trace;
 mod writing;
 

@@ -32,6 +32,7 @@ mod issue_projects;
 mod issues;
 mod lost;
 mod proposals;
+mod review_comments;
 mod support;
 mod transport;
 mod webhook;
