@@ -12,6 +12,7 @@ mod parent;
 mod project;
 mod project_writing;
 mod reviews;
+mod roster;
 pub(crate) mod trace;
 mod writing;
 

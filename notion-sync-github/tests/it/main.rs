@@ -28,6 +28,7 @@ mod gate;
 mod hostile;
 mod issue_listings;
 mod issue_parents;
+mod issue_project_items;
 mod issue_projects;
 mod issues;
 mod lost;
