@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use super::bind::Bound;
+use super::bookkeeping::Waiting;
 use super::report::{Incident, MappingReport};
 use super::{Binding, Engine, comments};
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -102,6 +103,7 @@ impl Engine {
             } else {
                 open
             };
+            let waiting = Waiting::of(&open);
             let groups = self.runnable(binding, open).await?;
             if groups.is_empty() && !resolved {
                 return Ok(());
@@ -111,7 +113,7 @@ impl Engine {
                     return Ok(());
                 }
                 budget = budget.saturating_sub(group.len());
-                self.send(binding, &bound, group, report).await?;
+                self.send(binding, &bound, group, &waiting, report).await?;
             }
         }
     }
@@ -186,6 +188,7 @@ impl Engine {
         binding: &Binding,
         bound: &Bound,
         group: Vec<Stored<Operation>>,
+        waiting: &Waiting,
         report: &mut MappingReport,
     ) -> Result<()> {
         let now = self.now();
@@ -233,7 +236,10 @@ impl Engine {
                     .message("the adapter gave no answer"))
             });
             match answer {
-                Ok(ack) => self.applied(binding, bound, op, ack, false, report).await?,
+                Ok(ack) => {
+                    self.applied(binding, bound, op, ack, false, waiting, report)
+                        .await?;
+                }
                 Err(error) => self.failed(binding, op, &error, report).await?,
             }
         }
@@ -348,6 +354,7 @@ impl Engine {
             }
         }
         let mut any = false;
+        let waiting = Waiting::of(open);
         for members in groups.into_values() {
             let side = members[0].value.side;
             let sent_at = members
@@ -379,7 +386,7 @@ impl Engine {
             for (op, trace) in members.iter().zip(traces) {
                 match trace {
                     Trace::Applied(ack) => {
-                        self.applied(binding, bound, &op.value, ack, true, report)
+                        self.applied(binding, bound, &op.value, ack, true, &waiting, report)
                             .await?;
                     }
                     Trace::NotApplied => {

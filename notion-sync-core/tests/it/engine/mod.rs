@@ -10,6 +10,7 @@ mod hints;
 mod identity;
 mod manual;
 mod notes;
+mod page_notes;
 mod parents;
 mod paths;
 mod properties;
