@@ -15,5 +15,6 @@ mod parents;
 mod paths;
 mod properties;
 mod rules;
+mod stocktaking;
 mod tasks;
 pub(crate) mod world;
