@@ -15,6 +15,7 @@ mod init;
 mod inspection;
 mod link;
 mod output;
+mod patience;
 mod plan;
 mod progress;
 mod projects;
