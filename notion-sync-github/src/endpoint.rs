@@ -78,6 +78,10 @@ endpoints! {
     CREATE_PULL: POST "/repositories/{}/pulls", "open a pull request", creates;
     UPDATE_PULL: PATCH "/repositories/{}/pulls/{}", "change a pull request";
     MERGE: PUT "/repositories/{}/pulls/{}/merge", "merge a pull request";
+    REVIEWS: GET "/repositories/{}/pulls/{}/reviews", "list the reviews of a pull request";
+    REVIEW: GET "/repositories/{}/pulls/{}/reviews/{}", "read a review";
+    REVIEW_COMMENTS: GET "/repositories/{}/pulls/{}/comments", "list review comments";
+    REVIEW_COMMENT: GET "/repositories/{}/pulls/comments/{}", "read a review comment";
     REVIEWERS: POST "/repositories/{}/pulls/{}/requested_reviewers", "ask for a review";
     ISSUES: GET "/repositories/{}/issues", "list issues";
     ISSUE: GET "/repositories/{}/issues/{}", "read an issue", cached;

@@ -13,6 +13,10 @@ pub const PULL: &str = "pull";
 pub const ISSUE: &str = "issue";
 /// A comment on an issue or pull request; id `{repository id}#{comment id}`.
 pub const COMMENT: &str = "comment";
+/// A review with a text of a pull request; id `{repository id}#{number}:{review id}`.
+pub const REVIEW: &str = "review";
+/// A comment on a line or file of a pull request; id `{repository id}#{comment id}`.
+pub const REVIEW_COMMENT: &str = "review_comment";
 
 /// Names a file. No branch name holds a colon, so the id can be taken apart again.
 #[must_use]
@@ -36,6 +40,18 @@ pub fn issue(repository: u64, number: u64) -> RemoteRef {
 #[must_use]
 pub fn comment(repository: u64, id: u64) -> RemoteRef {
     RemoteRef::new(SYSTEM, COMMENT, format!("{repository}#{id}"))
+}
+
+/// Names a review of a pull request.
+#[must_use]
+pub fn review(repository: u64, number: u64, id: u64) -> RemoteRef {
+    RemoteRef::new(SYSTEM, REVIEW, format!("{repository}#{number}:{id}"))
+}
+
+/// Names a comment on a line or file of a pull request.
+#[must_use]
+pub fn review_comment(repository: u64, id: u64) -> RemoteRef {
+    RemoteRef::new(SYSTEM, REVIEW_COMMENT, format!("{repository}#{id}"))
 }
 
 /// Repository id, branch and path of a file.
@@ -69,6 +85,34 @@ pub fn parse_comment(object: &RemoteRef) -> Result<(u64, u64)> {
     parse_hashed(object, &[COMMENT]).ok_or_else(|| not_a(object, "comment"))
 }
 
+/// Repository id, number of the pull request, and id of a review.
+///
+/// # Errors
+///
+/// [`ErrorKind::Invalid`] when it is not the id of a review.
+pub fn parse_review(object: &RemoteRef) -> Result<(u64, u64, u64)> {
+    let known = object.system == SYSTEM && object.kind == REVIEW;
+    let parsed = known.then(|| {
+        let (repository, rest) = object.id.split_once('#')?;
+        let (number, id) = rest.split_once(':')?;
+        Some((
+            repository.parse().ok()?,
+            number.parse().ok()?,
+            id.parse().ok()?,
+        ))
+    });
+    parsed.flatten().ok_or_else(|| not_a(object, "review"))
+}
+
+/// Repository id and id of a comment on a line or file.
+///
+/// # Errors
+///
+/// [`ErrorKind::Invalid`] when it is not the id of one.
+pub fn parse_review_comment(object: &RemoteRef) -> Result<(u64, u64)> {
+    parse_hashed(object, &[REVIEW_COMMENT]).ok_or_else(|| not_a(object, "review comment"))
+}
+
 fn parse_hashed(object: &RemoteRef, kinds: &[&str]) -> Option<(u64, u64)> {
     let known = object.system == SYSTEM && kinds.contains(&object.kind.as_str());
     let (repository, number) = known.then(|| object.id.split_once('#')).flatten()?;
@@ -95,6 +139,13 @@ mod tests {
         assert_eq!(parse_numbered(&issue(7, 3)).unwrap(), (7, 3));
         assert_eq!(parse_numbered(&pull(7, 3)).unwrap(), (7, 3));
         assert_eq!(parse_comment(&comment(7, 3)).unwrap(), (7, 3));
+        assert_eq!(parse_review(&review(7, 3, 9)).unwrap(), (7, 3, 9));
+        assert_eq!(parse_review_comment(&review_comment(7, 3)).unwrap(), (7, 3));
+        assert!(parse_comment(&review_comment(7, 3)).is_err());
+        for id in ["", "7#3", "7#3:", "7:3#9", "7#3:9:1", "x#3:9"] {
+            let object = RemoteRef::new(SYSTEM, REVIEW, id);
+            assert!(parse_review(&object).is_err(), "{id}");
+        }
         assert!(parse_comment(&issue(7, 3)).is_err() && parse_numbered(&comment(7, 3)).is_err());
         for id in ["", "7", "7:main", "x:main:a", ":main:a"] {
             assert!(

@@ -235,6 +235,8 @@ pub(crate) struct WorkflowRun {
     pub(crate) html_url: Option<String>,
     /// As the workflow's `run-name` makes it.
     pub(crate) display_title: Option<String>,
+    /// The branch or tag that it was started on.
+    pub(crate) head_branch: Option<String>,
     pub(crate) actor: Option<Account>,
     pub(crate) created_at: Option<DateTime<Utc>>,
 }
@@ -392,6 +394,34 @@ pub(crate) struct Comment {
     pub(crate) user: Option<Account>,
     pub(crate) created_at: Option<DateTime<Utc>>,
     pub(crate) updated_at: Option<DateTime<Utc>>,
+}
+
+/// A review of a pull request.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Review {
+    pub(crate) id: Option<u64>,
+    pub(crate) html_url: Option<String>,
+    pub(crate) body: Option<String>,
+    pub(crate) user: Option<Account>,
+    /// `APPROVED`, `CHANGES_REQUESTED`, `COMMENTED`, `DISMISSED`; `PENDING` while nobody else sees it.
+    pub(crate) state: Option<String>,
+    pub(crate) submitted_at: Option<DateTime<Utc>>,
+}
+
+/// A comment on a line or file of a pull request.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReviewComment {
+    #[serde(flatten)]
+    pub(crate) comment: Comment,
+    pub(crate) pull_request_url: Option<String>,
+    pub(crate) path: Option<String>,
+    /// `null` where the line is not part of the change any more.
+    pub(crate) line: Option<u64>,
+    pub(crate) original_line: Option<u64>,
+    /// First of several lines.
+    pub(crate) start_line: Option<u64>,
 }
 
 /// An entry of a timeline or of an event list.

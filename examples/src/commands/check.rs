@@ -1,18 +1,19 @@
 //! `check`: whether registry and both sides agree.
 
 use clap::Args;
-use notion_sync_core::engine::{Engine, Finding, Remedy};
+use notion_sync_core::engine::{Engine, Finding, Remedy, RunPlan, Stocktaking};
 use notion_sync_core::id::MappingId;
 use notion_sync_store::Access;
 use serde_json::json;
 
 use super::arguments::Common;
 use super::output::{Output, plain};
+use super::patience::{pause, remedy, rest_until};
 use super::reasons::reason;
 use super::session::Session;
 use super::standing;
 use super::sync::Run;
-use crate::exit::{Exit, Outcome};
+use crate::exit::{Exit, Failure, Outcome};
 
 /// What `check` takes.
 #[derive(Debug, Args)]
@@ -26,7 +27,13 @@ pub(super) struct CheckArgs {
     /// Put right what is unambiguous: write marks again that were removed, take copied ones off.
     #[arg(long, requires = "full")]
     repair: bool,
+    /// Stay where a service asks to wait, until everything was compared.
+    #[arg(long)]
+    wait: bool,
 }
+
+/// How often one run waits to look at what could not be looked at before: two days of an hourly limit.
+const WAITS: usize = 48;
 
 /// Writes nothing without `--repair`. Differences that the next `sync` takes over are no drift.
 pub(super) async fn run(args: CheckArgs) -> Outcome {
@@ -42,16 +49,32 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
     let mut repairs = Run::default();
     if args.repair {
         for mapping in mappings(&engine) {
-            repairs.add(engine.repair(&mapping).await?);
+            let mut stock = Stocktaking::default();
+            let tick = loop {
+                match engine.repair_from(&mapping, &mut stock).await {
+                    Ok(tick) => break tick,
+                    Err(error) => {
+                        pause(session.output, args.wait, command(&args), error).await?;
+                    }
+                }
+            };
+            repairs.add(tick);
         }
     }
     let mut marks: Vec<Finding> = Vec::new();
     if args.full {
         for mapping in mappings(&engine) {
-            marks.extend(engine.findings(&mapping).await?);
+            let mut stock = Stocktaking::default();
+            let found = loop {
+                match engine.findings_from(&mapping, &mut stock).await {
+                    Ok(found) => break found,
+                    Err(error) => pause(session.output, args.wait, command(&args), error).await?,
+                }
+            };
+            marks.extend(found);
         }
     }
-    let plans = engine.plan(args.full).await?;
+    let plans = plans(&session, &engine, &args).await?;
     drop(progress);
     let standing = standing::of(&session.config, &*store).await?;
     let mut exit = standing::exit(&standing);
@@ -66,6 +89,15 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
     let mut findings = Vec::new();
     let mut pending = 0;
     for plan in &plans {
+        if let Some((until, why)) = &plan.waits {
+            exit = exit.or(Exit::Retry);
+            session.output.line(format!(
+                "{}: not everything could be looked at: {}; {}",
+                plan.mapping,
+                plain(why),
+                remedy(command(&args), *until)
+            ));
+        }
         for record in &plan.records {
             pending += record.operations.len();
             for alert in &record.plan.alerts {
@@ -110,6 +142,40 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
         findings.len() + marks.len()
     ));
     Ok(exit)
+}
+
+/// The command, as a person types it.
+fn command(args: &CheckArgs) -> &'static str {
+    match (args.full, args.repair) {
+        (true, true) => "check --full --repair",
+        (true, false) => "check --full",
+        (false, _) => "check",
+    }
+}
+
+/// What is due. With `--wait` a service that asks to wait is asked again then.
+async fn plans(
+    session: &Session,
+    engine: &Engine,
+    args: &CheckArgs,
+) -> Result<Vec<RunPlan>, Failure> {
+    let mut waits = 0;
+    loop {
+        let wait = args.wait && waits < WAITS;
+        waits += 1;
+        let plans = match engine.plan(args.full).await {
+            Ok(plans) => plans,
+            Err(error) => {
+                pause(session.output, wait, command(args), error).await?;
+                continue;
+            }
+        };
+        let until = plans.iter().filter_map(|plan| Some(plan.waits.as_ref()?.0));
+        match until.max().filter(|_| wait) {
+            Some(until) => rest_until(session.output, until).await,
+            None => return Ok(plans),
+        }
+    }
 }
 
 pub(super) fn mappings(engine: &Engine) -> Vec<MappingId> {

@@ -16,6 +16,7 @@ mod init;
 mod inspection;
 mod link;
 mod output;
+mod patience;
 mod plan;
 mod progress;
 mod projects;

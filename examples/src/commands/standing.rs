@@ -1,10 +1,12 @@
 //! How things stand, from the store alone.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
-use notion_sync_core::id::MappingId;
+use notion_sync_core::id::{MappingId, OpId};
 use notion_sync_core::operation::{OpState, Operation};
 use notion_sync_core::record::{Life, ProposalState, Record};
-use notion_sync_core::rule::ActionState;
+use notion_sync_core::rule::{ActionState, RuleAction};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use serde::Serialize;
@@ -82,8 +84,8 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
     let mut dead = 0;
     for record in &records {
         problems.extend(issues(record));
-        problems.extend(steps(record));
         let set_aside = set_aside(&state, record).await?;
+        problems.extend(steps(record, &set_aside));
         dead += set_aside.len();
         problems.extend(set_aside.into_iter().map(|op| Issue {
             record: record.id.to_string(),
@@ -145,24 +147,34 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
         next_look: state.next_look(&id).await?,
         waiting_steps: records
             .iter()
-            .flat_map(steps)
-            .filter(|one| one.kind == "waits")
+            .flat_map(|record| record.triggers.values())
+            .flat_map(|trigger| &trigger.actions)
+            .filter(|action| action.state == ActionState::Gated)
             .count(),
         problems,
     })
 }
 
 /// Operations of a record that were set aside. A record on which the world moved on since has no
-/// problem any more, and nothing of it is set aside.
+/// problem any more, and nothing of it is set aside but the steps of rules that stand so.
 pub(super) async fn set_aside(
     state: &State<'_>,
     record: &Record,
 ) -> Result<Vec<Operation>, Failure> {
-    if record.problem.is_none() {
+    let steps: BTreeSet<OpId> = (record.triggers.iter())
+        .flat_map(|(rule, trigger)| {
+            let dead = |action: &&RuleAction| action.state == ActionState::Dead;
+            let op = move |action: &RuleAction| action.op(&record.id, rule);
+            trigger.actions.iter().filter(dead).map(op)
+        })
+        .collect();
+    if record.problem.is_none() && steps.is_empty() {
         return Ok(Vec::new());
     }
     let mut operations = state.operations_of(&record.id).await?;
-    operations.retain(|op| op.state == OpState::Dead);
+    operations.retain(|op| {
+        op.state == OpState::Dead && (record.problem.is_some() || steps.contains(&op.id))
+    });
     Ok(operations)
 }
 
@@ -191,8 +203,9 @@ fn issues(record: &Record) -> Vec<Issue> {
     out
 }
 
-/// Steps of rules that wait, and those of the last firing that came to nothing.
-fn steps(record: &Record) -> Vec<Issue> {
+/// Steps of rules that wait, and those of the last firing that came to nothing. What is shown among
+/// the operations that were set aside is not shown twice.
+fn steps(record: &Record, set_aside: &[Operation]) -> Vec<Issue> {
     let mut out = Vec::new();
     for (rule, trigger) in &record.triggers {
         for action in &trigger.actions {
@@ -201,6 +214,10 @@ fn steps(record: &Record) -> Vec<Issue> {
                 ActionState::Refused | ActionState::Expired | ActionState::Dead => "rule",
                 _ => continue,
             };
+            let op = action.op(&record.id, rule);
+            if set_aside.iter().any(|known| known.id == op) {
+                continue;
+            }
             let why = action.reason.as_deref().unwrap_or_default();
             out.push(Issue {
                 record: record.id.to_string(),

@@ -27,6 +27,7 @@ mod shown_hostile_text;
 mod shown_identity;
 mod shown_parallel;
 mod shown_parents;
+mod shown_patience;
 mod shown_projects;
 mod shown_quiet;
 mod shown_repositories;

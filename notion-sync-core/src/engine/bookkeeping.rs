@@ -13,9 +13,9 @@ use super::{Binding, Engine};
 use crate::effect::LinkedPull;
 use crate::error::Result;
 use crate::hash::ContentHash;
-use crate::id::Side;
+use crate::id::{OpId, RecordId, Side};
 use crate::mapping::{MappingKind, View};
-use crate::operation::{Operation, Settlement};
+use crate::operation::{OpState, Operation, Settlement};
 use crate::record::{Life, ProposalState, Record};
 use crate::remote::Action;
 use crate::rule::{ActionState, RuleAction};
@@ -33,8 +33,7 @@ impl Engine {
     ) -> BTreeMap<String, String> {
         let mut record = prepared.state.record.clone();
         if will_succeed {
-            record.problem = None;
-            record.life = Life::Live;
+            record = settled(&record);
         }
         if let Some(view) = &prepared.github {
             record.path = view.place.clone().or(record.path);
@@ -135,15 +134,47 @@ impl Engine {
             .await
     }
 
+    /// T6 of a write to GitHub: the page shows what came of it. Where another write of the page waits
+    /// that was never sent, it takes that along; what only showed an older state is given up.
     pub(super) async fn bookkeep_now(
         &self,
         binding: &Binding,
         bound: &Bound,
         state: &mut RecordState,
         op: &Operation,
+        waiting: &Waiting,
         batch: &mut Batch,
     ) -> Result<()> {
-        if op.side != Side::Github || is_said(&op.write.action) {
+        if op.side != Side::Github || is_said(&op.write.action) || !shows_on_page(&state.record) {
+            return Ok(());
+        }
+        let mut shows = false;
+        for id in waiting.0.get(&state.record.id).into_iter().flatten() {
+            let Some(known) = self.state().operation(id).await? else {
+                continue;
+            };
+            if !is_unsent(&known.value) || known.value.id == op.id {
+                continue;
+            }
+            let mut next = known.value.clone();
+            match &mut next.write.action {
+                Action::Update(update) => {
+                    let settled = settled(&state.record);
+                    let fields = self.desired_bookkeeping(binding, bound, &settled);
+                    shows = true;
+                    if same(&fields, &update.bookkeeping) {
+                        continue;
+                    }
+                    update.bookkeeping = fields;
+                }
+                _ => {
+                    next.state = OpState::Void;
+                    next.error = Some("a later write of the page shows more".to_owned());
+                }
+            }
+            batch.operation(&next, Some(&known))?;
+        }
+        if shows {
             return Ok(());
         }
         self.plan_bookkeeping(binding, bound, state, &[], batch)
@@ -159,16 +190,9 @@ impl Engine {
         batch: &mut Batch,
     ) -> Result<()> {
         let record = &state.record;
-        let Some(object) = record.notion.clone() else {
+        let Some(object) = record.notion.clone().filter(|_| shows_on_page(record)) else {
             return Ok(());
         };
-        if matches!(
-            record.life,
-            Life::Tombstone | Life::Deleting | Life::Detached
-        ) || record.copy
-        {
-            return Ok(());
-        }
         let desired = self.desired_bookkeeping(binding, bound, record);
         let differs = desired.iter().any(|(key, value)| {
             key != "synced_at" && record.bookkept.get(key).map_or("", String::as_str) != value
@@ -209,6 +233,62 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Writes of pages that were planned and never sent, by record.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(BTreeMap<RecordId, Vec<OpId>>);
+
+impl Waiting {
+    pub(super) fn of(open: &[Stored<Operation>]) -> Self {
+        let mut waiting = Self::default();
+        for op in open.iter().map(|stored| &stored.value) {
+            if is_unsent(op) {
+                let of_record = waiting.0.entry(op.record.clone()).or_default();
+                of_record.push(op.id.clone());
+            }
+        }
+        waiting
+    }
+}
+
+/// Whether a write of a page was never sent. One that was sent, and surely not applied, is left alone
+/// too: it keeps saying what it said. So is one that takes the marks off a copy.
+fn is_unsent(op: &Operation) -> bool {
+    let shows = match &op.write.action {
+        Action::Update(_) => true,
+        Action::Bookkeep { fields, .. } => !fields.values().all(String::is_empty),
+        _ => false,
+    };
+    op.side == Side::Notion && op.state == OpState::Planned && op.attempts == 0 && shows
+}
+
+/// Whether the page shows the state of the sync.
+fn shows_on_page(record: &Record) -> bool {
+    let over = matches!(
+        record.life,
+        Life::Tombstone | Life::Deleting | Life::Detached
+    );
+    !over && !record.copy
+}
+
+/// A record as it is once a write of both sides' content succeeded.
+fn settled(record: &Record) -> Record {
+    Record {
+        problem: None,
+        life: Life::Live,
+        ..record.clone()
+    }
+}
+
+/// Whether two say the same but for the time.
+fn same(one: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> bool {
+    let stable = |fields: &'_ BTreeMap<String, String>| {
+        let mut fields = fields.clone();
+        fields.remove("synced_at");
+        fields
+    };
+    stable(one) == stable(other)
 }
 
 /// Whether a write only says something: the page shows nothing of that.

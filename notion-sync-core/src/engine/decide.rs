@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::bind::Bound;
@@ -33,6 +34,9 @@ pub struct RunPlan {
     pub edits: usize,
     /// How many pull requests would be merged by rules.
     pub merges: usize,
+    /// Until when a service asked to wait, and why: some records are missing here, because they could
+    /// not be looked at now.
+    pub waits: Option<(DateTime<Utc>, String)>,
     /// A side that should hold something and listed nothing.
     pub(crate) emptied: Option<Side>,
 }
@@ -170,6 +174,7 @@ impl Engine {
             removals,
             edits,
             merges,
+            waits: survey.waits,
             emptied: survey.emptied,
         })
     }

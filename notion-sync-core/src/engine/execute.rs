@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 
 use super::bind::Bound;
+use super::bookkeeping::Waiting;
 use super::report::{Incident, MappingReport};
 use super::{Binding, Engine, comments};
 use crate::error::{Error, ErrorKind, Result, Retry};
@@ -107,6 +108,7 @@ impl Engine {
             } else {
                 open
             };
+            let waiting = Waiting::of(&open);
             let groups = self.runnable(binding, open).await?;
             if groups.is_empty() && !resolved {
                 return Ok(());
@@ -121,7 +123,7 @@ impl Engine {
                     report.frozen = Some(why);
                     return Ok(());
                 }
-                self.send(binding, &bound, group, report).await?;
+                self.send(binding, &bound, group, &waiting, report).await?;
             }
         }
     }
@@ -196,6 +198,7 @@ impl Engine {
         binding: &Binding,
         bound: &Bound,
         group: Vec<Stored<Operation>>,
+        waiting: &Waiting,
         report: &mut MappingReport,
     ) -> Result<()> {
         let now = self.now();
@@ -250,7 +253,10 @@ impl Engine {
                     .message("the adapter gave no answer"))
             });
             match answer {
-                Ok(ack) => self.applied(binding, bound, op, ack, false, report).await?,
+                Ok(ack) => {
+                    self.applied(binding, bound, op, ack, false, waiting, report)
+                        .await?;
+                }
                 Err(error) => self.failed(binding, op, &error, report).await?,
             }
         }
@@ -398,6 +404,7 @@ impl Engine {
             }
         }
         let mut any = false;
+        let waiting = Waiting::of(open);
         for members in groups.into_values() {
             let side = members[0].value.side;
             let sent_at = members
@@ -429,7 +436,7 @@ impl Engine {
             for (op, trace) in members.iter().zip(traces) {
                 match trace {
                     Trace::Applied(ack) => {
-                        self.applied(binding, bound, &op.value, ack, true, report)
+                        self.applied(binding, bound, &op.value, ack, true, &waiting, report)
                             .await?;
                     }
                     Trace::NotApplied => {
@@ -461,6 +468,10 @@ impl Engine {
                         report.retry = true;
                     }
                     Trace::Unclear => {
+                        if matches!(op.value.write.action, Action::Effect(_)) {
+                            self.effect_unclear(op, report).await?;
+                            continue;
+                        }
                         let mut next = op.value.clone();
                         next.state = OpState::Void;
                         next.error = Some(
@@ -471,11 +482,7 @@ impl Engine {
                         let mut batch = Batch::default();
                         batch.operation(&next, Some(op))?;
                         batch.attempt(&self.ended(&next, "void"))?;
-                        if matches!(next.write.action, Action::Effect(_)) {
-                            self.effect_unclear(&next, batch).await?;
-                        } else {
-                            self.forget_base(&next, batch).await?;
-                        }
+                        self.forget_base(&next, batch).await?;
                     }
                 }
             }

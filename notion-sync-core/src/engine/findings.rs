@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::bind::Bound;
 use super::finding::{Finding, FindingKind, Remedy};
 use super::identity::record_id;
-use super::inventory::Inventory;
+use super::inventory::{Inventory, Stocktaking};
 use super::marks::{self, Name, Standing, TWICE, bare, is_marked_page, named_by_page, names_of};
 use super::partners::held_back;
 use super::{Binding, Engine};
@@ -30,10 +30,26 @@ impl Engine {
     /// [`Configuration`](crate::ErrorKind::Configuration) for a mapping that is not configured; what
     /// listing ends with.
     pub async fn findings(&self, mapping: &MappingId) -> Result<Vec<Finding>> {
+        self.findings_from(mapping, &mut Stocktaking::default())
+            .await
+    }
+
+    /// As [`findings`](Self::findings), going on where an earlier call ended with an error. What was read
+    /// by then stands in `stock`, which belongs to this mapping alone; a call that succeeds empties it.
+    ///
+    /// # Errors
+    ///
+    /// As [`findings`](Self::findings). [`RateLimited`](crate::ErrorKind::RateLimited) says when going on
+    /// can help.
+    pub async fn findings_from(
+        &self,
+        mapping: &MappingId,
+        stock: &mut Stocktaking,
+    ) -> Result<Vec<Finding>> {
         let binding = self.binding_of(mapping, "compare all marks")?;
         let stored = self.state().mapping(mapping).await?;
         let bound = self.bind(binding, &stored.value).await?;
-        self.look_for_findings(binding, &bound)
+        self.look_for_findings(binding, &bound, stock)
             .await
             .map(|(_, findings)| findings)
     }
@@ -42,10 +58,9 @@ impl Engine {
         &self,
         binding: &Binding,
         bound: &Bound,
+        stock: &mut Stocktaking,
     ) -> Result<(Inventory, Vec<Finding>)> {
-        let mut inventory = self.inventory(binding, bound).await?;
-        let records = self.state().records(&binding.mapping.id).await?;
-        self.add_cards(binding, &mut inventory, &records).await?;
+        let (inventory, records) = self.whole_inventory(binding, bound, stock).await?;
         let mut carrying = BTreeSet::new();
         for record in &records {
             let silent = (record.github.as_ref())

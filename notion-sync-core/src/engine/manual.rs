@@ -7,6 +7,7 @@ use super::bind::Bound;
 use super::lease::Taken;
 use super::outcome::bare;
 use super::report::{MappingReport, Tick};
+use super::steps::effect_again;
 use super::survey::Prepared;
 use super::{Binding, Engine, text};
 use crate::audit::{AuditEvent, AuditRow};
@@ -19,6 +20,7 @@ use crate::mapping::{Lens as _, View, field::FieldLens};
 use crate::operation::OpState;
 use crate::reconcile::unit_hash;
 use crate::record::{Agreed, Base, Record, UnitId};
+use crate::remote::Action;
 use crate::snapshot::Presence;
 use crate::state::{Batch, RecordState, SaveBody};
 use crate::value::Value;
@@ -258,7 +260,7 @@ impl Engine {
     pub async fn retry(&self, id: &RecordId) -> Result<Vec<String>> {
         const DURING: &str = "retry what was set aside";
         let mut state = self.known_record(id, DURING).await?;
-        let mut labels = Vec::new();
+        let (mut labels, mut effects) = (Vec::new(), Vec::new());
         let mut batch = Batch::default();
         for op in self.state().operations_of(id).await? {
             if op.state != OpState::Dead {
@@ -269,6 +271,9 @@ impl Engine {
                 let mut op = stored.value.clone();
                 op.state = OpState::Void;
                 labels.push(op.label.clone());
+                if matches!(op.write.action, Action::Effect(_)) {
+                    effects.push(op.id.clone());
+                }
                 batch.operation(&op, Some(&stored))?;
             }
         }
@@ -278,6 +283,9 @@ impl Engine {
                 .message("nothing of it was set aside"));
         }
         let record = &mut state.record;
+        for op in &effects {
+            effect_again(op, record);
+        }
         record.dead = None;
         record.problem = None;
         record.look_at = Some(self.now());

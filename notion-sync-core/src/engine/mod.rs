@@ -53,6 +53,7 @@ use chrono::{DateTime, Duration, Utc};
 pub use bind::{Bound, Settings};
 pub use decide::{PlannedRecord, RunPlan};
 pub use finding::{Finding, FindingKind, Remedy};
+pub use inventory::Stocktaking;
 pub use rebuild::{Rebuilt, RebuiltPair};
 pub use report::{Applied, Incident, MappingReport, Tick};
 

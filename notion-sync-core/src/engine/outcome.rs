@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bind::Bound;
-use super::bookkeeping::{SHOWN_ON_PAGE, keep_bookkept};
+use super::bookkeeping::{SHOWN_ON_PAGE, Waiting, keep_bookkept};
 use super::comments::Heard;
 use super::proposal::{diff_comment, opens_conflict, refresh_pause, tells_by_comment};
 use super::render::Draft;
@@ -28,6 +28,7 @@ use crate::value::Value;
 
 impl Engine {
     /// T6: records that a write was applied. What a trace found is an observation and never base.
+    #[allow(clippy::too_many_arguments)]
     pub(super) async fn applied(
         &self,
         binding: &Binding,
@@ -35,6 +36,7 @@ impl Engine {
         op: &Operation,
         ack: Ack,
         traced: bool,
+        waiting: &Waiting,
         report: &mut MappingReport,
     ) -> Result<()> {
         let Some(stored) = self.state().operation(&op.id).await? else {
@@ -62,7 +64,7 @@ impl Engine {
         self.follow_up(binding, &mut state, op, &mut batch).await?;
         self.comment_done(&mut state, op, &ack, traced, &mut batch)
             .await?;
-        self.bookkeep_now(binding, bound, &mut state, op, &mut batch)
+        self.bookkeep_now(binding, bound, &mut state, op, waiting, &mut batch)
             .await?;
         self.mark_new_pair(binding, &mut state, op, &mut batch)
             .await?;

@@ -8,7 +8,7 @@ use super::bind::Bound;
 use super::finding::Finding;
 use super::findings::Comparison;
 use super::identity::remember_marks;
-use super::inventory::Inventory;
+use super::inventory::{Inventory, Stocktaking};
 use super::marks::{self, Standing, bare, named_by_page};
 use super::partners::held_back;
 use super::{Binding, Engine, text};
@@ -74,7 +74,7 @@ impl Engine {
     ) -> Result<Rebuilt> {
         const DURING: &str = "rebuild the registry";
         let binding = self.binding_of(mapping, DURING)?;
-        let mut records = self.state().records(mapping).await?;
+        let records = self.state().records(mapping).await?;
         if !records.is_empty() && !force {
             return Err(Error::new(ErrorKind::AlreadyExists, DURING)
                 .with("mapping", mapping)
@@ -84,8 +84,8 @@ impl Engine {
         }
         let stored = self.state().mapping(mapping).await?;
         let bound = self.bind(binding, &stored.value).await?;
-        let mut inventory = self.inventory(binding, &bound).await?;
-        self.add_cards(binding, &mut inventory, &records).await?;
+        let stock = &mut Stocktaking::default();
+        let (inventory, mut records) = self.whole_inventory(binding, &bound, stock).await?;
         let kept = records.len();
         let pairs = self
             .rebuild_pairs(binding, &bound, &inventory, &mut records, dry_run)

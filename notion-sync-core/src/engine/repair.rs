@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::bind::Bound;
 use super::bookkeeping::SHOWN_ON_PAGE;
 use super::finding::{Finding, FindingKind, Remedy};
-use super::inventory::Inventory;
+use super::inventory::{Inventory, Stocktaking};
 use super::notes::{MARK_PAGE, MARK_REVISION, MARK_URL};
 use super::render::Draft;
 use super::report::{MappingReport, Tick};
@@ -35,16 +35,26 @@ impl Engine {
     ///
     /// As [`findings`](Self::findings). What single writes end with is in the answer.
     pub async fn repair(&self, mapping: &MappingId) -> Result<Tick> {
+        self.repair_from(mapping, &mut Stocktaking::default()).await
+    }
+
+    /// As [`repair`](Self::repair), going on where an earlier call ended with an error, as
+    /// [`findings_from`](Self::findings_from) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`repair`](Self::repair).
+    pub async fn repair_from(&self, mapping: &MappingId, stock: &mut Stocktaking) -> Result<Tick> {
         self.binding_of(mapping, COMPARING)?;
-        let repair = async |_| self.repair_marks(mapping).await;
+        let repair = async |_| self.repair_marks(mapping, stock).await;
         self.at_hand(mapping, DURING, repair).await
     }
 
-    async fn repair_marks(&self, mapping: &MappingId) -> Result<Tick> {
+    async fn repair_marks(&self, mapping: &MappingId, stock: &mut Stocktaking) -> Result<Tick> {
         let binding = self.binding_of(mapping, COMPARING)?;
         let stored = self.state().mapping(mapping).await?;
         let bound = self.bind(binding, &stored.value).await?;
-        let (inventory, findings) = self.look_for_findings(binding, &bound).await?;
+        let (inventory, findings) = self.look_for_findings(binding, &bound, stock).await?;
         let mut report = MappingReport::new(mapping.clone());
         let mut stamps: Vec<RecordId> = Vec::new();
         // GitHub first: what the page shows follows a write there, and is then written once.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::bind::Bound;
+use super::report::{Incident, MappingReport};
 use super::rules::hear;
 use super::{Binding, Engine};
 use crate::audit::AuditEvent;
@@ -12,7 +13,7 @@ use crate::operation::{OpState, Operation};
 use crate::record::Record;
 use crate::remote::Action;
 use crate::rule::{ActionState, Cause, Trigger};
-use crate::state::{Batch, SaveBody};
+use crate::state::{Batch, SaveBody, Stored};
 
 impl Engine {
     /// T6 of a write to the page: what the sync wrote itself arms no rule, and what it takes back
@@ -81,20 +82,56 @@ impl Engine {
         trigger.settle();
     }
 
-    /// Whether nobody can tell what became of an effect: then it is given up rather than repeated.
-    pub(super) async fn effect_unclear(&self, op: &Operation, mut batch: Batch) -> Result<()> {
-        let Some(mut state) = self.state().record(&op.record).await? else {
-            return self.state().commit(batch).await;
-        };
-        let mut dead = op.clone();
+    /// Sets an effect aside of which nobody can tell whether it was carried out: repeating it might
+    /// do it twice. A person looks, and says whether it is done once more.
+    pub(super) async fn effect_unclear(
+        &self,
+        stored: &Stored<Operation>,
+        report: &mut MappingReport,
+    ) -> Result<()> {
+        let mut dead = stored.value.clone();
+        let why = format!(
+            "nobody can tell whether it was carried out. Look; if it was not, run \
+             `notion-sync dead-letter retry {}`",
+            dead.record
+        );
         dead.state = OpState::Dead;
-        let why = "nobody can tell whether it was carried out";
-        self.effect_failed(&dead, why, &mut state.record);
-        let what = format!("{}: {why}", op.label);
-        let row = self.rule_row(&state.record, AuditEvent::Step, what, BTreeMap::new());
-        state.record.look_at = Some(self.now());
-        batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
-        self.state().commit(batch).await
+        dead.error = Some(why.clone());
+        let mut batch = Batch::default();
+        batch.operation(&dead, Some(stored))?;
+        batch.attempt(&self.ended(&dead, "unclear"))?;
+        let what = format!("{}: {why}", dead.label);
+        if let Some(mut state) = self.state().record(&dead.record).await? {
+            self.effect_failed(&dead, &why, &mut state.record);
+            let row = self.rule_row(
+                &state.record,
+                AuditEvent::Dead,
+                what.clone(),
+                BTreeMap::new(),
+            );
+            state.record.look_at = Some(self.now());
+            batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
+        }
+        self.state().commit(batch).await?;
+        report.dead += 1;
+        report.incidents.push(Incident {
+            subject: self.subject(&dead.record).await?,
+            message: what,
+            drift: false,
+        });
+        Ok(())
+    }
+}
+
+/// Lets the step of an operation that was set aside be asked for again, with those behind it. Not
+/// where the property said something else since: then the step is not wanted any more.
+pub(super) fn effect_again(op: &OpId, record: &mut Record) {
+    let id = record.id.clone();
+    for (rule, trigger) in &mut record.triggers {
+        let at = (trigger.actions.iter()).position(|action| action.op(&id, rule) == *op);
+        if let Some(at) = at {
+            trigger.revive(at);
+        }
     }
 }
 

@@ -266,6 +266,26 @@ impl Trigger {
             .then_some(at)
     }
 
+    /// Arms a step again that was set aside, and the steps behind it that ended with it. Nothing
+    /// changes where another step stands there, or the property said something else since.
+    pub fn revive(&mut self, at: usize) {
+        let edge = self.edge;
+        let set_aside = (self.actions.get(at))
+            .is_some_and(|one| one.state == ActionState::Dead && one.edge == edge);
+        if !set_aside {
+            return;
+        }
+        for (place, action) in self.actions.iter_mut().enumerate().skip(at) {
+            let behind = action.state == ActionState::Cancelled && action.edge == edge;
+            if place == at || behind {
+                action.state = ActionState::Armed;
+                action.reason = None;
+                action.again = None;
+                action.generation += 1;
+            }
+        }
+    }
+
     /// Ends the steps behind one that failed.
     pub fn settle(&mut self) -> usize {
         let mut count = 0;

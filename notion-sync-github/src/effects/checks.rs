@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
 
-use super::graphql::{JUDGED, is, of_repository, text};
+use super::graphql::{JUDGED, RESULTS, is, of_repository, text};
 use super::requirements::Required;
 use crate::client::GithubClient;
 use crate::endpoint::{CHECK_RUNS, CHECK_SUITES, COMBINED_STATUS, Call};
@@ -48,33 +48,49 @@ pub(super) struct Verdict {
     pub(super) pending: BTreeSet<String>,
 }
 
+/// The results of one commit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence<'a> {
+    pub(super) reported: &'a [Reported],
+    /// Statuses of which GraphQL says that the requirement counts them, which settles whose they are.
+    pub(super) counted: &'a BTreeSet<String>,
+}
+
 /// Judges results by what is required. A check and a status of one name must both pass; a required
-/// name that nobody reported is awaited. `counted` are statuses of which GraphQL says that the
-/// requirement counts them, which settles whose they are.
+/// name that nobody reported is awaited. The results of the commit that tries the merge come before
+/// those of the head: under a name that has any there, the head's do not count.
 pub(super) fn judge(
     required: &BTreeSet<Required>,
-    reported: &[Reported],
-    counted: &BTreeSet<String>,
+    tried: Option<Evidence<'_>>,
+    head: Evidence<'_>,
 ) -> Verdict {
     let mut verdict = Verdict::default();
     for wanted in required {
         let mut passed = false;
         let mut worst = Standing::Passed;
-        for one in reported.iter().filter(|one| one.name == wanted.name) {
-            let (counts, proves) = match (wanted.app, one.by) {
-                (None, _) => (true, true),
-                (Some(app), Reporter::App(by)) => (app == by, true),
-                // Whoever put it there: it can keep a merge back, but not let it through.
-                (Some(_), Reporter::Unknown) => (true, counted.contains(&one.name)),
-            };
-            if !counts {
-                continue;
+        for evidence in tried.into_iter().chain([head]) {
+            let mut any = false;
+            let of_name = (evidence.reported.iter()).filter(|one| one.name == wanted.name);
+            for one in of_name {
+                let (counts, proves) = match (wanted.app, one.by) {
+                    (None, _) => (true, true),
+                    (Some(app), Reporter::App(by)) => (app == by, true),
+                    // Whoever put it there: it can keep a merge back, but not let it through.
+                    (Some(_), Reporter::Unknown) => (true, evidence.counted.contains(&one.name)),
+                };
+                if !counts {
+                    continue;
+                }
+                any = true;
+                match one.standing {
+                    Standing::Passed => passed |= proves,
+                    Standing::Pending if worst == Standing::Passed => worst = Standing::Pending,
+                    Standing::Pending => {}
+                    Standing::Failed => worst = Standing::Failed,
+                }
             }
-            match one.standing {
-                Standing::Passed => passed |= proves,
-                Standing::Pending if worst == Standing::Passed => worst = Standing::Pending,
-                Standing::Pending => {}
-                Standing::Failed => worst = Standing::Failed,
+            if any {
+                break;
             }
         }
         match worst {
@@ -91,7 +107,7 @@ pub(super) fn judge(
     let failed = &verdict.failed;
     verdict.pending.retain(|name| !failed.contains(name));
     let drifted = |one: &&Reported| one.name == DRIFT_CONTEXT && one.standing == Standing::Failed;
-    if reported.iter().any(|one| drifted(&one)) {
+    if head.reported.iter().any(|one| drifted(&one)) {
         verdict.failed.insert(DRIFT_CONTEXT.to_owned());
     }
     verdict
@@ -110,6 +126,8 @@ pub(super) struct Judged {
     /// Names of statuses that a requirement counts.
     pub(super) counted: BTreeSet<String>,
     pub(super) reported: Vec<Reported>,
+    /// The commit that tries the merge, where anything was reported on it.
+    pub(super) tried: Option<String>,
     /// Why the results could not be read, where they could not.
     pub(super) unread: Option<String>,
 }
@@ -140,15 +158,8 @@ impl Judged {
                 judged.unread.get_or_insert_with(|| error.to_string());
             }
             let rollup = "/commits/nodes/0/commit/statusCheckRollup/contexts";
-            let Some(contexts) = pull.pointer(rollup).filter(|page| page.is_object()) else {
-                return Ok(judged);
-            };
-            let nodes = contexts.get("nodes").and_then(Value::as_array);
-            for node in nodes.into_iter().flatten() {
-                judged.take_result(node);
-            }
-            let next = text(contexts, "/pageInfo/endCursor").map(str::to_owned);
-            if !is(contexts, "/pageInfo/hasNextPage") || next.is_none() || next == after {
+            let next = judged.take_page(pull.pointer(rollup));
+            if next.is_none() || next == after {
                 return Ok(judged);
             }
             after = next;
@@ -158,9 +169,56 @@ impl Judged {
             .message("its head has more results than are read"))
     }
 
+    /// What GraphQL says about the results of another commit than the head.
+    pub(super) async fn of_commit(
+        client: &GithubClient,
+        repository: &RepositoryInfo,
+        number: u64,
+        commit: &str,
+    ) -> Result<Self> {
+        const DURING: &str = "judge a pull request";
+        let mut judged = Self::default();
+        let mut after: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let variables = Map::from_iter([
+                ("number".to_owned(), json!(number)),
+                ("oid".to_owned(), json!(commit)),
+                ("after".to_owned(), json!(after)),
+            ]);
+            let (found, errors) =
+                of_repository(client, DURING, repository, RESULTS, variables).await?;
+            if let Some(error) = errors.first() {
+                judged.unread.get_or_insert_with(|| error.to_string());
+            }
+            let next = judged.take_page(found.pointer("/object/statusCheckRollup/contexts"));
+            if next.is_none() || next == after {
+                return Ok(judged);
+            }
+            after = next;
+        }
+        Err(Error::new(ErrorKind::Unavailable, DURING)
+            .with("number", number)
+            .message("the commit that tries the merge has more results than are read"))
+    }
+
+    /// Takes a page of results; answers where the next one begins.
+    fn take_page(&mut self, contexts: Option<&Value>) -> Option<String> {
+        let contexts = contexts.filter(|page| page.is_object())?;
+        let nodes = contexts.get("nodes").and_then(Value::as_array);
+        for node in nodes.into_iter().flatten() {
+            self.take_result(node);
+        }
+        let next = text(contexts, "/pageInfo/endCursor").map(str::to_owned);
+        next.filter(|_| is(contexts, "/pageInfo/hasNextPage"))
+    }
+
     fn take(&mut self, repository: &Value, pull: &Value) {
         self.head = text(pull, "/headRefOid").unwrap_or_default().to_owned();
         self.review = text(pull, "/reviewDecision").map(str::to_owned);
+        let tried = pull.pointer("/potentialMergeCommit/statusCheckRollup");
+        self.tried = (text(pull, "/potentialMergeCommit/oid"))
+            .filter(|_| tried.is_some_and(Value::is_object))
+            .map(str::to_owned);
         self.queued = is(pull, "/isInMergeQueue");
         self.has_queue = is(pull, "/isMergeQueueEnabled");
         for (member, word) in [
@@ -217,19 +275,19 @@ impl Judged {
     }
 }
 
-/// The results of a head: its newest check runs and statuses, every page. Where the credential may
+/// The results of a commit: its newest check runs and statuses, every page. Where the credential may
 /// not list them, those that GraphQL showed.
 pub(super) async fn results(
     client: &GithubClient,
     repository: &RepositoryInfo,
-    head: &str,
+    commit: &str,
     judged: &Judged,
 ) -> Result<Results> {
     let id = repository.id.to_string();
     let mut found = Vec::new();
-    let call = Call::new(&CHECK_RUNS, &[&id, head])
+    let call = Call::new(&CHECK_RUNS, &[&id, commit])
         .query("filter", "latest")
-        .with("commit", head);
+        .with("commit", commit);
     let runs = client.all_in(call, |page: CheckRuns| page.check_runs).await;
     let mut refused = None;
     match runs {
@@ -249,7 +307,7 @@ pub(super) async fn results(
         Err(error) if unreadable(&error) => refused = Some("checks: read"),
         Err(error) => return Err(error),
     }
-    let call = Call::new(&COMBINED_STATUS, &[&id, head]).with("commit", head);
+    let call = Call::new(&COMBINED_STATUS, &[&id, commit]).with("commit", commit);
     let statuses = client
         .all_in(call, |page: CombinedStatus| page.statuses)
         .await;
@@ -275,7 +333,7 @@ pub(super) async fn results(
     })
 }
 
-/// The results of a head.
+/// The results of a commit.
 #[derive(Debug)]
 pub(super) struct Results {
     pub(super) reported: Vec<Reported>,
@@ -353,6 +411,50 @@ mod tests {
         }
     }
 
+    fn of_head(
+        required: &BTreeSet<Required>,
+        reported: &[Reported],
+        counted: &BTreeSet<String>,
+    ) -> Verdict {
+        judge(required, None, Evidence { reported, counted })
+    }
+
+    #[test]
+    fn the_commit_that_tries_the_merge_comes_before_the_head() {
+        use Reporter::{App, Unknown};
+        use Standing::{Failed, Passed, Pending};
+        let nobody = BTreeSet::new();
+        let of = |reported| Evidence {
+            reported,
+            counted: &nobody,
+        };
+        let any = [("build", None)];
+        let of_app = [("build", Some(7))];
+        let green = [by("build", App(7), Passed)];
+        let red = [by("build", App(7), Failed)];
+        let runs = [by("build", App(7), Pending)];
+        let other = [by("lint", App(7), Failed)];
+        let stranger = [by("build", App(8), Failed)];
+        let unknown = [by("build", Unknown, Passed)];
+        // required, on the commit that tries it, on the head, failed, pending
+        for (wanted, tried, head, failed, pending) in [
+            (&any, &green, &red, false, false),
+            (&any, &red, &green, true, false),
+            (&any, &runs, &green, false, true),
+            (&any, &other, &green, false, false),
+            (&any, &other, &red, true, false),
+            (&of_app, &stranger, &green, false, false),
+            (&of_app, &unknown, &green, false, true),
+        ] {
+            let verdict = judge(&required(wanted), Some(of(tried)), of(head));
+            assert_eq!(
+                (!verdict.failed.is_empty(), !verdict.pending.is_empty()),
+                (failed, pending),
+                "{tried:?} {head:?}"
+            );
+        }
+    }
+
     #[test]
     fn results_are_judged_by_what_is_required() {
         use Reporter::{App, Unknown};
@@ -397,7 +499,7 @@ mod tests {
             (&of_app, vec![by("build", Unknown, Passed)], false, true),
             (&of_app, vec![by("build", Unknown, Failed)], true, false),
         ] {
-            let verdict = judge(&required(required_checks), &reported, &BTreeSet::new());
+            let verdict = of_head(&required(required_checks), &reported, &BTreeSet::new());
             assert_eq!(
                 (!verdict.failed.is_empty(), !verdict.pending.is_empty()),
                 (failed, pending),
@@ -407,14 +509,14 @@ mod tests {
         let counted = BTreeSet::from(["build".to_owned()]);
         let status = [by("build", Unknown, Passed)];
         assert_eq!(
-            judge(&required(&of_app), &status, &counted),
+            of_head(&required(&of_app), &status, &counted),
             Verdict::default()
         );
     }
 
     #[test]
     fn drift_counts_without_being_required() {
-        let verdict = judge(
+        let verdict = of_head(
             &BTreeSet::new(),
             &[by(DRIFT_CONTEXT, Reporter::Unknown, Standing::Failed)],
             &BTreeSet::new(),

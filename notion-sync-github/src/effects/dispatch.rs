@@ -21,6 +21,10 @@ const MAX_INPUTS: usize = 25;
 /// How much earlier than the moment of sending a run still counts: clocks differ.
 const SKEW: Duration = Duration::seconds(30);
 const REFERENCE: &str = "ref";
+/// Most runs that GitHub lists for a search: where there are as many, some may be missing.
+const MOST_RUNS: usize = 1_000;
+/// Stands for the operation in an input.
+const OP: &str = "{op}";
 
 impl GithubIssues {
     pub(super) fn gate_dispatch(
@@ -66,8 +70,9 @@ impl GithubIssues {
     }
 
     /// A start leaves no mark of ours in the run, unless the workflow takes the operation into its
-    /// `run-name`. No run of ours since then was not started by us; any other proves nothing, because
-    /// another record can have started it.
+    /// `run-name`. Where it does, a run that names another operation is not the one that is looked for.
+    /// Any other run of ours from the time in which it can have begun proves nothing, because another
+    /// record can have started it; where there is none, it was not started.
     pub(super) async fn trace_dispatch(
         &self,
         write: &Write,
@@ -96,24 +101,26 @@ impl GithubIssues {
             }
             Err(error) => return Err(error),
         };
-        let ours = runs.iter().find(|run| {
-            let title = run.display_title.as_deref().unwrap_or_default();
-            title
-                .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
-                .any(|word| word == write.op.as_str())
-        });
-        if let Some(run) = ours {
+        let ours = |run: &&WorkflowRun| words(run).any(|word| word == write.op.as_str());
+        if let Some(run) = runs.iter().find(ours) {
             return Ok(Trace::Applied(ack(run.id, run.html_url.clone())));
         }
         let login = self.login().await;
+        let until = sent_at + self.client.settings().bounds.quiet_after_set() + SKEW;
+        let reference = tail(decided(effect, REFERENCE)?);
+        let names_ops = dispatch.inputs.values().any(|text| text.contains(OP));
         let may_be_ours = |run: &WorkflowRun| {
             let actor = run.actor.as_ref().and_then(|one| one.login.as_deref());
-            let other = actor.zip(login.as_deref());
-            let other = other.is_some_and(|(actor, own)| bare(actor) != bare(own));
-            !other && run.created_at.is_none_or(|at| at >= since)
+            let actor = actor.zip(login.as_deref());
+            let elsewhere = run.head_branch.as_deref();
+            let elsewhere = elsewhere.is_some_and(|name| tail(name) != reference);
+            actor.is_none_or(|(actor, own)| bare(actor) == bare(own))
+                && run.created_at.is_none_or(|at| at >= since && at <= until)
+                && !elsewhere
+                && !(names_ops && words(run).any(is_op))
         };
         let any = runs.iter().any(may_be_ours);
-        Ok(if any {
+        Ok(if any || runs.len() >= MOST_RUNS {
             Trace::Unclear
         } else {
             Trace::NotApplied
@@ -125,6 +132,25 @@ impl GithubIssues {
 fn bare(login: &str) -> String {
     let lower = login.to_ascii_lowercase();
     lower.strip_suffix("[bot]").unwrap_or(&lower).to_owned()
+}
+
+/// The words of a run's title by which it can name an operation.
+fn words(run: &WorkflowRun) -> impl Iterator<Item = &str> {
+    let title = run.display_title.as_deref().unwrap_or_default();
+    title.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')))
+}
+
+/// Whether a word has the form of an operation of a step: 160 bits in lower-case base 32.
+fn is_op(word: &str) -> bool {
+    word.len() == 32 && (word.bytes()).all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+}
+
+/// The name of a branch or tag, without what stands before it in a full name.
+fn tail(name: &str) -> &str {
+    ["refs/heads/", "refs/tags/"]
+        .into_iter()
+        .find_map(|prefix| name.strip_prefix(prefix))
+        .unwrap_or(name)
 }
 
 fn ack(run: Option<u64>, url: Option<String>) -> Ack {

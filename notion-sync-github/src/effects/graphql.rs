@@ -16,11 +16,21 @@ pub(super) const JUDGED: &str = "query($owner:String!,$name:String!,$number:Int!
      repository(owner:$owner,name:$name){databaseId \
      mergeCommitAllowed squashMergeAllowed rebaseMergeAllowed \
      pullRequest(number:$number){headRefOid reviewDecision isInMergeQueue isMergeQueueEnabled \
+     potentialMergeCommit{oid statusCheckRollup{state}} \
      commits(last:1){nodes{commit{oid statusCheckRollup{\
      contexts(first:100,after:$after){pageInfo{hasNextPage endCursor} nodes{__typename \
      ...on CheckRun{name status conclusion isRequired(pullRequestNumber:$number) \
      checkSuite{app{databaseId}}} \
      ...on StatusContext{context state isRequired(pullRequestNumber:$number)}}}}}}}}}}";
+
+/// One page of the results of a commit, judged for a pull request.
+pub(super) const RESULTS: &str = "query($owner:String!,$name:String!,$number:Int!,\
+     $oid:GitObjectID!,$after:String){\
+     repository(owner:$owner,name:$name){databaseId object(oid:$oid){...on Commit{statusCheckRollup{\
+     contexts(first:100,after:$after){pageInfo{hasNextPage endCursor} nodes{__typename \
+     ...on CheckRun{name status conclusion isRequired(pullRequestNumber:$number) \
+     checkSuite{app{databaseId}}} \
+     ...on StatusContext{context state isRequired(pullRequestNumber:$number)}}}}}}}}";
 
 /// Whether a pull request waits in a merge queue.
 pub(super) const QUEUED: &str = "query($owner:String!,$name:String!,$number:Int!){\

@@ -12,7 +12,7 @@ use notion_sync_core::remote::Ack;
 use notion_sync_core::{Error, ErrorKind, Result, Retry};
 use serde_json::{Map, json};
 
-use super::checks::{Judged, announced, judge, results};
+use super::checks::{Evidence, Judged, Results, announced, judge, results};
 use super::graphql::{ENQUEUE, QUEUED, is, of_repository};
 use super::linked::{Found, Target};
 use super::requirements::{Requirements, method, word};
@@ -133,12 +133,29 @@ impl GithubIssues {
                 .cloned(),
         );
         let found = results(&self.client, repository, head, judged).await?;
-        if let Some(permission) = found.lacks.filter(|_| !required.is_empty()) {
+        let tried = self.tried(target, judged).await?;
+        if let Some((shown, _)) = &tried {
+            let named: BTreeSet<String> = required.iter().map(|one| one.name.clone()).collect();
+            let more = (shown.required.iter()).filter(|one| !named.contains(&one.name));
+            required.extend(more.cloned());
+        }
+        let lacks = found
+            .lacks
+            .or_else(|| tried.as_ref().and_then(|(_, found)| found.lacks));
+        if let Some(permission) = lacks.filter(|_| !required.is_empty()) {
             return Ok(Some(Gate::Refused(format!(
                 "the permission \"{permission}\" is missing; grant it to the credential"
             ))));
         }
-        let verdict = judge(&required, &found.reported, &judged.counted);
+        let of_merge = tried.as_ref().map(|(shown, found)| Evidence {
+            reported: &found.reported,
+            counted: &shown.counted,
+        });
+        let of_head = Evidence {
+            reported: &found.reported,
+            counted: &judged.counted,
+        };
+        let verdict = judge(&required, of_merge, of_head);
         if !verdict.failed.is_empty() {
             return Ok(Some(
                 self.closed(format!("failed: {}", list(&verdict.failed))),
@@ -192,6 +209,22 @@ impl GithubIssues {
             }
         }
         Ok(None)
+    }
+
+    /// What was reported on the commit that tries the merge: under the names that it has, GitHub goes
+    /// by it and not by the head.
+    async fn tried(
+        &self,
+        target: &Target<'_>,
+        judged: &Judged,
+    ) -> Result<Option<(Judged, Results)>> {
+        let Some(commit) = &judged.tried else {
+            return Ok(None);
+        };
+        let (client, repository) = (&self.client, target.repository);
+        let shown = Judged::of_commit(client, repository, target.number, commit).await?;
+        let found = results(client, repository, commit, &shown).await?;
+        Ok(Some((shown, found)))
     }
 
     pub(super) async fn merge(&self, effect: &EffectWrite) -> Result<Ack> {

@@ -6,6 +6,7 @@ use notion_sync_core::hash::ContentHash;
 use notion_sync_core::id::{OpId, RemoteRef};
 use notion_sync_core::remote::{Ack, Trace, Write};
 use notion_sync_core::{Error, ErrorKind, Result};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::GithubIssues;
@@ -25,31 +26,50 @@ const PAGES: usize = 20;
 const MAX_NAME: usize = 100;
 
 impl GithubIssues {
-    /// The first 2,000 comments of an issue or of the conversation of a pull request.
+    /// The first 2,000 comments of an issue or of the conversation of a pull request, and of that as
+    /// many reviews and comments on lines.
     pub(super) async fn list_comments(&self, object: &RemoteRef) -> Result<Comments> {
         let (repository, number) = self.own(object).await?;
         let id = repository.id;
-        let call = Call::new(&COMMENTS, &[&id.to_string(), &number.to_string()])
-            .query("per_page", "100")
-            .with("number", number);
+        let call =
+            Call::new(&COMMENTS, &[&id.to_string(), &number.to_string()]).with("number", number);
+        let (comments, complete) = self.first_pages::<Comment>(call).await?;
+        let mut found = Comments {
+            items: (comments.iter())
+                .filter_map(|one| read(id, object, one))
+                .collect(),
+            complete,
+        };
+        if object.kind == reference::PULL {
+            self.add_reviews(object, (id, number), &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    /// The first pages of a listing, and whether these are all.
+    pub(super) async fn first_pages<T: DeserializeOwned>(
+        &self,
+        call: Call,
+    ) -> Result<(Vec<T>, bool)> {
         let mut items = Vec::new();
-        let mut next = Some(call);
+        let mut next = Some(call.query("per_page", "100"));
         for _ in 0..PAGES {
             let Some(call) = next else {
                 break;
             };
             let answer = self.client.call(call.clone()).await?;
-            let comments: Vec<Comment> = answer.json()?;
-            items.extend((comments.iter()).filter_map(|one| read(id, object, one)));
+            items.extend(answer.json::<Vec<T>>()?);
             next = self.client.next_page(&call, &answer);
         }
-        Ok(Comments {
-            items,
-            complete: next.is_none(),
-        })
+        Ok((items, next.is_none()))
     }
 
     pub(super) async fn read_comment(&self, object: &RemoteRef) -> Result<Option<RemoteComment>> {
+        match object.kind.as_str() {
+            reference::REVIEW => return self.read_review(object).await,
+            reference::REVIEW_COMMENT => return self.read_review_comment(object).await,
+            _ => {}
+        }
         let (repository, comment) = reference::parse_comment(object)?;
         let call = Call::new(&COMMENT, &[&repository.to_string(), &comment.to_string()])
             .with("comment", comment);
@@ -180,7 +200,22 @@ impl GithubIssues {
 }
 
 fn read(repository: u64, place: &RemoteRef, comment: &Comment) -> Option<RemoteComment> {
-    let id = comment.id?;
+    let pull = place.kind == reference::PULL;
+    let about = pull.then(|| {
+        let number = place.id.rsplit('#').next().unwrap_or_default();
+        format!("pull request #{number}")
+    });
+    let object = reference::comment(repository, comment.id?);
+    Some(shown(object, place, comment, about))
+}
+
+/// A comment of any sort.
+pub(super) fn shown(
+    object: RemoteRef,
+    place: &RemoteRef,
+    comment: &Comment,
+    about: Option<String>,
+) -> RemoteComment {
     let body = (comment.body.as_deref().unwrap_or_default())
         .replace("\r\n", "\n")
         .replace('\r', "\n");
@@ -188,9 +223,8 @@ fn read(repository: u64, place: &RemoteRef, comment: &Comment) -> Option<RemoteC
         Some((op, text)) => (Some(op), text.to_owned()),
         None => (None, body),
     };
-    let pull = place.kind == reference::PULL;
-    Some(RemoteComment {
-        object: reference::comment(repository, id),
+    RemoteComment {
+        object,
         place: place.clone(),
         thread: None,
         author: (comment.user.as_ref())
@@ -202,11 +236,8 @@ fn read(repository: u64, place: &RemoteRef, comment: &Comment) -> Option<RemoteC
         ours: marker.is_some() || card::is_card(comment.body.as_deref().unwrap_or_default()),
         marker,
         url: comment.html_url.clone(),
-        about: pull.then(|| {
-            let number = place.id.rsplit('#').next().unwrap_or_default();
-            format!("pull request #{number}")
-        }),
-    })
+        about,
+    }
 }
 
 fn ack(repository: u64, place: &RemoteRef, comment: &Comment) -> Ack {

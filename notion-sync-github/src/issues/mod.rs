@@ -11,6 +11,8 @@ mod listing;
 mod parent;
 mod project;
 mod project_writing;
+mod reviews;
+mod roster;
 pub(crate) mod trace;
 mod writing;
 

@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::OnceCell;
 
 use super::GithubIssues;
+use super::roster::Roster;
 use crate::client::GithubClient;
 use crate::project::{
     MAX_FIELDS, ProjectField, found, is, items_of_project, lacks_ids, missing_project,
@@ -204,6 +205,9 @@ pub(super) struct ProjectMark {
     /// Up to where every change was seen: `updatedAt` of the latest item, or how far the service's own
     /// clock had come. Never our clock.
     updated: Option<DateTime<Utc>>,
+    /// The issues that had an item.
+    #[serde(default, skip_serializing_if = "Roster::is_empty")]
+    issues: Roster,
 }
 
 /// One item of a walk.
@@ -234,8 +238,8 @@ impl Walk {
         item.or(self.unknown.as_ref()).unwrap_or(&self.nobody)
     }
 
-    /// Adds the fields to a listing of issues, and to the listing the issues of items that changed.
-    /// Those are named only; whoever needs more reads them.
+    /// Adds the fields to a listing of issues, and to the listing the issues of items that changed or
+    /// are not there any more. Those are named only; whoever needs more reads them.
     pub(super) fn complete(
         self,
         issues: &GithubIssues,
@@ -270,9 +274,35 @@ impl Walk {
             shown.add_to(&mut snapshot);
             items.push(snapshot);
         }
+        let mut having: BTreeSet<(u64, u64)> = (self.items.keys())
+            .filter(|(repository, _)| repositories.iter().any(|info| info.id == *repository))
+            .copied()
+            .collect();
+        let before = old.map(|old| &old.issues);
+        for repository in before.into_iter().flat_map(Roster::repositories) {
+            let numbers = before.map(|before| before.of_repository(repository));
+            let info = repositories.iter().find(|info| info.id == repository);
+            for number in numbers.into_iter().flatten() {
+                let Some(info) = info else {
+                    // It cannot be seen now, and so cannot be missed.
+                    having.insert((repository, number));
+                    continue;
+                };
+                let object = reference::issue(repository, number);
+                if full || having.contains(&(repository, number)) || listed.contains(&object) {
+                    continue;
+                }
+                // That it was not shown decides nothing: no revision is like this one, so the issue is
+                // read, and says itself whether it has an item.
+                let mut snapshot = issues.absent(&object, Presence::Present, None);
+                snapshot.place = Some(info.full_name.clone());
+                items.push(snapshot);
+            }
+        }
         let updated = old.and_then(|old| old.updated).max(self.mark.updated);
         Some(ProjectMark {
             updated,
+            issues: Roster::of(&having),
             ..self.mark
         })
     }

@@ -98,9 +98,34 @@ async fn a_workflow_is_started_with_its_inputs() {
 #[tokio::test]
 async fn a_lost_answer_is_attributed_or_unclear() {
     let run = |title: &str, login: &str, at: &str| json!([{"id": 5, "display_title": title, "created_at": at, "actor": {"login": login}}]);
-    let later = "2026-11-18T15:00:00Z";
+    let at = |passed: chrono::Duration| {
+        let time = world().now() + passed;
+        time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+    };
+    let later = at(chrono::Duration::minutes(1));
+    let later = later.as_str();
+    let much_later = at(chrono::Duration::minutes(5));
+    let on = |branch: &str| {
+        let mut runs = run("Ship", "bot", later);
+        runs[0]["head_branch"] = json!(branch);
+        runs
+    };
+    let named = |op: &str| run(&format!("Ship {op}"), "bot", later);
+    let many = (0..1_000).map(|_| run("Ship", "ada", later)[0].clone());
     for (runs, expected) in [
         (json!([]), Some(false)),
+        (on("main"), None),
+        (on("refs/heads/main"), None),
+        (on("release"), Some(false)),
+        // Another operation, the same with one digit too few, and the names of a word.
+        (named("abcdefghijklmnopqrstuvwxyz234567"), Some(false)),
+        (named("abcdefghijklmnopqrstuvwxyz23456"), None),
+        (named("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"), None),
+        // It could not begin that late.
+        (run("Ship", "bot", &much_later), Some(false)),
+        (run("Ship k1", "bot", &much_later), Some(true)),
+        // As many as are ever listed: not all of them.
+        (many.collect(), None),
         (run("Ship k1", "bot", later), Some(true)),
         (run("Ship k11", "bot", later), None),
         (run("Ship", "Bot[bot]", later), None),
@@ -136,8 +161,61 @@ async fn a_lost_answer_is_attributed_or_unclear() {
 
 #[tokio::test]
 async fn where_runs_cannot_be_listed_nothing_is_said() {
-    let world = world();
-    let issues = world.issues();
-    let effect = opened(&issues, &ship("k1")).await;
-    assert_eq!(trace(&world, &issues, &effect).await, Trace::Unclear);
+    for status in [403, 404] {
+        let world = world();
+        let issues = world.issues_by(Arc::new(Scripted {
+            inner: world.send(),
+            answer: Box::new(move |request| {
+                let runs = request.uri().path().ends_with("/runs");
+                runs.then(|| (status, json!({"message": "no"})))
+            }),
+        }));
+        let effect = opened(&issues, &ship("k1")).await;
+        assert_eq!(trace(&world, &issues, &effect).await, Trace::Unclear);
+    }
+}
+
+/// Against the service itself: with and without the operation in the name of the run, with and without
+/// a start of another operation at the same time.
+#[tokio::test]
+async fn a_start_without_an_answer_is_found_by_its_run() {
+    let (own, other) = (
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2",
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb3",
+    );
+    let named = format!("run-name: Ship ${{{{ inputs.op }}}}\n{WORKFLOW}");
+    for (text, fault, beside, expected) in [
+        (named.as_str(), Fault::DropAfter, true, Some(true)),
+        (named.as_str(), Fault::DropAfter, false, Some(true)),
+        (named.as_str(), Fault::DropBefore, true, Some(false)),
+        (named.as_str(), Fault::DropBefore, false, Some(false)),
+        (WORKFLOW, Fault::DropAfter, false, None),
+        (WORKFLOW, Fault::DropAfter, true, None),
+        (WORKFLOW, Fault::DropBefore, true, None),
+        (WORKFLOW, Fault::DropBefore, false, Some(false)),
+    ] {
+        let world = world();
+        world.commit(&[(".github/workflows/ship.yml", Some(text))]);
+        let issues = world.issues();
+        // An earlier start, of a time that is over.
+        perform(&issues, &ship("ccccccccccccccccccccccccccccccc4")).await;
+        world.clock.advance(chrono::Duration::hours(1));
+        let effect = opened(&issues, &ship(own)).await;
+        world.fault("POST", "/dispatches", fault.clone());
+        send(&issues, &effect).await.unwrap_err();
+        if beside {
+            perform(&issues, &ship(other)).await;
+        }
+        let place = format!("{text} {fault:?} {beside}");
+        let sent = world.hub().dispatches(REPO).unwrap();
+        let run = sent.iter().find(|one| one.payload["op"] == own);
+        match (trace(&world, &issues, &effect).await, expected) {
+            (Trace::Applied(ack), Some(true)) => {
+                assert_eq!(ack.notes["run"], run.unwrap().id.to_string(), "{place}");
+            }
+            (Trace::NotApplied, Some(false)) => assert!(run.is_none(), "{place}"),
+            (Trace::Unclear, None) => {}
+            (found, _) => panic!("{place}: {found:?}"),
+        }
+    }
 }

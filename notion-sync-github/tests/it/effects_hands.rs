@@ -104,6 +104,29 @@ pub(crate) fn status(world: &World, context: &str, state: StatusState) {
         .unwrap();
 }
 
+/// A check run on the commit that tries the merge.
+pub(crate) fn check_merge(world: &World, name: &str, end: Option<Conclusion>, app: Option<&str>) {
+    let now = world.now();
+    let form = CheckForm {
+        at: world.hub().test_merge(REPO, 2, now).unwrap(),
+        name: name.to_owned(),
+        status: end.map_or(CheckStatus::InProgress, |_| CheckStatus::Completed),
+        conclusion: end,
+        app: app.map(str::to_owned),
+    };
+    world.hub().report_check(REPO, &form, now).unwrap();
+}
+
+/// A status on the commit that tries the merge.
+pub(crate) fn status_merge(world: &World, context: &str, state: StatusState) {
+    let now = world.now();
+    let commit = world.hub().test_merge(REPO, 2, now).unwrap();
+    world
+        .hub()
+        .report_status(REPO, &commit, context, state, "bob", now)
+        .unwrap();
+}
+
 pub(crate) fn review(world: &World, state: &str) {
     let now = world.now();
     world

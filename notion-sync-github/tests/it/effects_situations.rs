@@ -252,6 +252,110 @@ fn table() -> Vec<(&'static str, Json, Prepare, Effect, Expect)> {
             Closed("waits for build"),
         ),
         (
+            "green on the merge alone",
+            build(),
+            |w| check_merge(w, "build", Some(Success), None),
+            merge(),
+            Open,
+        ),
+        (
+            "green on the merge, red on the head",
+            build(),
+            |w| {
+                check(w, "build", Failure, None);
+                check_merge(w, "build", Some(Success), None);
+            },
+            merge(),
+            Open,
+        ),
+        (
+            "red on the merge, green on the head",
+            build(),
+            |w| {
+                check(w, "build", Success, None);
+                check_merge(w, "build", Some(Failure), None);
+            },
+            merge(),
+            Closed("failed: build"),
+        ),
+        (
+            "running on the merge, green on the head",
+            build(),
+            |w| {
+                check(w, "build", Success, None);
+                check_merge(w, "build", None, None);
+            },
+            merge(),
+            Closed("waits for build"),
+        ),
+        (
+            "a red status on the merge, a green check on the head",
+            build(),
+            |w| {
+                check(w, "build", Success, None);
+                status_merge(w, "build", StatusState::Failure);
+            },
+            merge(),
+            Closed("failed: build"),
+        ),
+        (
+            "a green status on the merge",
+            build(),
+            |w| status_merge(w, "build", StatusState::Success),
+            merge(),
+            Open,
+        ),
+        (
+            "another on the merge, green on the head",
+            build(),
+            |w| {
+                check(w, "build", Success, None);
+                check_merge(w, "lint", Some(Failure), None);
+            },
+            merge(),
+            Open,
+        ),
+        (
+            "of the app on the head, red of another on the merge",
+            of_app(9),
+            |w| {
+                check(w, "build", Success, Some("ci"));
+                check_merge(w, "build", Some(Failure), None);
+            },
+            merge(),
+            Open,
+        ),
+        (
+            "of the app, on the merge",
+            of_app(9),
+            |w| check_merge(w, "build", Some(Success), Some("ci")),
+            merge(),
+            Open,
+        ),
+        (
+            "green on the merge with an older base",
+            build(),
+            |w| {
+                check_merge(w, "build", Some(Success), None);
+                by_hand(w, "main", "other.md", "other\n");
+            },
+            merge(),
+            Closed("waits for build"),
+        ),
+        (
+            "red on the second page of the merge",
+            build(),
+            |w| {
+                check(w, "build", Success, None);
+                for n in 0..120 {
+                    check_merge(w, &format!("other {n:03}"), Some(Success), None);
+                }
+                check_merge(w, "build", Some(Failure), None);
+            },
+            merge(),
+            Closed("failed: build"),
+        ),
+        (
             "by a ruleset",
             rules(&[required(&json!({"context": "build"}))]),
             nothing,

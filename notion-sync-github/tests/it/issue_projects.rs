@@ -23,17 +23,17 @@ fn settings() -> ProjectSettings {
     }
 }
 
-fn with(world: &World, change: impl FnOnce(&mut ProjectSettings)) -> GithubIssues {
+pub(crate) fn with(world: &World, change: impl FnOnce(&mut ProjectSettings)) -> GithubIssues {
     let mut settings = settings();
     change(&mut settings);
     world.issues().with_project(settings).unwrap()
 }
 
-fn issues(world: &World) -> GithubIssues {
+pub(crate) fn issues(world: &World) -> GithubIssues {
     with(world, |_| {})
 }
 
-fn shown<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Field {
+pub(crate) fn shown<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Field {
     &snapshot.fields[&project_attribute(name)]
 }
 
@@ -51,7 +51,7 @@ fn number(text: &str) -> Value {
     Value::Number(text.to_owned())
 }
 
-fn by_hand(world: &World, field: &str, value: &str) {
+pub(crate) fn by_hand(world: &World, field: &str, value: &str) {
     let now = world.now();
     let mut hub = world.hub();
     hub.add_to_project(PLAN, REPO, 1, "ada", now).unwrap();
@@ -64,7 +64,7 @@ fn effects(world: &World, mark: u64) -> usize {
     hub.log().since(mark).filter(|entry| entry.effect).count()
 }
 
-fn only(listing: &Listing) -> &Snapshot {
+pub(crate) fn only(listing: &Listing) -> &Snapshot {
     assert_eq!(listing.items.len(), 1);
     &listing.items[0]
 }

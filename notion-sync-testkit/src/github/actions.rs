@@ -24,6 +24,8 @@ pub struct Dispatch {
     pub reference: Option<String>,
     /// Inputs of the workflow, or the payload.
     pub payload: Value,
+    /// What the run calls itself: the workflow's `run-name` with the inputs put in, else its name.
+    pub title: Option<String>,
     /// Login of who dispatched it.
     pub login: String,
     /// When.
@@ -77,7 +79,7 @@ impl Repository {
     }
 
     /// The file of a workflow named by file name or number.
-    fn workflow_file(&self, name: &str) -> Option<String> {
+    pub(crate) fn workflow_file(&self, name: &str) -> Option<String> {
         let number = name.parse::<u64>().ok();
         self.workflows()
             .into_iter()
@@ -93,6 +95,29 @@ fn has_trigger(text: &str, trigger: &str) -> bool {
         .map(|line| line.split('#').next().unwrap_or_default())
         .flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_')))
         .any(|word| word == trigger)
+}
+
+/// What a run is called by the `run-name` of its workflow. Inputs are put in; of other expressions
+/// nothing is known here, and they come out empty.
+fn run_name(text: &str, inputs: &Value) -> Option<String> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("run-name:"))?;
+    let mut rest = line.trim().trim_matches(['"', '\'']);
+    let mut title = String::new();
+    while let Some((before, after)) = rest.split_once("${{") {
+        title.push_str(before);
+        let (expression, behind) = after.split_once("}}")?;
+        let expression = expression.trim();
+        let input = expression
+            .strip_prefix("inputs.")
+            .or_else(|| expression.strip_prefix("github.event.inputs."));
+        let value = input.and_then(|name| inputs.get(name));
+        title.push_str(value.and_then(Value::as_str).unwrap_or_default());
+        rest = behind;
+    }
+    title.push_str(rest);
+    Some(title)
 }
 
 impl State {
@@ -119,12 +144,13 @@ impl State {
                 "No ref found for: {reference}"
             )));
         }
-        let text = repo.workflow(reference, &file);
-        if !text.is_some_and(|text| has_trigger(&text, "workflow_dispatch")) {
-            return Err(Refusal::unprocessable(
-                "Workflow does not have 'workflow_dispatch' trigger",
-            ));
-        }
+        let text = repo
+            .workflow(reference, &file)
+            .filter(|text| has_trigger(text, "workflow_dispatch"))
+            .ok_or_else(|| {
+                Refusal::unprocessable("Workflow does not have 'workflow_dispatch' trigger")
+            })?;
+        let title = run_name(&text, &inputs).unwrap_or_else(|| repo.workflow_name(&file));
         self.keep(
             repository,
             Dispatch {
@@ -133,6 +159,7 @@ impl State {
                 name: file,
                 reference: Some(reference.to_owned()),
                 payload: inputs,
+                title: Some(title),
                 login: actor.login.clone(),
                 at: now,
             },
@@ -156,6 +183,7 @@ impl State {
                 name: name.to_owned(),
                 reference: None,
                 payload,
+                title: None,
                 login: actor.login.clone(),
                 at: now,
             },
@@ -173,7 +201,22 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::has_trigger;
+    use serde_json::json;
+
+    use super::{has_trigger, run_name};
+
+    #[test]
+    fn runs_are_named_with_their_inputs() {
+        let inputs = json!({"op": "k1"});
+        for (text, wanted) in [
+            ("name: Ship", None),
+            ("run-name: Ship ${{ inputs.op }}!", Some("Ship k1!")),
+            ("run-name: '${{github.event.inputs.op}}'", Some("k1")),
+            ("run-name: by ${{ github.actor }}", Some("by ")),
+        ] {
+            assert_eq!(run_name(text, &inputs).as_deref(), wanted, "{text}");
+        }
+    }
 
     #[test]
     fn triggers_are_words_outside_comments() {

@@ -10,7 +10,7 @@ use super::history;
 use super::object::{Commit, ObjectId};
 use super::refs::WEB_SIGNATURE;
 use super::refusal::Refusal;
-use super::repository::Repository;
+use super::repository::{Pull, Repository};
 use super::rules::{Violation, unsigned, worded};
 use super::state::State;
 
@@ -97,6 +97,12 @@ pub(crate) fn merge_plan(
         return Err(Vec::new());
     };
     change::merge_edits(&repo.objects, base, left, right)
+}
+
+/// The commit that tries a merge, if it is of the present tips.
+pub(crate) fn test_merge_of(repo: &Repository, pull: &Pull) -> Option<ObjectId> {
+    let ((head, base), commit) = pull.test_merge?;
+    (head == pull.head_sha && repo.branch(&pull.base) == Some(base)).then_some(commit)
 }
 
 impl State {
@@ -405,6 +411,37 @@ impl State {
             .repository_mut(repository)?
             .objects
             .insert(commit.object()))
+    }
+
+    /// The commit that tries the merge of an open pull request (`refs/pull/N/merge`), made where it is
+    /// not there for its present tips; `None` where there is a conflict.
+    pub(crate) fn test_merge(
+        &mut self,
+        repository: u64,
+        number: u64,
+        now: DateTime<Utc>,
+    ) -> Option<ObjectId> {
+        let repo = self.repository(repository).ok()?;
+        let (issue, pull) = repo.pull(number)?;
+        if let Some(known) = test_merge_of(repo, pull) {
+            return issue.open.then_some(known);
+        }
+        let (head, base) = (pull.head_sha, repo.branch(&pull.base)?);
+        if !issue.open {
+            return None;
+        }
+        let commit = Commit {
+            tree: self.merged_tree(repository, base, head).ok()?,
+            parents: vec![base, head],
+            author: Self::web_flow(now),
+            committer: Self::web_flow(now),
+            signature: Some(WEB_SIGNATURE.to_owned()),
+            message: format!("Merge {head} into {base}"),
+        };
+        let repo = self.repository_mut(repository).ok()?;
+        let made = repo.objects.insert(commit.object());
+        self.pull_mut(repository, number).ok()?.test_merge = Some(((head, base), made));
+        Some(made)
     }
 
     /// The tree of two commits merged.

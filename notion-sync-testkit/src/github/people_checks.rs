@@ -74,6 +74,24 @@ impl GithubEmulator {
         }
     }
 
+    /// The full id of the commit that tries the merge of a pull request, `refs/pull/N/merge`: results
+    /// can be reported on it.
+    ///
+    /// # Errors
+    /// When repository or pull request is missing, it is not open, or it has conflicts.
+    pub fn test_merge(
+        &mut self,
+        repository: &str,
+        number: u64,
+        now: DateTime<Utc>,
+    ) -> Result<String, Refusal> {
+        let (id, now) = (self.id(repository)?, self.grained(now));
+        let commit = self.state.test_merge(id, number, now);
+        commit
+            .map(|commit| commit.to_string())
+            .ok_or_else(super::merging::not_mergeable)
+    }
+
     /// Puts a status on a commit (branch, tag or full id). Returns its id.
     ///
     /// # Errors

@@ -99,6 +99,7 @@ impl State {
             merged_at: None,
             merged_by: None,
             merge_commit: None,
+            test_merge: None,
             reviewers: Vec::new(),
             teams: Vec::new(),
             reviews: Vec::new(),

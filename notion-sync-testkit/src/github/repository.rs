@@ -124,6 +124,8 @@ pub(crate) struct Pull {
     pub(crate) merged_at: Option<DateTime<Utc>>,
     pub(crate) merged_by: Option<String>,
     pub(crate) merge_commit: Option<ObjectId>,
+    /// The commit that tries the merge, with the head and the base tip it was made of.
+    pub(crate) test_merge: Option<((ObjectId, ObjectId), ObjectId)>,
     pub(crate) reviewers: Vec<String>,
     pub(crate) teams: Vec<String>,
     pub(crate) reviews: Vec<Review>,

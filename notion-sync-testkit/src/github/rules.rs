@@ -196,7 +196,7 @@ impl State {
         found.extend(if behind {
             behind_violations(demands)
         } else {
-            check_violations(repo, pull.head_sha, demands)
+            pull_violations(repo, pull, demands)
         });
         if demands.signatures {
             let commits = super::pulls::pull_commits(repo, pull);
@@ -338,6 +338,20 @@ pub(crate) fn check_violations(
 ) -> Vec<Violation> {
     let standing = |check: &Required| repo.checks.standing(commit, &check.context, check.app);
     checks_worded(demands, standing)
+}
+
+/// As [`check_violations`], for a pull request: what was reported under a name on the commit that tries
+/// its merge decides, and the head only where there is nothing. The documentation says "if the test
+/// merge commit has a status"; that this is meant name by name is an assumption.
+fn pull_violations(repo: &Repository, pull: &Pull, demands: &Demands) -> Vec<Violation> {
+    let tried = super::merging::test_merge_of(repo, pull);
+    checks_worded(demands, |check: &Required| {
+        let on = |commit| repo.checks.standing(commit, &check.context, check.app);
+        tried
+            .map(on)
+            .filter(|found| *found != Standing::Expected)
+            .unwrap_or_else(|| on(pull.head_sha))
+    })
 }
 
 /// As [`check_violations`], where nothing counts because the head is behind its base: the service

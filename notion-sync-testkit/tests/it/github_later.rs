@@ -536,6 +536,32 @@ fn dispatches_are_kept_for_reading() {
                 ),
             ]
         );
+        let runs = |client: &mut Client, query: &str| {
+            let path = format!("{R}/actions/workflows/sync.yml/runs?{query}");
+            let listed = client.get(&path).expect(200);
+            let runs = listed["workflow_runs"].as_array().expect("runs").clone();
+            assert_eq!(listed["total_count"], runs.len());
+            runs
+        };
+        let all = runs(&mut client, "event=workflow_dispatch");
+        let on: Vec<&Value> = all.iter().map(|run| &run["head_branch"]).collect();
+        assert_eq!(on, ["main", "topic", "main"], "newest first");
+        assert_eq!(all[1]["id"], details["workflow_run_id"]);
+        assert_eq!(all[0]["display_title"], "Sync");
+        for (query, count) in [
+            ("event=push", 0),
+            ("branch=topic", 1),
+            ("actor=ada", 3),
+            ("actor=bob", 0),
+            ("created=%3E%3D2020-01-01T00:00:00Z", 3),
+            ("created=2020-01-01T00:00:00Z..2020-01-02T00:00:00Z", 0),
+            ("created=2020-01-01T00:00:00Z..*", 3),
+        ] {
+            assert_eq!(runs(&mut client, query).len(), count, "{query}");
+        }
+        client
+            .get(&format!("{R}/actions/workflows/gone.yml/runs"))
+            .expect(404);
         let reply = client.reply("GET", "/_emulator/github/dispatches/acme/handbook", b"");
         let notion_sync_testkit::emulator::Reply::Answer { response, .. } = reply else {
             panic!("dropped")

@@ -1,9 +1,13 @@
 //! Rules over model sides: what fires, what waits, what a crash leaves.
 
+use std::collections::BTreeMap;
+
 use chrono::Duration;
 use futures::executor::block_on;
 use notion_sync_core::audit::AuditEvent;
-use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
+use notion_sync_core::clock::Clock as _;
+use notion_sync_core::effect::{Dispatch, Effect, Merge, Note, OpenPull};
+use notion_sync_core::engine::Tick;
 use notion_sync_core::mapping::{CreateWhen, Guard, Policy};
 use notion_sync_core::rule::{ActionState, Rule, Values};
 use notion_sync_core::state::State;
@@ -44,6 +48,12 @@ fn with(rules: Vec<Rule>, policy: Policy) -> (World, String, u32) {
 fn names(world: &World) -> Vec<String> {
     (world.repo.effects().into_iter())
         .map(|(_, name)| name)
+        .collect()
+}
+
+fn incidents(tick: &Tick) -> Vec<String> {
+    (tick.mappings.iter())
+        .flat_map(|one| one.incidents.iter().map(|one| one.message.clone()))
         .collect()
 }
 
@@ -256,6 +266,74 @@ fn lost_answers_do_not_repeat_an_effect() {
             ActionState::Done,
             "{fault:?}"
         );
+    }
+}
+
+/// A start of a workflow is no value that could be looked at: where nobody can tell, it is neither
+/// repeated nor forgotten.
+#[test]
+fn an_effect_that_nobody_can_tell_of_waits_for_a_person() {
+    let start = Effect::Dispatch(Dispatch {
+        workflow: "ship.yml".to_owned(),
+        reference: None,
+        inputs: BTreeMap::new(),
+    });
+    let deploy = Rule::new("deploy", "state")
+        .enters(["Doing"])
+        .then(start)
+        .then(Effect::Comment(Note::default()));
+    for retried in ["as it stands", "the property moved on"] {
+        let (mut world, page, _) = with(vec![deploy.clone()], Policy::ManualReview);
+        world.repo.knows_effects(false);
+        world.pages.set(&page, "state", Value::text("Doing"));
+        world.pass(5);
+        world.repo.fail([ModelFault::LostBefore]);
+        let sent = world.clock.now();
+        assert!(incidents(&world.poll()).is_empty());
+        world.restart();
+        // Not decided before a start that is late would show.
+        let (mut told, mut dead) = (Vec::new(), 0);
+        while dead == 0 {
+            let tick = world.poll();
+            dead += tick.mappings.iter().map(|one| one.dead).sum::<usize>();
+            told.extend(incidents(&tick));
+            world.clock.advance(Duration::seconds(30));
+            assert!(world.clock.now() - sent < Duration::hours(1), "{told:?}");
+        }
+        let quiet = Duration::seconds(30 + 90 + 900);
+        assert!(world.clock.now() - sent > quiet);
+        let record = world.records()[0].id.clone();
+        let remedy = format!("notion-sync dead-letter retry {record}");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains(&remedy), "{told:?}");
+        world.settle();
+        world.pass(60);
+        world.settle();
+        // Nothing was repeated, and the page says what to do.
+        assert!(names(&world).is_empty());
+        let (state, why) = action(&world, "deploy", 0);
+        assert_eq!(state, ActionState::Dead);
+        assert!(why.contains(&remedy), "{why}");
+        assert_eq!(action(&world, "deploy", 1).0, ActionState::Cancelled);
+        let shown = world.pages.bookkeeping(&page);
+        assert_eq!(shown["status"], "Error");
+        assert!(shown["message"].contains(&remedy), "{shown:?}");
+
+        world.repo.knows_effects(true);
+        if retried == "the property moved on" {
+            say(&world, &page, "To do");
+        }
+        let labels = block_on(world.engine.retry(&record)).unwrap();
+        assert_eq!(labels.len(), 1, "{labels:?}");
+        world.settle();
+        if retried == "the property moved on" {
+            assert!(names(&world).is_empty());
+        } else {
+            assert_eq!(names(&world), ["dispatch", "comment"]);
+            assert_eq!(action(&world, "deploy", 1).0, ActionState::Done);
+            assert_eq!(world.pages.bookkeeping(&page)["status"], "Success");
+        }
+        assert!(block_on(world.engine.retry(&record)).is_err());
     }
 }
 

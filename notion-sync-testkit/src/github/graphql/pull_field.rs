@@ -29,6 +29,10 @@ pub(crate) fn pull(
             _ => upper(found.state).into(),
         }));
     }
+    if name == "potentialMergeCommit" {
+        let made = exchange.state.test_merge(id, number, exchange.now);
+        return Ok(Some(made.map_or(Node::Null, |it| Node::Commit(id, it))));
+    }
     let (repo, issue) = found_issue(exchange, id, number)?;
     let Some(pull) = issue.pull.as_deref() else {
         return Ok(Some(Node::Null));
@@ -236,7 +240,6 @@ pub(crate) fn pull(
         )
         .into(),
         "viewerMergeBodyText" => issue.title.as_str().into(),
-        "potentialMergeCommit" => Node::Null,
         _ => return Ok(None),
     }))
 }

@@ -161,7 +161,9 @@ fn repository_route(exchange: &mut Exchange<'_>, method: &str, id: u64, rest: &[
         ["rules" | "rulesets", ..]
         | ["branches", _, .., "protection"]
         | ["branches", _, .., "protection", _] => rules::route(exchange, method, id, rest),
-        ["dispatches"] | ["actions", "workflows"] | ["actions", "workflows", _, "dispatches"] => {
+        ["dispatches"]
+        | ["actions", "workflows"]
+        | ["actions", "workflows", _, "dispatches" | "runs"] => {
             dispatch::route(exchange, method, id, rest)
         }
         ["commits", ..] | ["compare", ..] | ["merges"] | ["branches", ..] => {

@@ -397,6 +397,21 @@ fn reviews(
             exchange.need(id, Need::PullsRead)?;
             show_review(exchange, id, number, super::number(review)?)
         }
+        ("PUT", [review]) => {
+            exchange.need(id, Need::PullsOpen)?;
+            let (review, body) = (super::number(review)?, exchange.fields()?.required("body")?);
+            let author = key(&exchange.actor()?.login);
+            let pull = exchange.state.pull_mut(id, number)?;
+            let found = pull.reviews.iter_mut().find(|known| known.id == review);
+            let found = found.ok_or_else(Refusal::not_found)?;
+            // Only who wrote it may; no source for the words.
+            if key(&found.author) != author {
+                return Err(Refusal::unprocessable("Unprocessable Entity"));
+            }
+            found.body = body;
+            exchange.state.changed();
+            show_review(exchange, id, number, review)
+        }
         ("POST", []) => {
             exchange.need(id, Need::PullsOpen)?;
             let fields = exchange.fields()?;

@@ -54,6 +54,7 @@ struct Inner {
     made: BTreeMap<OpId, RemoteRef>,
     gates: BTreeMap<String, ModelGate>,
     effects: Vec<(OpId, String, String)>,
+    untraceable: bool,
     flags: Vec<(String, bool)>,
     heads: BTreeMap<u32, u32>,
     talk: Talk,
@@ -153,6 +154,11 @@ impl ModelRepository {
             Some(gate) => inner.gates.insert(effect.to_owned(), gate),
             None => inner.gates.remove(effect),
         };
+    }
+
+    /// Whether an effect whose answer was lost can be looked up from now on. Default yes.
+    pub fn knows_effects(&self, known: bool) {
+        self.lock().untraceable = !known;
     }
 
     /// The statuses that were set: head and whether it is red.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use notion_sync_core::comment::{Comments, FoundCard, RemoteComment};
-use notion_sync_core::effect::{EffectRequest, EffectWrite, Gate, LinkedPull};
+use notion_sync_core::effect::{Effect, EffectRequest, EffectWrite, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, Cursor, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
@@ -184,6 +184,9 @@ impl Remote for ModelRepository {
             Action::Comment { .. } => WriteKind::UnnamedCreate,
             Action::Discuss(discuss) => discuss.kind(),
             Action::Create(_) if self.issues => WriteKind::UnnamedCreate,
+            Action::Effect(effect) if matches!(effect.request.effect, Effect::Dispatch(_)) => {
+                WriteKind::UnnamedCreate
+            }
             Action::Propose(_) => WriteKind::NamedCreate,
             Action::Create(_) | Action::Update(_) | Action::Remove { .. } if !self.issues => {
                 WriteKind::StrongCas
@@ -242,6 +245,7 @@ impl Remote for ModelRepository {
             .iter()
             .map(|write| match (&write.action, inner.made.get(&write.op)) {
                 (Action::Discuss(discuss), _) => inner.talk.trace(&write.op, discuss),
+                (Action::Effect(_), _) if inner.untraceable => Trace::Unclear,
                 (_, Some(object)) => Trace::Applied(Ack {
                     snapshot: Some(self.snapshot(&inner, object, true)),
                     notes: BTreeMap::from([("head".to_owned(), format!("head-{}", object.id))]),
