@@ -33,6 +33,8 @@ export class Model {
     this.pairs = new Map();
     this.notes = new Map();
     this.comments = [];
+    // What reviews of pull requests say.
+    this.reviews = [];
     this.pulls = [];
     this.byPeople = new Set();
     this.expected = { pages: new Set(), issues: new Set() };

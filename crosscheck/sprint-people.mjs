@@ -508,7 +508,9 @@ export class People {
         } else {
           this.with("@octokit/rest");
           const event = draw.pick(["APPROVE", "APPROVE", "REQUEST_CHANGES", "COMMENT"]);
-          await rest.pulls.createReview({ ...at, event, body: `Looked at ${draw.word()}.` });
+          const body = `Looked at ${draw.word()}.`;
+          await rest.pulls.createReview({ ...at, event, body });
+          this.model.reviews.push({ repository: pull.repository, number: pull.number, text: body });
         }
         return true;
       case "ready":

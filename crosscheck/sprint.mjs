@@ -321,6 +321,7 @@ async function rules(reader, after, remarks) {
 async function comments(reader, remarks) {
   let followed = 0;
   let copies = 0;
+  let reviews = 0;
   for (const pair of model.live().filter((one) => !one.reborn)) {
     const mine = model.comments.filter((one) => one.pair === pair);
     const there = remarks.get(pair.repository).get(pair.number) ?? [];
@@ -334,10 +335,17 @@ async function comments(reader, remarks) {
     }
     for (const text of Object.values(SAYS)) if (here.some((one) => one.text.includes(text))) model.fault(`${pair.key}: the rule's comment went to the page`);
     const alive = mine.filter((one) => !one.deleted).length;
-    const strangers = here.length - alive;
+    // What a review says follows while the pull request is the page's; each once, and named by its number.
+    const said = model.reviews.filter((one) => here.some((other) => other.text.includes(one.text)));
+    for (const one of said) {
+      const seen = here.filter((other) => other.text.includes(one.text) && other.text.includes(`pull request #${one.number}`)).length;
+      if (seen !== 1) model.fault(`${pair.key}: the review “${one.text}” of ${one.repository}#${one.number} stands ${seen} times on the page`);
+    }
+    reviews += said.length;
+    const strangers = here.length - alive - said.length;
     if (strangers !== 0) model.fault(`${pair.key}: ${here.length} comments on the page, of ${alive} that people made: ${here.map((one) => one.text).join(" | ")}`);
   }
-  return { followed, copies };
+  return { followed, copies, reviews };
 }
 
 // What moved out of the mapping stands as it stood then.
@@ -463,7 +471,7 @@ try {
     items: model.numbers.items, outside: model.numbers.outside, transferred: model.numbers.transferred, away: model.numbers.away,
     deleted: model.numbers.deleted, reborn: model.numbers.reborn, strays: model.numbers.strays, stuck: model.numbers.stuck,
     transitions: model.numbers.transitions, contested: model.numbers.contested, rules: fired, merges_waited: waited,
-    comments: talk.followed, copies: talk.copies, duplicates: twice, last_run: { writes: writes.length, requests: stage.syncs.at(-1).requests, code: quiet.code },
+    comments: talk.followed, copies: talk.copies, reviews: talk.reviews, duplicates: twice, last_run: { writes: writes.length, requests: stage.syncs.at(-1).requests, code: quiet.code },
     faults,
   }));
   process.exitCode = faults === 0 ? 0 : 1;

@@ -125,6 +125,9 @@ impl Answer {
     }
 }
 
+/// Most redirects that a read follows.
+const REDIRECTS: u32 = 5;
+
 impl GithubClient {
     /// A client.
     ///
@@ -216,13 +219,15 @@ impl GithubClient {
 
     /// Calls an endpoint.
     ///
-    /// Redirects are followed once, to where the repository is now. A 401 renews the token once.
+    /// A write follows one redirect, to where the repository is now. A read follows several: an issue may
+    /// have been transferred more than once. A 401 renews the token once.
     pub(crate) async fn call(&self, call: Call) -> Result<Answer> {
         let mut call = call;
         let mut moved = None;
         let mut renewed = false;
-        // At most: the request, one renewed token, one redirect.
-        for _ in 0..3 {
+        let mut redirects = if call.endpoint.writes() { 1 } else { REDIRECTS };
+        // At most: the request, one renewed token, the redirects.
+        for _ in 0..redirects + 2 {
             let credential = self.inner.tokens.token().await?;
             let (status, headers, body, kept) = self.once(&call, &credential).await?;
             let name = call.endpoint.name;
@@ -252,7 +257,8 @@ impl GithubClient {
                 continue;
             }
             let is_redirect = matches!(status.as_u16(), 301 | 302 | 307 | 308);
-            if is_redirect && moved.is_none() {
+            if is_redirect && redirects > 0 {
+                redirects -= 1;
                 let target = self.redirect(&call, &headers, &body)?;
                 let place = |path: &str| path.split(['/', '?']).nth(2).map(str::to_owned);
                 let by_id = call.target.starts_with("/repositories/");

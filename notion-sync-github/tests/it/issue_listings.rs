@@ -5,6 +5,7 @@ use notion_sync_core::ErrorKind;
 use notion_sync_core::remote::Remote as _;
 use notion_sync_core::snapshot::{Presence, Proof};
 use notion_sync_github::{GithubIssues, reference};
+use serde_json::json;
 
 use crate::support::*;
 
@@ -148,6 +149,46 @@ async fn absence_is_told_apart() {
     .await
     .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stale);
+}
+
+/// An issue that was transferred more than once leads from one repository to the next.
+#[tokio::test]
+async fn an_issue_is_followed_through_several_transfers() {
+    let mut seed = handbook();
+    for (number, name) in (201..207).zip('a'..) {
+        seed.repositories.push(
+            serde_json::from_value(json!({
+                "full_name": format!("acme/{name}"), "id": number,
+                "collaborators": {"bot": "write"}, "files": {"x.md": "x\n"},
+            }))
+            .unwrap(),
+        );
+    }
+    let world = World::of(seed);
+    let issues = world.issues();
+    let now = world.now();
+    let mut number = world
+        .hub()
+        .open_issue(REPO, "ada", "wanderer", None, now)
+        .unwrap();
+    let first = number;
+    let mut place = REPO.to_owned();
+    for name in 'a'..='f' {
+        let next = format!("acme/{name}");
+        number = world
+            .hub()
+            .transfer_issue(&place, number, &next, "ada", now)
+            .unwrap();
+        place = next;
+        let found = issues.read(&issue(first), true).await;
+        if name == 'f' {
+            // Six times: nobody does that, and a service that leads in circles is not followed for ever.
+            assert_eq!(found.unwrap_err().kind(), ErrorKind::Invalid);
+        } else {
+            let there = Presence::MovedOut(format!("{place}#{number}"));
+            assert_eq!(found.unwrap().presence, there);
+        }
+    }
 }
 
 #[tokio::test]
