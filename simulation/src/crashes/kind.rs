@@ -114,12 +114,6 @@ impl Kind {
         })
     }
 
-    /// Whether it fails before anything is sent: an issue that was closed is opened again by its state, and
-    /// one that was deleted cannot be brought back.
-    pub(crate) fn is_vain(self) -> bool {
-        (self.place, self.deed) == (Place::Issue, Deed::Restore)
-    }
-
     /// Whether nobody can tell what became of it once its answer is lost: a workflow that is started
     /// leaves nothing that the emulated service shows. Then it is not done again, and people are told.
     pub(crate) fn is_blind(self) -> bool {
@@ -169,11 +163,15 @@ impl Kind {
         let Self { place, deed } = self;
         match (deed, place) {
             (Deed::Create | Deed::Body | Deed::Remove, _)
-            | (Deed::Fields | Deed::Restore | Deed::Bookkeep, Place::Page | Place::Issue)
+            | (Deed::Fields | Deed::Bookkeep, Place::Page | Place::Issue)
+            | (Deed::Restore, Place::Page)
             | (Deed::Move, Place::File) => None,
             (Deed::Move, _) => Some("only files have a path"),
             (Deed::Fields, Place::File) => Some("the fields of a file are part of its text"),
             (Deed::Restore, Place::File) => Some("a deleted file is created again"),
+            (Deed::Restore, Place::Issue) => {
+                Some("a closed issue is opened by its state, a deleted one is made again")
+            }
             (Deed::Bookkeep, Place::File) => Some("marks of a file are part of its text"),
             (
                 Deed::ProposeCreate

@@ -189,11 +189,7 @@ fn cells(recorded: &[Recorded], wanted: &dyn Fn(Kind, Step) -> bool) -> (Vec<Cel
                 }
             }
             let never = kind.never().or_else(|| {
-                if kind.is_vain() && step >= Step::Sent {
-                    Some("it fails before anything is sent")
-                } else {
-                    (step == Step::Part && kind.is_single()).then_some("one request does it all")
-                }
+                (step == Step::Part && kind.is_single()).then_some("one request does it all")
             });
             let outcome = match (never, &best) {
                 (Some(reason), None) => Outcome::Never(reason),
