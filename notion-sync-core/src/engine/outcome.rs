@@ -1,6 +1,6 @@
 //! Outcomes: what a write changes in the record, in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bind::Bound;
 use super::bookkeeping::{SHOWN_ON_PAGE, Waiting, keep_bookkept};
@@ -21,7 +21,7 @@ use crate::operation::{OpState, Operation, Settlement};
 use crate::reconcile::table::Identity;
 use crate::reconcile::{REMOVED, refused_hash, unit_hash};
 use crate::record::{Base, Life, Problem, ProposalState, Record, Refusal, Seen, UnitId};
-use crate::remote::{Ack, Action, ProposalKind};
+use crate::remote::{Ack, Action, FieldChange, ProposalKind};
 use crate::snapshot::{Field, Snapshot};
 use crate::state::{Batch, RecordState, SaveBody};
 use crate::value::Value;
@@ -192,7 +192,14 @@ impl Engine {
                         agreed.set(side.other(), Value::Null);
                         record.look_at = Some(now);
                     }
-                    agreed.set(side, value.clone());
+                    let change = match &op.write.action {
+                        Action::Update(update) => bound
+                            .native(id, side)
+                            .and_then(|key| update.fields.get(key)),
+                        _ => None,
+                    };
+                    let own = own_part(agreed.on(side), value, change);
+                    agreed.set(side, own);
                 }
                 if let Some(before) = base.fields.insert(id.clone(), agreed) {
                     retired.push(unit_hash(&UnitId::Field(id.clone()), before.on(side)));
@@ -574,4 +581,33 @@ pub(super) fn bare(state: &RecordState) -> Prepared {
         nudged: false,
         talk: Heard::Nothing,
     }
+}
+
+/// What of an answer is agreed: for a set what was sent of it, in the service's spelling. What an answer
+/// shows beyond that, or does not show of what was there before the write, somebody else changed in
+/// the moment before: that is an edit, and is decided about when both sides are looked at next. What was
+/// added by the write itself and is not there was left out by the service.
+fn own_part(sent: &Value, shown: &Value, change: Option<&FieldChange>) -> Value {
+    let (Value::Set(sent), Value::Set(shown), Some(change)) = (sent, shown, change) else {
+        return shown.clone();
+    };
+    let (before, after) = (change.expected.elements(), change.desired.elements());
+    let added = |item: &String| after.contains(item) && !before.contains(item);
+    let removed = |item: &String| before.contains(item) && !after.contains(item);
+    let alike = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+    let mut own = BTreeSet::new();
+    for item in sent {
+        let spelled = shown.get(item).or_else(|| {
+            let mut others = shown.iter().filter(|other| !sent.contains(*other));
+            others.find(|other| alike(other, item))
+        });
+        match spelled {
+            Some(spelled) => own.insert(spelled.clone()),
+            None if added(item) => false,
+            None => own.insert(item.clone()),
+        };
+    }
+    // What was to go and did not is what the service makes of it.
+    own.extend(shown.iter().filter(|item| removed(item)).cloned());
+    Value::Set(own)
 }

@@ -1,11 +1,14 @@
 //! Pages and issues.
 
-use notion_sync_core::mapping::Policy;
+use std::sync::Arc;
+
+use notion_sync_core::engine::{Binding, Engine};
+use notion_sync_core::mapping::{People, Policy};
 use notion_sync_core::record::Life;
 use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
 
-use super::world::{World, body, plain, rewrite, tasks};
+use super::world::{Meddled, World, body, plain, rewrite, tasks};
 
 fn paired(policy: Policy) -> (World, String, u32) {
     let world = World::new(tasks(policy));
@@ -75,6 +78,48 @@ fn moving_inside_a_class_writes_nothing() {
     let (world, page, _) = paired(Policy::ManualReview);
     world.pages.set(&page, "state", Value::text("To do"));
     assert_eq!(world.settle(), 0);
+}
+
+/// Somebody changes the labels in the moment between our look and our write. What the answer then shows
+/// beyond what we wrote is an edit of a person, and agreed with nobody.
+#[test]
+fn labels_that_change_right_before_a_write_are_edits() {
+    for (theirs, all) in [
+        (vec!["old"], vec!["old", "new"]),
+        (vec![], vec!["new"]),
+        (
+            vec!["bug", "old", "mine"],
+            vec!["bug", "old", "mine", "new"],
+        ),
+        (vec!["mine"], vec!["mine", "new"]),
+    ] {
+        let (mut world, page, number) = paired(Policy::NotionWins);
+        world.pages.set(&page, "labels", Value::set(["bug", "old"]));
+        world.settle();
+        world.pass(10);
+        world
+            .pages
+            .set(&page, "labels", Value::set(["bug", "old", "new"]));
+        let repo = world.repo.clone();
+        let labels = Value::set(theirs.clone());
+        let meddle = move || repo.set_issue(number, "labels", labels);
+        let github = Meddled::new(world.repo.clone(), meddle);
+        world.engine =
+            Engine::new(world.store.clone(), world.clock.clone()).with_mapping(Binding {
+                mapping: world.mapping.clone(),
+                notion: Arc::new(world.pages.clone()),
+                github: Arc::new(github),
+                people: People::default(),
+            });
+        world.pass(5);
+        world.settle();
+        let (here, there) = (
+            world.pages.field(&page, "labels"),
+            world.repo.issue(number, "labels"),
+        );
+        assert_eq!(here, there, "{theirs:?}");
+        assert_eq!(here, Value::set(all), "{theirs:?}");
+    }
 }
 
 #[test]

@@ -9,27 +9,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use futures::executor::block_on;
 use futures::task::noop_waker;
 use notion_sync_core::Result;
-use notion_sync_core::clock::{Clock as _, VirtualClock};
+use notion_sync_core::clock::Clock as _;
 use notion_sync_core::engine::{Binding, Budget, Engine, Tick};
-use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::mapping::{Guard, MappingKind, People, Policy};
 use notion_sync_core::operation::OpState;
-use notion_sync_core::remote::{
-    Abilities, Ack, Action, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
-};
-use notion_sync_core::snapshot::Snapshot;
 use notion_sync_core::state::State;
 use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
 use notion_sync_core::value::Value;
 use notion_sync_core::worker::{Company, Worker};
-use notion_sync_testkit::model::{ModelFault, ModelPages};
+use notion_sync_testkit::model::ModelFault;
 use proptest::prelude::*;
 
-use super::world::{World, body, documents, plain, rewrite, tasks};
+use super::world::{Meddled, World, body, documents, plain, rewrite, tasks};
 
 /// When a worker stops at a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -512,53 +507,6 @@ proptest! {
     }
 }
 
-/// Pages whose writes take five minutes.
-#[derive(Debug)]
-struct Slow {
-    pages: ModelPages,
-    clock: Arc<VirtualClock>,
-}
-
-#[async_trait]
-impl Remote for Slow {
-    fn side(&self) -> Side {
-        self.pages.side()
-    }
-
-    fn abilities(&self) -> Abilities {
-        self.pages.abilities()
-    }
-
-    async fn schema(&self) -> Result<Schema> {
-        self.pages.schema().await
-    }
-
-    async fn list(&self, request: ListRequest) -> Result<Listing> {
-        self.pages.list(request).await
-    }
-
-    async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
-        self.pages.read(object, content).await
-    }
-
-    fn group(&self, action: &Action) -> Option<String> {
-        self.pages.group(action)
-    }
-
-    fn kind(&self, action: &Action) -> WriteKind {
-        self.pages.kind(action)
-    }
-
-    async fn write(&self, batch: &[Write]) -> Vec<Result<Ack>> {
-        self.clock.advance(Duration::minutes(5));
-        self.pages.write(batch).await
-    }
-
-    async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>> {
-        self.pages.trace(batch, sent_at).await
-    }
-}
-
 /// A write of several requests may send its last one long after its intent: the time in which that one
 /// may still be carried out counts from then.
 #[test]
@@ -567,10 +515,9 @@ fn the_quiet_time_counts_from_the_last_request() {
     world.repo.put("docs/a.md", Some("# A\n\none\n"));
     world.settle();
     world.pass(10);
-    let pages = Slow {
-        pages: world.pages.clone(),
-        clock: world.clock.clone(),
-    };
+    let clock = world.clock.clone();
+    let slowly = move || clock.advance(Duration::minutes(5));
+    let pages = Meddled::new(world.pages.clone(), slowly);
     world.engine = Engine::new(world.store.clone(), world.clock.clone()).with_mapping(Binding {
         mapping: world.mapping.clone(),
         notion: Arc::new(pages),

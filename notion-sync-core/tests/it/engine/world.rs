@@ -1,16 +1,24 @@
 //! A mapping between model sides, driven until it rests.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use futures::executor::block_on;
+use notion_sync_core::Result;
 use notion_sync_core::clock::{Clock, VirtualClock};
 use notion_sync_core::document::{Block, BlockKind, Document, RichText};
 use notion_sync_core::engine::{Binding, Budget, Engine, Tick};
+use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::mapping::{
     Direction, FieldKind, FieldMap, Guard, Mapping, MappingKind, People, Policy,
 };
 use notion_sync_core::record::{Life, Record};
+use notion_sync_core::remote::{
+    Abilities, Ack, Action, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
+};
+use notion_sync_core::snapshot::Snapshot;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_store::MemoryStore;
@@ -276,4 +284,68 @@ pub(crate) fn plain(document: &Document) -> Vec<String> {
                 .unwrap_or_default()
         })
         .collect()
+}
+
+/// A side on which something happens right before its first write.
+pub(crate) struct Meddled<R> {
+    inner: R,
+    meddle: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl<R> Meddled<R> {
+    pub(crate) fn new(inner: R, meddle: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            inner,
+            meddle: Mutex::new(Some(Box::new(meddle))),
+        }
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for Meddled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Meddled({:?})", self.inner)
+    }
+}
+
+#[async_trait]
+impl<R: Remote> Remote for Meddled<R> {
+    fn side(&self) -> Side {
+        self.inner.side()
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.inner.abilities()
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        self.inner.schema().await
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Listing> {
+        self.inner.list(request).await
+    }
+
+    async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
+        self.inner.read(object, content).await
+    }
+
+    fn group(&self, action: &Action) -> Option<String> {
+        self.inner.group(action)
+    }
+
+    fn kind(&self, action: &Action) -> WriteKind {
+        self.inner.kind(action)
+    }
+
+    async fn write(&self, batch: &[Write]) -> Vec<Result<Ack>> {
+        let meddle = self.meddle.lock().unwrap().take();
+        if let Some(meddle) = meddle {
+            meddle();
+        }
+        self.inner.write(batch).await
+    }
+
+    async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>> {
+        self.inner.trace(batch, sent_at).await
+    }
 }
