@@ -337,9 +337,10 @@ impl GithubFiles {
             Ok(answer) => answer.json(),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let found = self.pull_of(repository, &propose.branch).await?;
-                // Opened already, only not listed yet: it is looked for again.
+                // Opened already, by a twin of this request, and not listed yet. It is there, so nothing else
+                // may be planned until it was found.
                 found.ok_or_else(|| {
-                    Error::new(ErrorKind::NotApplied, DURING)
+                    Error::new(ErrorKind::Unavailable, DURING)
                         .with("branch", &propose.branch)
                         .caused_by(error)
                 })

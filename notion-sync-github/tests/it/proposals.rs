@@ -143,7 +143,7 @@ async fn a_refresh_needs_no_listing() {
     let error = one(&files, propose("o2", next.clone())).await.unwrap_err();
     assert_eq!(
         error.kind(),
-        ErrorKind::NotApplied,
+        ErrorKind::Unavailable,
         "opened, not listed: {error}"
     );
     next.pull = Some(reference::pull(REPO_ID, number.parse().unwrap()));

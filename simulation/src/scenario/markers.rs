@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::script::Profile;
 
 /// In every kind of world.
-const ALWAYS: [&str; 27] = [
+const ALWAYS: [&str; 26] = [
     "parked",
     "conflict settled",
     "held until its outcome can be known",
@@ -15,7 +15,6 @@ const ALWAYS: [&str; 27] = [
     "sent more than once",
     "voided",
     "audited loser",
-    "drift",
     "limited",
     "dropped before",
     "dropped after",
