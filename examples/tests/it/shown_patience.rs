@@ -23,7 +23,7 @@ fn narrow(requests_per_hour: u32) -> World {
 
 #[tokio::test]
 async fn a_comparison_that_a_limit_ended_goes_on_where_it_was() {
-    let terms = Terms::tasks(Policy::GithubWins);
+    let terms = Terms::documents(Policy::GithubWins);
     let mut stage = Stage::in_memory(narrow(100), terms).await.unwrap();
     let handbook = MappingId::new("handbook");
     let marks = stage.marks();
@@ -47,7 +47,7 @@ async fn a_comparison_that_a_limit_ended_goes_on_where_it_was() {
     assert_eq!(found, []);
     // Each file once, but for those that were under way when the limit was met.
     let asked = stage.asked(marks);
-    let reads = asked.iter().filter(|line| line.contains("/git/blobs/"));
+    let reads = asked.iter().filter(|line| line.contains("/contents/"));
     let reads = reads.count();
     assert!((FILES..FILES + 20).contains(&reads), "{reads} {asked:?}");
 }
