@@ -98,6 +98,20 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
         (n, Gone) if there(n) => (Side::Notion, n),
         _ => return wait(plan, "waits until the removal is seen"),
     };
+    let removed_on = |side: Side| {
+        let removed = case.record.outcome.get(REMOVED);
+        removed.is_some_and(|removed| *removed == side.to_string())
+    };
+    let settled = case.view(side).is_some_and(|view| view.settled);
+    // What is gone was removed by us because this side was, and this side came back: so does the other.
+    if removed_on(side.other()) && s.proposal == LifeProposal::None {
+        if settled {
+            plan.steps.push(Step::Restore(side.other()));
+        } else {
+            wait(plan, "waits until it is sure that it came back");
+        }
+        return;
+    }
     if side == Side::Github {
         match s.proposal {
             LifeProposal::Refused => return plan.steps.push(Step::Restore(Side::Notion)),
@@ -119,13 +133,7 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
             return;
         }
     }
-    let removed = case
-        .record
-        .outcome
-        .get(REMOVED)
-        .is_some_and(|removed| *removed == side.to_string());
-    let settled = case.view(side).is_some_and(|view| view.settled);
-    match (removed, state) {
+    match (removed_on(side), state) {
         // It was removed, and somebody brought it back: the other side follows.
         (true, _) if settled => plan.steps.push(Step::Restore(side.other())),
         (true, _) => wait(plan, "waits until the removal is seen"),

@@ -20,6 +20,27 @@ fn paired(policy: Policy) -> (World, String) {
     (world, pages[0].clone())
 }
 
+/// The page that follows a deleted file into the trash was not trashed by a person: when the file comes back
+/// before the next look, so does the page, and nobody is asked to delete the file again.
+#[test]
+fn a_file_that_comes_back_before_the_next_look_brings_its_page_back() {
+    let world = World::new(documents(Policy::ManualReview));
+    world.repo.put("docs/a.md", Some("# A\n\none\n"));
+    world.settle();
+    world.pass(10);
+    world.repo.put("docs/a.md", None);
+    world.poll();
+    assert!(world.pages.live().is_empty());
+    world.pass(40);
+    world.repo.put("docs/a.md", Some("# A\n\none\n"));
+    world.settle();
+    assert_eq!(world.pages.live().len(), 1);
+    assert!(world.repo.pulls("open").is_empty());
+    assert_eq!(world.live(), 1);
+    world.pass(60);
+    assert_eq!(world.settle(), 0);
+}
+
 #[test]
 fn a_file_becomes_a_page_and_stays_as_it_is() {
     let (world, page) = paired(Policy::ManualReview);
