@@ -18,7 +18,7 @@ fn every_mutant_has_a_name_of_its_own() {
 fn broken_rules_are_noticed() {
     for (name, seeds, property) in [
         ("applied-dropped", 1, "P14"),
-        ("claims-dropped", 1, "P20"),
+        ("claims-dropped", 1, "P21"),
         ("conflicts-dropped", 1, "P03"),
         ("wait-unheard", 3, "P19"),
         ("losers-dropped", 5, "P02"),
