@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::bounds::Bounds;
@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{HttpSend, Request, Response, SendError};
 use crate::id::MappingId;
+use crate::state::stamp;
 use crate::store::{Change, Expect, Hit, IndexEntry, Item, Query, Store, Table};
 
 /// Index of the workers that are alive, sorted by until when.
@@ -463,10 +464,6 @@ fn fence_key(scope: &str) -> String {
 
 fn worker_key(name: &str) -> String {
     format!("worker:{name}")
-}
-
-fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 fn read(item: &Item) -> Result<Lease> {

@@ -63,9 +63,7 @@ pub(super) async fn of(
     let mut out = Vec::new();
     for name in config.names() {
         let mut standing = mapping(name, store).await?;
-        if let Some(why) = &config.guard.frozen {
-            standing.frozen = Some(format!("frozen by the configuration: {why}"));
-        }
+        standing.frozen = config.guard.told().or(standing.frozen);
         out.push(standing);
     }
     Ok(out)

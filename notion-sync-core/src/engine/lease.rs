@@ -58,8 +58,8 @@ impl Engine {
 
     /// Why nothing may be written for a mapping.
     pub(super) async fn frozen(&self, id: &MappingId) -> Result<Option<String>> {
-        if let Some(why) = &self.guard.frozen {
-            return Ok(Some(format!("frozen by the configuration: {why}")));
+        if let Some(why) = self.guard.told() {
+            return Ok(Some(why));
         }
         let stored = State::new(&*self.store).frozen(id).await?;
         Ok(stored.map(|freeze| freeze.told()))

@@ -280,6 +280,15 @@ pub struct Guard {
     pub frozen: Option<String>,
 }
 
+impl Guard {
+    /// One line for people where nothing is to be written.
+    #[must_use]
+    pub fn told(&self) -> Option<String> {
+        let why = self.frozen.as_ref()?;
+        Some(format!("frozen by the configuration: {why}"))
+    }
+}
+
 impl Default for Guard {
     fn default() -> Self {
         Self {

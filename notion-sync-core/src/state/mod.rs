@@ -458,6 +458,6 @@ fn comments_key(id: &RecordId) -> String {
 }
 
 /// A time that sorts as text.
-fn stamp(at: DateTime<Utc>) -> String {
+pub(crate) fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
