@@ -47,6 +47,8 @@ const work = process.env.CROSSCHECK_WORK;
 const began = Date.now();
 // Most faults that are printed.
 const SHOWN = 60;
+// Rows of the audit that are printed for each of them, and how much of each.
+const [ROWS, WIDTH] = [24, 600];
 let told = 0;
 const seconds = () => Math.round((Date.now() - began) / 1000);
 
@@ -262,6 +264,20 @@ async function losers() {
   return found;
 }
 
+// Faults that were not told yet, each with what the program says that it did to this pair.
+async function tell() {
+  const fresh = model.faults.slice(told, SHOWN);
+  told = model.faults.length;
+  for (const fault of fresh) {
+    console.log(`fault: ${fault}`);
+    const pair = [...model.pairs.values()].find((one) => new RegExp(`(^|[ (])${one.key}\\b`).test(fault));
+    if (!pair) continue;
+    for (const row of (await audit(pair.page)).slice(-ROWS)) {
+      console.log(`  ${row.at} ${row.event} ${row.summary} ${JSON.stringify(row.details).slice(0, WIDTH)}`);
+    }
+  }
+}
+
 async function audit(page) {
   const { code, stdout, stderr } = await stage.command("audit", "--json", "show", "--page", page);
   if (code !== 0) throw new Error(`the audit of ${page} ended with ${code}: ${stderr}`);
@@ -421,8 +437,7 @@ try {
     done += await round(people, reader, done);
     console.log(`${seconds()} s: ${done} gestures, ${stage.syncs.length} runs, ${model.faults.length} faults`);
     // Named while they are fresh, however the sprint ends.
-    for (const fault of model.faults.slice(told, SHOWN)) console.log(`fault: ${fault}`);
-    told = model.faults.length;
+    await tell();
   }
   const waited = await finish(people, reader);
   const righted = await untangle(people, reader);
@@ -457,7 +472,7 @@ try {
   console.log(`gestures: ${[...people.counts].sort().map(([name, times]) => `${name} ${times}`).join(", ")}`);
   console.log();
   const described = judge.end();
-  for (const fault of model.faults.slice(told, SHOWN)) console.log(`fault: ${fault}`);
+  await tell();
   if (model.faults.length > SHOWN) console.log(`and ${model.faults.length - SHOWN} more`);
   const faults = model.faults.length + described;
   console.log(JSON.stringify({

@@ -569,6 +569,15 @@ impl Record {
             .min()
     }
 
+    /// When a service can be asked about a step of a rule that could not be asked now.
+    #[must_use]
+    pub fn unasked_until(&self) -> Option<DateTime<Utc>> {
+        (self.triggers.values())
+            .filter_map(|trigger| Some(&trigger.actions[trigger.turn()?]))
+            .filter_map(|action| action.again.filter(|_| action.unasked))
+            .min()
+    }
+
     /// When something that waits is to be asked for again: the step of a rule, or a value that was
     /// refused.
     #[must_use]

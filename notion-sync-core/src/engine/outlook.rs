@@ -33,6 +33,7 @@ impl Engine {
                 due.push((view.revision.at + grain + self.bounds.settle()).max(now));
             }
         }
+        due.extend(record.unasked_until());
         // Content that cannot be used stays so until somebody edits it, and then it is listed.
         let unusable = [notion, github]
             .into_iter()

@@ -127,7 +127,9 @@ impl Engine {
             let Some(value) = view.says(property) else {
                 continue;
             };
-            if is_parked(bound, &prepared.state.record, plan, property) {
+            if is_parked(bound, &prepared.state.record, plan, property)
+                || is_overwritten(bound, plan, property)
+            {
                 continue;
             }
             let cause = match life {
@@ -248,6 +250,7 @@ impl Engine {
                 }
                 request.summary = said;
             }
+            let mut failure = None;
             let gate = match self.held_back(binding, record, &request.effect).await? {
                 Some(reason) => Gate::Closed {
                     reason,
@@ -256,13 +259,13 @@ impl Engine {
                 None => match binding.github.gate(&request).await {
                     Ok(gate) => gate,
                     Err(error) if error.kind() == ErrorKind::Store => return Err(error),
-                    Err(error) => Gate::Closed {
-                        again: match error.retry() {
-                            Retry::NotBefore(at) => Some(at),
-                            _ => None,
-                        },
-                        reason: error.to_string(),
-                    },
+                    Err(error) => {
+                        failure = Some(error.retry());
+                        Gate::Closed {
+                            reason: error.to_string(),
+                            again: None,
+                        }
+                    }
                 },
             };
             let label = format!("rule {}: {}", rule.id, request.effect.label());
@@ -273,9 +276,7 @@ impl Engine {
             let action = &mut trigger.actions[at];
             let ended = match gate {
                 Gate::Open(write) => {
-                    action.state = ActionState::Sending;
-                    action.reason = None;
-                    action.again = None;
+                    action.end(ActionState::Sending, None);
                     let wanted = ContentHash::of_bytes("nsync/effect/v1", op.as_str().as_bytes());
                     let draft = Draft {
                         side: Side::Github,
@@ -297,7 +298,14 @@ impl Engine {
                     "it was so already".to_owned()
                 }
                 Gate::Closed { reason, again } => {
-                    action.wait(reason, again, now);
+                    match failure {
+                        Some(Retry::NotBefore(until)) => {
+                            action.ask_later(until, now);
+                            return Ok(());
+                        }
+                        Some(Retry::Backoff) => action.ask_failed(reason, now),
+                        _ => action.wait(reason, again, now),
+                    }
                     if action.waited < u64::from(rule.expires_hours) * 3_600 {
                         return Ok(());
                     }
@@ -511,6 +519,18 @@ fn is_parked(bound: &Bound, record: &Record, plan: &Plan, property: &str) -> boo
             && (record.conflicts.contains_key(&unit)
                 || plan.parks.iter().any(|park| park.unit == unit)
                 || plan.holds.iter().any(|hold| hold.unit == unit))
+    })
+}
+
+/// Whether the page's value is about to be replaced by GitHub's: where it is somebody's, it lost, and never
+/// becomes an edge. Of a set both sides' elements stay, so it is heard.
+fn is_overwritten(bound: &Bound, plan: &Plan, property: &str) -> bool {
+    let fields = (plan.steps.iter()).filter_map(|step| match step {
+        Step::Write(write) if write.side == Side::Notion => Some(&write.fields),
+        _ => None,
+    });
+    fields.flatten().any(|(id, change)| {
+        !matches!(change.desired, Value::Set(_)) && bound.native(id, Side::Notion) == Some(property)
     })
 }
 

@@ -58,6 +58,9 @@ pub struct RuleAction {
     /// When to look again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<DateTime<Utc>>,
+    /// Nobody could be asked about its precondition: that is work under way until `again`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unasked: bool,
     /// How often it was sent and surely not applied.
     #[serde(default)]
     pub generation: u64,
@@ -208,6 +211,7 @@ impl Trigger {
                 since: at,
                 waited: 0,
                 checked_at: None,
+                unasked: false,
                 again: None,
                 generation: 0,
             });
@@ -320,6 +324,7 @@ impl RuleAction {
         let passed = (self.checked_at).map_or(0, |at| (now - at).num_seconds().clamp(0, MOST));
         self.waited += u64::try_from(passed).unwrap_or(0);
         self.checked_at = Some(now);
+        self.unasked = false;
         self.state = ActionState::Gated;
         self.reason = Some(reason);
         // The longer it waits, the less often it is looked at: half a minute to a quarter hour.
@@ -328,11 +333,28 @@ impl RuleAction {
         self.again = Some(again.map_or(own, |at| at.max(now + chrono::Duration::seconds(5))));
     }
 
+    /// Takes note that nobody can be asked about its precondition before `again`. That is no waiting of
+    /// its own: it does not expire by it.
+    pub fn ask_later(&mut self, again: DateTime<Utc>, now: DateTime<Utc>) {
+        self.checked_at = Some(now);
+        self.again = Some(again.max(now + chrono::Duration::seconds(1)));
+        self.unasked = true;
+    }
+
+    /// Takes note that asking about its precondition failed, which says nothing of it. A failure that
+    /// lasts is a wait like any other.
+    pub fn ask_failed(&mut self, reason: String, now: DateTime<Utc>) {
+        const PASSING: u64 = 300;
+        self.wait(reason, None, now);
+        self.unasked = self.waited < PASSING;
+    }
+
     /// Ends it.
     pub fn end(&mut self, state: ActionState, reason: Option<String>) {
         self.state = state;
         self.reason = reason;
         self.again = None;
+        self.unasked = false;
     }
 }
 

@@ -8,6 +8,7 @@ use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::clock::Clock as _;
 use notion_sync_core::effect::{Dispatch, Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::Tick;
+use notion_sync_core::id::Side;
 use notion_sync_core::mapping::{CreateWhen, Guard, Policy};
 use notion_sync_core::rule::{ActionState, Rule, Values};
 use notion_sync_core::state::State;
@@ -169,6 +170,20 @@ fn a_step_waits_for_its_gate_and_says_so() {
     world.settle();
     assert_eq!(names(&world), ["merge", "comment"]);
     assert_eq!(world.pages.bookkeeping(&page)["status"], "Success");
+}
+
+#[test]
+fn a_gate_that_cannot_be_asked_is_work_under_way() {
+    let (world, page, _) = with(vec![review()], Policy::ManualReview);
+    let until = world.clock.now() + Duration::seconds(100);
+    (world.repo).gate_effect("open-pull", Some(ModelGate::Unasked(until)));
+    world.pages.set(&page, "state", Value::text("Doing"));
+    // No more than what is due: a run that ends earlier leaves the step to whoever looks next.
+    world.settle();
+    assert_eq!(names(&world), ["open-pull"]);
+    let record = &world.records()[0];
+    let waited = record.triggers["review"].actions[0].waited;
+    assert_eq!(waited, 0, "it is the service that waited");
 }
 
 #[test]
@@ -396,6 +411,30 @@ fn a_parked_status_fires_when_it_is_settled() {
     assert_eq!(names(&world).len(), fired);
     say(&world, &page, "Done");
     assert_eq!(names(&world).len(), fired + 2);
+}
+
+#[test]
+fn a_value_that_loses_a_conflict_is_never_an_edge() {
+    // A page says Doing and its issue is closed: GitHub's side stays, by policy or by a person.
+    for policy in [Policy::GithubWins, Policy::ManualReview] {
+        let (world, page, number) = with(vec![review()], policy);
+        world.pages.set(&page, "state", Value::text("Doing"));
+        world.repo.set_issue(number, "state", Value::text("closed"));
+        world.settle();
+        if policy == Policy::ManualReview {
+            assert_eq!(world.conflicts(), 1);
+            let record = world.records().remove(0).id;
+            block_on(world.engine.settle_conflicts(&record, Side::Github)).unwrap();
+            world.settle();
+        }
+        world.pass(10);
+        world.settle();
+        assert_eq!(world.pages.field(&page, "state"), Value::text("Done"));
+        assert!(names(&world).is_empty(), "{policy:?}: the loser fired");
+        // What somebody says from now on is an edge again.
+        say(&world, &page, "Doing");
+        assert_eq!(names(&world), ["open-pull"]);
+    }
 }
 
 #[test]

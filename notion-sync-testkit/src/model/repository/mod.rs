@@ -65,6 +65,8 @@ struct Inner {
 pub enum ModelGate {
     /// Not yet, for this reason.
     Closed(String),
+    /// Nobody can ask before this moment.
+    Unasked(DateTime<Utc>),
     /// It is so already.
     Holds,
     /// Never, for this reason.

@@ -11,7 +11,7 @@ use notion_sync_core::remote::{
     Abilities, Ack, Action, Cursor, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
 };
 use notion_sync_core::snapshot::{Proof, Snapshot};
-use notion_sync_core::{Error, ErrorKind, Result};
+use notion_sync_core::{Error, ErrorKind, Result, Retry};
 
 use super::{ModelGate, ModelRepository};
 use crate::model::ModelFault;
@@ -116,6 +116,11 @@ impl Remote for ModelRepository {
                 reason: reason.clone(),
                 again: None,
             },
+            Some(ModelGate::Unasked(until)) if self.clock.now() < *until => {
+                return Err(Error::new(ErrorKind::RateLimited, "ask about an effect")
+                    .retry_at(Retry::NotBefore(*until)));
+            }
+            Some(ModelGate::Unasked(_)) => open,
             Some(ModelGate::Holds) => Gate::Holds {
                 links: BTreeMap::new(),
             },
