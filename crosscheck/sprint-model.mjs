@@ -127,7 +127,8 @@ export class Model {
         this.fault(`page ${page.id} says ${key} and belongs to ${known.key}: ${page.status} ${page.message}`);
         key = known.key;
       }
-      if (known?.gone === "deleted" && !after.issues.has(key)) continue;
+      const orphan = known?.gone === "deleted" || (known?.gone === "stuck" && known.how === "deleted");
+      if (orphan && !after.issues.has(key)) continue;
       if (owners.has(key)) this.fault(`pages ${owners.get(key)} and ${page.id} both claim ${key}`);
       owners.set(key, page.id);
       const issue = after.issues.get(key);
@@ -158,7 +159,7 @@ export class Model {
       page: page.id, key, keys: new Set([key]), repository: issue.repository, number: issue.number, met: this.round,
       // Fields that wait for a decision, and those that the other side cannot take: what was agreed before.
       parked: new Map(), held: new Map(),
-      accepted: { state: page.state, priority: page.priority }, fired, story: [], ready: false, opened: { sure: 0, maybe: 0 }, shipping: false,
+      accepted: { state: page.state, priority: page.priority }, fired, story: [], gestures: [], ready: false, opened: { sure: 0, maybe: 0 }, shipping: false,
     });
   }
 

@@ -82,6 +82,7 @@ export class People {
     const name = this.draw.weighed(WEIGHTS);
     const where = name.split(" ", 1)[0];
     const rest = name.slice(where.length + 1);
+    this.gesture = name;
     const who = this.draw.pick(logins);
     const sides = {
       notion: () => this.#onNotion(rest, who), github: () => this.#onGithub(rest, who), pull: () => this.#onPull(rest, who),
@@ -103,7 +104,10 @@ export class People {
   // A pair that is alive; nobody touches what somebody threw away in this round.
   pair(able = () => true) {
     const all = this.model.live().filter(able);
-    return all.length === 0 ? undefined : this.draw.pick(all);
+    if (all.length === 0) return undefined;
+    const pair = this.draw.pick(all);
+    pair.gestures.push(`round ${this.model.round}: ${this.gesture}`);
+    return pair;
   }
 
   // Both sides edit one field of one pair before a sync sees either.

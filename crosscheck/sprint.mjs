@@ -272,6 +272,7 @@ async function tell() {
     console.log(`fault: ${fault}`);
     const pair = [...model.pairs.values()].find((one) => new RegExp(`(^|[ (])${one.key}\\b`).test(fault));
     if (!pair) continue;
+    console.log(`  ${pair.page}: ${pair.gestures.slice(-ROWS).join(", ")}`);
     for (const row of (await audit(pair.page)).slice(-ROWS)) {
       console.log(`  ${row.at} ${row.event} ${row.summary} ${JSON.stringify(row.details).slice(0, WIDTH)}`);
     }

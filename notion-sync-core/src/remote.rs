@@ -92,6 +92,13 @@ pub trait Remote: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
+    /// The name of a comment once what it is written on is `place`: an object that moved takes its comments
+    /// along. Without an answer of its own the name stays.
+    fn comment_at(&self, comment: &RemoteRef, place: &RemoteRef) -> RemoteRef {
+        let _ = place;
+        comment.clone()
+    }
+
     /// The comments by which the sync shows its state on these objects, at most one for each. Asked
     /// only about objects that nothing else pairs. Only what the sync's own account wrote counts:
     /// anybody can comment.

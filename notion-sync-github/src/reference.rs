@@ -104,6 +104,16 @@ pub fn parse_review(object: &RemoteRef) -> Result<(u64, u64, u64)> {
     parsed.flatten().ok_or_else(|| not_a(object, "review"))
 }
 
+/// The name of a comment once its issue is `place`. An issue that is transferred takes its comments
+/// along; they keep their ids, and are asked for under the repository where they are.
+#[must_use]
+pub fn comment_at(object: &RemoteRef, place: &RemoteRef) -> RemoteRef {
+    match (parse_comment(object), parse_numbered(place)) {
+        (Ok((_, id)), Ok((repository, _))) => comment(repository, id),
+        _ => object.clone(),
+    }
+}
+
 /// Repository id and id of a comment on a line or file.
 ///
 /// # Errors
@@ -141,6 +151,9 @@ mod tests {
         assert_eq!(parse_comment(&comment(7, 3)).unwrap(), (7, 3));
         assert_eq!(parse_review(&review(7, 3, 9)).unwrap(), (7, 3, 9));
         assert_eq!(parse_review_comment(&review_comment(7, 3)).unwrap(), (7, 3));
+        assert_eq!(comment_at(&comment(7, 3), &issue(8, 1)), comment(8, 3));
+        let line = review_comment(7, 3);
+        assert_eq!(comment_at(&line, &issue(8, 1)), line, "no issue has it");
         assert!(parse_comment(&review_comment(7, 3)).is_err());
         for id in ["", "7#3", "7#3:", "7:3#9", "7#3:9:1", "x#3:9"] {
             let object = RemoteRef::new(SYSTEM, REVIEW, id);

@@ -3,7 +3,7 @@
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::Policy;
 use notion_sync_examples::demo::{Stage, Terms};
-use notion_sync_examples::emulation::{BACKLOG, World};
+use notion_sync_examples::emulation::{BACKLOG, HANDBOOK, World};
 
 use crate::shown_support::{equal, settle, sweep};
 
@@ -97,4 +97,68 @@ async fn comments_follow_with_their_author_edits_and_deletions() {
     settle(&mut stage).await;
     assert_eq!((said(&stage).len(), heard(&stage).len()), (0, 0));
     equal(&mut stage).await;
+}
+
+/// Comments go with an issue that is transferred: each is still the one that its copy was made of.
+#[tokio::test]
+async fn comments_go_with_an_issue_that_is_transferred() {
+    let terms = Terms {
+        comments: Some(CommentSync::default()),
+        repositories: vec![BACKLOG.to_owned(), HANDBOOK.to_owned()],
+        ..Terms::tasks(Policy::GithubWins)
+    };
+    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
+        .await
+        .unwrap();
+    settle(&mut stage).await;
+    stage.pass(30);
+    settle(&mut stage).await;
+    let page = stage.page("Dark mode").unwrap();
+    let number = (stage.issues().iter())
+        .find(|(_, issue)| issue.title == "Dark mode")
+        .map(|(number, _)| *number)
+        .unwrap();
+    let asked = stage
+        .in_notion("ada", |ada| ada.comment(page, "Which theme?"))
+        .unwrap();
+    let now = stage.now();
+    let answered = stage
+        .github()
+        .comment(BACKLOG, number, "bob", "The dark one", now)
+        .unwrap();
+    settle(&mut stage).await;
+    stage.pass(30);
+    let now = stage.now();
+    let moved = stage
+        .github()
+        .transfer_issue(BACKLOG, number, HANDBOOK, "bob", now)
+        .unwrap();
+    settle(&mut stage).await;
+    let said = |stage: &Stage| stage.github().issue(HANDBOOK, moved).unwrap().comments;
+    let heard = |stage: &Stage| stage.notion().comments(page);
+    assert_eq!(
+        (said(&stage).len(), heard(&stage).len()),
+        (2, 2),
+        "copied again: {:?} {:?}",
+        said(&stage),
+        heard(&stage)
+    );
+    // Both go on being followed.
+    stage.pass(30);
+    stage
+        .in_notion("ada", |ada| ada.edit_comment(asked, "What theme?"))
+        .unwrap();
+    let now = stage.now();
+    stage
+        .github()
+        .delete_comment(HANDBOOK, answered, now)
+        .unwrap();
+    settle(&mut stage).await;
+    sweep(&mut stage).await;
+    settle(&mut stage).await;
+    assert_eq!((said(&stage).len(), heard(&stage).len()), (1, 1));
+    assert!(said(&stage)[0].1.ends_with("What theme?"));
+    stage.pass(30);
+    let outcome = sweep(&mut stage).await;
+    assert_eq!(outcome.applied, [], "something was written without need");
 }

@@ -114,6 +114,25 @@ impl Conversation {
         self.pairs.is_empty() && !self.overflowed
     }
 
+    /// Lets comments go along with an issue that moved: `found` answers what a comment is called now, where
+    /// it is on `issue`.
+    pub fn go_along(&mut self, issue: &RemoteRef, found: impl Fn(&RemoteRef) -> Option<RemoteRef>) {
+        // Those that are over too: a copy that somebody removed is not made again elsewhere.
+        for pair in &mut self.pairs {
+            let (comment, place) = match pair.side {
+                Side::Github => (Some(&mut pair.origin), &mut pair.place),
+                Side::Notion => (pair.mirror.as_mut(), &mut pair.target),
+            };
+            let moves = place.kind == issue.kind && place != issue;
+            if let Some(comment) = comment.filter(|_| moves)
+                && let Some(name) = found(comment)
+            {
+                *comment = name;
+                place.clone_from(issue);
+            }
+        }
+    }
+
     pub(super) fn of_origin(&mut self, origin: &RemoteRef) -> Option<&mut CommentPair> {
         self.pairs.iter_mut().find(|pair| pair.origin == *origin)
     }

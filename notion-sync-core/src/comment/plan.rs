@@ -84,6 +84,12 @@ impl Seen {
         self.direct.insert(object, comment);
     }
 
+    /// Whether a comment was listed.
+    #[must_use]
+    pub fn shows(&self, object: &RemoteRef) -> bool {
+        self.shown.contains_key(object)
+    }
+
     fn of(&self, object: &RemoteRef) -> Sighting<'_> {
         if let Some((_, _, comment)) = self.shown.get(object) {
             return Sighting::Shown(comment);

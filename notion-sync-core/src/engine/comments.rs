@@ -51,6 +51,15 @@ pub(crate) struct Talk {
     again: Option<DateTime<Utc>>,
 }
 
+impl Talk {
+    fn is_news(&self) -> bool {
+        match &self.stored {
+            Some(stored) => stored.value != self.next,
+            None => !self.next.is_empty(),
+        }
+    }
+}
+
 /// What reading the comments of a task came to.
 #[derive(Debug)]
 pub(crate) enum Heard {
@@ -77,11 +86,7 @@ impl Heard {
         let Self::Talk(talk) = self else {
             return Ok(());
         };
-        let changed = match &talk.stored {
-            Some(stored) => stored.value != talk.next,
-            None => !talk.next.is_empty(),
-        };
-        if changed {
+        if talk.is_news() {
             batch.conversation(record, &talk.next, talk.stored.as_ref())?;
         }
         Ok(())
@@ -302,7 +307,7 @@ impl Engine {
         listening: &Listening,
     ) -> Result<Talk> {
         let stored = self.state().conversation(&record.id).await?;
-        let next = stored
+        let mut next = stored
             .as_ref()
             .map(|one| one.value.clone())
             .unwrap_or_default();
@@ -314,6 +319,10 @@ impl Engine {
             let comments = binding.remote(side).comments(object).await?;
             seen.take(side, object, comments);
         }
+        next.go_along(&places.github, |comment| {
+            let moved = binding.github.comment_at(comment, &places.github);
+            seen.shows(&moved).then_some(moved)
+        });
         // Discussions of blocks, as far as a hint ever named one, and of pull requests.
         let mut further: BTreeSet<(Side, RemoteRef)> = (next.pairs.iter())
             .filter(|pair| !pair.is_over() && pair.side == Side::Notion)
@@ -404,7 +413,7 @@ impl Engine {
                     Heard::Talk(talk) => {
                         looked += 1;
                         let steps = plan(&talk.next, &talk.seen, settings, listening.since);
-                        if !steps.is_empty() {
+                        if !steps.is_empty() || talk.is_news() {
                             found.push((state, Heard::Talk(talk)));
                         }
                     }

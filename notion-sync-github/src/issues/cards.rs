@@ -40,7 +40,10 @@ impl GithubIssues {
         self.client
             .begin("write a comment", 1, u32::from(known.is_none()))?;
         let found = match known {
-            Some(known) => Some(reference::parse_comment(known)?),
+            Some(known) => {
+                let known = reference::comment_at(known, &discuss.place);
+                Some(reference::parse_comment(&known)?)
+            }
             None => match self.find_card(id, number, card).await.map_err(unapplied)? {
                 Some((comment, mark)) if mark.state == Some(card.state().to_string()) => {
                     // It says that already: the registry was lost since.
@@ -94,7 +97,8 @@ impl GithubIssues {
             }));
         };
         // The mark goes out in the same request as the text.
-        Ok(match self.read_comment(known).await? {
+        let known = reference::comment_at(known, &discuss.place);
+        Ok(match self.read_comment(&known).await? {
             None => Trace::Applied(gone()),
             Some(found) if found.marker.as_ref() == Some(&write.op) => {
                 let mut ack = Ack::default();

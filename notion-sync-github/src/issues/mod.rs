@@ -309,6 +309,10 @@ impl Remote for GithubIssues {
         self.list_comments(object).await
     }
 
+    fn comment_at(&self, comment: &RemoteRef, place: &RemoteRef) -> RemoteRef {
+        reference::comment_at(comment, place)
+    }
+
     async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
         self.read_comment(comment).await
     }

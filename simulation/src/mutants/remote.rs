@@ -410,6 +410,10 @@ impl Remote for MutantRemote {
         self.inner.comment(comment).await
     }
 
+    fn comment_at(&self, comment: &RemoteRef, place: &RemoteRef) -> RemoteRef {
+        self.inner.comment_at(comment, place)
+    }
+
     async fn cards(&self, objects: &[RemoteRef]) -> Result<Vec<FoundCard>> {
         self.inner.cards(objects).await
     }
