@@ -173,8 +173,19 @@ export class Model {
   #agree(pair, field, page, issue) {
     this.numbers.fields += 1;
     if (!same(meaning(field, page[field]), meaning(field, issue[field]))) {
+      if (this.#disputed(pair, field, page, issue)) return;
       this.fault(`${pair.key} ${field}: the page says ${JSON.stringify(page[field])}, the issue ${JSON.stringify(issue[field])} (${page.status} ${page.message})`);
     }
+  }
+
+  // Whether a pair that lives on after one side was away has a conflict left: both sides moved since they
+  // agreed last, and somebody has to decide.
+  #disputed(pair, field, page, issue) {
+    if (this.policy !== "manual-review" || !pair.base) return false;
+    const [n0, g0] = this.#basis(pair, field);
+    if (page[field] === n0 || issue[field] === g0) return false;
+    pair.parked.set(field, [n0, g0]);
+    return true;
   }
 
   #judge(pair, before, after, bodies) {

@@ -161,7 +161,8 @@ function count(before, after) {
 async function finish(people, reader) {
   const waits = () => model.live().flatMap((pair) => {
     const open = model.pulls.filter((pull) => model.serves(pull, pair) && pull.state === "open");
-    return pair.shipping && !pair.parked.has("state") && open.length === 1 && open[0].ours ? open : [];
+    // A conflict of any field holds a merge back.
+    return pair.shipping && pair.parked.size === 0 && open.length === 1 && open[0].ours ? open : [];
   });
   const ships = waits().length;
   for (let attempt = 0; attempt < 8 && waits().length > 0; attempt += 1) {
@@ -440,9 +441,10 @@ try {
     // Named while they are fresh, however the sprint ends.
     await tell();
   }
-  const waited = await finish(people, reader);
+  let waited = await finish(people, reader);
   const righted = await untangle(people, reader);
   const decided = await decide(reader);
+  waited += await finish(people, reader);
   await untangle(people, reader);
   await sync("--full");
   // One more look at everything, bodies too, and then one more run that must write nothing.

@@ -1,7 +1,9 @@
 //! Measures what converting, comparing, merging and planning cost, and how fast webhooks are
-//! answered. See `benches/README.md`.
+//! answered; what long stores cost. See `benches/README.md`.
 
 mod codecs;
+#[cfg(feature = "receivers")]
+mod durable;
 mod input;
 mod measure;
 mod memory;
@@ -25,6 +27,7 @@ static HEAP: memory::Counting = memory::Counting;
 const USAGE: &str = "\
 usage: notion-sync-benches [OPTIONS] [NAMES]
        notion-sync-benches receivers [OPTIONS]
+       notion-sync-benches durable [OPTIONS]
 
 NAMES            only cases whose name starts with one of these
 --json           print JSON instead of a table
@@ -47,6 +50,16 @@ struct Arguments {
 #[cfg(feature = "receivers")]
 fn receivers(arguments: &[String]) -> Result<(), String> {
     receivers::run(arguments)
+}
+
+#[cfg(feature = "receivers")]
+fn durable(arguments: &[String]) -> Result<(), String> {
+    durable::run(arguments)
+}
+
+#[cfg(not(feature = "receivers"))]
+fn durable(_: &[String]) -> Result<(), String> {
+    Err("build it with `--features receivers`".to_owned())
 }
 
 #[cfg(not(feature = "receivers"))]
@@ -94,6 +107,7 @@ fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match given.split_first() {
         Some((command, rest)) if command == "receivers" => receivers(rest),
+        Some((command, rest)) if command == "durable" => durable(rest),
         _ => arguments(given).and_then(|arguments| run(&arguments)),
     };
     match outcome {

@@ -22,6 +22,10 @@ const INTENT_CHANGES: usize = 60;
 /// Most operations sent in one group.
 const GROUP: usize = 200;
 
+/// Changes of one transaction in which operations are taken over from a process that died. A store takes
+/// 100, and the lease adds its own.
+const TAKEN_OVER: usize = 80;
+
 impl Engine {
     /// Operations that were being sent when the process ended have an unknown outcome. `sent_until`
     /// is up to when whoever sent them may have gone on.
@@ -31,6 +35,8 @@ impl Engine {
         sent_until: Option<DateTime<Utc>>,
         report: &mut MappingReport,
     ) -> Result<()> {
+        // Many in one transaction: each waits for the disk.
+        let mut unknown = Batch::default();
         for stored in self.state().open_operations(&binding.mapping.id).await? {
             if stored.value.state != OpState::Sending {
                 continue;
@@ -57,12 +63,22 @@ impl Engine {
             let mut batch = Batch::default();
             batch.operation(&op, Some(&stored))?;
             batch.attempt(&self.ended(&op, "unknown"))?;
+            if op.state == OpState::Unknown {
+                unknown.absorb(batch);
+                if unknown.len() >= TAKEN_OVER {
+                    self.state().commit(std::mem::take(&mut unknown)).await?;
+                }
+                continue;
+            }
             let error = Error::new(ErrorKind::Unavailable, "send a write")
                 .message("the process ended while this was being sent, again and again")
                 .remedy("look what it does to the process, then `notion-sync dead-letter retry`");
             self.after_failure(binding, &op, &error, batch).await?;
         }
-        Ok(())
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        self.state().commit(unknown).await
     }
 
     /// When the outcome of an operation can be looked for. A write may take several requests, so the

@@ -9,9 +9,9 @@ use notion_sync_core::reconcile::{Plan, Step};
 use notion_sync_core::record::UnitId;
 use proptest::prelude::*;
 
-use super::config;
 use super::executor::Trail;
 use super::world::{Edit, Pair, edit, edited};
+use super::{CASES, config};
 
 /// Rows that a policy may change.
 const POLICY_ROWS: [u8; 11] = [4, 12, 13, 14, 18, 19, 20, 21, 22, 30, 48];
@@ -50,7 +50,7 @@ fn parked() -> impl Strategy<Value = Pair> {
 }
 
 proptest! {
-    #![proptest_config(config(10_000))]
+    #![proptest_config(config(CASES))]
 
     /// P10: the same world gives the same bytes.
     #[test]

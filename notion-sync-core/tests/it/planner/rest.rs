@@ -6,9 +6,9 @@ use notion_sync_core::record::UnitId;
 use notion_sync_core::snapshot::Presence;
 use proptest::prelude::*;
 
-use super::config;
 use super::executor::Trail;
 use super::world::{Edit, Pair, agreed, edit, edited};
+use super::{CASES, config};
 
 /// Checks a pair at rest: every unit that is neither parked nor held is equal and agreed.
 fn at_rest(pair: &Pair) -> Result<(), TestCaseError> {
@@ -61,7 +61,7 @@ fn no_end(plan: Box<notion_sync_core::reconcile::Plan>) -> TestCaseError {
 }
 
 proptest! {
-    #![proptest_config(config(10_000))]
+    #![proptest_config(config(CASES))]
 
     /// P01, P06: one set of edits comes to rest within two rounds, and writes nothing after that.
     #[test]
@@ -81,7 +81,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(10_000))]
+    #![proptest_config(config(CASES))]
 
     /// P01, P06 with plans that are cut off after some of their steps, and people who go on.
     #[test]
@@ -110,7 +110,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(10_000))]
+    #![proptest_config(config(CASES))]
 
     /// P22 through the planner: edits of one side are taken over as they are, and lose nothing.
     #[test]

@@ -12,9 +12,9 @@ use notion_sync_core::record::{Agreed, UnitId};
 use notion_sync_core::value::Value;
 use proptest::prelude::*;
 
-use super::config;
 use super::executor::Trail;
 use super::world::{Edit, Pair, edit, edited};
+use super::{CASES, config};
 
 /// A lens seen from the other side.
 #[derive(Debug)]
@@ -238,7 +238,7 @@ fn set_unit(unit: &UnitId) -> bool {
 }
 
 proptest! {
-    #![proptest_config(config(10_000))]
+    #![proptest_config(config(CASES))]
 
     /// P09, for what is decided, not for the means.
     #[test]

@@ -8,9 +8,9 @@ use notion_sync_core::mapping::Direction;
 use notion_sync_core::value::Value;
 use proptest::prelude::*;
 
-use super::config;
 use super::executor::Trail;
 use super::world::{Pair, agreed};
+use super::{CASES, config};
 
 /// An edit that writes a word nobody else writes, at most one of a kind for each side and place.
 #[derive(Debug, Clone, Copy)]
@@ -216,7 +216,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    #![proptest_config(config(10_000))]
+    #![proptest_config(config(CASES))]
 
     /// P02: every word is on both sides, in an open conflict, or an audited loser; also where plans
     /// are cut off in the middle and people go on.
