@@ -210,27 +210,37 @@ async fn an_issue_that_is_transferred_takes_its_page_along_within_the_mapping() 
 /// A transfer is no edit: it brings no page back that somebody threw away.
 #[tokio::test]
 async fn a_page_that_is_trashed_with_the_transfer_of_its_issue_stays_so() {
-    let mut stage = stage(&[BACKLOG, HANDBOOK]).await;
-    add(&stage, "One", Some(BACKLOG));
-    settle(&mut stage).await;
-    stage.pass(30);
-    settle(&mut stage).await;
-    let all = stage.numbered(BACKLOG);
-    let (number, _) = all.iter().find(|(_, issue)| issue.title == "One").unwrap();
-    let page = stage.page("One").unwrap();
-    let now = stage.now();
-    let moved = stage
-        .github()
-        .transfer_issue(BACKLOG, *number, HANDBOOK, "bob", now)
-        .unwrap();
-    stage.in_notion("ada", |ada| ada.trash(page)).unwrap();
-    settle(&mut stage).await;
-    assert!(stage.page("One").is_err(), "the page came back");
-    assert!(
-        !stage.numbered(HANDBOOK)[&moved].open,
-        "the issue is closed"
-    );
-    stage.pass(30);
-    let outcome = sweep(&mut stage).await;
-    assert_eq!(outcome.applied, [], "something was written without need");
+    for by_page in [true, false] {
+        let mut stage = stage(&[BACKLOG, HANDBOOK]).await;
+        if by_page {
+            add(&stage, "One", Some(BACKLOG));
+        } else {
+            let now = stage.now();
+            let github = &mut stage.github();
+            github
+                .open_issue(BACKLOG, "bob", "One", Some("Text"), now)
+                .unwrap();
+        }
+        settle(&mut stage).await;
+        stage.pass(30);
+        settle(&mut stage).await;
+        let all = stage.numbered(BACKLOG);
+        let (number, _) = all.iter().find(|(_, issue)| issue.title == "One").unwrap();
+        let page = stage.page("One").unwrap();
+        let now = stage.now();
+        let moved = stage
+            .github()
+            .transfer_issue(BACKLOG, *number, HANDBOOK, "bob", now)
+            .unwrap();
+        stage.in_notion("ada", |ada| ada.trash(page)).unwrap();
+        settle(&mut stage).await;
+        assert!(stage.page("One").is_err(), "the page came back: {by_page}");
+        assert!(
+            !stage.numbered(HANDBOOK)[&moved].open,
+            "the issue is closed"
+        );
+        stage.pass(30);
+        let outcome = sweep(&mut stage).await;
+        assert_eq!(outcome.applied, [], "something was written without need");
+    }
 }

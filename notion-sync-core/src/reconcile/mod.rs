@@ -200,7 +200,9 @@ fn edited_units<'a>(case: &Case<'a>, side: Side, view: &'a View) -> Vec<Edited<'
     {
         out.push(Edited::Body(document));
     }
+    // Where an issue is, is no unit: a transfer edits nothing.
     if side == Side::Github
+        && case.mapping.kind == MappingKind::Documents
         && let (Some(base), Some(place)) = (base, &view.place)
         && base.path.as_ref().is_some_and(|path| path != place)
     {
