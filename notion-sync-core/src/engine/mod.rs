@@ -27,6 +27,7 @@ mod outlook;
 mod pairing;
 mod partial;
 mod partners;
+mod paths;
 mod people;
 mod persist;
 mod place;
