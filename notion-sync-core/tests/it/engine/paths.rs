@@ -73,6 +73,24 @@ fn a_file_follows_the_title_in_the_commit_that_writes_it() {
 }
 
 #[test]
+fn an_edit_of_a_file_that_was_just_moved_is_seen() {
+    let (world, page) = following();
+    rename(&world, &page, "New guide");
+    world.poll();
+    assert_eq!(world.repo.paths(), ["docs/new-guide.md"]);
+    let text = world.repo.file("docs/new-guide.md").unwrap();
+    let edited = text.replace("First line.", "First, edited.");
+    world.repo.put("docs/new-guide.md", Some(&edited));
+    world.settle();
+    assert_eq!(
+        super::world::plain(&world.pages.body(&page))[0],
+        "First, edited."
+    );
+    assert_eq!(world.live(), 1);
+    rests(&world);
+}
+
+#[test]
 fn a_title_that_people_write_into_the_file_moves_nothing() {
     let (world, page) = following();
     let text = world.repo.file("docs/guide.md").unwrap();
