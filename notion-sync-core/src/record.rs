@@ -360,6 +360,10 @@ pub struct Record {
     /// listing that passes the removal has the proof; later reads just do not find the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone: Option<(RemoteRef, Proof)>,
+    /// What its object on GitHub was where the listing began that named it last. Until the cursor
+    /// moves, the next listing begins there as well, and knows it as that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
     /// The newest decisions about it that are kept with what they looked at, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<KeptDecision>,
@@ -398,6 +402,15 @@ pub struct Record {
     /// Values that a remote refused to take while it took the rest of the write, by field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refusals: BTreeMap<FieldId, Refusal>,
+}
+
+/// What an object was at a cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// Hash of the cursor.
+    pub cursor: ContentHash,
+    /// The object by the name it had there; `None` where it was not there yet.
+    pub object: Option<RemoteRef>,
 }
 
 /// A decision that is kept.
@@ -482,6 +495,7 @@ impl Record {
             proofs: BTreeMap::new(),
             own_body: None,
             gone: None,
+            begun: None,
             next_sequence: 0,
             pulls: Vec::new(),
             flagged: BTreeMap::new(),

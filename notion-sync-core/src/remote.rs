@@ -199,6 +199,9 @@ pub struct Listing {
     /// Objects of other kinds that changed (pull requests), and when: whoever is linked to one is
     /// looked at.
     pub touched: Vec<(RemoteRef, DateTime<Utc>)>,
+    /// Whether it names everything that changed since the cursor it began at and is still other than
+    /// it was there: what came after that cursor and is not named is gone again.
+    pub continues: bool,
     /// Where to go on next time.
     pub cursor: Cursor,
     /// Whether everything asked for is in it. An incomplete listing proves no absence and moves no

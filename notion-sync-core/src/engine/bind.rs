@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::paths::Paths;
 use super::{Binding, Engine};
 use crate::document::dialect::LinkContext;
 use crate::error::Result;
@@ -32,6 +33,8 @@ pub struct Bound {
     pub people: People,
     /// Pages and paths.
     pub resolver: Resolver,
+    /// Paths of files that are there or on their way (documents).
+    pub(super) paths: Paths,
     /// From where on bodies stay on their own side.
     pub(super) keep_below: KeepBelow,
     /// Links between files and pages.
@@ -109,8 +112,8 @@ impl Engine {
                 }
             }
         }
-        let resolver = self
-            .resolver(&binding.mapping.id, &fields, binding.mapping.kind)
+        let (resolver, paths) = self
+            .files(&binding.mapping.id, binding.mapping.kind)
             .await?;
         Ok(Bound {
             links: super::text::all_links(binding, &resolver),
@@ -121,27 +124,26 @@ impl Engine {
             people: binding.people.clone(),
             keep_below: binding.mapping.keep_below.clone(),
             resolver,
+            paths,
             notion,
             github,
             fresh,
         })
     }
 
-    async fn resolver(
-        &self,
-        mapping: &MappingId,
-        _fields: &[FieldMap],
-        kind: MappingKind,
-    ) -> Result<Resolver> {
-        let mut resolver = Resolver::default();
+    /// Where the files of pages are, and which paths no other file may get.
+    async fn files(&self, mapping: &MappingId, kind: MappingKind) -> Result<(Resolver, Paths)> {
+        let (mut resolver, mut paths) = (Resolver::default(), Paths::default());
         if kind == MappingKind::Documents {
             for record in self.state().records(mapping).await? {
+                paths.propose(&record);
                 if let (Some(page), Some(path)) = (&record.notion, live_path(&record)) {
+                    paths.hold(path.clone());
                     resolver.add(page.id.clone(), path);
                 }
             }
         }
-        Ok(resolver)
+        Ok((resolver, paths))
     }
 }
 

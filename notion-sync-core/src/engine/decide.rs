@@ -1,6 +1,6 @@
 //! From what was seen to what is planned.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -73,17 +73,15 @@ impl Engine {
         for op in self.state().open_operations(id).await? {
             open.entry(op.value.record.clone()).or_default().push(op);
         }
-        let mut taken: BTreeSet<String> = bound
-            .resolver
-            .iter()
-            .map(|(_, path)| path.to_owned())
-            .collect();
-        taken.extend(
-            survey
-                .prepared
-                .iter()
-                .filter_map(|p| p.github.as_ref()?.place.clone()),
-        );
+        let mut taken = bound.paths.clone();
+        for seen in &survey.prepared {
+            if let Some(place) = seen.github.as_ref().and_then(|view| view.place.clone()) {
+                taken.hold(place);
+            }
+        }
+        for op in open.values().flatten() {
+            taken.write(&op.value);
+        }
         let units = bound.units();
         let mapping_state = self.state().mapping(id).await?.value;
         let mut records = Vec::new();

@@ -16,7 +16,7 @@ use crate::mapping::{MappingKind, View};
 use crate::operation::record_of_create;
 use crate::reconcile::table::Identity;
 use crate::record::{Life, ProposalState, Record};
-use crate::remote::ProposalKind;
+use crate::remote::{Action, ProposalKind};
 use crate::state::RecordState;
 
 /// What registry and marks say about a known pair.
@@ -144,6 +144,15 @@ impl Engine {
     ) -> Result<BTreeMap<String, RecordId>> {
         let mut out = BTreeMap::new();
         let stored = self.state().records(&binding.mapping.id).await?;
+        // People may see a pull request, and merge it, before we know that it was opened.
+        let mut sent = BTreeSet::new();
+        for op in self.state().open_operations(&binding.mapping.id).await? {
+            if let Action::Propose(propose) = op.value.write.action
+                && op.value.attempts > 0
+            {
+                sent.insert(propose.branch);
+            }
+        }
         for record in stored
             .iter()
             .chain(prepared.iter().map(|p| &p.state.record))
@@ -152,7 +161,11 @@ impl Engine {
                 && record.life == Life::Provisioning
                 && record.github.is_none()
                 && proposal.kind == ProposalKind::Create
-                && matches!(proposal.state, ProposalState::Open | ProposalState::Merged)
+                && match proposal.state {
+                    ProposalState::Open | ProposalState::Merged => true,
+                    ProposalState::Planned => sent.contains(&proposal.branch),
+                    ProposalState::Refused => false,
+                }
                 && let Some(path) = &proposal.path
             {
                 out.insert(path.clone(), record.id.clone());

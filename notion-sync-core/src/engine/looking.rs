@@ -1,13 +1,18 @@
 //! What the listings of both sides showed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 
-use crate::id::{RemoteRef, Side};
-use crate::remote::Listing;
+use super::{Binding, Engine};
+use crate::error::Result;
+use crate::hash::ContentHash;
+use crate::id::{RecordId, RemoteRef, Side};
+use crate::mapping::MappingKind;
+use crate::record::{Begun, Record};
+use crate::remote::{Cursor, Listing};
 use crate::snapshot::{Content, Proof, Snapshot};
-use crate::state::RecordState;
+use crate::state::{Batch, RecordState};
 
 /// Two listings, by object.
 #[derive(Debug, Default)]
@@ -15,6 +20,16 @@ pub(super) struct Looking {
     pub(super) items: BTreeMap<(Side, RemoteRef), Snapshot>,
     pub(super) gone: BTreeMap<RemoteRef, Proof>,
     pub(super) renamed: BTreeMap<RemoteRef, RemoteRef>,
+    /// Objects that came after the cursor and are not there any more, as far as the listing goes.
+    vanished: BTreeMap<RemoteRef, Proof>,
+    /// Hash of the cursor that the listing of GitHub began at.
+    begun: Option<ContentHash>,
+}
+
+/// What became of an object since a cursor.
+enum Since {
+    At(RemoteRef),
+    Gone(Proof),
 }
 
 impl Looking {
@@ -26,6 +41,79 @@ impl Looking {
             self.items.insert((side, item.object.clone()), item.clone());
         }
         self.gone.extend(listing.gone.iter().cloned());
+    }
+
+    /// Where the listing of GitHub began.
+    pub(super) fn begin(&mut self, cursor: &Cursor) {
+        let hash = ContentHash::of_bytes("nsync/cursor/v1", cursor.0.as_bytes());
+        self.begun = Some(hash);
+    }
+
+    /// A cursor stays where it is until everything listed is durable, so a listing can tell again
+    /// what some records were saved with before, and since then the same file may have moved on, or be
+    /// gone: it was known under one name at the cursor, under another to its record, and is somewhere
+    /// else by now. Says which records that concerns.
+    pub(super) fn go_on(&mut self, continues: bool, records: &[Record]) -> BTreeSet<RecordId> {
+        let mut concerned = BTreeSet::new();
+        let mut renamed = std::mem::take(&mut self.renamed);
+        for record in records {
+            let (Some(begun), Some(known)) = (&record.begun, &record.github) else {
+                continue;
+            };
+            if Some(begun.cursor) != self.begun {
+                continue;
+            }
+            let since = match &begun.object {
+                Some(then) => match (renamed.remove(then), self.gone.remove(then)) {
+                    (Some(now), _) => Some(Since::At(now)),
+                    (None, Some(proof)) => Some(Since::Gone(proof)),
+                    // It is where it was.
+                    (None, None) => continues.then(|| Since::At(then.clone())),
+                },
+                None if self.lists(Side::Github, known) => None,
+                None => continues.then_some(Since::Gone(Proof::AbsentInDescendant)),
+            };
+            match since {
+                Some(Since::At(now)) => {
+                    let before = (now != *known).then(|| known.clone());
+                    if let Some(item) = self.items.get_mut(&(Side::Github, now.clone())) {
+                        item.previous.clone_from(&before);
+                    }
+                    if let Some(before) = before {
+                        self.renamed.insert(before, now);
+                    }
+                }
+                Some(Since::Gone(proof)) if !self.lists(Side::Github, known) => {
+                    self.vanished.insert(known.clone(), proof);
+                }
+                _ => continue,
+            }
+            concerned.insert(record.id.clone());
+        }
+        renamed.append(&mut self.renamed);
+        self.renamed = renamed;
+        concerned
+    }
+
+    /// Remembers what an object of GitHub was at the cursor, while it is given to a record.
+    fn note(&self, record: &mut Record, object: Option<&RemoteRef>) {
+        if let Some(cursor) = self.begun
+            && (record.begun.as_ref()).is_none_or(|begun| begun.cursor != cursor)
+        {
+            let object = object.cloned();
+            record.begun = Some(Begun { cursor, object });
+        }
+    }
+
+    /// As [`note`](Self::note), for a record that was given an object which the listing shows first.
+    pub(super) fn note_new(&self, record: &mut Record) {
+        self.note(record, None);
+    }
+
+    /// Why an object that is not found is believed to be gone.
+    pub(super) fn absence(&self, object: &RemoteRef) -> Option<Proof> {
+        let vanished = || self.vanished.get(object).copied();
+        self.proof(Side::Github, object).or_else(vanished)
     }
 
     pub(super) fn objects(&self) -> Vec<RemoteRef> {
@@ -88,9 +176,11 @@ impl Looking {
 
     /// A file that was renamed or moved keeps its record.
     pub(super) fn follow(&self, state: &mut RecordState) {
-        if let Some(object) = &state.record.github
-            && let Some(moved) = self.renamed.get(object)
-        {
+        let Some(object) = state.record.github.clone() else {
+            return;
+        };
+        if let Some(moved) = self.renamed.get(&object) {
+            self.note(&mut state.record, Some(&object));
             state.record.github = Some(moved.clone());
         }
     }
@@ -138,5 +228,23 @@ impl Looking {
         }
         // The same revision is looked at once more after it can no longer take up an edit.
         !seen.settled && item.revision.is_settled(now, slack)
+    }
+}
+
+impl Engine {
+    /// Remembers where the first listing of files ended before a record of it is saved: whoever lists
+    /// them again after that has to know what became of those.
+    pub(super) async fn begin_files(&self, binding: &Binding, ended: Cursor) -> Result<()> {
+        let id = &binding.mapping.id;
+        let stored = self.state().mapping(id).await?;
+        let mut next = stored.value.clone();
+        let known = next.github_cursor.is_some() || next.github_began.is_some();
+        if known || binding.mapping.kind != MappingKind::Documents {
+            return Ok(());
+        }
+        next.github_began = Some(ended);
+        let mut batch = Batch::default();
+        batch.mapping(id, &next, &stored)?;
+        self.state().commit(batch).await
     }
 }

@@ -27,6 +27,7 @@ mod outlook;
 mod pairing;
 mod partial;
 mod partners;
+mod paths;
 mod people;
 mod persist;
 mod place;
@@ -460,7 +461,7 @@ impl Engine {
         }
         report.observed = survey.prepared.len();
         report.found.clone_from(&survey.found);
-        let cursors = survey.cursors.clone();
+        let (cursors, ended) = (survey.cursors.clone(), survey.ended.clone());
         let complete = cursors.0.is_some() && cursors.1.is_some();
         let hints = if survey.waits.is_none() {
             survey.hints.clone()
@@ -488,6 +489,7 @@ impl Engine {
         // Somebody may just have added what is missing: the schemas are read once more.
         let lacks = (plan.records.iter())
             .any(|record| record.plan.holds.iter().any(|hold| hold.row.0 == 48));
+        self.begin_files(binding, ended).await?;
         let persisted = self.persist(binding, &bound, plan, report).await?;
         let deferred = self.defer(deferred).await?;
         let durable = persisted && deferred;
@@ -508,6 +510,9 @@ impl Engine {
             // could not be read.
             next.notion_cursor = cursors.0.or(next.notion_cursor);
             next.github_cursor = cursors.1.or(next.github_cursor);
+            if next.github_cursor.is_some() {
+                next.github_began = None;
+            }
             if complete && (full || next.swept_at.is_none()) {
                 next.swept_at = Some(self.now());
             }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::bind::Bound;
 use super::fields::inject_all;
+use super::paths::Paths;
 use super::render::{Draft, desired_file, new_place, proposal_word};
 use super::survey::Prepared;
 use super::text::{self, Stamp};
@@ -59,7 +60,7 @@ impl Engine {
         plan: &Plan,
         kind: ProposalKind,
         write: Option<&WriteStep>,
-        taken: &mut BTreeSet<String>,
+        taken: &mut Paths,
     ) -> Result<Vec<Draft>> {
         let record = &prepared.state.record;
         let rows: Vec<u8> = plan.rows.iter().map(|(_, row)| row.0).collect();
@@ -223,7 +224,7 @@ impl Engine {
                     .filter(|_| refreshes)
                     .and_then(|known| known.head.clone()),
                 published,
-                path: propose.files.first().map(|(path, _)| path.clone()),
+                path: path_of(propose),
                 state: if refreshes {
                     ProposalState::Open
                 } else {
@@ -234,6 +235,13 @@ impl Engine {
             });
         }
     }
+}
+
+/// Where the file of a proposal is once it is merged; of one that deletes it, where it was.
+fn path_of(propose: &Propose) -> Option<String> {
+    let written = propose.files.iter().rfind(|(_, text)| text.is_some());
+    let (path, _) = written.or_else(|| propose.files.first())?;
+    Some(path.clone())
 }
 
 /// What a conflict's pull request publishes: both versions of every open unit.
@@ -260,7 +268,7 @@ fn file_of_new_page(
     binding: &Binding,
     bound: &Bound,
     prepared: &Prepared,
-    taken: &mut BTreeSet<String>,
+    taken: &mut Paths,
 ) -> Result<File> {
     let record = &prepared.state.record;
     let view = prepared
@@ -268,18 +276,16 @@ fn file_of_new_page(
         .as_ref()
         .ok_or_else(|| lost("the page was not read"))?;
     let title = text::title_of(view);
-    let path = match record
-        .proposal
-        .as_ref()
-        .and_then(|known| known.path.clone())
-    {
-        Some(path) => path,
-        None => binding
-            .mapping
-            .path
-            .path(&title, &view.object.id, |path| taken.contains(path)),
-    };
-    taken.insert(path.clone());
+    let taken_by_others = |path: &str| taken.is_taken(path, &record.id);
+    // Where it was proposed before it stays, unless that was refused and is another file's by now.
+    let known = record.proposal.as_ref().and_then(|known| {
+        let refused = known.state == ProposalState::Refused;
+        let path = known.path.clone()?;
+        (!refused || !taken_by_others(&path)).then_some(path)
+    });
+    let path = known
+        .unwrap_or_else(|| (binding.mapping.path).path(&title, &view.object.id, taken_by_others));
+    taken.want(&path, &record.id);
     let fields = inject_all(bound, Side::Github, view);
     let empty = Document::default();
     let body = view.document().unwrap_or(&empty);

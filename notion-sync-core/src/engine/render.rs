@@ -1,9 +1,10 @@
 //! From steps to operations: what exactly is sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::bind::Bound;
 use super::fields::{agreed_all, by_native_key, inject_all};
+use super::paths::Paths;
 use super::place::place_of;
 use super::survey::Prepared;
 use super::text::{self, Stamp};
@@ -48,7 +49,7 @@ impl Engine {
         bound: &Bound,
         prepared: &Prepared,
         mut plan: Plan,
-        taken: &mut BTreeSet<String>,
+        taken: &mut Paths,
         open: &[Stored<Operation>],
     ) -> Result<(Plan, Vec<Operation>)> {
         let mut out: Vec<Operation> = Vec::new();
@@ -187,7 +188,7 @@ impl Engine {
         prepared: &Prepared,
         plan: &Plan,
         step: &Step,
-        taken: &mut BTreeSet<String>,
+        taken: &mut Paths,
     ) -> Result<Vec<Draft>> {
         let record = &prepared.state.record;
         let rows: Vec<u8> = plan.rows.iter().map(|(_, row)| row.0).collect();
@@ -267,7 +268,7 @@ impl Engine {
         bound: &Bound,
         prepared: &Prepared,
         write: &WriteStep,
-        taken: &mut BTreeSet<String>,
+        taken: &mut Paths,
     ) -> Result<Draft> {
         let record = &prepared.state.record;
         let missing =
@@ -523,30 +524,31 @@ impl Engine {
     }
 }
 
-/// A file with a write carried into it.
 /// Where the file of a page moves, if it follows the title.
 pub(super) fn new_place(
     binding: &Binding,
     prepared: &Prepared,
     write: &WriteStep,
-    taken: &mut BTreeSet<String>,
+    taken: &mut Paths,
 ) -> Option<String> {
     if !write.follow_title {
         return None;
     }
     let page = prepared.notion.as_ref()?;
     let now = prepared.github.as_ref()?.place.as_deref()?;
-    let free = |path: &str| path != now && taken.contains(path);
+    let record = &prepared.state.record.id;
+    let is_taken = |path: &str| path != now && taken.is_taken(path, record);
     let place = binding
         .mapping
         .path
-        .path(&text::title_of(page), &page.object.id, free);
+        .path(&text::title_of(page), &page.object.id, is_taken);
     (place != now).then(|| {
-        taken.insert(place.clone());
+        taken.want(&place, record);
         place
     })
 }
 
+/// A file with a write carried into it.
 pub(super) fn desired_file(
     binding: &Binding,
     bound: &Bound,

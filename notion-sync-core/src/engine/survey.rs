@@ -14,7 +14,7 @@ use super::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::id::{RecordId, RemoteRef, Side};
-use crate::mapping::View;
+use crate::mapping::{MappingKind, View};
 use crate::operation::backoff;
 use crate::reconcile::table::Identity;
 use crate::record::{Life, ProposalState, Record};
@@ -32,6 +32,8 @@ pub(crate) struct Survey {
     pub(crate) prepared: Vec<Prepared>,
     /// Where the listings ended: none of a side of which not everything was listed and read.
     pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
+    /// Where the listing of GitHub ended, whatever came of it.
+    pub(crate) ended: Cursor,
     /// How many objects the listings showed as new or moved, where they list what changed.
     pub(crate) found: BTreeMap<Side, usize>,
     /// Hints that are answered by this survey.
@@ -84,22 +86,36 @@ impl Engine {
     ) -> Result<Survey> {
         let id = &binding.mapping.id;
         let stored = self.state().mapping(id).await?.value;
-        let request = |cursor: &Option<Cursor>| ListRequest {
-            cursor: cursor.clone(),
-            full: full || cursor.is_none(),
-        };
-        let notion = binding.notion.list(request(&stored.notion_cursor)).await?;
-        let github = binding.github.list(request(&stored.github_cursor)).await?;
         let full_notion = full || stored.notion_cursor.is_none();
         let full_github = full || stored.github_cursor.is_none();
+        let request = |cursor: Option<&Cursor>, full: bool| ListRequest {
+            cursor: cursor.cloned(),
+            full,
+        };
+        let since = stored
+            .github_cursor
+            .as_ref()
+            .or(stored.github_began.as_ref());
+        let notion = request(stored.notion_cursor.as_ref(), full_notion);
+        let notion = binding.notion.list(notion).await?;
+        let github = binding.github.list(request(since, full_github)).await?;
 
         let mut looking = Looking::default();
         looking.take(Side::Notion, &notion);
         looking.take(Side::Github, &github);
+        let mut due: BTreeSet<RecordId> = BTreeSet::new();
+        // Issues keep their names, and are listed by what they are now.
+        if binding.mapping.kind == MappingKind::Documents
+            && let Some(cursor) = since
+            && *cursor != github.cursor
+        {
+            looking.begin(cursor);
+            due = looking.go_on(github.continues, &self.state().records(id).await?);
+        }
 
         // Records that are due by themselves: unsettled reads, holds, open proposals, hints.
         let now = self.now();
-        let mut due: BTreeSet<RecordId> = self.state().due(id, now).await?.into_iter().collect();
+        due.extend(self.state().due(id, now).await?);
         // A step that waits is no work under way: it is asked for whenever both sides are listed.
         due.extend(self.state().steps_due(id, now).await?);
         if bound.is_other_schema(&stored) {
@@ -147,6 +163,13 @@ impl Engine {
         let mut new: Vec<(Side, RemoteRef)> = Vec::new();
         let mut found: BTreeMap<Side, usize> = BTreeMap::new();
         for (side, object) in looking.pairs() {
+            // What we moved ourselves is known under the name that it has by now.
+            let object = match looking.renamed.get(&object) {
+                Some(now) if !owners.contains_key(&object) && owners.contains_key(now) => {
+                    now.clone()
+                }
+                _ => object,
+            };
             let moved = match owners.get(&object) {
                 Some(owner) => match self.known(&mut records, owner).await? {
                     Some(state) if state.record.mapping == *id => {
@@ -301,8 +324,16 @@ impl Engine {
             }
         }
         overheard.refused = listening.refusal();
+        let strange: BTreeSet<RemoteRef> = (fresh.iter().filter(|(side, _)| *side == Side::Github))
+            .map(|(_, view)| view.object.clone())
+            .collect();
         self.pair(binding, bound, &mut prepared, fresh, &mut records)
             .await?;
+        for one in &mut prepared {
+            if (one.state.record.github.as_ref()).is_some_and(|object| strange.contains(object)) {
+                looking.note_new(&mut one.state.record);
+            }
+        }
         prepared.sort_by(|a, b| a.state.record.id.cmp(&b.state.record.id));
 
         // A side that lists nothing although something lives there is not believed, unless each of
@@ -331,6 +362,7 @@ impl Engine {
         Ok(Survey {
             prepared,
             found,
+            ended: github.cursor.clone(),
             cursors: (
                 whole(Side::Notion, &notion).then_some(notion.cursor),
                 whole(Side::Github, &github).then_some(github.cursor),
@@ -555,7 +587,7 @@ fn halted() -> Error {
 /// Keeps the proof that an object on GitHub is gone. It stands in one listing alone; whoever reads
 /// the object afterwards only fails to find it.
 fn remember_absence(record: &mut Record, looking: &Looking, view: &mut View) {
-    let listed = looking.proof(Side::Github, &view.object);
+    let listed = looking.absence(&view.object);
     match &view.presence {
         Presence::Present | Presence::MovedOut(_) => record.gone = None,
         Presence::Gone(proof) => record.gone = Some((view.object.clone(), *proof)),

@@ -74,6 +74,10 @@ pub struct MappingState {
     pub notion_cursor: Option<Cursor>,
     /// Where the last complete listing of GitHub ended.
     pub github_cursor: Option<Cursor>,
+    /// Where the first listing of files ended, while not everything in it is durable: all is listed
+    /// once more, and what was there then and is not any more is known to be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github_began: Option<Cursor>,
     /// Property ids by field: names are resolved once, ids are followed from then on.
     pub properties: BTreeMap<String, String>,
     /// The schema of Notion as last read.

@@ -52,7 +52,7 @@ impl GithubFiles {
         if answer.not_modified()
             && let Some(old) = quiet
         {
-            return Ok(listing(Vec::new(), Vec::new(), old));
+            return Ok(listing((Vec::new(), Vec::new()), true, old));
         }
         let found: GitRef = answer.json()?;
         let sha = found
@@ -66,7 +66,7 @@ impl GithubFiles {
             etag: answer.etag(),
         };
         if quiet.is_some_and(|old| old.head == sha) {
-            return Ok(listing(Vec::new(), Vec::new(), &position));
+            return Ok(listing((Vec::new(), Vec::new()), true, &position));
         }
         let head = self.head_of(repository.id, &sha).await?;
         let descent = match &old {
@@ -74,8 +74,8 @@ impl GithubFiles {
             _ => None,
         };
         if let (false, Some(Descent::Descends(Some(files)))) = (request.full, &descent) {
-            let (items, gone) = self.changed(repository, &head, files).await?;
-            return Ok(listing(items, gone, &position));
+            let found = self.changed(repository, &head, files).await?;
+            return Ok(listing(found, true, &position));
         }
         let table = self.table(repository, &sha).await?;
         let before = match (&old, &descent) {
@@ -88,7 +88,7 @@ impl GithubFiles {
             _ => None,
         };
         let descends = matches!(descent, Some(Descent::Descends(_)));
-        let (items, gone) = self.compared(
+        let found = self.compared(
             repository,
             &head,
             &table,
@@ -96,7 +96,7 @@ impl GithubFiles {
             descends,
             request.full,
         );
-        Ok(listing(items, gone, &position))
+        Ok(listing(found, descends && before.is_some(), &position))
     }
 
     fn position(
@@ -340,14 +340,11 @@ fn renames<'a>(
         .collect()
 }
 
-fn listing(
-    items: Vec<Snapshot>,
-    gone: Vec<(notion_sync_core::id::RemoteRef, Proof)>,
-    at: &Position,
-) -> Listing {
+fn listing((items, gone): Outcome, continues: bool, at: &Position) -> Listing {
     Listing {
         items,
         gone,
+        continues,
         // A struct of strings always serialises.
         cursor: Cursor(serde_json::to_string(at).unwrap_or_default()),
         complete: true,

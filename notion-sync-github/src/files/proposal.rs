@@ -335,10 +335,11 @@ impl GithubFiles {
         }
         match outcome {
             Ok(answer) => answer.json(),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Opened already, by a twin of this request, or merged already, so that the branch holds
+            // nothing more, and not listed yet. It is there, so nothing else may be planned until it
+            // was found.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists || says_merged(&error) => {
                 let found = self.pull_of(repository, &propose.branch).await?;
-                // Opened already, by a twin of this request, and not listed yet. It is there, so nothing else
-                // may be planned until it was found.
                 found.ok_or_else(|| {
                     Error::new(ErrorKind::Unavailable, DURING)
                         .with("branch", &propose.branch)
@@ -348,6 +349,12 @@ impl GithubFiles {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether nothing is left between the branches although a commit of ours was put onto one: it was
+/// merged since.
+fn says_merged(error: &Error) -> bool {
+    error.kind() == ErrorKind::Invalid && error.to_string().contains("No commits between")
 }
 
 /// The hidden block names the operation that opened it; refreshing keeps that.

@@ -86,6 +86,7 @@ impl GithubIssues {
             position.repositories.entry(id).or_insert(mark);
         }
         Ok(Listing {
+            continues: false,
             items,
             gone: Vec::new(),
             // A struct of numbers, times and strings always serialises.

@@ -161,6 +161,38 @@ async fn a_refresh_needs_no_listing() {
     );
 }
 
+/// Nothing is left between the branches once people have merged the pull request, and it cannot be
+/// opened again, whether it is listed yet or not.
+#[tokio::test]
+async fn a_proposal_that_is_merged_before_it_is_listed_is_looked_for_on() {
+    let mut seed = handbook();
+    seed.bounds.visibility_seconds = 600;
+    let world = World::of(seed);
+    let files = world.files();
+    let sent_at = world.now();
+    world.fault("POST", "/pulls", Fault::DropAfter);
+    let write = propose("o1", proposal("v1\n", None));
+    one(&files, write.clone()).await.unwrap_err();
+    let now = world.now();
+    let number = *world.hub().issue_numbers(REPO).unwrap().last().unwrap();
+    world
+        .hub()
+        .set_draft(REPO, number, "ada", false, now)
+        .unwrap();
+    world
+        .hub()
+        .merge(REPO, number, "ada", MergeMethod::Merge, now)
+        .unwrap();
+    let error = one(&files, write.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    world.clock.advance(chrono::Duration::seconds(601));
+    let traced = files.trace(&[write], sent_at).await.unwrap();
+    let [Trace::Applied(ack)] = traced.as_slice() else {
+        panic!("{traced:?}");
+    };
+    assert_eq!(ack.notes["number"], number.to_string());
+}
+
 /// People decide between an attempt and the next.
 #[tokio::test]
 async fn a_proposal_that_was_merged_with_our_commit_is_done() {

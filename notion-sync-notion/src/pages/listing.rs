@@ -153,6 +153,7 @@ impl NotionPages {
         };
         let mut items = scan.items;
         Ok(Listing {
+            continues: false,
             items: scan
                 .order
                 .iter()

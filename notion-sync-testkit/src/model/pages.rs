@@ -526,6 +526,7 @@ impl Remote for ModelPages {
             .collect();
         let newest = newest.unwrap_or(DateTime::UNIX_EPOCH);
         Ok(Listing {
+            continues: false,
             items,
             gone: Vec::new(),
             cursor: Cursor(newest.to_rfc3339_opts(SecondsFormat::Secs, true)),

@@ -1,7 +1,7 @@
 //! Pages and files.
 
 use notion_sync_core::document::Block;
-use notion_sync_core::mapping::{Deliver, Guard, Policy};
+use notion_sync_core::mapping::{Deliver, FileMarker, Guard, Policy};
 use notion_sync_core::record::{Life, Record};
 use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
@@ -330,6 +330,28 @@ fn a_page_without_a_file_is_proposed_and_paired_where_it_was_merged() {
         world.repo.file("docs/road-map.md").unwrap(),
         world.records()
     );
+}
+
+/// Opening the pull request had no answer, and people merge it before we know that it is there.
+#[test]
+fn a_file_that_is_merged_before_its_proposal_was_heard_of_is_its_pages() {
+    let mut mapping = documents(Policy::ManualReview);
+    mapping.file_marker = FileMarker::None;
+    let world = World::new(mapping);
+    let page = world.pages.create("Road map", body(&["One", "Two"]));
+    world.repo.fail([ModelFault::LostAfter]);
+    world.poll();
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 1);
+    world.repo.merge(pulls[0]);
+    world.settle();
+    world.pass(10);
+    world.settle();
+    assert_eq!(world.pages.live(), [page]);
+    assert_eq!((world.live(), world.conflicts()), (1, 0));
+    assert!(world.repo.pulls("open").is_empty());
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
 }
 
 #[test]

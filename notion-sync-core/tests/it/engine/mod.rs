@@ -4,6 +4,7 @@ mod audit;
 mod below;
 mod comments;
 mod comments_lost;
+mod cursors;
 mod documents;
 mod fields;
 mod freeze;

@@ -2,11 +2,11 @@
 
 use futures::executor::block_on;
 use notion_sync_core::id::Side;
-use notion_sync_core::mapping::{Deliver, PathPolicy, Policy};
+use notion_sync_core::mapping::{Deliver, FileMarker, PathPolicy, Policy};
 use notion_sync_core::record::UnitId;
 use notion_sync_core::value::Value;
 
-use super::world::{World, documents, rewrite};
+use super::world::{World, body, documents, rewrite};
 
 fn world(paths: PathPolicy, deliver: Deliver) -> (World, String) {
     let mut mapping = documents(Policy::ManualReview);
@@ -69,6 +69,24 @@ fn a_file_follows_the_title_in_the_commit_that_writes_it() {
         super::world::plain(&world.pages.body(&page))[1],
         "Last line."
     );
+    rests(&world);
+}
+
+#[test]
+fn an_edit_of_a_file_that_was_just_moved_is_seen() {
+    let (world, page) = following();
+    rename(&world, &page, "New guide");
+    world.poll();
+    assert_eq!(world.repo.paths(), ["docs/new-guide.md"]);
+    let text = world.repo.file("docs/new-guide.md").unwrap();
+    let edited = text.replace("First line.", "First, edited.");
+    world.repo.put("docs/new-guide.md", Some(&edited));
+    world.settle();
+    assert_eq!(
+        super::world::plain(&world.pages.body(&page))[0],
+        "First, edited."
+    );
+    assert_eq!(world.live(), 1);
     rests(&world);
 }
 
@@ -180,5 +198,106 @@ fn moved_to_where_the_title_says_is_agreed() {
     world.settle();
     assert_eq!(world.conflicts(), 0);
     assert_eq!(world.repo.paths(), ["docs/new-guide.md"]);
+    rests(&world);
+}
+
+#[test]
+fn a_path_that_is_proposed_is_taken() {
+    let mut mapping = documents(Policy::ManualReview);
+    mapping.file_marker = FileMarker::None;
+    let world = World::new(mapping);
+    world.pages.create("Plan", body(&["One"]));
+    world.settle();
+    world.pages.create("Plan", body(&["Two"]));
+    world.settle();
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 2);
+    // It is proposed where it was, however often it is looked at.
+    for page in world.pages.live() {
+        world.pages.edit_body(&page, |body| {
+            rewrite(body, "One", "One, edited.");
+            rewrite(body, "Two", "Two, edited.");
+        });
+    }
+    world.pass(30);
+    world.settle();
+    assert_eq!(world.repo.pulls("open"), pulls);
+    // Merged before we hear of it: the next page of that title does not get the path either.
+    world.repo.merge(pulls[0]);
+    world.pages.create("Plan", body(&["Three"]));
+    world.settle();
+    for pull in world.repo.pulls("open") {
+        world.repo.merge(pull);
+    }
+    world.pass(30);
+    world.settle();
+    let paths = world.repo.paths();
+    assert_eq!(paths.len(), 3, "{paths:?}");
+    assert_eq!(
+        paths.iter().filter(|path| *path == "docs/plan.md").count(),
+        1
+    );
+    assert_eq!((world.live(), world.conflicts()), (3, 0));
+    let first = world.repo.file("docs/plan.md").unwrap();
+    assert!(first.contains("One, edited."), "{first}");
+    rests(&world);
+}
+
+#[test]
+fn a_path_that_was_refused_is_free_for_others() {
+    let world = World::new(documents(Policy::ManualReview));
+    let first = world.pages.create("Plan", body(&["One"]));
+    world.settle();
+    world.repo.close_pull(world.repo.pulls("open")[0]);
+    world.pass(30);
+    world.settle();
+    world.pages.create("Plan", body(&["Two"]));
+    world.settle();
+    // A new edit proposes the first again.
+    world
+        .pages
+        .edit_body(&first, |body| rewrite(body, "One", "One, edited."));
+    world.pass(30);
+    world.settle();
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 2);
+    for pull in pulls {
+        world.repo.merge(pull);
+    }
+    world.pass(30);
+    world.settle();
+    let paths = world.repo.paths();
+    assert_eq!(paths.len(), 2, "{paths:?}");
+    assert!(world.repo.file("docs/plan.md").unwrap().contains("Two"));
+    assert_eq!((world.live(), world.conflicts()), (2, 0));
+    rests(&world);
+}
+
+#[test]
+fn a_move_that_is_proposed_takes_its_place() {
+    let (world, page) = self::world(PathPolicy::FollowTitle, Deliver::PullRequest);
+    rename(&world, &page, "Manual");
+    world.settle();
+    world.pages.create("Manual", body(&["Another."]));
+    world.settle();
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 2);
+    // Refreshed, it moves to the same place.
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First line.", "First, edited."));
+    world.pass(30);
+    world.settle();
+    assert_eq!(world.repo.pulls("open"), pulls);
+    for pull in pulls {
+        world.repo.merge(pull);
+    }
+    world.pass(30);
+    world.settle();
+    let paths = world.repo.paths();
+    assert_eq!(paths.len(), 2, "{paths:?}");
+    let moved = world.repo.file("docs/manual.md").unwrap();
+    assert!(moved.contains("First, edited."), "{moved}");
+    assert_eq!((world.live(), world.conflicts()), (2, 0));
     rests(&world);
 }

@@ -530,6 +530,24 @@ impl Inner {
         self.changes.push((path.to_owned(), there));
     }
 
+    /// Whether a file was there after so many changes.
+    fn was_there(&self, path: &str, changes: usize) -> bool {
+        let before = &self.changes[..changes.min(self.changes.len())];
+        (before.iter().rfind(|(name, _)| name == path)).is_some_and(|(_, there)| *there)
+    }
+
+    /// What a file was called after so many changes, where it has moved since: a comparison knows
+    /// nothing of the places in between.
+    fn moved_from(&self, path: &str, changes: usize) -> Option<String> {
+        let (mut name, mut until) = (path, self.changes.len());
+        while let Some((at, before)) = self.moved.get(name)
+            && (changes..until).contains(at)
+        {
+            (name, until) = (before, *at);
+        }
+        (name != path && self.was_there(name, changes)).then(|| name.to_owned())
+    }
+
     /// The pull request that an effect opens.
     fn open_pull(&mut self, op: &OpId) -> u32 {
         self.next += 1;

@@ -39,6 +39,7 @@ impl Remote for ModelRepository {
         inner.reads.lists += 1;
         let mut items = Vec::new();
         let mut gone = Vec::new();
+        let mut continues = false;
         let cursor;
         if self.issues {
             let since = request
@@ -56,33 +57,38 @@ impl Remote for ModelRepository {
             }
         } else {
             cursor = inner.changes.len().to_string();
-            let from: Option<usize> = request
-                .cursor
-                .filter(|_| !request.full)
-                .and_then(|cursor| cursor.0.parse().ok());
-            let paths: Vec<String> = match from {
+            let from: Option<usize> = request.cursor.and_then(|cursor| cursor.0.parse().ok());
+            let mut paths: Vec<String> = match from {
                 Some(from) => inner.changes[from.min(inner.changes.len())..]
                     .iter()
                     .map(|(path, _)| path.clone())
                     .collect(),
-                None => inner.files.keys().cloned().collect(),
+                None => Vec::new(),
             };
+            continues = from.is_some();
+            let differs = from.is_some() && !request.full;
+            if !differs {
+                paths.extend(inner.files.keys().cloned());
+            }
             let moved = |path: &String| {
-                let (at, before) = inner.moved.get(path)?;
-                (from? <= *at).then(|| RemoteRef::new("github", "file", before.clone()))
+                let before = inner.moved_from(path, from?)?;
+                Some(RemoteRef::new("github", "file", before))
             };
             let mut seen = std::collections::BTreeSet::new();
-            let told: Vec<RemoteRef> = paths.iter().filter_map(moved).collect();
+            let there = paths.iter().filter(|path| inner.files.contains_key(*path));
+            let told: Vec<RemoteRef> = there.filter_map(moved).collect();
             for path in paths {
                 if !seen.insert(path.clone()) {
                     continue;
                 }
                 let object = RemoteRef::new("github", "file", path.clone());
                 if inner.files.contains_key(&path) {
-                    let mut item = self.snapshot(&inner, &object, from.is_some());
+                    let mut item = self.snapshot(&inner, &object, differs);
                     item.previous = moved(&path);
                     items.push(item);
-                } else if !told.contains(&object) {
+                } else if !told.contains(&object)
+                    && from.is_none_or(|from| inner.was_there(&path, from))
+                {
                     gone.push((object, Proof::AbsentInDescendant));
                 }
             }
@@ -90,6 +96,7 @@ impl Remote for ModelRepository {
         Ok(Listing {
             items,
             gone,
+            continues,
             cursor: Cursor(cursor),
             complete: true,
             touched: Vec::new(),

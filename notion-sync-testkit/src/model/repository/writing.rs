@@ -126,6 +126,8 @@ impl ModelRepository {
                     if inner.files.contains_key(&target) {
                         return Err(Error::new(ErrorKind::AlreadyExists, during));
                     }
+                    let moved = (inner.changes.len(), path.clone());
+                    inner.moved.insert(target.clone(), moved);
                     inner.put(&path, None);
                 }
                 inner.put(&target, Some(text));
