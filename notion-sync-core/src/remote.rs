@@ -116,6 +116,19 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// Looks in the places named for its kind in the contract of the service, never in a search
     /// index, and reads every page down to the moment the write was sent.
     async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>>;
+
+    /// Reads an object that a person names as what a proposal or the effect of a rule made, and
+    /// answers what the write would have answered. `None` where such a write makes no object that
+    /// could be named. Asked only for these two: pages, issues and comments are read as such.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the object is not what that write makes, with
+    /// what is different; [`NotFound`](crate::ErrorKind::NotFound) where there is none.
+    async fn made(&self, write: &Write, object: &RemoteRef) -> Result<Option<Ack>> {
+        let _ = (write, object);
+        Ok(None)
+    }
 }
 
 /// What a remote can do.
@@ -258,6 +271,26 @@ pub enum Action {
         /// By name; an empty value clears.
         fields: BTreeMap<String, String>,
     },
+}
+
+impl Action {
+    /// What it does in one word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Update(_) => "update",
+            Self::Remove { .. } => "remove",
+            Self::Restore { .. } => "restore",
+            Self::Propose(_) => "propose",
+            Self::Withdraw { .. } => "withdraw",
+            Self::Comment { .. } => "comment",
+            Self::Discuss(_) => "discuss",
+            Self::Effect(_) => "effect",
+            Self::Flag { .. } => "flag",
+            Self::Bookkeep { .. } => "bookkeep",
+        }
+    }
 }
 
 /// A new object.

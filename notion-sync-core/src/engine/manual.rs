@@ -171,6 +171,7 @@ impl Engine {
         record.conflicts.clear();
         record.problem = None;
         record.dead = None;
+        record.given_up.clear();
         record.base_epoch += 1;
         record.look_at = Some(now);
         let mut batch = Batch::default();
@@ -251,7 +252,8 @@ impl Engine {
         Ok(tick)
     }
 
-    /// Lets operations of a record that were set aside be planned again; answers what they were.
+    /// Lets operations of a record that were set aside, or [given up](Self::give_up), be planned
+    /// again; answers what they were. A step of a rule that was given up stays so.
     ///
     /// # Errors
     ///
@@ -277,12 +279,14 @@ impl Engine {
                 batch.operation(&op, Some(&stored))?;
             }
         }
+        let record = &mut state.record;
+        let given_up = std::mem::take(&mut record.given_up);
+        labels.extend(given_up.into_values().map(|known| known.label));
         if labels.is_empty() {
             return Err(Error::new(ErrorKind::Invalid, DURING)
                 .with("record", id)
-                .message("nothing of it was set aside"));
+                .message("nothing of it was set aside or given up"));
         }
-        let record = &mut state.record;
         for op in &effects {
             effect_again(op, record);
         }

@@ -37,6 +37,7 @@ mod relatives;
 mod render;
 mod repair;
 mod report;
+mod resolution;
 mod rules;
 mod steps;
 mod summary;

@@ -365,4 +365,11 @@ impl Remote for GithubIssues {
         }
         Ok(traces)
     }
+
+    async fn made(&self, write: &Write, object: &RemoteRef) -> Result<Option<Ack>> {
+        match &write.action {
+            Action::Effect(effect) => self.made_effect(effect, object).await,
+            _ => Ok(None),
+        }
+    }
 }
