@@ -6,6 +6,7 @@ mod comments;
 mod comments_lost;
 mod dead_letters;
 mod documents;
+mod doorbell;
 mod fields;
 mod freeze;
 mod hints;
