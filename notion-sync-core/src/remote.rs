@@ -52,6 +52,20 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// if they differ the presence is [`Unread`](crate::snapshot::Presence::Unread).
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot>;
 
+    /// The object that people name so in settings: a page by id or address, a file by its path, an
+    /// issue by its number. Nothing is said about whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) where it names nothing of this place.
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        Err(
+            crate::Error::new(crate::ErrorKind::Invalid, "find what settings name")
+                .with("name", name)
+                .message("nothing of this place can be named"),
+        )
+    }
+
     /// Writes that give the same key here may be sent as one group (files of one branch).
     fn group(&self, action: &Action) -> Option<String>;
 

@@ -9,7 +9,7 @@ use super::bind::Bound;
 use super::rules::hold_creation;
 use super::survey::{Prepared, Survey};
 use super::text;
-use super::{Binding, Engine};
+use super::{Binding, Engine, sentinel};
 use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::{MappingId, OpId, RecordId, Side};
@@ -37,6 +37,8 @@ pub struct RunPlan {
     /// Until when a service asked to wait, and why: some records are missing here, because they could
     /// not be looked at now.
     pub waits: Option<(DateTime<Utc>, String)>,
+    /// Why absence proves nothing, by side: what must be readable there is not.
+    pub doubts: BTreeMap<Side, String>,
     /// A side that should hold something and listed nothing.
     pub(crate) emptied: Option<Side>,
 }
@@ -86,6 +88,7 @@ impl Engine {
         );
         let units = bound.units();
         let mapping_state = self.state().mapping(id).await?.value;
+        let doubts = sentinel::sides(&survey.doubts);
         let mut records = Vec::new();
         for mut prepared in survey.prepared {
             let record_id = prepared.state.record.id.clone();
@@ -108,6 +111,7 @@ impl Engine {
                     fields: &units,
                     identity: prepared.identity,
                     unresolved,
+                    doubts,
                 };
                 let plan = reconcile(&case);
                 let kept = self.decisions > 0 && !plan.is_empty();
@@ -175,6 +179,7 @@ impl Engine {
             edits,
             merges,
             waits: survey.waits,
+            doubts: survey.doubts,
             emptied: survey.emptied,
         })
     }

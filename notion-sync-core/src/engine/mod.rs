@@ -39,6 +39,7 @@ mod repair;
 mod report;
 mod resolution;
 mod rules;
+mod sentinel;
 mod steps;
 mod summary;
 mod survey;
@@ -323,7 +324,12 @@ impl Engine {
         for binding in self.bindings.values() {
             let stored = self.state().mapping(&binding.mapping.id).await?;
             let mut bound = self.bind(binding, &stored.value).await?;
-            let survey = self.survey(binding, &bound, full, true).await?;
+            let mut survey = self.survey(binding, &bound, full, true).await?;
+            if !full {
+                // Whoever looks wants to know also where nothing is missing.
+                let known = &stored.value.doubts;
+                survey.doubts = (self.doubts(binding, &survey.prepared, known, true)).await;
+            }
             self.know_relatives(binding, &mut bound, &survey.prepared)
                 .await?;
             out.push(self.decide(binding, &bound, survey).await?);
@@ -473,12 +479,29 @@ impl Engine {
             report.wait(until, why);
         }
         let strangers = bound.strangers(&survey.prepared);
+        let doubts = self.doubted(&survey.doubts, &stored.value.doubts);
+        for (side, doubt) in &doubts {
+            if stored
+                .value
+                .doubts
+                .get(side)
+                .is_none_or(|known| known.why != doubt.why)
+            {
+                report.incidents.push(Incident {
+                    subject: format!("mapping {id}"),
+                    message: doubt.why.clone(),
+                    drift: false,
+                });
+            }
+            report.doubts.push(doubt.why.clone());
+        }
         self.know_relatives(binding, &mut bound, &survey.prepared)
             .await?;
         let plan = self.decide(binding, &bound, survey).await?;
         if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
             let mut next = stored.value.clone();
             next.guarded = Some(plan.hash);
+            next.doubts = doubts;
             next.polled_at = Some(self.now());
             let mut batch = Batch::default();
             batch.mapping(id, &next, &stored)?;
@@ -499,6 +522,7 @@ impl Engine {
         next.polled_at = Some(self.now());
         next.guarded = None;
         next.approved = None;
+        next.doubts = doubts;
         bound.remember(&mut next, self.now());
         if lacks {
             next.schema_at = Some(DateTime::UNIX_EPOCH);

@@ -38,6 +38,8 @@ pub(crate) struct Survey {
     pub(crate) hints: Vec<Stored<ChangeEvent>>,
     /// Whether a side that should hold something listed nothing.
     pub(crate) emptied: Option<Side>,
+    /// Why absence proves nothing, by side.
+    pub(crate) doubts: BTreeMap<Side, String>,
     /// Records that could not be read now, and when to try again.
     pub(crate) deferred: Vec<(RecordState, DateTime<Utc>)>,
     /// What looking for comments came to.
@@ -327,6 +329,7 @@ impl Engine {
         } else {
             None
         };
+        let doubts = self.doubts(binding, &prepared, &stored.doubts, full).await;
         let whole = |side: Side, listing: &Listing| listing.complete && !unread.contains(&side);
         Ok(Survey {
             prepared,
@@ -337,6 +340,7 @@ impl Engine {
             ),
             hints: answered,
             emptied,
+            doubts,
             deferred,
             overheard,
             waits,

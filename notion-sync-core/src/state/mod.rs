@@ -26,7 +26,7 @@ use crate::comment::Conversation;
 use crate::document::merge::BodyBase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
-use crate::id::{MappingId, OpId, RecordId, RemoteRef};
+use crate::id::{MappingId, OpId, RecordId, RemoteRef, Side};
 use crate::operation::Operation;
 use crate::record::{Life, Record};
 use crate::remote::{Cursor, Schema};
@@ -105,9 +105,21 @@ pub struct MappingState {
     /// Why comments cannot be read, and when that is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comments_refused: Option<(String, DateTime<Utc>)>,
+    /// Sides on which what must be readable is not, so that absence there proves nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub doubts: BTreeMap<Side, Doubt>,
     /// People without a partner whom somebody was told of: the side, and who.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub strangers: BTreeSet<String>,
+}
+
+/// Why absence on a side proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// What is wrong with the object that must be readable, and what to do.
+    pub why: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
 }
 
 /// Most changes of one batch: the condition on the fence of a lease needs room beside them.

@@ -190,6 +190,12 @@ impl Remote for GithubFiles {
         Ok(Schema::default())
     }
 
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        self.settings.scope.check(name)?;
+        let repository = self.repository().await?;
+        Ok(reference::file(repository.id, &self.settings.branch, name))
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Listing> {
         self.list_files(request).await
     }

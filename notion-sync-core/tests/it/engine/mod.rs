@@ -19,6 +19,7 @@ mod paths;
 mod properties;
 mod replay;
 mod rules;
+mod sentinel;
 mod stocktaking;
 mod tasks;
 mod workers;

@@ -96,6 +96,11 @@ impl Remote for ModelRepository {
         })
     }
 
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        let kind = if self.issues { "issue" } else { "file" };
+        Ok(RemoteRef::new("github", kind, name))
+    }
+
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
         let mut inner = self.lock();
         inner.reads.contents += usize::from(content);
