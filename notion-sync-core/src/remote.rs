@@ -40,6 +40,13 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// What this remote can do.
     fn abilities(&self) -> Abilities;
 
+    /// Which objects belong to it, in one line: the data source, the folder of a branch, the
+    /// repositories. Where this changes between two runs, whatever is not listed any more may only
+    /// have fallen out of it.
+    fn scope(&self) -> String {
+        String::new()
+    }
+
     /// Describes the fields, by native key.
     async fn schema(&self) -> Result<Schema>;
 

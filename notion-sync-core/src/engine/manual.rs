@@ -208,7 +208,8 @@ impl Engine {
                 self.begin_comments(binding).await?;
                 let stored = self.state().mapping(id).await?;
                 let bound = self.bind(binding, &stored.value).await?;
-                let survey = self.survey(binding, &bound, full, true).await?;
+                let all = Self::looks_at_all(binding, &stored.value, full);
+                let survey = self.survey(binding, &bound, all, true).await?;
                 report.observed = survey.prepared.len();
                 let plan = self.decide(binding, &bound, survey).await?;
                 Ok((bound, plan))
@@ -241,7 +242,11 @@ impl Engine {
                     report.guard = Some(stop);
                 } else {
                     // Cursors stay where they are: what was seen here is listed once more.
-                    self.persist(binding, &bound, plan, &mut report).await?;
+                    let looked_at_all = plan.waits.is_none();
+                    let durable = self.persist(binding, &bound, plan, &mut report).await?;
+                    if durable && looked_at_all {
+                        self.accept_configuration(binding).await?;
+                    }
                     self.execute(binding, usize::MAX, &mut report).await?;
                 }
                 self.finish(binding, &mut report).await?;

@@ -13,6 +13,7 @@ mod execute;
 mod fields;
 mod finding;
 mod findings;
+mod fingerprint;
 mod flag;
 mod guard;
 mod identity;
@@ -324,8 +325,9 @@ impl Engine {
         for binding in self.bindings.values() {
             let stored = self.state().mapping(&binding.mapping.id).await?;
             let mut bound = self.bind(binding, &stored.value).await?;
-            let mut survey = self.survey(binding, &bound, full, true).await?;
-            if !full {
+            let all = Self::looks_at_all(binding, &stored.value, full);
+            let mut survey = self.survey(binding, &bound, all, true).await?;
+            if !all {
                 // Whoever looks wants to know also where nothing is missing.
                 let known = &stored.value.doubts;
                 survey.doubts = (self.doubts(binding, &survey.prepared, known, true)).await;
@@ -398,6 +400,7 @@ impl Engine {
         self.recover(binding, taken.sent_until, &mut report).await?;
 
         let stored = self.state().mapping(id).await?;
+        let reconfigured = !Self::reconfigured(binding, &stored.value).is_empty();
         let poll_due = budget.poll_now
             || budget.full
             || stored
@@ -406,6 +409,7 @@ impl Engine {
                 .is_none_or(|at| at + self.schedule.poll <= self.now());
         let looks_due = !self.state().due(id, self.now()).await?.is_empty();
         let full = budget.full
+            || reconfigured
             || stored
                 .value
                 .swept_at
@@ -475,6 +479,7 @@ impl Engine {
             Vec::new()
         };
         let deferred = std::mem::take(&mut survey.deferred);
+        let looked_at_all = full && complete && survey.waits.is_none();
         if let Some((until, why)) = survey.waits.take() {
             report.wait(until, why);
         }
@@ -535,6 +540,10 @@ impl Engine {
             next.github_cursor = cursors.1.or(next.github_cursor);
             if complete && (full || next.swept_at.is_none()) {
                 next.swept_at = Some(self.now());
+            }
+            // A store of an older version knows none: what it holds is taken as made under this one.
+            if looked_at_all || next.fingerprint.is_none() {
+                next.fingerprint = Some(binding.fingerprint());
             }
         }
         let told =

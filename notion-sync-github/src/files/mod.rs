@@ -190,6 +190,16 @@ impl Remote for GithubFiles {
         Ok(Schema::default())
     }
 
+    fn scope(&self) -> String {
+        let settings = &self.settings;
+        format!(
+            "{}@{}: {:?}",
+            settings.repository.to_ascii_lowercase(),
+            settings.branch,
+            settings.scope
+        )
+    }
+
     async fn named(&self, name: &str) -> Result<RemoteRef> {
         self.settings.scope.check(name)?;
         let repository = self.repository().await?;

@@ -264,6 +264,13 @@ impl Remote for GithubIssues {
         })
     }
 
+    fn scope(&self) -> String {
+        let names = self.repositories.iter();
+        let mut names: Vec<String> = names.map(|one| one.name.to_ascii_lowercase()).collect();
+        names.sort();
+        names.join(", ")
+    }
+
     /// `#12` or `12` where there is one repository, else `owner/name#12`.
     async fn named(&self, name: &str) -> Result<RemoteRef> {
         let refuse = |message: &str| {

@@ -232,6 +232,10 @@ impl Remote for NotionPages {
         })
     }
 
+    fn scope(&self) -> String {
+        self.data_source.clone()
+    }
+
     async fn named(&self, name: &str) -> Result<RemoteRef> {
         let id = identifier::canonical(name).or_else(|| identifier::from_url(name));
         let id = id.ok_or_else(|| {

@@ -8,6 +8,7 @@ mod dead_letters;
 mod documents;
 mod doorbell;
 mod fields;
+mod fingerprint;
 mod freeze;
 mod hints;
 mod identity;

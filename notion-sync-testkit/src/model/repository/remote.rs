@@ -56,10 +56,8 @@ impl Remote for ModelRepository {
             }
         } else {
             cursor = inner.changes.len().to_string();
-            let from: Option<usize> = request
-                .cursor
-                .filter(|_| !request.full)
-                .and_then(|cursor| cursor.0.parse().ok());
+            let since: Option<usize> = request.cursor.and_then(|cursor| cursor.0.parse().ok());
+            let from = since.filter(|_| !request.full);
             let paths: Vec<String> = match from {
                 Some(from) => inner.changes[from.min(inner.changes.len())..]
                     .iter()
@@ -84,6 +82,16 @@ impl Remote for ModelRepository {
                     items.push(item);
                 } else if !told.contains(&object) {
                     gone.push((object, Proof::AbsentInDescendant));
+                }
+            }
+            // A full listing compares with the commit that it was last known at, too.
+            if let (None, Some(since)) = (from, since) {
+                for (path, _) in &inner.changes[since.min(inner.changes.len())..] {
+                    let moved = || inner.moved.values().any(|(_, before)| before == path);
+                    if !inner.files.contains_key(path) && seen.insert(path.clone()) && !moved() {
+                        let object = RemoteRef::new("github", "file", path.clone());
+                        gone.push((object, Proof::AbsentInDescendant));
+                    }
                 }
             }
         }
