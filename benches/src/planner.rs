@@ -182,6 +182,7 @@ impl Planner {
             fields: &fields,
             identity: Identity::Clean,
             unresolved: false,
+            doubts: Default::default(),
         });
         plan.steps.len()
     }

@@ -433,6 +433,7 @@ fn documents(
         drift_status: false,
         notes: Default::default(),
         comments: None,
+        sentinel: section.sentinel.sentinel(),
         limits: section.limits.clone(),
     })
 }

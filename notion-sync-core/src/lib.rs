@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod clock;
 pub mod comment;
 pub mod document;
+pub mod doorbell;
 pub mod effect;
 pub mod engine;
 pub mod error;

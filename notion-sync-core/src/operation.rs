@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::document::merge::BodyBase;
 use crate::hash::ContentHash;
 use crate::id::{FieldId, MappingId, OpId, RecordId, RemoteRef, Side, SyncRunId};
-use crate::record::{Agreed, Life, UnitId};
-use crate::remote::{Write, WriteKind};
+use crate::record::{Agreed, Life, Record, UnitId};
+use crate::remote::{Action, Write, WriteKind};
 use crate::snapshot::Revision;
 
 /// Where an operation is in its life.
@@ -244,6 +244,46 @@ pub fn sync_run_id(subject: &str, revision: Option<DateTime<Utc>>, op: &OpId) ->
     );
     let short: String = op.as_str().chars().take(8).collect();
     SyncRunId::new(format!("{subject}:{minute}:{short}"))
+}
+
+/// What makes a write the same as one that a person gave up: what is done, to what, and what it
+/// wants. Not when it was planned: base moves for other reasons too.
+#[derive(Debug, Serialize)]
+pub(crate) struct Wanted<'a> {
+    what: &'static str,
+    side: Side,
+    target: Option<&'a RemoteRef>,
+    desired: ContentHash,
+    /// A counterpart that is made once more, after the first was removed, is another one.
+    epoch: u64,
+}
+
+impl<'a> Wanted<'a> {
+    pub(crate) fn new(
+        record: &'a Record,
+        side: Side,
+        action: &Action,
+        desired: ContentHash,
+    ) -> Self {
+        let creates = matches!(action, Action::Create(_));
+        Self {
+            what: action.word(),
+            side,
+            target: record.object(side),
+            desired,
+            epoch: if creates { record.create_epoch } else { 0 },
+        }
+    }
+
+    pub(crate) fn hash(&self) -> ContentHash {
+        ContentHash::of("nsync/wanted/v1", self)
+    }
+}
+
+/// The hash of what is wanted where nothing but the object itself is.
+#[must_use]
+pub(crate) fn nothing_desired() -> ContentHash {
+    ContentHash::of_bytes("nsync/none", b"")
 }
 
 /// One attempt, append-only.

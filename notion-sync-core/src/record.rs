@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::merge::Anchor;
 use crate::effect::LinkedPull;
 use crate::hash::ContentHash;
-use crate::id::{FieldId, MappingId, RecordId, RemoteRef, Side};
+use crate::id::{FieldId, MappingId, OpId, RecordId, RemoteRef, Side};
 use crate::mapping::Policy;
 use crate::remote::ProposalKind;
 use crate::rule::{ActionState, Trigger};
@@ -396,6 +396,10 @@ pub struct Record {
     /// the same is not planned again.
     #[serde(default)]
     pub dead: Option<ContentHash>,
+    /// Writes that a person gave up, by what they wanted: the same is not planned again, until a
+    /// person asks for it or both sides want nothing of that sort any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given_up: BTreeMap<ContentHash, GivenUp>,
     /// Fields that wait for the counterpart of an object that they name, and why.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub waits: BTreeMap<FieldId, Waiting>,
@@ -420,6 +424,24 @@ pub struct KeptDecision {
     pub name: ContentHash,
     /// How many further items of the store hold it.
     pub chunks: usize,
+}
+
+/// A write that a person gave up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// The operation.
+    pub op: OpId,
+    /// What it would have done, for people.
+    pub label: String,
+    /// Who gave it up, for people.
+    pub by: String,
+    /// Why, for people.
+    pub why: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Whether it follows from a difference between the sides: then it is forgotten as soon as there
+    /// is none. Anything else, such as a comment, is remembered until a person asks for it.
+    pub differs: bool,
 }
 
 /// What a field waits for.
@@ -504,6 +526,7 @@ impl Record {
             triggers: BTreeMap::new(),
             born: false,
             dead: None,
+            given_up: BTreeMap::new(),
             waits: BTreeMap::new(),
             refusals: BTreeMap::new(),
         }

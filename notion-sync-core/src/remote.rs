@@ -40,6 +40,13 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// What this remote can do.
     fn abilities(&self) -> Abilities;
 
+    /// Which objects belong to it, in one line: the data source, the folder of a branch, the
+    /// repositories. Where this changes between two runs, whatever is not listed any more may only
+    /// have fallen out of it.
+    fn scope(&self) -> String {
+        String::new()
+    }
+
     /// Describes the fields, by native key.
     async fn schema(&self) -> Result<Schema>;
 
@@ -51,6 +58,20 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// A read that is put together from several calls is bracketed by two looks at the revision;
     /// if they differ the presence is [`Unread`](crate::snapshot::Presence::Unread).
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot>;
+
+    /// The object that people name so in settings: a page by id or address, a file by its path, an
+    /// issue by its number. Nothing is said about whether it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) where it names nothing of this place.
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        Err(
+            crate::Error::new(crate::ErrorKind::Invalid, "find what settings name")
+                .with("name", name)
+                .message("nothing of this place can be named"),
+        )
+    }
 
     /// Writes that give the same key here may be sent as one group (files of one branch).
     fn group(&self, action: &Action) -> Option<String>;
@@ -123,6 +144,19 @@ pub trait Remote: fmt::Debug + Send + Sync {
     /// Looks in the places named for its kind in the contract of the service, never in a search
     /// index, and reads every page down to the moment the write was sent.
     async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>>;
+
+    /// Reads an object that a person names as what a proposal or the effect of a rule made, and
+    /// answers what the write would have answered. `None` where such a write makes no object that
+    /// could be named. Asked only for these two: pages, issues and comments are read as such.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`](crate::ErrorKind::Invalid) where the object is not what that write makes, with
+    /// what is different; [`NotFound`](crate::ErrorKind::NotFound) where there is none.
+    async fn made(&self, write: &Write, object: &RemoteRef) -> Result<Option<Ack>> {
+        let _ = (write, object);
+        Ok(None)
+    }
 }
 
 /// What a remote can do.
@@ -268,6 +302,26 @@ pub enum Action {
         /// By name; an empty value clears.
         fields: BTreeMap<String, String>,
     },
+}
+
+impl Action {
+    /// What it does in one word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Update(_) => "update",
+            Self::Remove { .. } => "remove",
+            Self::Restore { .. } => "restore",
+            Self::Propose(_) => "propose",
+            Self::Withdraw { .. } => "withdraw",
+            Self::Comment { .. } => "comment",
+            Self::Discuss(_) => "discuss",
+            Self::Effect(_) => "effect",
+            Self::Flag { .. } => "flag",
+            Self::Bookkeep { .. } => "bookkeep",
+        }
+    }
 }
 
 /// A new object.

@@ -17,6 +17,8 @@ pub const COMMENT: &str = "comment";
 pub const REVIEW: &str = "review";
 /// A comment on a line or file of a pull request; id `{repository id}#{comment id}`.
 pub const REVIEW_COMMENT: &str = "review_comment";
+/// A run of a workflow; id `{repository id}#{run id}`.
+pub const RUN: &str = "run";
 
 /// Names a file. No branch name holds a colon, so the id can be taken apart again.
 #[must_use]
@@ -52,6 +54,12 @@ pub fn review(repository: u64, number: u64, id: u64) -> RemoteRef {
 #[must_use]
 pub fn review_comment(repository: u64, id: u64) -> RemoteRef {
     RemoteRef::new(SYSTEM, REVIEW_COMMENT, format!("{repository}#{id}"))
+}
+
+/// Names a run of a workflow.
+#[must_use]
+pub fn run(repository: u64, id: u64) -> RemoteRef {
+    RemoteRef::new(SYSTEM, RUN, format!("{repository}#{id}"))
 }
 
 /// Repository id, branch and path of a file.
@@ -123,6 +131,15 @@ pub fn parse_review_comment(object: &RemoteRef) -> Result<(u64, u64)> {
     parse_hashed(object, &[REVIEW_COMMENT]).ok_or_else(|| not_a(object, "review comment"))
 }
 
+/// Repository id and id of a run of a workflow.
+///
+/// # Errors
+///
+/// [`ErrorKind::Invalid`] when it is not the id of one.
+pub fn parse_run(object: &RemoteRef) -> Result<(u64, u64)> {
+    parse_hashed(object, &[RUN]).ok_or_else(|| not_a(object, "run of a workflow"))
+}
+
 fn parse_hashed(object: &RemoteRef, kinds: &[&str]) -> Option<(u64, u64)> {
     let known = object.system == SYSTEM && kinds.contains(&object.kind.as_str());
     let (repository, number) = known.then(|| object.id.split_once('#')).flatten()?;
@@ -154,7 +171,8 @@ mod tests {
         assert_eq!(comment_at(&comment(7, 3), &issue(8, 1)), comment(8, 3));
         let line = review_comment(7, 3);
         assert_eq!(comment_at(&line, &issue(8, 1)), line, "no issue has it");
-        assert!(parse_comment(&review_comment(7, 3)).is_err());
+        assert_eq!(parse_run(&run(7, 3)).unwrap(), (7, 3));
+        assert!(parse_comment(&review_comment(7, 3)).is_err() && parse_run(&pull(7, 3)).is_err());
         for id in ["", "7#3", "7#3:", "7:3#9", "7#3:9:1", "x#3:9"] {
             let object = RemoteRef::new(SYSTEM, REVIEW, id);
             assert!(parse_review(&object).is_err(), "{id}");

@@ -98,6 +98,16 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
                 remedy(command(&args), *until)
             ));
         }
+        for (side, why) in &plan.doubts {
+            exit = exit.or(Exit::Guard);
+            findings.push(json!({
+                "mapping": plan.mapping, "record": null, "title": "", "row": 24, "drift": false,
+                "side": side, "message": why,
+            }));
+            session
+                .output
+                .line(format!("{}: {}", plan.mapping, plain(why)));
+        }
         for record in &plan.records {
             pending += record.operations.len();
             for alert in &record.plan.alerts {

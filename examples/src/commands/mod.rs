@@ -15,6 +15,7 @@ mod freeze;
 mod init;
 mod inspection;
 mod link;
+mod named;
 mod output;
 mod patience;
 mod plan;

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
+use notion_sync_core::doorbell::Doorbell;
 use notion_sync_core::engine::{Budget, Tick};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_core::{Error, ErrorKind, Retry};
 use notion_sync_store::Access;
 use serde_json::json;
-use tokio::sync::Notify;
 
 use super::arguments::Common;
 use super::output::{Output, plain};
@@ -163,7 +163,7 @@ struct Work<'a> {
     assembly: &'a Assembly,
     store: &'a dyn Store,
     output: Output,
-    bell: Arc<Notify>,
+    bell: Arc<dyn Doorbell>,
     gather: Duration,
     watch: Arc<Watch>,
     served: Arc<Served>,
@@ -233,8 +233,19 @@ impl Work<'_> {
         tokio::select! {
             biased;
             () = stop.as_mut() => return true,
-            () = tokio::time::sleep(pause) => return false,
-            () = self.bell.notified() => {}
+            rung = self.bell.wait(pause) => match rung {
+                Ok(rung) if rung.is_empty() => return false,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "nobody can ring");
+                    // Its pause is not over: only what would have ended it earlier is missing.
+                    tokio::select! {
+                        biased;
+                        () = stop.as_mut() => return true,
+                        () = tokio::time::sleep(pause) => return false,
+                    }
+                }
+            },
         }
         tokio::select! {
             biased;

@@ -35,6 +35,8 @@ pub(crate) struct MappingStanding {
     pub(crate) frozen: Option<String>,
     /// Start of the hash to approve.
     pub(crate) guarded: Option<String>,
+    /// Why absence proves nothing on a side.
+    pub(crate) doubts: Vec<String>,
     pub(crate) last_poll: Option<DateTime<Utc>>,
     pub(crate) last_error: Option<String>,
     pub(crate) next_look: Option<DateTime<Utc>>,
@@ -140,6 +142,9 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
             .guarded
             .filter(|hash| remembered.approved != Some(*hash))
             .map(|hash| hash.short(12)),
+        doubts: (remembered.doubts.into_values())
+            .map(|doubt| doubt.why)
+            .collect(),
         last_poll: remembered.polled_at,
         last_error: remembered.last_error,
         next_look: state.next_look(&id).await?,
@@ -241,7 +246,7 @@ pub(super) fn exit(standing: &[MappingStanding]) -> Exit {
         if one.blocked > 0 {
             exit = exit.or(Exit::Refused);
         }
-        if one.guarded.is_some() {
+        if one.guarded.is_some() || !one.doubts.is_empty() {
             exit = exit.or(Exit::Guard);
         }
         if one.drift > 0 || one.dead > 0 {

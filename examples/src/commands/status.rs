@@ -133,6 +133,9 @@ pub(super) fn show(output: Output, one: &MappingStanding) {
             "  the guard stopped a run: `notion-sync apply --approve {hash}`"
         ));
     }
+    for why in &one.doubts {
+        output.line(format!("  {}", plain(why)));
+    }
     if let Some(error) = &one.last_error {
         output.line(format!("  last error: {}", plain(error)));
     }

@@ -87,7 +87,7 @@ impl Run {
             if report.frozen.is_some() {
                 exit = exit.or(Exit::Frozen);
             }
-            if report.guard.is_some() {
+            if report.guard.is_some() || !report.doubts.is_empty() {
                 exit = exit.or(Exit::Guard);
             }
             if report.conflicts > 0 {

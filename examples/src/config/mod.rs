@@ -38,8 +38,8 @@ pub(crate) use rules::{common, values};
 pub use section::{
     AuditSection, Delete, DocumentsSection, FrontMatterField, GithubSection, IssueFact, LabelField,
     LabelsChoice, LabelsSection, NotionSection, ProjectFieldChoice, ProjectSection, PropertyKind,
-    ReceiverSection, RepositoryChoice, ScheduleSection, Sealing, StatusSection, StoreSection,
-    TasksSection,
+    ReceiverSection, RepositoryChoice, ScheduleSection, Sealing, SentinelSection, StatusSection,
+    StoreSection, TasksSection,
 };
 pub use validation::is_loopback;
 

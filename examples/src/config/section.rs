@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{
-    Deliver, Direction, FileMarker, IssueMarks, KeepBelow, Limits, PathPolicy, Policy,
+    Canary, Deliver, Direction, FileMarker, IssueMarks, KeepBelow, Limits, PathPolicy, Policy,
+    Sentinel,
 };
 use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION};
 use notion_sync_notion::BookkeepingNames;
@@ -296,8 +297,43 @@ pub struct DocumentsSection {
     pub front_matter: BTreeMap<String, FrontMatterField>,
     /// Whether commits are signed by GitHub, for branches that require it.
     pub signed: bool,
+    /// A page and a file that must be readable before absence means anything. Default: none.
+    #[serde(skip_serializing_if = "SentinelSection::is_nothing")]
+    pub sentinel: SentinelSection,
     /// Limits on one document.
     pub limits: Limits,
+}
+
+/// `[documents.sentinel]` and `[tasks.sentinel]`: what must be readable, with what it must contain.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SentinelSection {
+    /// The page: id or address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<Canary>,
+    /// The file, as a path from the root of the repository (documents).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Canary>,
+    /// The issue: its number, or `owner/name#number` (tasks).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issue: Option<Canary>,
+}
+
+impl SentinelSection {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.page.is_none() && self.file.is_none() && self.issue.is_none()
+    }
+
+    /// As the engine takes it.
+    #[must_use]
+    pub fn sentinel(&self) -> Sentinel {
+        Sentinel {
+            notion: self.page.clone(),
+            github: self.file.clone().or_else(|| self.issue.clone()),
+        }
+    }
 }
 
 impl Default for DocumentsSection {
@@ -318,6 +354,7 @@ impl Default for DocumentsSection {
             reviewers: Vec::new(),
             front_matter: BTreeMap::new(),
             signed: false,
+            sentinel: SentinelSection::default(),
             limits: Limits::default(),
         }
     }
@@ -570,6 +607,9 @@ pub struct TasksSection {
     /// Whether and how comments follow. Default: they do not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comments: Option<CommentSync>,
+    /// A page and an issue that must be readable before absence means anything. Default: none.
+    #[serde(skip_serializing_if = "SentinelSection::is_nothing")]
+    pub sentinel: SentinelSection,
     /// Limits on one issue.
     pub limits: Limits,
 }

@@ -2,14 +2,16 @@
 //!
 //! The writer has a thread of its own, for the same reason as the socket.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use notion_sync_core::doorbell::{Doorbell, Ring};
 use notion_sync_core::event::ChangeEvent;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_core::{Error, ErrorKind, Result};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// How many hints may wait. More wait with their senders.
@@ -34,7 +36,7 @@ pub(super) struct Inbox {
 
 impl Inbox {
     /// Starts the thread that writes. It ends when this is dropped and everything was answered.
-    pub(super) fn start(store: Arc<dyn Store>, bell: Arc<Notify>) -> Result<Self> {
+    pub(super) fn start(store: Arc<dyn Store>, bell: Arc<dyn Doorbell>) -> Result<Self> {
         let failed = |error: std::io::Error| {
             Error::new(ErrorKind::Internal, "start the inbox").message(error.to_string())
         };
@@ -49,13 +51,20 @@ impl Inbox {
                 let (hints, answers): (Vec<ChangeEvent>, Vec<oneshot::Sender<Answer>>) =
                     together.drain(..).map(|one| (one.hint, one.answer)).unzip();
                 let results = write(&*store, &hints).await;
-                let new = results.contains(&Ok(true));
+                let new: BTreeSet<Ring> = (hints.iter().zip(&results))
+                    .filter(|(_, result)| **result == Ok(true))
+                    .map(|(hint, _)| Ring::hints(hint.mapping.clone()))
+                    .collect();
                 for (answer, result) in answers.into_iter().zip(results) {
                     // A sender that gave up waiting tries again, and finds its hint known.
                     let _ = answer.send(result);
                 }
-                if new {
-                    bell.notify_one();
+                if !new.is_empty() {
+                    let new: Vec<Ring> = new.into_iter().collect();
+                    if let Err(error) = bell.ring(&new).await {
+                        // They are in the store: the next poll finds them.
+                        tracing::warn!(%error, "nobody was told of new hints");
+                    }
                 }
             }
         };

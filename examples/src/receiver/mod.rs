@@ -30,6 +30,7 @@ use axum::body::Body;
 use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, Method, StatusCode};
 use notion_sync_core::clock::Clock;
+use notion_sync_core::doorbell::{Doorbell, LocalDoorbell};
 use notion_sync_core::event::ChangeEvent;
 use notion_sync_core::state::{Batch, State};
 use notion_sync_core::store::{Store, Table};
@@ -39,7 +40,6 @@ use notion_sync_github::webhook::{GithubWebhook, HookPlace};
 use notion_sync_notion::webhook::{Delivery, Handshake, NotionWebhook};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 
 pub use catch_up::{HookReaders, catch_up, deliveries};
 pub use listen::Listening;
@@ -81,7 +81,7 @@ struct Shared {
     events: Option<SecretString>,
     scope: Scope,
     inbox: Inbox,
-    bell: Arc<Notify>,
+    bell: Arc<dyn Doorbell>,
     bodies: Bodies,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
@@ -181,7 +181,8 @@ impl Receiver {
         let watch = Arc::new(Watch::load(&*store, grace).await?);
         watch.expects(Source::Notion, notion.is_verified());
         watch.expects(Source::Github, secrets.github_webhook.is_some());
-        let bell = Arc::new(Notify::new());
+        let timer = |time| Box::pin(tokio::time::sleep(time)) as _;
+        let bell: Arc<dyn Doorbell> = Arc::new(LocalDoorbell::new(timer));
         Ok(Self {
             shared: Arc::new(Shared {
                 notion: RwLock::new(notion),
@@ -203,7 +204,7 @@ impl Receiver {
 
     /// Rung after hints were stored.
     #[must_use]
-    pub fn bell(&self) -> Arc<Notify> {
+    pub fn bell(&self) -> Arc<dyn Doorbell> {
         Arc::clone(&self.shared.bell)
     }
 

@@ -51,6 +51,7 @@ pub(super) fn mapping(section: &TasksSection, of_project: Vec<FieldMap>) -> Mapp
                 values: crate::config::values(&section.create_when),
             })
         }),
+        sentinel: section.sentinel.sentinel(),
         limits: section.limits.clone(),
     }
 }

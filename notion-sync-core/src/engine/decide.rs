@@ -9,13 +9,13 @@ use super::bind::Bound;
 use super::rules::hold_creation;
 use super::survey::{Prepared, Survey};
 use super::text;
-use super::{Binding, Engine};
+use super::{Binding, Engine, sentinel};
 use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::{MappingId, OpId, RecordId, Side};
 use crate::operation::{OpState, Operation};
 use crate::reconcile::{Case, Decision, Plan, Step, reconcile};
-use crate::record::{Base, ProposalState};
+use crate::record::{Base, Life, ProposalState};
 use crate::remote::{Action, ProposalKind};
 use crate::state::Stored;
 
@@ -32,11 +32,17 @@ pub struct RunPlan {
     pub removals: usize,
     /// How many existing objects would be written.
     pub edits: usize,
+    /// How many objects would be made, those that are only proposed included.
+    pub creations: usize,
+    /// How many pairs would be given up because an object left the mapping's place.
+    pub detached: usize,
     /// How many pull requests would be merged by rules.
     pub merges: usize,
     /// Until when a service asked to wait, and why: some records are missing here, because they could
     /// not be looked at now.
     pub waits: Option<(DateTime<Utc>, String)>,
+    /// Why absence proves nothing, by side: what must be readable there is not.
+    pub doubts: BTreeMap<Side, String>,
     /// A side that should hold something and listed nothing.
     pub(crate) emptied: Option<Side>,
 }
@@ -84,6 +90,7 @@ impl Engine {
         }
         let units = bound.units();
         let mapping_state = self.state().mapping(id).await?.value;
+        let doubts = sentinel::sides(&survey.doubts);
         let mut records = Vec::new();
         for mut prepared in survey.prepared {
             let record_id = prepared.state.record.id.clone();
@@ -106,6 +113,7 @@ impl Engine {
                     fields: &units,
                     identity: prepared.identity,
                     unresolved,
+                    doubts,
                 };
                 let plan = reconcile(&case);
                 let kept = self.decisions > 0 && !plan.is_empty();
@@ -143,7 +151,20 @@ impl Engine {
             .iter()
             .flat_map(|r| r.operations.iter().map(|op| &op.id))
             .collect();
-        let hash = ContentHash::of("nsync/plan/v1", &(id, ids));
+        // A pair that is given up needs no write, and is part of what is approved all the same.
+        let detached: Vec<&RecordId> = (records.iter())
+            .filter(|record| record.plan.life == Some(Life::Detached))
+            .map(|record| &record.prepared.state.record.id)
+            .collect();
+        let hash = match detached.as_slice() {
+            [] => ContentHash::of("nsync/plan/v1", &(id, ids)),
+            _ => ContentHash::of("nsync/plan/v1", &(id, ids, &detached)),
+        };
+        let detached = detached.len();
+        let creations = records
+            .iter()
+            .filter(|record| creates(&record.plan) && record.is_news())
+            .count();
         let removals = records
             .iter()
             .filter(|record| removes(&record.plan) && record.is_news())
@@ -171,8 +192,11 @@ impl Engine {
             hash,
             removals,
             edits,
+            creations,
+            detached,
             merges,
             waits: survey.waits,
+            doubts: survey.doubts,
             emptied: survey.emptied,
         })
     }
@@ -227,6 +251,15 @@ impl PlannedRecord {
 fn merges(op: &Operation) -> bool {
     matches!(&op.write.action, Action::Effect(effect)
         if matches!(effect.request.effect, crate::effect::Effect::Merge(_)))
+}
+
+fn creates(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| {
+        matches!(
+            step,
+            Step::Create(_) | Step::Propose(ProposalKind::Create, _)
+        )
+    })
 }
 
 fn removes(plan: &Plan) -> bool {

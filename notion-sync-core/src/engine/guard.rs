@@ -15,6 +15,9 @@ impl Engine {
         plan: &RunPlan,
         _full: bool,
     ) -> Result<Option<String>> {
+        if let Some(why) = self.reconfiguration(binding, state, plan) {
+            return Ok((state.approved != Some(plan.hash)).then_some(why));
+        }
         let suspicious = plan.emptied.is_some()
             || plan.removals > self.guard.removals
             || plan.edits > self.guard.edits
@@ -49,10 +52,39 @@ impl Engine {
         } else {
             return Ok(None);
         };
-        Ok(Some(format!(
-            "mapping {}: {why}; look at `notion-sync plan`, then `notion-sync apply --approve {}`",
-            binding.mapping.id,
-            plan.hash.short(12)
-        )))
+        Ok(Some(stopped(binding, plan, &why)))
     }
+
+    /// Why the first run after a change of the configuration must not be carried out unseen: a
+    /// narrower filter looks like people who deleted a lot, another form of text like people who
+    /// edited everything. What removes nothing and writes little goes on.
+    fn reconfiguration(
+        &self,
+        binding: &Binding,
+        state: &MappingState,
+        plan: &RunPlan,
+    ) -> Option<String> {
+        let parts = Self::reconfigured(binding, state);
+        let written = plan.edits + plan.creations;
+        let harmless = plan.removals == 0 && plan.detached == 0 && written <= self.guard.edits;
+        if parts.is_empty() || harmless {
+            return None;
+        }
+        let why = format!(
+            "{} changed since the last run, and this one would remove {} objects, give up {} pairs and \
+             write {written} objects",
+            parts.join(", "),
+            plan.removals,
+            plan.detached
+        );
+        Some(stopped(binding, plan, &why))
+    }
+}
+
+fn stopped(binding: &Binding, plan: &RunPlan, why: &str) -> String {
+    format!(
+        "mapping {}: {why}; look at `notion-sync plan`, then `notion-sync apply --approve {}`",
+        binding.mapping.id,
+        plan.hash.short(12)
+    )
 }

@@ -171,6 +171,7 @@ impl Engine {
         record.conflicts.clear();
         record.problem = None;
         record.dead = None;
+        record.given_up.clear();
         record.base_epoch += 1;
         record.look_at = Some(now);
         let mut batch = Batch::default();
@@ -207,7 +208,8 @@ impl Engine {
                 self.begin_comments(binding).await?;
                 let stored = self.state().mapping(id).await?;
                 let bound = self.bind(binding, &stored.value).await?;
-                let survey = self.survey(binding, &bound, full, true).await?;
+                let all = Self::looks_at_all(binding, &stored.value, full);
+                let survey = self.survey(binding, &bound, all, true).await?;
                 report.observed = survey.prepared.len();
                 let plan = self.decide(binding, &bound, survey).await?;
                 Ok((bound, plan))
@@ -240,7 +242,11 @@ impl Engine {
                     report.guard = Some(stop);
                 } else {
                     // Cursors stay where they are: what was seen here is listed once more.
-                    self.persist(binding, &bound, plan, &mut report).await?;
+                    let looked_at_all = plan.waits.is_none();
+                    let durable = self.persist(binding, &bound, plan, &mut report).await?;
+                    if durable && looked_at_all {
+                        self.accept_configuration(binding).await?;
+                    }
                     self.execute(binding, usize::MAX, &mut report).await?;
                 }
                 self.finish(binding, &mut report).await?;
@@ -251,7 +257,8 @@ impl Engine {
         Ok(tick)
     }
 
-    /// Lets operations of a record that were set aside be planned again; answers what they were.
+    /// Lets operations of a record that were set aside, or [given up](Self::give_up), be planned
+    /// again; answers what they were. A step of a rule that was given up stays so.
     ///
     /// # Errors
     ///
@@ -277,12 +284,14 @@ impl Engine {
                 batch.operation(&op, Some(&stored))?;
             }
         }
+        let record = &mut state.record;
+        let given_up = std::mem::take(&mut record.given_up);
+        labels.extend(given_up.into_values().map(|known| known.label));
         if labels.is_empty() {
             return Err(Error::new(ErrorKind::Invalid, DURING)
                 .with("record", id)
-                .message("nothing of it was set aside"));
+                .message("nothing of it was set aside or given up"));
         }
-        let record = &mut state.record;
         for op in &effects {
             effect_again(op, record);
         }

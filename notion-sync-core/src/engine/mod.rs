@@ -13,6 +13,7 @@ mod execute;
 mod fields;
 mod finding;
 mod findings;
+mod fingerprint;
 mod flag;
 mod guard;
 mod identity;
@@ -38,7 +39,9 @@ mod relatives;
 mod render;
 mod repair;
 mod report;
+mod resolution;
 mod rules;
+mod sentinel;
 mod steps;
 mod summary;
 mod survey;
@@ -323,7 +326,13 @@ impl Engine {
         for binding in self.bindings.values() {
             let stored = self.state().mapping(&binding.mapping.id).await?;
             let mut bound = self.bind(binding, &stored.value).await?;
-            let survey = self.survey(binding, &bound, full, true).await?;
+            let all = Self::looks_at_all(binding, &stored.value, full);
+            let mut survey = self.survey(binding, &bound, all, true).await?;
+            if !all {
+                // Whoever looks wants to know also where nothing is missing.
+                let known = &stored.value.doubts;
+                survey.doubts = (self.doubts(binding, &survey.prepared, known, true)).await;
+            }
             self.know_relatives(binding, &mut bound, &survey.prepared)
                 .await?;
             out.push(self.decide(binding, &bound, survey).await?);
@@ -392,6 +401,7 @@ impl Engine {
         self.recover(binding, taken.sent_until, &mut report).await?;
 
         let stored = self.state().mapping(id).await?;
+        let reconfigured = !Self::reconfigured(binding, &stored.value).is_empty();
         let poll_due = budget.poll_now
             || budget.full
             || stored
@@ -400,6 +410,7 @@ impl Engine {
                 .is_none_or(|at| at + self.schedule.poll <= self.now());
         let looks_due = !self.state().due(id, self.now()).await?.is_empty();
         let full = budget.full
+            || reconfigured
             || stored
                 .value
                 .swept_at
@@ -469,16 +480,34 @@ impl Engine {
             Vec::new()
         };
         let deferred = std::mem::take(&mut survey.deferred);
+        let looked_at_all = full && complete && survey.waits.is_none();
         if let Some((until, why)) = survey.waits.take() {
             report.wait(until, why);
         }
         let strangers = bound.strangers(&survey.prepared);
+        let doubts = self.doubted(&survey.doubts, &stored.value.doubts);
+        for (side, doubt) in &doubts {
+            if stored
+                .value
+                .doubts
+                .get(side)
+                .is_none_or(|known| known.why != doubt.why)
+            {
+                report.incidents.push(Incident {
+                    subject: format!("mapping {id}"),
+                    message: doubt.why.clone(),
+                    drift: false,
+                });
+            }
+            report.doubts.push(doubt.why.clone());
+        }
         self.know_relatives(binding, &mut bound, &survey.prepared)
             .await?;
         let plan = self.decide(binding, &bound, survey).await?;
         if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
             let mut next = stored.value.clone();
             next.guarded = Some(plan.hash);
+            next.doubts = doubts;
             next.polled_at = Some(self.now());
             let mut batch = Batch::default();
             batch.mapping(id, &next, &stored)?;
@@ -500,6 +529,7 @@ impl Engine {
         next.polled_at = Some(self.now());
         next.guarded = None;
         next.approved = None;
+        next.doubts = doubts;
         bound.remember(&mut next, self.now());
         if lacks {
             next.schema_at = Some(DateTime::UNIX_EPOCH);
@@ -515,6 +545,10 @@ impl Engine {
             }
             if complete && (full || next.swept_at.is_none()) {
                 next.swept_at = Some(self.now());
+            }
+            // A store of an older version knows none: what it holds is taken as made under this one.
+            if looked_at_all || next.fingerprint.is_none() {
+                next.fingerprint = Some(binding.fingerprint());
             }
         }
         let told =

@@ -112,6 +112,7 @@ impl Engine {
         record.proposal = None;
         record.problem = None;
         record.dead = None;
+        record.given_up.clear();
         record.same_key = false;
         record.copy = false;
         // What the page says of its counterpart was true before, and is no contradiction now.

@@ -153,6 +153,11 @@ impl Engine {
         record
             .refusals
             .retain(|id, _| !decided || disputed(id) || plan.writes(id));
+        // What a person gave up is forgotten once nothing of it is wanted any more.
+        let wanted = plan.holds.iter().any(|hold| hold.row.0 == 58);
+        if decided && !wanted {
+            record.given_up.retain(|_, known| !known.differs);
+        }
         record.waits = (plan.waits.iter())
             .filter_map(|wait| Some((wait.field.clone(), waiting(wait, record)?)))
             .collect();

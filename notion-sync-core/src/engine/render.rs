@@ -16,7 +16,7 @@ use crate::hash::ContentHash;
 use crate::id::{FieldId, OpId, Side};
 use crate::mapping::view::Source;
 use crate::mapping::{Direction, FieldKind, MappingKind, View};
-use crate::operation::{OpKey, OpState, Operation, Settlement, sync_run_id};
+use crate::operation::{OpKey, OpState, Operation, Settlement, nothing_desired, sync_run_id};
 use crate::reconcile::table::Row;
 use crate::reconcile::{Hold, Plan, Step, WriteStep, page_hash, write_hash};
 use crate::record::{Life, UnitId};
@@ -68,6 +68,17 @@ impl Engine {
             for draft in drafts {
                 let after = out.last().map(|op: &Operation| op.id.clone());
                 let label = draft.label.clone();
+                let record = &prepared.state.record;
+                let why = match self.given_up(record, &draft) {
+                    Some(known) => format!(
+                        "{label}: {} gave it up ({}): make both sides equal or change one, or ask \
+                         for it again with `notion-sync dead-letter retry {}`",
+                        known.by, known.why, record.id
+                    ),
+                    None => {
+                        format!("{label}: the same was set aside: see `notion-sync dead-letter`")
+                    }
+                };
                 match self
                     .operation(binding, prepared, draft, after, open)
                     .await?
@@ -76,9 +87,7 @@ impl Engine {
                     None => plan.holds.push(Hold {
                         unit: UnitId::Record,
                         row: Row(58),
-                        reason: format!(
-                            "{label}: the same was set aside: see `notion-sync dead-letter`"
-                        ),
+                        reason: why,
                     }),
                 }
             }
@@ -86,7 +95,7 @@ impl Engine {
         Ok((plan, out))
     }
 
-    /// Gives a draft its deterministic id. `None` when the same was set aside before.
+    /// Gives a draft its deterministic id. `None` when the same was set aside before, or given up.
     pub(super) async fn operation(
         &self,
         binding: &Binding,
@@ -96,6 +105,9 @@ impl Engine {
         open: &[Stored<Operation>],
     ) -> Result<Option<Operation>> {
         let record = &prepared.state.record;
+        if self.given_up(record, &draft).is_some() {
+            return Ok(None);
+        }
         let target = record.object(draft.side).cloned();
         let mut generation = 0;
         let id = loop {
@@ -169,7 +181,7 @@ impl Engine {
             settlement,
             desired: draft
                 .content
-                .map_or_else(|| ContentHash::of_bytes("nsync/none", b""), |(_, d)| d),
+                .map_or_else(nothing_desired, |(_, desired)| desired),
             attempts: 0,
             lost: 0,
             lost_since: None,

@@ -53,6 +53,9 @@ pub struct MappingReport {
     pub dead: usize,
     /// Why the guard stopped the run, with the hash to approve.
     pub guard: Option<String>,
+    /// Why absence proves nothing on a side, where what must be readable there is not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// Errors that stopped part of the run.
     pub errors: Vec<String>,
     /// Whether credentials or permissions were refused.
@@ -148,6 +151,7 @@ impl MappingReport {
             blocked: 0,
             dead: 0,
             guard: None,
+            doubts: Vec::new(),
             errors: Vec::new(),
             refused: false,
             retry: false,

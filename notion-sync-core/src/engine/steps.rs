@@ -135,6 +135,30 @@ pub(super) fn effect_again(op: &OpId, record: &mut Record) {
     }
 }
 
+/// Ends the step of an operation that a person gave up, with those behind it.
+pub(super) fn effect_given_up(op: &OpId, why: &str, record: &mut Record) {
+    let id = record.id.clone();
+    for (rule, trigger) in &mut record.triggers {
+        for action in &mut trigger.actions {
+            if action.op(&id, rule) == *op && !action.state.is_reached() {
+                action.end(ActionState::Cancelled, Some(why.to_owned()));
+            }
+        }
+        trigger.settle();
+    }
+}
+
+/// Puts the step of an operation that was set aside back on its way, under the same operation.
+pub(super) fn effect_resumed(op: &OpId, record: &mut Record) {
+    let id = record.id.clone();
+    for (rule, trigger) in &mut record.triggers {
+        let at = (trigger.actions.iter()).position(|action| action.op(&id, rule) == *op);
+        if let Some(at) = at {
+            trigger.resume(at);
+        }
+    }
+}
+
 /// The trigger whose step has this operation.
 fn owner<'r>(record: &'r mut Record, op: &OpId) -> Option<&'r mut Trigger> {
     let id = record.id.clone();

@@ -40,6 +40,8 @@ pub(crate) struct Survey {
     pub(crate) hints: Vec<Stored<ChangeEvent>>,
     /// Whether a side that should hold something listed nothing.
     pub(crate) emptied: Option<Side>,
+    /// Why absence proves nothing, by side.
+    pub(crate) doubts: BTreeMap<Side, String>,
     /// Records that could not be read now, and when to try again.
     pub(crate) deferred: Vec<(RecordState, DateTime<Utc>)>,
     /// What looking for comments came to.
@@ -358,6 +360,7 @@ impl Engine {
         } else {
             None
         };
+        let doubts = self.doubts(binding, &prepared, &stored.doubts, full).await;
         let whole = |side: Side, listing: &Listing| listing.complete && !unread.contains(&side);
         Ok(Survey {
             prepared,
@@ -369,6 +372,7 @@ impl Engine {
             ),
             hints: answered,
             emptied,
+            doubts,
             deferred,
             overheard,
             waits,

@@ -5,6 +5,7 @@ pub mod labels;
 pub mod notes;
 pub mod parent;
 pub mod path;
+pub mod sentinel;
 pub mod view;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use labels::{LabelFamily, Labels};
 pub use notes::{IssueMarks, IssueNotes};
 pub use parent::{Relative, Relatives};
 pub use path::PathTemplate;
+pub use sentinel::{Canary, Sentinel};
 pub use view::{BodyView, View};
 
 use crate::comment::CommentSync;
@@ -198,9 +200,21 @@ pub struct Mapping {
     /// From where on bodies stay on their own side (tasks).
     #[serde(default)]
     pub keep_below: KeepBelow,
+    /// What must be readable before absence means anything. Default: nothing.
+    #[serde(default, skip_serializing_if = "Sentinel::is_nothing")]
+    pub sentinel: Sentinel,
     /// Limits on what is accepted.
     #[serde(default)]
     pub limits: Limits,
+}
+
+impl Mapping {
+    /// Sets what must be readable before absence means anything.
+    #[must_use]
+    pub fn with_sentinel(mut self, sentinel: Sentinel) -> Self {
+        self.sentinel = sentinel;
+        self
+    }
 }
 
 /// Lines from which on a body stays on its own side: never read into the other, never rewritten.

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::table::{Identity, Row};
-use super::{Case, Plan, UnitField, reconcile};
+use super::{Case, Doubts, Plan, UnitField, reconcile};
 use crate::document::merge::BodyBase;
 use crate::hash::ContentHash;
 use crate::id::{FieldId, Side};
@@ -39,6 +39,9 @@ pub struct Decision {
     pub identity: Identity,
     /// Whether an operation was on its way.
     pub unresolved: bool,
+    /// Sides on which absence proved nothing.
+    #[serde(default, skip_serializing_if = "Doubts::is_nothing")]
+    pub doubts: Doubts,
     /// Which row decided which unit.
     pub rows: Vec<(UnitId, Row)>,
     /// Hash of the whole plan.
@@ -130,6 +133,7 @@ impl Decision {
                 .collect(),
             identity: case.identity,
             unresolved: case.unresolved,
+            doubts: case.doubts,
             rows: plan.rows.clone(),
             plan: hash(&plan),
         }
@@ -163,6 +167,7 @@ impl Decision {
             fields: &fields,
             identity: self.identity,
             unresolved: self.unresolved,
+            doubts: self.doubts,
         });
         drop(fields);
         let strange = *lock(&strange);

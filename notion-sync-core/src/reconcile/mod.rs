@@ -22,6 +22,8 @@ use life::{deleting, remove};
 pub use plan::{AgreedNow, Alert, Hold, Loser, Park, Plan, Step, Wait, WriteStep};
 use table::{Identity, LifeProposal, RecordSituation, RecordVerdict, Row, SideState, record_row};
 
+use serde::{Deserialize, Serialize};
+
 use crate::document::Document;
 use crate::document::merge::BodyBase;
 use crate::hash::ContentHash;
@@ -52,6 +54,34 @@ pub struct Case<'a> {
     pub identity: Identity,
     /// Whether an operation of the record was sent and its outcome is not known.
     pub unresolved: bool,
+    /// Sides on which absence proves nothing now.
+    pub doubts: Doubts,
+}
+
+/// Sides on which absence proves nothing now, because what must be readable there is not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubts {
+    /// Notion.
+    pub notion: bool,
+    /// GitHub.
+    pub github: bool,
+}
+
+impl Doubts {
+    /// Whether absence on one side proves nothing.
+    #[must_use]
+    pub fn on(self, side: Side) -> bool {
+        match side {
+            Side::Notion => self.notion,
+            Side::Github => self.github,
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A field to decide about.
@@ -113,6 +143,14 @@ fn classify(case: &Case<'_>, side: Side) -> SideState {
             SideState::Absent
         };
     };
+    // What was buried stays so; anything else is not concluded from an absence that proves nothing.
+    let absent = matches!(
+        view.presence,
+        Presence::Gone(_) | Presence::Missing | Presence::MovedOut(_)
+    );
+    if absent && case.doubts.on(side) && record.life != Life::Tombstone {
+        return SideState::Missing;
+    }
     match &view.presence {
         Presence::Gone(_) => return SideState::Gone,
         Presence::Missing => return SideState::Missing,
@@ -310,6 +348,16 @@ fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
         40 => hold("an earlier write has an unknown outcome".to_owned()),
         37 => hold("an older version was read".to_owned()),
         38 => hold("edited within the minute of the last write: waits until it settles".to_owned()),
+        24 if [(Side::Notion, s.notion), (Side::Github, s.github)]
+            .iter()
+            .any(|(side, state)| *state == SideState::Missing && case.doubts.on(*side)) =>
+        {
+            hold(
+                "not there, and neither is what must be readable there: nothing is concluded from \
+                 that"
+                    .to_owned(),
+            );
+        }
         24 => {
             hold("not found; deleted or no longer shared: nothing is done without proof".to_owned())
         }

@@ -290,6 +290,28 @@ impl Trigger {
         }
     }
 
+    /// Puts a step that was set aside back to where its operation was on its way, under the same
+    /// operation, and arms the steps behind it that ended with it. Answers whether it was set aside.
+    pub fn resume(&mut self, at: usize) -> bool {
+        let edge = self.edge;
+        let Some(action) = (self.actions.get_mut(at)).filter(|one| one.state == ActionState::Dead)
+        else {
+            return false;
+        };
+        action.state = ActionState::Sending;
+        action.reason = None;
+        // Where the property said something else since, the steps behind are not wanted any more.
+        let fired = action.edge;
+        for behind in self.actions.iter_mut().skip(at + 1) {
+            if behind.state == ActionState::Cancelled && behind.edge == fired && fired == edge {
+                behind.state = ActionState::Armed;
+                behind.reason = None;
+                behind.again = None;
+            }
+        }
+        true
+    }
+
     /// Ends the steps behind one that failed.
     pub fn settle(&mut self) -> usize {
         let mut count = 0;

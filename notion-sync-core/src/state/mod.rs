@@ -26,7 +26,7 @@ use crate::comment::Conversation;
 use crate::document::merge::BodyBase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
-use crate::id::{MappingId, OpId, RecordId, RemoteRef};
+use crate::id::{MappingId, OpId, RecordId, RemoteRef, Side};
 use crate::operation::Operation;
 use crate::record::{Life, Record};
 use crate::remote::{Cursor, Schema};
@@ -91,7 +91,7 @@ pub struct MappingState {
     /// When everything was listed last.
     pub swept_at: Option<DateTime<Utc>>,
     /// Fingerprint of the configuration the state was made under.
-    pub fingerprint: Option<ContentHash>,
+    pub fingerprint: Option<Fingerprint>,
     /// A plan that the guard stopped, and its hash.
     pub guarded: Option<ContentHash>,
     /// The plan hash a person approved.
@@ -109,9 +109,53 @@ pub struct MappingState {
     /// Why comments cannot be read, and when that is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comments_refused: Option<(String, DateTime<Utc>)>,
+    /// Sides on which what must be readable is not, so that absence there proves nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub doubts: BTreeMap<Side, Doubt>,
     /// People without a partner whom somebody was told of: the side, and who.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub strangers: BTreeSet<String>,
+}
+
+/// The configuration of a mapping, part by part, as hashes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// Fields, policies, rules, paths.
+    pub mapping: ContentHash,
+    /// Which pages.
+    pub notion: ContentHash,
+    /// Which files or issues.
+    pub github: ContentHash,
+    /// Version of the canonical form in which both sides are compared.
+    pub canon: ContentHash,
+}
+
+impl Fingerprint {
+    /// The parts that differ, for people.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        [
+            ("the mapping", self.mapping == other.mapping),
+            ("its place in Notion", self.notion == other.notion),
+            ("its place on GitHub", self.github == other.github),
+            (
+                "the form in which texts are compared",
+                self.canon == other.canon,
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(part, same)| (!same).then_some(part))
+        .collect()
+    }
+}
+
+/// Why absence on a side proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// What is wrong with the object that must be readable, and what to do.
+    pub why: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
 }
 
 /// Most changes of one batch: the condition on the fence of a lease needs room beside them.

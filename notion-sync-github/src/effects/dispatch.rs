@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::effect::{Dispatch, EffectRequest, EffectWrite, Gate};
+use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Trace, Write};
-use notion_sync_core::{ErrorKind, Result};
+use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::json;
 
 use super::rights::Rights;
@@ -14,6 +15,7 @@ use super::{decided, open, unapplied};
 use crate::comments::stamp;
 use crate::endpoint::{Call, DISPATCH, WORKFLOW_RUNS};
 use crate::issues::GithubIssues;
+use crate::reference;
 use crate::wire::{Dispatched, WorkflowRun, WorkflowRuns};
 
 /// Most inputs of one start.
@@ -125,6 +127,46 @@ impl GithubIssues {
         } else {
             Trace::NotApplied
         })
+    }
+}
+
+impl GithubIssues {
+    /// A run that a person names as the one that a start began.
+    pub(super) async fn made_run(
+        &self,
+        effect: &EffectWrite,
+        dispatch: &Dispatch,
+        object: &RemoteRef,
+    ) -> Result<Ack> {
+        let refuse = |kind: ErrorKind, message: &str| {
+            Error::new(kind, "find a run of a workflow")
+                .with("object", object)
+                .with("workflow", &dispatch.workflow)
+                .message(message)
+        };
+        let (of, wanted) = reference::parse_run(object)?;
+        let (repository, _) = self.own(&effect.request.object).await?;
+        if of != repository.id {
+            let other = "it belongs to another repository";
+            return Err(refuse(ErrorKind::Invalid, other));
+        }
+        let arguments = [&repository.id.to_string(), &dispatch.workflow];
+        let call = Call::new(&WORKFLOW_RUNS, &arguments.map(String::as_str))
+            .query("event", "workflow_dispatch")
+            .with("workflow", &dispatch.workflow);
+        let runs: Vec<WorkflowRun> = self
+            .client
+            .all_in(call, |page: WorkflowRuns| page.workflow_runs)
+            .await?;
+        let run = runs.into_iter().find(|run| run.id == Some(wanted));
+        let run = run.ok_or_else(|| {
+            refuse(
+                ErrorKind::NotFound,
+                "no dispatch of that workflow began such a run",
+            )
+            .remedy("name the run by its address")
+        })?;
+        Ok(ack(run.id, run.html_url))
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::effect::{Effect, EffectWrite, Gate, NotePlace, OpenPull};
+use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Trace, Write};
-use notion_sync_core::{ErrorKind, Result};
+use notion_sync_core::{Error, ErrorKind, Result};
 
 use super::fields::{is_so, signs};
 use super::linked::Target;
@@ -16,6 +17,7 @@ use crate::files::comment_notes;
 use crate::issues::GithubIssues;
 use crate::issues::fields::same;
 use crate::pull;
+use crate::reference;
 use crate::repository::RepositoryInfo;
 use crate::wire::Event;
 
@@ -61,6 +63,42 @@ impl GithubIssues {
             }),
             _ => self.trace_fields(effect, sent_at).await,
         }
+    }
+
+    /// What a person names as what an effect made: a pull request, a run of a workflow.
+    pub(crate) async fn made_effect(
+        &self,
+        effect: &EffectWrite,
+        object: &RemoteRef,
+    ) -> Result<Option<Ack>> {
+        match &effect.request.effect {
+            Effect::OpenPull(_) => self.made_pull(effect, object).await.map(Some),
+            Effect::Dispatch(dispatch) => self.made_run(effect, dispatch, object).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    async fn made_pull(&self, effect: &EffectWrite, object: &RemoteRef) -> Result<Ack> {
+        let refuse = |message: String| {
+            Error::new(ErrorKind::Invalid, "find a pull request")
+                .with("object", object)
+                .message(message)
+        };
+        if object.kind != reference::PULL {
+            return Err(refuse("a pull request is what it makes".to_owned()));
+        }
+        let (repository, _) = self.own(&effect.request.object).await?;
+        let target = self.target(object).await?;
+        let branch = branch_of(effect)?;
+        if target.repository.id != repository.id || target.pull.head_name() != Some(branch) {
+            return Err(refuse(format!(
+                "it is of the branch {:?} of {}, and was to be of {branch:?} of {}",
+                target.pull.head_name().unwrap_or_default(),
+                target.repository.full_name,
+                repository.full_name
+            )));
+        }
+        Ok(self.opened_ack(repository, &target.pull, branch))
     }
 
     /// Opened is what an operation of ours opened, whatever people did with it since. A branch alone

@@ -15,6 +15,7 @@ mod tree;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use notion_sync_core::comment::RemoteComment;
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
@@ -189,6 +190,22 @@ impl Remote for GithubFiles {
         Ok(Schema::default())
     }
 
+    fn scope(&self) -> String {
+        let settings = &self.settings;
+        format!(
+            "{}@{}: {:?}",
+            settings.repository.to_ascii_lowercase(),
+            settings.branch,
+            settings.scope
+        )
+    }
+
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        self.settings.scope.check(name)?;
+        let repository = self.repository().await?;
+        Ok(reference::file(repository.id, &self.settings.branch, name))
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Listing> {
         self.list_files(request).await
     }
@@ -240,8 +257,19 @@ impl Remote for GithubFiles {
         }
     }
 
+    async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
+        self.read_comment(comment).await
+    }
+
     async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>> {
         self.trace_writes(batch, sent_at).await
+    }
+
+    async fn made(&self, write: &Write, object: &RemoteRef) -> Result<Option<Ack>> {
+        match &write.action {
+            Action::Propose(propose) => self.made_proposal(write, propose, object).await.map(Some),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use notion_sync_core::comment::RemoteComment;
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Write};
 use notion_sync_core::snapshot::{Content, Field, Presence, Proof, Revision, Snapshot};
@@ -13,6 +14,7 @@ use serde_json::json;
 use super::GithubFiles;
 use crate::comments;
 use crate::endpoint::{Call, DELETE_REF, ISSUE_EVENTS, UPDATE_PULL};
+use crate::issues::discussion;
 use crate::marker::HiddenBlock;
 use crate::message::is_ours;
 use crate::neutral::restore;
@@ -212,6 +214,17 @@ impl GithubFiles {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    /// A comment of the conversation of a pull request of ours.
+    pub(super) async fn read_comment(&self, object: &RemoteRef) -> Result<Option<RemoteComment>> {
+        let (id, _) = reference::parse_comment(object)?;
+        if id != self.repository().await?.id {
+            return Err(Error::new(ErrorKind::Invalid, "read a comment")
+                .with("object", object)
+                .message("it belongs to another repository"));
+        }
+        discussion::one(&self.client, object).await
     }
 
     pub(super) async fn comment(

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use notion_sync_core::Result;
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Action, Propose, Trace, Write};
 use notion_sync_core::snapshot::{Content, Field, Presence, Proof, Snapshot};
 use notion_sync_core::value::Value;
+use notion_sync_core::{Error, ErrorKind, Result};
 
 use super::pulls::{PROPOSAL_PREFIX, comment_notes};
 use super::{GithubFiles, Head};
@@ -174,6 +174,39 @@ impl GithubFiles {
             return Ok(Trace::NotApplied);
         }
         Ok(Trace::Applied(ack))
+    }
+}
+
+impl GithubFiles {
+    /// The pull request that a person names as the one of a proposal: of its branch, with its commit.
+    pub(super) async fn made_proposal(
+        &self,
+        write: &Write,
+        propose: &Propose,
+        object: &RemoteRef,
+    ) -> Result<Ack> {
+        let refuse = |message: String| {
+            Error::new(ErrorKind::Invalid, "find a pull request")
+                .with("object", object)
+                .message(message)
+        };
+        if object.kind != reference::PULL {
+            return Err(refuse("a pull request is what it makes".to_owned()));
+        }
+        let (repository, number) = self.own_pull(object).await?;
+        let pull = self.pull(repository, number).await?;
+        if pull.head_name() != Some(propose.branch.as_str()) {
+            return Err(refuse(format!(
+                "it is of the branch {:?}, and was to be of {:?}",
+                pull.head_name().unwrap_or_default(),
+                propose.branch
+            )));
+        }
+        let found = self.proposed_by(repository, write, propose, &pull).await?;
+        found.ok_or_else(|| {
+            refuse("the commit of this operation is not in it".to_owned())
+                .remedy("`dead-letter retry` lets it be written there")
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::GithubIssues;
 use super::writing::unapplied;
 use crate::card;
+use crate::client::GithubClient;
 use crate::comments::{self, MAX_BODY_BYTES};
 use crate::endpoint::{COMMENT, COMMENTS, CREATE_COMMENT, Call, DELETE_COMMENT, UPDATE_COMMENT};
 use crate::files::comment_notes;
@@ -70,26 +71,7 @@ impl GithubIssues {
             reference::REVIEW_COMMENT => return self.read_review_comment(object).await,
             _ => {}
         }
-        let (repository, comment) = reference::parse_comment(object)?;
-        let call = Call::new(&COMMENT, &[&repository.to_string(), &comment.to_string()])
-            .with("comment", comment);
-        let comment: Comment = match self.client.call(call).await {
-            Ok(answer) => answer.json()?,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        let number = (comment.issue_url.as_deref())
-            .and_then(|url| url.rsplit('/').next()?.parse().ok())
-            .unwrap_or_default();
-        let page = comment.html_url.as_deref().unwrap_or_default();
-        let place = if page.contains("/pull/") {
-            reference::pull(repository, number)
-        } else {
-            reference::issue(repository, number)
-        };
-        Ok(read(repository, &place, &comment))
+        one(&self.client, object).await
     }
 
     pub(super) async fn discuss(&self, write: &Write, discuss: &Discuss) -> Result<Ack> {
@@ -197,6 +179,33 @@ impl GithubIssues {
             }),
         }
     }
+}
+
+/// A comment of an issue or of the conversation of a pull request.
+pub(crate) async fn one(
+    client: &GithubClient,
+    object: &RemoteRef,
+) -> Result<Option<RemoteComment>> {
+    let (repository, comment) = reference::parse_comment(object)?;
+    let call = Call::new(&COMMENT, &[&repository.to_string(), &comment.to_string()])
+        .with("comment", comment);
+    let comment: Comment = match client.call(call).await {
+        Ok(answer) => answer.json()?,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let number = (comment.issue_url.as_deref())
+        .and_then(|url| url.rsplit('/').next()?.parse().ok())
+        .unwrap_or_default();
+    let page = comment.html_url.as_deref().unwrap_or_default();
+    let place = if page.contains("/pull/") {
+        reference::pull(repository, number)
+    } else {
+        reference::issue(repository, number)
+    };
+    Ok(read(repository, &place, &comment))
 }
 
 fn read(repository: u64, place: &RemoteRef, comment: &Comment) -> Option<RemoteComment> {

@@ -264,6 +264,36 @@ impl Remote for GithubIssues {
         })
     }
 
+    fn scope(&self) -> String {
+        let names = self.repositories.iter();
+        let mut names: Vec<String> = names.map(|one| one.name.to_ascii_lowercase()).collect();
+        names.sort();
+        names.join(", ")
+    }
+
+    /// `#12` or `12` where there is one repository, else `owner/name#12`.
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        let refuse = |message: &str| {
+            Error::new(ErrorKind::Invalid, "find an issue")
+                .with("name", name)
+                .message(message.to_owned())
+        };
+        let (repository, number) = name.rsplit_once('#').unwrap_or(("", name));
+        let number: u64 = number
+            .parse()
+            .map_err(|_| refuse("write owner/name#number"))?;
+        let wanted = match self.repositories.as_slice() {
+            [only] if repository.is_empty() => Some(only),
+            all => (all.iter()).find(|one| one.name.eq_ignore_ascii_case(repository)),
+        };
+        let wanted = wanted.ok_or_else(|| {
+            refuse("it names none of the repositories of the mapping: write owner/name#number")
+        })?;
+        let found = self.visible(wanted).await?;
+        let found = found.ok_or_else(|| refuse("its repository cannot be seen"))?;
+        Ok(reference::issue(found.id, number))
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Listing> {
         self.list_issues(request).await
     }
@@ -368,5 +398,12 @@ impl Remote for GithubIssues {
             traces.push(self.trace_one(write, sent_at).await?);
         }
         Ok(traces)
+    }
+
+    async fn made(&self, write: &Write, object: &RemoteRef) -> Result<Option<Ack>> {
+        match &write.action {
+            Action::Effect(effect) => self.made_effect(effect, object).await,
+            _ => Ok(None),
+        }
     }
 }

@@ -32,6 +32,7 @@ mod issue_project_items;
 mod issue_projects;
 mod issues;
 mod lost;
+mod named_effects;
 mod proposals;
 mod review_comments;
 mod support;

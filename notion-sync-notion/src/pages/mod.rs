@@ -232,6 +232,20 @@ impl Remote for NotionPages {
         })
     }
 
+    fn scope(&self) -> String {
+        self.data_source.clone()
+    }
+
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        let id = identifier::canonical(name).or_else(|| identifier::from_url(name));
+        let id = id.ok_or_else(|| {
+            Error::new(ErrorKind::Invalid, "find a page")
+                .with("name", name)
+                .message("it is neither the id nor the address of a page")
+        })?;
+        Ok(page_ref(&id))
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Listing> {
         self.list_pages(request).await
     }

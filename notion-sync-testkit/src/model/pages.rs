@@ -535,6 +535,10 @@ impl Remote for ModelPages {
         })
     }
 
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        Ok(RemoteRef::new("notion", "page", name))
+    }
+
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
         let mut inner = self.lock();
         inner.reads.contents += usize::from(content);

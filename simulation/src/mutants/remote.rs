@@ -410,6 +410,18 @@ impl Remote for MutantRemote {
         self.inner.comment(comment).await
     }
 
+    fn scope(&self) -> String {
+        self.inner.scope()
+    }
+
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        self.inner.named(name).await
+    }
+
+    async fn made(&self, write: &Write, object: &RemoteRef) -> Result<Option<Ack>> {
+        self.inner.made(write, object).await
+    }
+
     fn comment_at(&self, comment: &RemoteRef, place: &RemoteRef) -> RemoteRef {
         self.inner.comment_at(comment, place)
     }

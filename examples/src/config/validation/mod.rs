@@ -9,7 +9,7 @@ use notion_sync_core::mapping::PathTemplate;
 use notion_sync_github::{FileScope, GithubSettings};
 use notion_sync_notion::identifier;
 
-use super::{Config, DocumentsSection, Fault, Faults, Places};
+use super::{Config, DocumentsSection, Fault, Faults, Places, SentinelSection};
 
 /// Keys of the front matter that belong to the engine.
 const OWN_KEYS: [&str; 3] = ["title", "notion_page_id", "notion_revision"];
@@ -326,7 +326,51 @@ impl Check<'_> {
         }
     }
 
+    /// What must be readable: named, saying something, and of the mapping's own sort.
+    fn sentinel(&mut self, key: &str, section: &SentinelSection, tasks: bool) {
+        let canaries = [
+            ("page", &section.page, true),
+            ("file", &section.file, !tasks),
+            ("issue", &section.issue, tasks),
+        ];
+        for (name, canary, fits) in canaries {
+            let Some(canary) = canary else { continue };
+            let key = format!("{key}.sentinel.{name}");
+            if !fits {
+                let remedy = if tasks {
+                    "a mapping of tasks has issues: write `issue`"
+                } else {
+                    "a mapping of documents has files: write `file`"
+                };
+                self.fault(&key, format!("there is no {name} in this mapping"), remedy);
+            }
+            if canary.contains.trim().is_empty() {
+                self.fault(
+                    &key,
+                    "anything would do: an emptied object could not be told from a whole one",
+                    "write in `contains` what its title or text holds",
+                );
+            }
+            let known = match name {
+                "page" => {
+                    identifier::canonical(&canary.at).is_some()
+                        || identifier::from_url(&canary.at).is_some()
+                }
+                "issue" => (canary.at.rsplit('#').next()).is_some_and(|n| n.parse::<u64>().is_ok()),
+                _ => !canary.at.trim().is_empty(),
+            };
+            if !known {
+                self.fault(
+                    &key,
+                    format!("{:?} names no {name}", canary.at),
+                    "write in `at` the id or address of a page, the path of a file, or owner/name#number",
+                );
+            }
+        }
+    }
+
     fn documents(&mut self, key: &str, section: &DocumentsSection) {
+        self.sentinel(key, &section.sentinel, false);
         self.repository(&format!("{key}.repository"), &section.repository);
         let branch = &section.branch;
         let odd = |c: char| c.is_control() || " ~^:?*[\\".contains(c);

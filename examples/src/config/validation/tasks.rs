@@ -30,6 +30,7 @@ const MAX_LABEL: usize = 50;
 
 impl Check<'_> {
     pub(super) fn tasks(&mut self, key: &str, section: &TasksSection) {
+        self.sentinel(key, &section.sentinel, true);
         let place = format!("{key}.repository");
         match &section.repository {
             RepositoryChoice::Fixed(name) => self.repository(&place, name),

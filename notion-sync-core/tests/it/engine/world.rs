@@ -67,6 +67,7 @@ pub(crate) fn documents(policy: Policy) -> Mapping {
         drift_status: false,
         notes: Default::default(),
         comments: None,
+        sentinel: Default::default(),
         limits: Default::default(),
     }
 }

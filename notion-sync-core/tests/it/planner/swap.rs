@@ -106,6 +106,7 @@ fn swapped(pair: &Pair) -> Plan {
         fields: &units,
         identity: Identity::Clean,
         unresolved: false,
+        doubts: Default::default(),
     })
 }
 

@@ -49,6 +49,7 @@ fn plan(pair: &Pair, side: Side, shown: &Field, other: &str) -> Plan {
         fields: &units,
         identity: Identity::Clean,
         unresolved: false,
+        doubts: Default::default(),
     })
 }
 

@@ -113,6 +113,7 @@ pub(super) fn mapping(kind: MappingKind, policy: Policy, note: Direction) -> Map
         drift_status: false,
         notes: Default::default(),
         comments: None,
+        sentinel: Default::default(),
         limits: Default::default(),
     }
 }
@@ -238,6 +239,7 @@ impl Pair {
             fields: &fields,
             identity: Identity::Clean,
             unresolved: false,
+            doubts: Default::default(),
         })
     }
 

@@ -103,6 +103,11 @@ impl Remote for ModelRepository {
         })
     }
 
+    async fn named(&self, name: &str) -> Result<RemoteRef> {
+        let kind = if self.issues { "issue" } else { "file" };
+        Ok(RemoteRef::new("github", kind, name))
+    }
+
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
         let mut inner = self.lock();
         inner.reads.contents += usize::from(content);
@@ -270,5 +275,32 @@ impl Remote for ModelRepository {
                 (_, None) => Trace::NotApplied,
             })
             .collect())
+    }
+
+    async fn made(&self, write: &Write, object: &RemoteRef) -> Result<Option<Ack>> {
+        let inner = self.lock();
+        let fits = match &write.action {
+            Action::Propose(propose) => {
+                let number = object.id.parse::<u32>().ok();
+                let pull = number.and_then(|number| inner.pulls.get(&number));
+                pull.is_some_and(|pull| pull.branch == propose.branch)
+            }
+            Action::Effect(_) => inner.made.get(&write.op) == Some(object),
+            _ => return Ok(None),
+        };
+        if !fits {
+            return Err(Error::new(ErrorKind::Invalid, "find what a write made")
+                .with("object", object)
+                .message("another write made it"));
+        }
+        let pull = object.kind == "pull" && self.issues;
+        Ok(Some(Ack {
+            snapshot: Some(self.snapshot(&inner, object, false)),
+            notes: BTreeMap::from([("head".to_owned(), format!("head-{}", object.id))]),
+            links: (pull.then(|| ("pull".to_owned(), object.clone())))
+                .into_iter()
+                .collect(),
+            ..Ack::default()
+        }))
     }
 }
