@@ -141,7 +141,7 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
             .filter(|hash| remembered.approved != Some(*hash))
             .map(|hash| hash.short(12)),
         last_poll: remembered.polled_at,
-        last_error: remembered.last_error,
+        last_error: remembered.last_error.clone(),
         next_look: state.next_look(&id).await?,
         waiting_steps: records
             .iter()
