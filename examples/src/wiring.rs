@@ -453,12 +453,12 @@ async fn document_fields(
     let known = State::new(store).mapping(&id).await?.value;
     let schema = if unknown {
         if lacks(&known.notion_schema, &known.properties, section) {
-            pages.schema().await?
+            Arc::new(pages.schema().await?)
         } else {
-            known.notion_schema
+            Arc::clone(&known.notion_schema)
         }
     } else {
-        Schema::default()
+        Arc::default()
     };
     Ok(section
         .front_matter

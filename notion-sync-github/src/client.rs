@@ -101,8 +101,13 @@ impl Answer {
 
     /// Reads the body. A body that cannot be read after a write leaves what it did unknown.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            let place = format!("line {} column {}", error.line(), error.column());
+        // Text that is known to be text is read without looking at every string once more.
+        let read = match std::str::from_utf8(&self.body) {
+            Ok(text) => serde_json::from_str(text)
+                .map_err(|error| format!("line {} column {}", error.line(), error.column())),
+            Err(error) => Err(format!("no text from byte {} on", error.valid_up_to())),
+        };
+        read.map_err(|place| {
             let text = if self.write {
                 format!("the write was answered with a body that cannot be read ({place})")
             } else {

@@ -142,11 +142,11 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
             .guarded
             .filter(|hash| remembered.approved != Some(*hash))
             .map(|hash| hash.short(12)),
-        doubts: (remembered.doubts.into_values())
-            .map(|doubt| doubt.why)
+        doubts: (remembered.doubts.values())
+            .map(|doubt| doubt.why.clone())
             .collect(),
         last_poll: remembered.polled_at,
-        last_error: remembered.last_error,
+        last_error: remembered.last_error.clone(),
         next_look: state.next_look(&id).await?,
         waiting_steps: records
             .iter()

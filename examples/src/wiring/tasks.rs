@@ -1,5 +1,7 @@
 //! A mapping of tasks from its settings.
 
+use std::sync::Arc;
+
 use notion_sync_core::Result;
 use notion_sync_core::effect::Effect;
 use notion_sync_core::id::{FieldId, MappingId};
@@ -125,8 +127,8 @@ pub(super) async fn project_fields(
     let lacks = each()
         .any(|(property, _, attribute)| find(&known.notion_schema, property, &attribute).is_none());
     let schema = match lacks {
-        true => pages.schema().await?,
-        false => known.notion_schema.clone(),
+        true => Arc::new(pages.schema().await?),
+        false => Arc::clone(&known.notion_schema),
     };
     let fields = each().map(|(property, choice, attribute)| {
         let native = find(&schema, property, &attribute).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! A mapping bound to the schemas of both sides: which property is which field.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::paths::Paths;
 use super::{Binding, Engine};
@@ -40,9 +41,9 @@ pub struct Bound {
     /// Links between files and pages.
     pub(crate) links: LinkContext,
     /// Schema of Notion.
-    pub notion: Schema,
+    pub notion: Arc<Schema>,
     /// Schema of GitHub.
-    pub github: Schema,
+    pub github: Arc<Schema>,
     fresh: bool,
 }
 
@@ -66,8 +67,8 @@ impl Engine {
         let fresh = state.schema_at.is_none_or(|at| at + age <= self.now());
         let (notion, github) = if fresh {
             (
-                binding.notion.schema().await?,
-                binding.github.schema().await?,
+                Arc::new(binding.notion.schema().await?),
+                Arc::new(binding.github.schema().await?),
             )
         } else {
             (state.notion_schema.clone(), state.github_schema.clone())

@@ -220,7 +220,7 @@ impl Engine {
         if follows == stored.value.comments_since.is_some() {
             return Ok(());
         }
-        let mut next = stored.value.clone();
+        let mut next = MappingState::clone(&stored.value);
         next.comments_since = follows.then(|| self.now());
         next.comments_after = None;
         next.comments_refused = None;

@@ -43,7 +43,7 @@ impl Engine {
         if Self::reconfigured(binding, &stored.value).is_empty() {
             return Ok(());
         }
-        let mut next = stored.value.clone();
+        let mut next = MappingState::clone(&stored.value);
         next.fingerprint = Some(binding.fingerprint());
         let mut batch = Batch::default();
         batch.mapping(&binding.mapping.id, &next, &stored)?;

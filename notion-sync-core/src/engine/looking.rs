@@ -12,7 +12,7 @@ use crate::mapping::MappingKind;
 use crate::record::{Begun, Record};
 use crate::remote::{Cursor, Listing};
 use crate::snapshot::{Content, Proof, Snapshot};
-use crate::state::{Batch, RecordState};
+use crate::state::{Batch, MappingState, RecordState};
 
 /// Two listings, by object.
 #[derive(Debug, Default)]
@@ -237,7 +237,7 @@ impl Engine {
     pub(super) async fn begin_files(&self, binding: &Binding, ended: Cursor) -> Result<()> {
         let id = &binding.mapping.id;
         let stored = self.state().mapping(id).await?;
-        let mut next = stored.value.clone();
+        let mut next = MappingState::clone(&stored.value);
         let known = next.github_cursor.is_some() || next.github_began.is_some();
         if known || binding.mapping.kind != MappingKind::Documents {
             return Ok(());

@@ -22,7 +22,7 @@ use crate::reconcile::unit_hash;
 use crate::record::{Agreed, Base, Record, UnitId};
 use crate::remote::Action;
 use crate::snapshot::Presence;
-use crate::state::{Batch, RecordState, SaveBody};
+use crate::state::{Batch, MappingState, RecordState, SaveBody};
 use crate::value::Value;
 
 impl Engine {
@@ -234,7 +234,7 @@ impl Engine {
             let carry_out = async |_| {
                 let stored = self.state().mapping(id).await?;
                 if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
-                    let mut next = stored.value.clone();
+                    let mut next = MappingState::clone(&stored.value);
                     next.guarded = Some(plan.hash);
                     let mut batch = Batch::default();
                     batch.mapping(id, &next, &stored)?;

@@ -70,7 +70,7 @@ use crate::id::{MappingId, RecordId, Side};
 use crate::mapping::{Guard, Mapping, People};
 use crate::operation::{OpState, Operation};
 use crate::remote::Remote;
-use crate::state::{Batch, RecordState, SaveBody, State, Stored};
+use crate::state::{Batch, MappingState, Recall, RecordState, SaveBody, State, Stored};
 use crate::store::Store;
 use crate::worker::{Company, Worker};
 
@@ -174,6 +174,7 @@ pub struct Engine {
     bindings: BTreeMap<MappingId, Binding>,
     halted: AtomicBool,
     begun: Mutex<BTreeSet<MappingId>>,
+    recall: Recall,
 }
 
 impl Engine {
@@ -198,6 +199,7 @@ impl Engine {
             bindings: BTreeMap::new(),
             halted: AtomicBool::new(false),
             begun: Mutex::default(),
+            recall: Recall::default(),
         }
     }
 
@@ -353,7 +355,7 @@ impl Engine {
                 .guarded
                 .is_some_and(|guarded| guarded.to_string().starts_with(hash))
             {
-                let mut next = stored.value.clone();
+                let mut next = MappingState::clone(&stored.value);
                 next.approved = next.guarded;
                 let mut batch = Batch::default();
                 batch.mapping(id, &next, &stored)?;
@@ -367,7 +369,7 @@ impl Engine {
     }
 
     pub(crate) fn state(&self) -> State<'_> {
-        State::new(&*self.fenced)
+        State::new(&*self.fenced).recalling(&self.recall)
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -505,7 +507,7 @@ impl Engine {
             .await?;
         let plan = self.decide(binding, &bound, survey).await?;
         if let Some(stop) = self.guarded(binding, &stored.value, &plan, full).await? {
-            let mut next = stored.value.clone();
+            let mut next = MappingState::clone(&stored.value);
             next.guarded = Some(plan.hash);
             next.doubts = doubts;
             next.polled_at = Some(self.now());
@@ -525,7 +527,7 @@ impl Engine {
 
         // Only where everything listed is durable now may the cursors move.
         let stored = self.state().mapping(id).await?;
-        let mut next = stored.value.clone();
+        let mut next = MappingState::clone(&stored.value);
         next.polled_at = Some(self.now());
         next.guarded = None;
         next.approved = None;
@@ -663,7 +665,7 @@ impl Engine {
         let error = report.errors.first().cloned();
         let success = error.is_none();
         if stored.value.last_error != error || (success && stored.value.last_success.is_none()) {
-            let mut next = stored.value.clone();
+            let mut next = MappingState::clone(&stored.value);
             next.last_error = error;
             if success {
                 next.last_success = Some(self.now());

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{MappingId, RecordId, RemoteRef};
 use crate::mapping::View;
 use crate::record::{Life, Record};
-use crate::state::{Batch, RecordState, SaveBody};
+use crate::state::{Batch, MappingState, RecordState, SaveBody};
 
 /// What a rebuild made of one mapping.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -226,9 +226,9 @@ impl Engine {
     /// Which property is which field: names are resolved once, and the registry forgot them.
     async fn remember_schema(&self, binding: &Binding, bound: &Bound) -> Result<()> {
         let stored = self.state().mapping(&binding.mapping.id).await?;
-        let mut next = stored.value.clone();
+        let mut next = MappingState::clone(&stored.value);
         bound.remember(&mut next, self.now());
-        if next == stored.value {
+        if next == *stored.value {
             return Ok(());
         }
         let mut batch = Batch::default();

@@ -1,5 +1,7 @@
 //! Changes that are committed together.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -288,7 +290,7 @@ impl Batch {
         &mut self,
         id: &MappingId,
         state: &MappingState,
-        stored: &Stored<MappingState>,
+        stored: &Stored<Arc<MappingState>>,
     ) -> Result<&mut Self> {
         let expect = if stored.version == 0 {
             Expect::Absent

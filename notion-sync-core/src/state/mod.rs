@@ -8,9 +8,11 @@ mod batch;
 mod decision;
 mod freeze;
 mod inbox;
+mod recall;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,7 @@ pub(crate) use decision::DECISION;
 pub use decision::{Replay, ReplayFault};
 pub use freeze::Freeze;
 pub use inbox::{MAX_EVENT, Waiting};
+pub(crate) use recall::Recall;
 pub use value::{Stored, load, load_many};
 
 use crate::comment::Conversation;
@@ -80,10 +83,11 @@ pub struct MappingState {
     pub github_began: Option<Cursor>,
     /// Property ids by field: names are resolved once, ids are followed from then on.
     pub properties: BTreeMap<String, String>,
-    /// The schema of Notion as last read.
-    pub notion_schema: Schema,
+    /// The schema of Notion as last read. Shared: it is as large as the data source is wide, and each
+    /// run works with it.
+    pub notion_schema: Arc<Schema>,
     /// The schema of GitHub as last read.
-    pub github_schema: Schema,
+    pub github_schema: Arc<Schema>,
     /// When the schemas were read.
     pub schema_at: Option<DateTime<Utc>>,
     /// When both sides were listed last.
@@ -179,13 +183,25 @@ mod index {
 #[derive(Debug, Clone, Copy)]
 pub struct State<'a> {
     store: &'a dyn Store,
+    recall: Option<&'a Recall>,
 }
 
 impl<'a> State<'a> {
     /// Wraps a store.
     #[must_use]
     pub fn new(store: &'a dyn Store) -> Self {
-        Self { store }
+        Self {
+            store,
+            recall: None,
+        }
+    }
+
+    /// Decodes what was read before only where its bytes are others now.
+    pub(crate) fn recalling(self, recall: &'a Recall) -> Self {
+        Self {
+            recall: Some(recall),
+            ..self
+        }
     }
 
     /// Loads a record with its base.
@@ -413,13 +429,22 @@ impl<'a> State<'a> {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn mapping(&self, id: &MappingId) -> Result<Stored<MappingState>> {
-        let stored = load(self.store, Table::Mapping, id.as_str()).await?;
-        Ok(stored.unwrap_or_else(|| Stored {
-            value: MappingState::default(),
-            version: 0,
-            chunks: 0,
-        }))
+    pub async fn mapping(&self, id: &MappingId) -> Result<Stored<Arc<MappingState>>> {
+        let Some(raw) = value::load_raw(self.store, Table::Mapping, id.as_str()).await? else {
+            return Ok(Stored {
+                value: Arc::default(),
+                version: 0,
+                chunks: 0,
+            });
+        };
+        Ok(Stored {
+            version: raw.version,
+            chunks: raw.chunks,
+            value: match self.recall {
+                Some(recall) => recall.mapping(id, raw)?,
+                None => Arc::new(raw.decode(id.as_str())?),
+            },
+        })
     }
 
     /// Carries out a batch.

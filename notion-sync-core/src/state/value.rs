@@ -38,29 +38,27 @@ pub(super) fn put<T: Serialize>(
     value: &T,
     old_chunks: usize,
 ) -> Result<()> {
-    let bytes = serde_json::to_vec(value)
+    let mut body = Vec::with_capacity(256);
+    body.push(INLINE);
+    serde_json::to_writer(&mut body, value)
         .map_err(|error| Error::new(ErrorKind::Internal, "encode a value").caused_by(error))?;
-    let mut body = Vec::with_capacity(bytes.len().min(ROOM) + 1);
-    let chunks: Vec<&[u8]> = if bytes.len() < ROOM {
-        body.push(INLINE);
-        body.extend_from_slice(&bytes);
-        Vec::new()
-    } else {
-        let chunks: Vec<&[u8]> = bytes.chunks(ROOM).collect();
+    let mut chunks = 0;
+    if body.len() > ROOM {
+        for (index, chunk) in body[1..].chunks(ROOM).enumerate() {
+            changes.push(Change::Put {
+                table: Table::Content,
+                key: chunk_key(table, key, index),
+                expect: Expect::Any,
+                indexes: Vec::new(),
+                body: chunk.to_vec(),
+            });
+            chunks += 1;
+        }
+        body.clear();
         body.push(CHUNKED);
-        body.extend_from_slice(chunks.len().to_string().as_bytes());
-        chunks
-    };
-    for (index, chunk) in chunks.iter().enumerate() {
-        changes.push(Change::Put {
-            table: Table::Content,
-            key: chunk_key(table, key, index),
-            expect: Expect::Any,
-            indexes: Vec::new(),
-            body: chunk.to_vec(),
-        });
+        body.extend_from_slice(chunks.to_string().as_bytes());
     }
-    for index in chunks.len()..old_chunks {
+    for index in chunks..old_chunks {
         changes.push(Change::Delete {
             table: Table::Content,
             key: chunk_key(table, key, index),
@@ -93,14 +91,56 @@ pub(super) fn delete(changes: &mut Vec<Change>, table: Table, key: &str, chunks:
     });
 }
 
+/// Reads JSON. What is known to be text is read without looking at every string once more.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
 /// Decodes a value that was kept in one item.
 pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     let bytes = match body.split_first() {
         Some((&INLINE, rest)) => rest,
         _ => return Err(Error::new(ErrorKind::Store, "decode a value").message("unknown form")),
     };
-    serde_json::from_slice(bytes)
-        .map_err(|error| Error::new(ErrorKind::Store, "decode a value").message(error.to_string()))
+    read(bytes).map_err(|error| Error::new(ErrorKind::Store, "decode a value").message(error))
+}
+
+/// The bytes of a value, and the version they were loaded at.
+#[derive(Debug)]
+pub(super) struct Raw {
+    body: Vec<u8>,
+    /// Where the value begins.
+    from: usize,
+    pub(super) version: u64,
+    pub(super) chunks: usize,
+}
+
+impl Raw {
+    /// Bytes that are stored nowhere.
+    #[cfg(test)]
+    pub(super) fn new(body: Vec<u8>) -> Self {
+        Self {
+            body,
+            from: 0,
+            version: 0,
+            chunks: 0,
+        }
+    }
+
+    /// The encoded value.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.body.get(self.from..).unwrap_or_default()
+    }
+
+    /// The value.
+    pub(super) fn decode<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
+        read(self.bytes()).map_err(|error| {
+            Error::new(ErrorKind::Store, "decode a value")
+                .with("key", key)
+                .message(error)
+        })
+    }
 }
 
 /// Loads a value.
@@ -113,6 +153,18 @@ pub async fn load<T: DeserializeOwned>(
     table: Table,
     key: &str,
 ) -> Result<Option<Stored<T>>> {
+    let Some(raw) = load_raw(store, table, key).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Stored {
+        value: raw.decode(key)?,
+        version: raw.version,
+        chunks: raw.chunks,
+    }))
+}
+
+/// Loads a value without decoding it.
+pub(super) async fn load_raw(store: &dyn Store, table: Table, key: &str) -> Result<Option<Raw>> {
     // A value in several items may be replaced between the reads: then its first item has another
     // version afterwards, and it is read again.
     for _ in 0..5 {
@@ -123,15 +175,11 @@ pub async fn load<T: DeserializeOwned>(
             return Err(Error::new(ErrorKind::Store, "load a value").with("key", key));
         };
         if form == INLINE {
-            let value = serde_json::from_slice(rest).map_err(|error| {
-                Error::new(ErrorKind::Store, "decode a value")
-                    .with("key", key)
-                    .message(error.to_string())
-            })?;
-            return Ok(Some(Stored {
-                value,
+            return Ok(Some(Raw {
+                from: 1,
                 version: item.version,
                 chunks: 0,
+                body: item.body,
             }));
         }
         let count: usize = std::str::from_utf8(rest)
@@ -141,10 +189,10 @@ pub async fn load<T: DeserializeOwned>(
         let keys: Vec<String> = (0..count)
             .map(|index| chunk_key(table, key, index))
             .collect();
-        let mut bytes = Vec::new();
+        let mut body = Vec::new();
         for keys in keys.chunks(100) {
             for chunk in store.get_many(Table::Content, keys).await? {
-                bytes.extend_from_slice(&chunk.body);
+                body.extend_from_slice(&chunk.body);
             }
         }
         let same = store
@@ -154,13 +202,9 @@ pub async fn load<T: DeserializeOwned>(
         if !same {
             continue;
         }
-        let value = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::new(ErrorKind::Store, "decode a value")
-                .with("key", key)
-                .message(error.to_string())
-        })?;
-        return Ok(Some(Stored {
-            value,
+        return Ok(Some(Raw {
+            body,
+            from: 0,
             version: item.version,
             chunks: count,
         }));

@@ -238,13 +238,12 @@ impl NotionPages {
         };
         scan.answered = scan.answered.or(list.answered_at);
         for raw in &list.results {
-            let kind = Object::of(raw)
-                .ok()
-                .and_then(|object| object.get::<String>("object"));
+            let object = Object::of(raw);
+            let kind = (object.as_ref().ok()).and_then(|object| object.get::<String>("object"));
             if kind.is_some_and(|kind| kind != "page") {
                 continue;
             }
-            match Page::of_raw(raw) {
+            match object.and_then(Page::of) {
                 Ok(page) if !page.is_partial() => {
                     scan.last = if scan.key == "created_time" {
                         page.created_time

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::{Object, Parsed, User, plain_text};
+use super::{Object, Parsed, User, plain_text, text};
 use crate::identifier;
 
 /// What walking a tree of blocks needs to know of one; the block itself stays raw.
@@ -47,7 +47,7 @@ impl BlockHead {
     ///
     /// When it is no object with an id.
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        Self::of(serde_json::from_slice(bytes)?)
+        Self::of(serde_json::from_str(text(bytes)?)?)
     }
 
     /// Whether what is inside belongs to another object and is not walked into.
@@ -164,7 +164,7 @@ impl Comment {
     ///
     /// When it is no object with an id.
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        let raw: Box<RawValue> = serde_json::from_slice(bytes)?;
+        let raw: Box<RawValue> = serde_json::from_str(text(bytes)?)?;
         Self::of_raw(&raw)
     }
 }

@@ -21,6 +21,11 @@ pub use user::User;
 /// A result whose error is that of the JSON reader.
 pub type Parsed<T> = Result<T, serde_json::Error>;
 
+/// An answer as text. What is known to be text is read without looking at every string once more.
+fn text(bytes: &[u8]) -> Parsed<&str> {
+    std::str::from_utf8(bytes).map_err(serde_json::Error::custom)
+}
+
 /// A JSON object whose values are not looked at yet.
 #[derive(Debug, Clone, Default)]
 pub struct Object(pub BTreeMap<String, Box<RawValue>>);
@@ -32,7 +37,7 @@ impl Object {
     ///
     /// When it is no JSON object.
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        serde_json::from_slice(bytes).map(Self)
+        text(bytes).and_then(serde_json::from_str).map(Self)
     }
 
     /// Reads an object from raw JSON.
@@ -47,10 +52,8 @@ impl Object {
     /// Takes a field out. `None` when it is absent, null or not of this type; in the last case it
     /// stays in the object.
     pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let value = self.get(name);
-        if value.is_some() || self.is_null(name) {
-            self.0.remove(name);
-        }
+        let value = serde_json::from_str::<Option<T>>(self.raw(name)?.get()).ok()?;
+        self.0.remove(name);
         value
     }
 

@@ -232,7 +232,7 @@ impl Page {
         Self::of(Object::of(raw)?)
     }
 
-    fn of(mut object: Object) -> Parsed<Self> {
+    pub(crate) fn of(mut object: Object) -> Parsed<Self> {
         let id = object.take_id()?;
         let (created_time, _) = time(&mut object, "created_time");
         let (last_edited_time, last_edited_text) = time(&mut object, "last_edited_time");

@@ -67,16 +67,23 @@ impl Render<'_> {
             "comments_url": format!("{url}/comments"), "events_url": format!("{url}/events"),
             "html_url": self.issue_page(repo, issue), "id": issue.id,
             "node_id": node_id(kind, issue.pull.as_ref().map_or(issue.id, |pull| pull.id)),
-            "number": issue.number, "title": issue.title, "user": self.login(&issue.author),
-            "labels": self.labels(repo, issue), "state": if issue.open { "open" } else { "closed" },
-            "locked": issue.locked, "assignees": self.assignees(issue), "milestone": self.issue_milestone(repo, issue),
+            "number": issue.number, "title": issue.title,
+            "state": if issue.open { "open" } else { "closed" }, "locked": issue.locked,
             "comments": issue.comments.len(), "created_at": stamp(issue.created_at), "updated_at": stamp(issue.updated_at),
             "closed_at": issue.closed_at.map(stamp), "author_association": self.state.association(repo, &issue.author),
-            "active_lock_reason": issue.lock_reason, "body": issue.body, "reactions": self.reactions(&url),
-            "timeline_url": format!("{url}/timeline"), "performed_via_github_app": self.via(issue.app),
-            "state_reason": issue.state_reason, "type": self.type_of(repo, issue),
-            "closed_by": issue.closed_by.as_deref().map_or(Value::Null, |login| self.login(login)),
+            "active_lock_reason": issue.lock_reason, "body": issue.body,
+            "timeline_url": format!("{url}/timeline"), "state_reason": issue.state_reason,
         });
+        // `json!` copies the values it is given, and these are most of the object.
+        body["user"] = self.login(&issue.author);
+        body["labels"] = self.labels(repo, issue);
+        body["assignees"] = self.assignees(issue);
+        body["milestone"] = self.issue_milestone(repo, issue);
+        body["reactions"] = self.reactions(&url);
+        body["performed_via_github_app"] = self.via(issue.app);
+        body["type"] = self.type_of(repo, issue);
+        body["closed_by"] =
+            (issue.closed_by.as_deref()).map_or(Value::Null, |login| self.login(login));
         if self.is_2022() {
             body["assignee"] = issue
                 .assignees
@@ -132,34 +139,50 @@ impl Render<'_> {
         } else {
             pull.base_sha
         };
-        // Both branches are of this repository.
-        let (owner, repository) = (self.login(&repo.owner), self.repository(repo, None));
-        let side = |name: &str, sha: &ObjectId| {
-            json!({
+        let side = |name: &str, sha: &ObjectId, user: Value, repository: Value| {
+            let mut side = json!({
                 "label": format!("{}:{name}", repo.owner), "ref": name, "sha": sha.to_string(),
-                "user": owner, "repo": repository,
-            })
+            });
+            side["user"] = user;
+            side["repo"] = repository;
+            side
         };
         let link = |href: String| json!({"href": href});
         let mut body = json!({
             "url": url, "id": pull.id, "node_id": node_id(NodeKind::PullRequest, pull.id), "html_url": page,
             "diff_url": format!("{page}.diff"), "patch_url": format!("{page}.patch"), "issue_url": issue_url,
             "number": issue.number, "state": if issue.open { "open" } else { "closed" }, "locked": issue.locked,
-            "title": issue.title, "user": self.login(&issue.author), "body": issue.body,
+            "title": issue.title, "body": issue.body,
             "created_at": stamp(issue.created_at), "updated_at": stamp(issue.updated_at),
             "closed_at": issue.closed_at.map(stamp), "merged_at": pull.merged_at.map(stamp),
-            "assignees": self.assignees(issue),
-            "requested_reviewers": pull.reviewers.iter().map(|login| self.login(login)).collect::<Value>(),
-            "requested_teams": pull.teams.iter().map(|slug| self.team(&repo.owner, slug)).collect::<Value>(),
-            "labels": self.labels(repo, issue), "milestone": self.issue_milestone(repo, issue), "draft": pull.draft,
+            "draft": pull.draft,
             "commits_url": format!("{url}/commits"), "review_comments_url": format!("{url}/comments"),
             "review_comment_url": format!("{base}/pulls/comments{{/number}}"),
             "comments_url": format!("{issue_url}/comments"),
             "statuses_url": format!("{base}/statuses/{}", pull.head_sha),
-            "head": side(&pull.head, &pull.head_sha), "base": side(&pull.base, &base_sha),
             "author_association": self.state.association(repo, &issue.author), "auto_merge": self.auto_merge(issue, pull.auto_merge.as_ref()),
             "active_lock_reason": issue.lock_reason,
         });
+        // `json!` copies the values it is given, and these are most of the object.
+        let (owner, repository) = (self.login(&repo.owner), self.repository(repo, None));
+        // Both branches are of this repository.
+        body["head"] = side(
+            &pull.head,
+            &pull.head_sha,
+            owner.clone(),
+            repository.clone(),
+        );
+        body["base"] = side(&pull.base, &base_sha, owner, repository);
+        body["user"] = self.login(&issue.author);
+        body["assignees"] = self.assignees(issue);
+        body["requested_reviewers"] = (pull.reviewers.iter())
+            .map(|login| self.login(login))
+            .collect();
+        body["requested_teams"] = (pull.teams.iter())
+            .map(|slug| self.team(&repo.owner, slug))
+            .collect();
+        body["labels"] = self.labels(repo, issue);
+        body["milestone"] = self.issue_milestone(repo, issue);
         body["_links"] = json!({
             "self": link(url.clone()), "html": link(page), "issue": link(issue_url.clone()),
             "comments": link(format!("{issue_url}/comments")), "review_comments": link(format!("{url}/comments")),

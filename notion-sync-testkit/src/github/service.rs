@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::emulator::{
@@ -352,7 +352,7 @@ fn finish(request: &Request, answer: Answer, salt: &str) -> Response {
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // Room for the headers that every answer has.
-    response.headers_mut().reserve(16);
+    *response.headers_mut() = HeaderMap::with_capacity(24);
     for (name, value) in &answer.headers {
         put(&mut response, name, value);
     }

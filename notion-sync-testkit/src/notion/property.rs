@@ -235,7 +235,12 @@ pub(crate) fn encode_id(id: &str) -> String {
             | b'\''
             | b'('
             | b')' => out.push(byte as char),
-            other => out.push_str(&format!("%{other:02X}")),
+            other => {
+                let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
+                out.push('%');
+                out.push(digit(other >> 4));
+                out.push(digit(other & 15));
+            }
         }
     }
     out

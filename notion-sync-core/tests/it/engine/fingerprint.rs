@@ -13,7 +13,7 @@ use super::world::{World, body, documents, field, tasks};
 
 fn known(world: &World) -> Option<Fingerprint> {
     let state = block_on(State::new(&*world.store).mapping(&world.mapping.id)).unwrap();
-    state.value.fingerprint
+    state.value.fingerprint.clone()
 }
 
 /// A world with so many documents, at rest.

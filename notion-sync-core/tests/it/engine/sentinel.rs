@@ -37,8 +37,10 @@ fn watched(policy: Policy) -> (World, Vec<String>, String) {
 
 fn doubts(world: &World) -> Vec<(Side, String)> {
     let state = block_on(State::new(&*world.store).mapping(&world.mapping.id)).unwrap();
-    let doubts = state.value.doubts.into_iter();
-    doubts.map(|(side, doubt)| (side, doubt.why)).collect()
+    let doubts = state.value.doubts.iter();
+    doubts
+        .map(|(side, doubt)| (*side, doubt.why.clone()))
+        .collect()
 }
 
 /// Some polls: what is held is looked at again and again, so that nothing ever rests.
