@@ -192,10 +192,18 @@ impl Engine {
                         agreed.set(side.other(), Value::Null);
                         record.look_at = Some(now);
                     }
+                    let whole;
                     let change = match &op.write.action {
                         Action::Update(update) => bound
                             .native(id, side)
                             .and_then(|key| update.fields.get(key)),
+                        Action::Create(_) => {
+                            whole = FieldChange {
+                                expected: Value::Null,
+                                desired: agreed.on(side).clone(),
+                            };
+                            Some(&whole)
+                        }
                         _ => None,
                     };
                     let own = own_part(agreed.on(side), value, change);

@@ -122,6 +122,36 @@ fn labels_that_change_right_before_a_write_are_edits() {
     }
 }
 
+/// As above, in the moment between the creation of an issue and its answer.
+#[test]
+fn labels_that_are_added_to_a_new_issue_are_edits() {
+    let mut world = World::new(tasks(Policy::NotionWins));
+    world.poll();
+    let repo = world.repo.clone();
+    let meddle = move || {
+        let number = repo.numbers()[0];
+        repo.set_issue(number, "labels", Value::set(["bug", "mine"]));
+    };
+    world.engine = Engine::new(world.store.clone(), world.clock.clone()).with_mapping(Binding {
+        mapping: world.mapping.clone(),
+        notion: Arc::new(world.pages.clone()),
+        github: Arc::new(Meddled::late(world.repo.clone(), meddle)),
+        people: People::default(),
+    });
+    let page = world.pages.create("Fix login", body(&["Steps"]));
+    world.pages.set(&page, "labels", Value::set(["bug"]));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    let number = world.repo.numbers()[0];
+    for labels in [
+        world.pages.field(&page, "labels"),
+        world.repo.issue(number, "labels"),
+    ] {
+        assert_eq!(labels, Value::set(["bug", "mine"]));
+    }
+}
+
 #[test]
 fn labels_merge_by_element() {
     let (world, page, number) = paired(Policy::ManualReview);

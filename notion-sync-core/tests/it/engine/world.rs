@@ -291,6 +291,8 @@ pub(crate) fn plain(document: &Document) -> Vec<String> {
 pub(crate) struct Meddled<R> {
     inner: R,
     meddle: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// Between the write and its answer.
+    late: bool,
 }
 
 impl<R> Meddled<R> {
@@ -298,6 +300,15 @@ impl<R> Meddled<R> {
         Self {
             inner,
             meddle: Mutex::new(Some(Box::new(meddle))),
+            late: false,
+        }
+    }
+
+    /// Somebody acts after the first write took effect, and its answer shows that too.
+    pub(crate) fn late(inner: R, meddle: impl FnOnce() + Send + 'static) -> Self {
+        Self {
+            late: true,
+            ..Self::new(inner, meddle)
         }
     }
 }
@@ -340,10 +351,21 @@ impl<R: Remote> Remote for Meddled<R> {
 
     async fn write(&self, batch: &[Write]) -> Vec<Result<Ack>> {
         let meddle = self.meddle.lock().unwrap().take();
-        if let Some(meddle) = meddle {
+        let Some(meddle) = meddle else {
+            return self.inner.write(batch).await;
+        };
+        if !self.late {
             meddle();
+            return self.inner.write(batch).await;
         }
-        self.inner.write(batch).await
+        let mut answers = self.inner.write(batch).await;
+        meddle();
+        for answer in answers.iter_mut().flatten() {
+            if let Some(shown) = &mut answer.snapshot {
+                *shown = self.inner.read(&shown.object, true).await.unwrap();
+            }
+        }
+        answers
     }
 
     async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>> {
