@@ -4,13 +4,15 @@ use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::Policy;
 use notion_sync_examples::demo::{Stage, Terms};
 use notion_sync_examples::emulation::{BACKLOG, HANDBOOK, World};
+use notion_sync_testkit::notion::NotionId;
 
 use crate::shown_support::{equal, settle, sweep};
 
-#[tokio::test]
-async fn comments_follow_with_their_author_edits_and_deletions() {
+/// A page and its issue, at rest, whose comments follow.
+async fn talking(repositories: &[&str]) -> (Stage, NotionId, u64) {
     let terms = Terms {
         comments: Some(CommentSync::default()),
+        repositories: repositories.iter().map(|name| (*name).to_owned()).collect(),
         ..Terms::tasks(Policy::GithubWins)
     };
     let mut stage = Stage::in_memory(World::small().unwrap(), terms)
@@ -24,6 +26,12 @@ async fn comments_follow_with_their_author_edits_and_deletions() {
         .find(|(_, issue)| issue.title == "Dark mode")
         .map(|(number, _)| *number)
         .unwrap();
+    (stage, page, number)
+}
+
+#[tokio::test]
+async fn comments_follow_with_their_author_edits_and_deletions() {
+    let (mut stage, page, number) = talking(&[]).await;
     let asked = stage
         .in_notion("ada", |ada| ada.comment(page, "Which **theme**, @bob?"))
         .unwrap();
@@ -102,22 +110,7 @@ async fn comments_follow_with_their_author_edits_and_deletions() {
 /// Comments go with an issue that is transferred: each is still the one that its copy was made of.
 #[tokio::test]
 async fn comments_go_with_an_issue_that_is_transferred() {
-    let terms = Terms {
-        comments: Some(CommentSync::default()),
-        repositories: vec![BACKLOG.to_owned(), HANDBOOK.to_owned()],
-        ..Terms::tasks(Policy::GithubWins)
-    };
-    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
-        .await
-        .unwrap();
-    settle(&mut stage).await;
-    stage.pass(30);
-    settle(&mut stage).await;
-    let page = stage.page("Dark mode").unwrap();
-    let number = (stage.issues().iter())
-        .find(|(_, issue)| issue.title == "Dark mode")
-        .map(|(number, _)| *number)
-        .unwrap();
+    let (mut stage, page, number) = talking(&[BACKLOG, HANDBOOK]).await;
     let asked = stage
         .in_notion("ada", |ada| ada.comment(page, "Which theme?"))
         .unwrap();
