@@ -4,6 +4,7 @@ mod audit;
 mod below;
 mod comments;
 mod comments_lost;
+mod conflicts;
 mod cursors;
 mod dead_letters;
 mod documents;

@@ -1,0 +1,151 @@
+//! What both sides changed in one document: decided by a policy, or by people in a pull request.
+
+use notion_sync_core::mapping::Policy;
+
+use super::documents::{FILE, paired};
+use super::world::{World, plain, rewrite};
+
+fn both_edit(world: &World, page: &str) {
+    world.pass(10);
+    world
+        .pages
+        .edit_body(page, |body| rewrite(body, "First line.", "From Notion"));
+    world.repo.put(
+        "docs/guide.md",
+        Some(&FILE.replace("First line.", "From GitHub")),
+    );
+    world.settle();
+}
+
+#[test]
+fn a_wins_policy_decides_and_keeps_the_loser() {
+    for (policy, want) in [
+        (Policy::NotionWins, "From Notion"),
+        (Policy::GithubWins, "From GitHub"),
+    ] {
+        let (world, page) = paired(policy);
+        both_edit(&world, &page);
+        assert_eq!(plain(&world.pages.body(&page))[0], want);
+        assert!(world.repo.file("docs/guide.md").unwrap().contains(want));
+        let audit = futures::executor::block_on(
+            notion_sync_core::state::State::new(&*world.store).audit(None),
+        )
+        .unwrap();
+        let lost = if want == "From Notion" {
+            "From GitHub"
+        } else {
+            "From Notion"
+        };
+        assert!(
+            audit
+                .iter()
+                .any(|row| row.details.values().any(|value| value.contains(lost))),
+            "the loser is in the audit"
+        );
+        world.pass(10);
+        assert_eq!(world.settle(), 0);
+    }
+}
+
+#[test]
+fn manual_review_opens_one_pull_request_with_both_versions() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    let pulls = world.repo.pulls("open");
+    assert_eq!(pulls.len(), 1);
+    let (_, text, comments) = world.repo.pull_text(pulls[0]);
+    assert!(
+        text.contains("From Notion") && text.contains("From GitHub"),
+        "{text}"
+    );
+    assert_eq!(comments.len(), 1);
+    assert!(
+        comments[0].contains("+From Notion") && comments[0].contains("-From GitHub"),
+        "{comments:?}"
+    );
+    assert_eq!(world.repo.reviewers(pulls[0]), ["acme/docs"]);
+    assert_eq!(plain(&world.pages.body(&page))[0], "From Notion");
+    assert!(
+        world
+            .repo
+            .file("docs/guide.md")
+            .unwrap()
+            .contains("From GitHub")
+    );
+    world.pass(30);
+    assert_eq!(world.settle(), 0, "parked is at rest");
+    assert_eq!(world.conflicts(), 1);
+}
+
+#[test]
+fn merging_the_pull_request_settles_both_sides() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    let pull = world.repo.pulls("open")[0];
+    world.repo.merge(pull);
+    world.pass(5);
+    world.settle();
+    assert_eq!(plain(&world.pages.body(&page))[0], "From Notion");
+    assert!(
+        world
+            .repo
+            .file("docs/guide.md")
+            .unwrap()
+            .contains("From Notion")
+    );
+    assert_eq!(world.conflicts(), 0);
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn merging_an_edited_branch_takes_the_resolution_to_the_page() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    let pull = world.repo.pulls("open")[0];
+    world
+        .repo
+        .edit_pull(pull, &FILE.replace("First line.", "Both of it"));
+    world.repo.merge(pull);
+    world.pass(5);
+    world.settle();
+    assert_eq!(plain(&world.pages.body(&page))[0], "Both of it");
+    assert_eq!(world.conflicts(), 0);
+}
+
+#[test]
+fn making_both_sides_equal_closes_the_pull_request() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    world.pass(5);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "From Notion", "From GitHub"));
+    world.settle();
+    assert!(world.repo.pulls("open").is_empty());
+    assert_eq!(world.conflicts(), 0);
+}
+
+#[test]
+fn closing_the_pull_request_leaves_the_conflict_parked() {
+    let (world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    world.repo.close_pull(world.repo.pulls("open")[0]);
+    world.pass(30);
+    world.settle();
+    world.pass(30);
+    assert_eq!(world.settle(), 0);
+    assert!(
+        world.repo.pulls("open").is_empty(),
+        "a refused value is not proposed again"
+    );
+    assert_eq!(world.conflicts(), 1);
+    assert_eq!(plain(&world.pages.body(&page))[0], "From Notion");
+    // A new edit proposes again.
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "From Notion", "Newer"));
+    world.pass(30);
+    world.settle();
+    assert_eq!(world.repo.pulls("open").len(), 1);
+}
