@@ -12,7 +12,7 @@
 //! use notion_sync_github::webhook::GithubWebhook;
 //!
 //! fn hint(hook: &GithubWebhook, headers: &HeaderMap, body: &[u8]) -> Result<Option<ChangeEvent>, Refusal> {
-//!     Ok(hook.receive(headers, body)?.change(chrono::Utc::now()))
+//!     Ok(hook.receive(headers, body)?.change(std::time::SystemTime::now().into()))
 //! }
 //! # assert!(hint(&GithubWebhook::default(), &HeaderMap::new(), b"{}").is_err());
 //! ```

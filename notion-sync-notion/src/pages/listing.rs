@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::NotionPages;
 use crate::client::{Endpoint, PAGE_SIZE};
-use crate::wire::{Object, Page};
+use crate::wire::{Fields, Page};
 
 /// How long a listing that the rate budget stopped may be taken up again.
 const STOPPED_MINUTES: i64 = 30;
@@ -238,7 +238,7 @@ impl NotionPages {
         };
         scan.answered = scan.answered.or(list.answered_at);
         for raw in &list.results {
-            let object = Object::of(raw);
+            let object = Fields::of(raw);
             let kind = (object.as_ref().ok()).and_then(|object| object.get::<String>("object"));
             if kind.is_some_and(|kind| kind != "page") {
                 continue;

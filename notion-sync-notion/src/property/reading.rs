@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{INLINE_REFERENCES, date, number};
 use crate::identifier::canonical_or_same;
-use crate::wire::{Object, Property, plain_text};
+use crate::wire::{Fields, Object, Property, plain_text};
 
 /// What a page object says about one property.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ fn items(property: &Property) -> Option<Vec<Box<RawValue>>> {
 
 fn ids(items: &[Box<RawValue>]) -> Value {
     Value::set(items.iter().filter_map(|raw| {
-        let id = Object::of(raw).ok()?.get::<String>("id")?;
+        let id = Fields::of_or_none(raw).get::<String>("id")?;
         Some(canonical_or_same(&id))
     }))
 }
@@ -109,16 +109,16 @@ fn simple(kind: &str, raw: &RawValue) -> Field {
             Some(number) => Field::Value(Value::Number(number)),
             None => failed(),
         },
-        "select" | "status" => match object().and_then(|option| option.get::<String>("name")) {
+        "select" | "status" => match Fields::of_or_none(raw).get::<String>("name") {
             Some(name) => Field::Value(Value::text(name)),
             None => failed(),
         },
         "multi_select" => match serde_json::from_str::<Vec<Box<RawValue>>>(json) {
-            Ok(options) => Field::Value(Value::set(
-                options
-                    .iter()
-                    .filter_map(|option| Object::of(option).ok()?.get::<String>("name")),
-            )),
+            Ok(options) => {
+                Field::Value(Value::set(options.iter().filter_map(|option| {
+                    Fields::of_or_none(option).get::<String>("name")
+                })))
+            }
             Err(_) => failed(),
         },
         "date" => match object().and_then(|date| date::from_notion(&date)) {

@@ -10,7 +10,7 @@
 //! use notion_sync_notion::webhook::{Delivery, NotionWebhook};
 //!
 //! fn hint(hook: &NotionWebhook, headers: &HeaderMap, body: &[u8]) -> Result<Option<ChangeEvent>, Refusal> {
-//!     let now = chrono::Utc::now();
+//!     let now = std::time::SystemTime::now().into();
 //!     Ok(match hook.receive(headers, body, now)? {
 //!         // Nobody's token is in place: keep this one, and show it to the operator.
 //!         Delivery::Handshake(handshake) if !handshake.known => None,

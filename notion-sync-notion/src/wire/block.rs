@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::{Object, Parsed, User, plain_text, text};
+use super::{Fields, Object, Parsed, User, plain_text, text};
 use crate::identifier;
 
 /// What walking a tree of blocks needs to know of one; the block itself stays raw.
@@ -30,7 +30,7 @@ impl BlockHead {
     ///
     /// When it is no object with an id.
     pub fn of(raw: Box<RawValue>) -> Parsed<Self> {
-        let mut object = Object::of(&raw)?;
+        let mut object = Fields::of(&raw)?;
         Ok(Self {
             id: object.take_id()?,
             kind: object.take("type").unwrap_or_default(),
@@ -77,7 +77,7 @@ impl PageMarkdown {
     ///
     /// When it is no object with `markdown`.
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        let mut object = Object::parse(bytes)?;
+        let mut object = Fields::parse(bytes)?;
         let markdown = object
             .take("markdown")
             .ok_or_else(|| serde::de::Error::custom("a body has no markdown"))?;
@@ -90,7 +90,7 @@ impl PageMarkdown {
                 .iter()
                 .map(|id| identifier::canonical_or_same(id))
                 .collect(),
-            rest: object,
+            rest: object.into(),
         })
     }
 }
@@ -127,7 +127,7 @@ impl Comment {
     ///
     /// When it is no object with an id.
     pub fn of_raw(raw: &RawValue) -> Parsed<Self> {
-        let mut object = Object::of(raw)?;
+        let mut object = Fields::of(raw)?;
         let id = object.take_id()?;
         let rich_text = object
             .take::<Vec<Box<RawValue>>>("rich_text")
@@ -154,7 +154,7 @@ impl Comment {
                 .raw("created_by")
                 .and_then(|raw| User::of_raw(raw).ok()),
             discussion: object.take("discussion_id"),
-            rest: object,
+            rest: object.into(),
         })
     }
 

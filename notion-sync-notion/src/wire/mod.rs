@@ -5,6 +5,7 @@
 //! object has no id.
 
 mod block;
+mod fields;
 mod page;
 mod user;
 
@@ -17,6 +18,8 @@ use serde_json::value::RawValue;
 pub use block::{BlockHead, Comment, PageMarkdown};
 pub use page::{DataSource, Database, Page, Parent, Property, SchemaProperty};
 pub use user::User;
+
+pub(crate) use fields::Fields;
 
 /// A result whose error is that of the JSON reader.
 pub type Parsed<T> = Result<T, serde_json::Error>;
@@ -49,14 +52,6 @@ impl Object {
         serde_json::from_str(raw.get()).map(Self)
     }
 
-    /// Takes a field out. `None` when it is absent, null or not of this type; in the last case it
-    /// stays in the object.
-    pub fn take<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
-        let value = serde_json::from_str::<Option<T>>(self.raw(name)?.get()).ok()?;
-        self.0.remove(name);
-        value
-    }
-
     /// Looks at a field. `None` when it is absent, null or not of this type.
     #[must_use]
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
@@ -76,28 +71,10 @@ impl Object {
         self.raw(name).and_then(|raw| Self::of(raw).ok())
     }
 
-    /// Takes a field that is an object.
-    pub fn take_object(&mut self, name: &str) -> Option<Self> {
-        let object = self.object(name)?;
-        self.0.remove(name);
-        Some(object)
-    }
-
     /// Whether a field is there and null.
     #[must_use]
     pub fn is_null(&self, name: &str) -> bool {
         self.raw(name).is_some_and(|raw| raw.get() == "null")
-    }
-
-    /// Takes the id, in canonical spelling.
-    ///
-    /// # Errors
-    ///
-    /// When there is none.
-    pub fn take_id(&mut self) -> Parsed<String> {
-        self.take::<String>("id")
-            .map(|id| crate::identifier::canonical_or_same(&id))
-            .ok_or_else(|| serde_json::Error::custom("an object has no id"))
     }
 }
 
@@ -123,7 +100,7 @@ impl Listed {
     ///
     /// When it is no object with `results` (or, for templates of a data source, `templates`).
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        let mut object = Object::parse(bytes)?;
+        let mut object = Fields::parse(bytes)?;
         let results = object
             .take("results")
             .or_else(|| object.take("templates"))
@@ -141,7 +118,7 @@ impl Listed {
             next_cursor,
             incomplete,
             answered_at: None,
-            rest: object,
+            rest: object.into(),
         })
     }
 }
@@ -163,13 +140,13 @@ impl ErrorBody {
     /// Reads an error object; `None` when it is none, for example a page of HTML.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut object = Object::parse(bytes).ok()?;
+        let mut object = Fields::parse(bytes).ok()?;
         let code = object.take::<String>("code")?;
         Some(Self {
             code,
             message: object.take("message").unwrap_or_default(),
             request_id: object.take("request_id"),
-            data: object.take_object("additional_data").unwrap_or_default(),
+            data: object.object("additional_data").unwrap_or_default().into(),
         })
     }
 
@@ -195,14 +172,12 @@ pub fn plain_text(items: &[Box<RawValue>]) -> (String, usize) {
     let mut out = String::new();
     let mut mentions = 0;
     for item in items {
-        let Ok(object) = Object::of(item) else {
-            continue;
-        };
-        if object.get::<String>("type").as_deref() == Some("mention") {
+        let fields = Fields::of_or_none(item);
+        if fields.is("type", "mention") {
             mentions += 1;
         }
-        let text = object.get::<String>("plain_text").or_else(|| {
-            object
+        let text = fields.get::<String>("plain_text").or_else(|| {
+            fields
                 .object("text")
                 .and_then(|text| text.get::<String>("content"))
         });

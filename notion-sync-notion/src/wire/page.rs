@@ -1,11 +1,9 @@
 //! Pages, data sources and databases.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::{Object, Parsed, User, plain_text};
+use super::{Fields, Object, Parsed, User, plain_text};
 use crate::identifier;
 
 /// A page, without its body.
@@ -116,26 +114,26 @@ pub struct Database {
     pub rest: Object,
 }
 
-fn time(object: &mut Object, name: &str) -> (Option<DateTime<Utc>>, String) {
+fn time(object: &mut Fields<'_>, name: &str) -> (Option<DateTime<Utc>>, String) {
     let Some(text) = object.get::<String>(name) else {
         return (None, String::new());
     };
     let Ok(time) = DateTime::parse_from_rfc3339(&text) else {
         return (None, text);
     };
-    object.0.remove(name);
+    object.take_raw(name);
     (Some(time.to_utc()), text)
 }
 
 /// Takes a rich text list out as plain text.
-fn take_plain(object: &mut Object, name: &str) -> String {
+fn take_plain(object: &mut Fields<'_>, name: &str) -> String {
     object
         .take::<Vec<Box<RawValue>>>(name)
         .map(|items| plain_text(&items).0)
         .unwrap_or_default()
 }
 
-fn take_trash(object: &mut Object) -> bool {
+fn take_trash(object: &mut Fields<'_>) -> bool {
     let in_trash = object.take::<bool>("in_trash").unwrap_or_default();
     // The older name of the same state.
     let archived = object.take::<bool>("archived").unwrap_or_default();
@@ -143,7 +141,7 @@ fn take_trash(object: &mut Object) -> bool {
 }
 
 impl Parent {
-    fn of(object: Option<Object>) -> Self {
+    fn of(object: Option<Fields<'_>>) -> Self {
         let Some(mut object) = object else {
             return Self::default();
         };
@@ -158,7 +156,7 @@ impl Parent {
             kind,
             id,
             database,
-            rest: object,
+            rest: object.into(),
         }
     }
 }
@@ -180,22 +178,22 @@ impl Property {
     /// Never fails: what is no object has an empty type.
     #[must_use]
     pub fn of(name: String, raw: &RawValue) -> Self {
-        let mut object = Object::of(raw).unwrap_or_default();
-        let id = object.take::<String>("id").unwrap_or_default();
-        let kind = object.take::<String>("type").unwrap_or_default();
-        let has_more = object.take::<bool>("has_more").unwrap_or_default();
+        let mut fields = Fields::of_or_none(raw);
+        let id = fields.take::<String>("id").unwrap_or_default();
+        let kind = fields.take::<String>("type").unwrap_or_default();
+        let has_more = fields.take::<bool>("has_more").unwrap_or_default();
         let value = if kind.is_empty() {
             None
         } else {
-            object.0.remove(&kind)
+            fields.take_raw(&kind)
         };
         Self {
             name,
             id: identifier::decode_property(&id),
             kind,
-            value,
+            value: value.map(ToOwned::to_owned),
             has_more,
-            rest: object,
+            rest: fields.into(),
         }
     }
 
@@ -220,7 +218,7 @@ impl Page {
     ///
     /// When it is no object with an id.
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        Self::of(Object::parse(bytes)?)
+        Self::of(Fields::parse(bytes)?)
     }
 
     /// Reads a page from raw JSON.
@@ -229,18 +227,18 @@ impl Page {
     ///
     /// When it is no object with an id.
     pub fn of_raw(raw: &RawValue) -> Parsed<Self> {
-        Self::of(Object::of(raw)?)
+        Self::of(Fields::of(raw)?)
     }
 
-    pub(crate) fn of(mut object: Object) -> Parsed<Self> {
+    pub(crate) fn of(mut object: Fields<'_>) -> Parsed<Self> {
         let id = object.take_id()?;
         let (created_time, _) = time(&mut object, "created_time");
         let (last_edited_time, last_edited_text) = time(&mut object, "last_edited_time");
         let properties = object
-            .take::<BTreeMap<String, Box<RawValue>>>("properties")
+            .take_object("properties")
             .unwrap_or_default()
-            .into_iter()
-            .map(|(name, raw)| Property::of(name, &raw))
+            .into_rest()
+            .map(|(name, raw)| Property::of(name, raw))
             .collect();
         let last_edited_by = object
             .raw("last_edited_by")
@@ -257,7 +255,7 @@ impl Page {
             parent: Parent::of(object.take_object("parent")),
             properties,
             url: object.take("url"),
-            rest: object,
+            rest: object.into(),
         })
     }
 
@@ -281,23 +279,23 @@ impl DataSource {
     ///
     /// When it is no object with an id.
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        let mut object = Object::parse(bytes)?;
+        let mut object = Fields::parse(bytes)?;
         let id = object.take_id()?;
         let properties = object
-            .take::<BTreeMap<String, Box<RawValue>>>("properties")
+            .take_object("properties")
             .unwrap_or_default()
-            .into_iter()
+            .into_rest()
             .map(|(key, raw)| {
-                let mut property = Object::of(&raw).unwrap_or_default();
+                let mut property = Fields::of_or_none(raw);
                 let kind = property.take::<String>("type").unwrap_or_default();
                 SchemaProperty {
                     name: property.take("name").unwrap_or(key),
                     id: identifier::decode_property(
                         &property.take::<String>("id").unwrap_or_default(),
                     ),
-                    config: property.take_object(&kind).unwrap_or_default(),
+                    config: property.take_object(&kind).unwrap_or_default().into(),
                     kind,
-                    rest: property,
+                    rest: property.into(),
                 }
             })
             .collect();
@@ -308,7 +306,7 @@ impl DataSource {
             in_trash: take_trash(&mut object),
             properties,
             url: object.take("url"),
-            rest: object,
+            rest: object.into(),
         })
     }
 }
@@ -320,14 +318,14 @@ impl Database {
     ///
     /// When it is no object with an id.
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        let mut object = Object::parse(bytes)?;
+        let mut object = Fields::parse(bytes)?;
         let id = object.take_id()?;
         let data_sources = object
             .take::<Vec<Box<RawValue>>>("data_sources")
             .unwrap_or_default()
             .iter()
             .filter_map(|raw| {
-                let mut source = Object::of(raw).ok()?;
+                let mut source = Fields::of(raw).ok()?;
                 Some((
                     source.take_id().ok()?,
                     source.take("name").unwrap_or_default(),
@@ -339,7 +337,7 @@ impl Database {
             title: take_plain(&mut object, "title"),
             data_sources,
             in_trash: take_trash(&mut object),
-            rest: object,
+            rest: object.into(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{Object, Parsed};
+use super::{Fields, Object, Parsed};
 
 /// A user, possibly nothing but an id.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ impl User {
     ///
     /// When it is no object with an id.
     pub fn parse(bytes: &[u8]) -> Parsed<Self> {
-        Self::of(Object::parse(bytes)?)
+        Self::of(Fields::parse(bytes)?)
     }
 
     /// Reads a user from raw JSON.
@@ -37,10 +37,10 @@ impl User {
     ///
     /// When it is no object with an id.
     pub fn of_raw(raw: &RawValue) -> Parsed<Self> {
-        Self::of(Object::of(raw)?)
+        Self::of(Fields::of(raw)?)
     }
 
-    fn of(mut object: Object) -> Parsed<Self> {
+    fn of(mut object: Fields<'_>) -> Parsed<Self> {
         let id = object.take_id()?;
         Ok(Self {
             id,
@@ -48,7 +48,7 @@ impl User {
             name: object.take("name"),
             email: object.object("person").and_then(|p| p.get("email")),
             workspace: object.object("bot").and_then(|b| b.get("workspace_name")),
-            rest: object,
+            rest: object.into(),
         })
     }
 }
