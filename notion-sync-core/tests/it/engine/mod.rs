@@ -9,6 +9,8 @@ mod cursors;
 mod dead_letters;
 mod documents;
 mod doorbell;
+mod dry_run;
+mod failures;
 mod fields;
 mod fingerprint;
 mod freeze;

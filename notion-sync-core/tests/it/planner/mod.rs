@@ -5,16 +5,12 @@
 //! smallest world; `PROPTEST_RNG_SEED` (with `PROPTEST_RNG_ALGORITHM=cc`) repeats a whole run.
 
 mod decisions;
-mod dry_run;
-
 mod executor;
-mod failures;
-
 mod rest;
 mod swap;
 mod tokens;
 mod vacant;
-mod world;
+pub(crate) mod world;
 
 use proptest::prelude::ProptestConfig;
 
@@ -22,7 +18,7 @@ use proptest::prelude::ProptestConfig;
 const CASES: u32 = 2_000;
 
 /// A configuration of `base` cases, times the factor of the environment.
-fn config(base: u32) -> ProptestConfig {
+pub(crate) fn config(base: u32) -> ProptestConfig {
     let factor = std::env::var("NOTION_SYNC_CASES")
         .ok()
         .and_then(|text| text.parse::<u32>().ok())

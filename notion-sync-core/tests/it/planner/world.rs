@@ -387,7 +387,7 @@ impl Pair {
     }
 }
 
-pub(super) fn policy() -> impl Strategy<Value = Policy> {
+pub(crate) fn policy() -> impl Strategy<Value = Policy> {
     prop_oneof![
         Just(Policy::NotionWins),
         Just(Policy::GithubWins),
@@ -395,7 +395,7 @@ pub(super) fn policy() -> impl Strategy<Value = Policy> {
     ]
 }
 
-pub(super) fn kind() -> impl Strategy<Value = MappingKind> {
+pub(crate) fn kind() -> impl Strategy<Value = MappingKind> {
     prop_oneof![Just(MappingKind::Documents), Just(MappingKind::Tasks)]
 }
 

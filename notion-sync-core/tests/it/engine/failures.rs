@@ -9,7 +9,7 @@ use notion_sync_core::state::State;
 use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
 
-use crate::engine::world::{World, body, documents, plain, rewrite, tasks};
+use super::world::{World, body, documents, plain, rewrite, tasks};
 
 const FILE: &str = "# Guide\n\nFirst.\n\nSecond.\n";
 

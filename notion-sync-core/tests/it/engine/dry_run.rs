@@ -8,9 +8,9 @@ use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
 use proptest::prelude::*;
 
-use super::config;
-use super::world::{kind, policy};
-use crate::engine::world::{World, body, documents, rewrite, tasks};
+use super::world::{World, body, documents, rewrite, tasks};
+use crate::planner::config;
+use crate::planner::world::{kind, policy};
 
 /// Everything about an operation that a plan fixes.
 fn fixed(op: &Operation) -> String {
