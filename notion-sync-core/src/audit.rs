@@ -135,6 +135,8 @@ pub enum AuditEvent {
     Mapping,
     /// Registry and remotes contradict each other.
     Drift,
+    /// A person edited what a write changed while that was under way: what they wrote may be gone.
+    Overlap,
     /// A person decided.
     Decision,
     /// Something could not be read or used.

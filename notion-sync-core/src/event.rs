@@ -29,6 +29,9 @@ pub struct ChangeEvent {
     pub detected: Detected,
     /// When it was detected.
     pub detected_at: DateTime<Utc>,
+    /// When it happened by the remote's clock, where the remote says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<DateTime<Utc>>,
     /// The page or object.
     pub object: RemoteRef,
     /// What the remote calls the event, for example `issues.edited`, for people.
@@ -40,6 +43,10 @@ pub struct ChangeEvent {
     /// Who changed it, as far as the remote says. Never used to suppress anything.
     #[serde(default)]
     pub actors: Vec<String>,
+    /// Whether a person is among them, where the remote tells people from programs. Never used to suppress
+    /// anything: it tells of people who edit while a write is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<bool>,
     /// What changed, by native key, with the value before where it is known.
     #[serde(default)]
     pub changed: BTreeMap<String, Change>,

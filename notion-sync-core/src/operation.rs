@@ -146,6 +146,23 @@ pub struct Operation {
     pub created_at: DateTime<Utc>,
 }
 
+/// A write that was done, kept with its record: somebody who edited while it was under way is heard of later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentWrite {
+    /// The operation.
+    pub op: OpId,
+    /// The object.
+    pub object: RemoteRef,
+    /// When its intent was persisted: what was there is compared after this.
+    pub began: DateTime<Utc>,
+    /// When its answer was there, or the latest at which it can have been applied.
+    pub ended: DateTime<Utc>,
+    /// Fields that it wrote, by native key.
+    pub fields: BTreeSet<String>,
+    /// Whether it wrote the content.
+    pub content: bool,
+}
+
 /// What makes an operation the same as another.
 #[derive(Debug, Serialize)]
 pub struct OpKey<'a> {

@@ -10,6 +10,7 @@ use crate::effect::LinkedPull;
 use crate::hash::ContentHash;
 use crate::id::{FieldId, MappingId, OpId, RecordId, RemoteRef, Side};
 use crate::mapping::Policy;
+use crate::operation::RecentWrite;
 use crate::remote::ProposalKind;
 use crate::rule::{ActionState, Trigger};
 use crate::snapshot::{Proof, Revision};
@@ -379,6 +380,9 @@ pub struct Record {
     /// What heads of pull requests were last told, by pull request: the head, and whether it is red.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub flagged: BTreeMap<String, (String, bool)>,
+    /// The last writes that were done, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<RecentWrite>,
     /// Whether the issue carries the hidden block, or was given it once (tasks).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub marked: bool,
@@ -521,6 +525,7 @@ impl Record {
             next_sequence: 0,
             pulls: Vec::new(),
             flagged: BTreeMap::new(),
+            writes: Vec::new(),
             marked: false,
             card: None,
             triggers: BTreeMap::new(),

@@ -25,6 +25,7 @@ mod shown_flood;
 mod shown_hostile_deliveries;
 mod shown_hostile_text;
 mod shown_identity;
+mod shown_overlaps;
 mod shown_parallel;
 mod shown_parents;
 mod shown_patience;

@@ -25,6 +25,7 @@ mod marks;
 mod notes;
 mod outcome;
 mod outlook;
+mod overlap;
 mod pairing;
 mod partial;
 mod partners;
@@ -575,6 +576,7 @@ impl Engine {
         let mut batch = Batch::default();
         batch.mapping(id, &next, &stored)?;
         self.state().commit(batch).await?;
+        let hints = self.tell_overlaps(hints, report).await?;
         for hints in hints.chunks(50) {
             let mut batch = Batch::default();
             for hint in hints {

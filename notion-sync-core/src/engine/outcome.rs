@@ -47,6 +47,7 @@ impl Engine {
         };
         let told = state.record.refusals.clone();
         let body = self.settle(binding, bound, op, &ack, traced, &mut state);
+        self.remember_write(op, traced, &mut state.record);
 
         let mut done = stored.value.clone();
         done.state = OpState::Done;

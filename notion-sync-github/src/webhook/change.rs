@@ -71,6 +71,8 @@ impl Delivery {
             mapping: None,
             detected: Detected::Webhook,
             detected_at,
+            // The times of its objects are whole seconds, and not those of the event.
+            occurred_at: None,
             object,
             event: Some(self.name().chars().take(100).collect()),
             revision: revision.filter(|text| text.len() <= 100),
@@ -79,6 +81,8 @@ impl Delivery {
                 .iter()
                 .map(|sender| short(&sender.login))
                 .collect(),
+            // `User` is also what our own writes are with a person's token.
+            people: None,
             changed: self.changed(),
         })
     }

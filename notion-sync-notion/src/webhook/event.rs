@@ -133,6 +133,12 @@ impl EventKind {
         )
     }
 
+    /// Whether somebody wrote something: properties or blocks of a page that was there.
+    #[must_use]
+    pub fn is_edit(&self) -> bool {
+        matches!(self, Self::PageContentUpdated | Self::PagePropertiesUpdated)
+    }
+
     /// Whether it can change what is synchronised. Views and uploads cannot; what is not known may.
     #[must_use]
     pub fn is_relevant(&self) -> bool {
@@ -397,6 +403,8 @@ impl Event {
             mapping: None,
             detected: Detected::Webhook,
             detected_at,
+            // Of what replaces nothing nobody has to be told.
+            occurred_at: self.kind.is_edit().then_some(self.timestamp),
             object,
             event: Some(self.kind.as_str().chars().take(100).collect()),
             // The event's time is not the page's: no revision is known until it is read.
@@ -407,6 +415,8 @@ impl Event {
                 .take(100)
                 .map(|author| author.id.clone())
                 .collect(),
+            people: (!self.authors.is_empty())
+                .then(|| self.authors.iter().any(|author| author.kind == "person")),
             changed,
         })
     }

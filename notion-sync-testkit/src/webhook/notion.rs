@@ -90,7 +90,7 @@ impl NotionHook {
             };
             for kind in kinds {
                 let updated = self.updated(*id, page, kind);
-                out.push(self.event(*id, page, kind, updated, now));
+                out.push(self.event(notion, *id, page, kind, updated, now));
             }
         }
         self.pages = pages;
@@ -132,6 +132,7 @@ impl NotionHook {
 
     fn event(
         &mut self,
+        notion: &NotionEmulator,
         id: NotionId,
         page: &Seen,
         kind: &str,
@@ -141,6 +142,8 @@ impl NotionHook {
         self.sent += 1;
         let event = delivery_id("notion", self.sent);
         let (at, by) = page.edited.unwrap_or((now, id));
+        let is_bot =
+            (notion.world().users.iter()).any(|user| user.bot && notion.id(&user.id) == by);
         let mut data = json!({ "parent": parent(&page.parent) });
         if kind == "page.properties_updated" {
             data["updated_properties"] = Value::Array(updated);
@@ -156,7 +159,7 @@ impl NotionHook {
             "subscription_id": NotionId::derived(0, "subscription").to_string(),
             "integration_id": NotionId::derived(0, "integration").to_string(),
             "type": kind,
-            "authors": [{ "id": by.to_string(), "type": "person" }],
+            "authors": [{ "id": by.to_string(), "type": if is_bot { "bot" } else { "person" } }],
             "attempt_number": 1,
             "api_version": "2026-03-11",
             "entity": { "id": id.to_string(), "type": "page" },

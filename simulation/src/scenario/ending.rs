@@ -31,6 +31,7 @@ pub(super) async fn count(theatre: &mut Theatre, scene: &Scene) -> Checked {
             AuditEvent::Loser => "audited loser",
             AuditEvent::Mapping => "mapping",
             AuditEvent::Drift => "drift",
+            AuditEvent::Overlap => "edited while a write was under way",
             AuditEvent::Decision => "decided",
             AuditEvent::Problem => "problem",
             AuditEvent::Fired => "rule fired",

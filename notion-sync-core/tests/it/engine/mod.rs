@@ -18,6 +18,7 @@ mod hints;
 mod identity;
 mod manual;
 mod notes;
+mod overlaps;
 mod page_notes;
 mod parents;
 mod paths;
