@@ -19,7 +19,7 @@ use crate::comments::{self, MAX_BODY_BYTES};
 use crate::endpoint::{CREATE_ISSUE, Call, REMOVE_ASSIGNEES};
 use crate::files::comment_notes;
 use crate::repository::RepositoryInfo;
-use crate::wire::Issue;
+use crate::wire::{Issue, Label};
 
 /// Longest title in characters.
 const MAX_TITLE: usize = 256;
@@ -231,14 +231,14 @@ impl GithubIssues {
             issue.labels = base;
             applied = true;
         }
+        // Of an answer only what its request asked for: the rest may be somebody's edit since the request before, and
+        // what the service took then is not what it left out.
         for label in &remove.labels {
             let outcome = self.remove_label(&id, number, label).await;
-            let base = outcome.map_err(|error| partial(error, applied))?;
-            match base {
-                Some(labels) => issue.labels = labels,
-                None => issue
-                    .labels
-                    .retain(|one| one.name().is_none_or(|name| !same(name, label))),
+            let left = outcome.map_err(|error| partial(error, applied))?;
+            let is_left = (left.iter().flatten()).any(|one| is_named(one, label));
+            if !is_left {
+                issue.labels.retain(|one| !is_named(one, label));
             }
             applied = true;
         }
@@ -257,7 +257,20 @@ impl GithubIssues {
                 Err(error) => Err(error),
             };
             let after = after.map_err(|error| partial(error, applied))?;
-            issue = later(issue, after, &["assignees"]);
+            let left: BTreeSet<String> = assignees(&after).into_iter().collect();
+            let mut own = issue.clone();
+            if let Some(people) = &mut own.assignees {
+                people.retain(|one| {
+                    let login = one.login.as_deref().unwrap_or_default();
+                    !remove.assignees.iter().any(|gone| same(gone, login)) || holds(&left, login)
+                });
+            }
+            let alone = value_of(&own, "assignees") == value_of(&after, "assignees");
+            issue = if alone {
+                later(issue, after, &["assignees"])
+            } else {
+                own
+            };
             applied = true;
         }
         if let Some(change) = parent {
@@ -542,6 +555,10 @@ fn missing(issue: &Issue, name: &str, value: &Value) -> Option<String> {
     }
     let given = !value.is_empty() && matches!(name, "milestone" | "type");
     (given && current != *value).then(|| name.to_owned())
+}
+
+fn is_named(label: &Label, name: &str) -> bool {
+    label.name().is_some_and(|one| same(one, name))
 }
 
 fn missing_after(issue: &Issue, name: &str, change: &FieldChange) -> Option<String> {

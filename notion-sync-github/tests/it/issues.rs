@@ -1,19 +1,14 @@
 //! Issues: reading and writing.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use notion_sync_core::ErrorKind;
-use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::remote::{Action, Cursor, ListRequest, Remote as _, WriteKind};
 use notion_sync_core::snapshot::Content;
 use notion_sync_core::value::Value;
 use notion_sync_github::{
     BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, GithubIssues, MAX_BODY_BYTES, reference,
 };
-use notion_sync_testkit::github::GithubEmulator;
+use std::collections::BTreeMap;
 
 use crate::support::*;
 
@@ -485,69 +480,6 @@ async fn a_busy_hour_is_not_listed_for_ever() {
     world.clock.advance(Duration::minutes(15));
     let late = issues.list(since(&fourth.cursor)).await.unwrap();
     assert_eq!(late.items.len(), 1);
-}
-
-/// Somebody who acts right before the first request whose path ends so.
-#[derive(Debug)]
-struct Meanwhile {
-    world: Arc<dyn HttpSend>,
-    hub: Arc<Mutex<GithubEmulator>>,
-    ends: &'static str,
-    now: DateTime<Utc>,
-}
-
-#[async_trait]
-impl HttpSend for Meanwhile {
-    async fn send(&self, request: Request) -> Result<Response, SendError> {
-        if request.method() == "POST" && request.uri().path().ends_with(self.ends) {
-            let mut hub = self.hub.lock().unwrap();
-            hub.retitle(REPO, 1, "ada", "Renamed", self.now).unwrap();
-            hub.label(REPO, 1, "ada", &["Docs"], self.now).unwrap();
-            hub.rewrite(REPO, 1, "ada", Some("rewritten"), self.now)
-                .unwrap();
-        }
-        self.world.send(request).await
-    }
-}
-
-#[tokio::test]
-async fn what_people_write_between_two_requests_of_a_write_is_not_its_answer() {
-    let world = World::new();
-    let issues = world.issues_by(Arc::new(Meanwhile {
-        world: world.send(),
-        hub: Arc::clone(&world.emulator),
-        ends: "/assignees",
-        now: world.now(),
-    }));
-    let fields = [
-        ("title", text("Plan")),
-        ("labels", set(&["bug"])),
-        ("assignees", set(&["bob"])),
-        ("state", text("closed")),
-    ];
-    let ack = one(&issues, write("create-1", new_issue(&fields, "The plan\n")))
-        .await
-        .unwrap();
-    let snapshot = ack.snapshot.unwrap();
-    for (name, value) in &fields {
-        assert_eq!(field(&snapshot, name), value, "{name}");
-    }
-    assert_eq!(body(&snapshot), "The plan\n");
-    let now = world.hub().issue(REPO, 1).unwrap();
-    assert_eq!((now.title.as_str(), now.open), ("Renamed", false));
-
-    // An update by two requests, in the same way.
-    let title = [
-        ("title", text("Renamed"), text("Again")),
-        ("assignees", set(&["bob"]), set(&["bob", "carol"])),
-    ];
-    let ack = one(&issues, write("update-1", change(1, &title, None)))
-        .await
-        .unwrap();
-    let snapshot = ack.snapshot.unwrap();
-    assert_eq!(field(&snapshot, "title"), &text("Again"));
-    assert_eq!(field(&snapshot, "assignees"), &set(&["bob", "carol"]));
-    assert_eq!(world.hub().issue(REPO, 1).unwrap().title, "Renamed");
 }
 
 #[tokio::test]

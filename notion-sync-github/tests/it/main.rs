@@ -27,6 +27,7 @@ mod files;
 mod gate;
 mod hostile;
 mod issue_listings;
+mod issue_meanwhile;
 mod issue_parents;
 mod issue_project_items;
 mod issue_projects;
