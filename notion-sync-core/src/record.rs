@@ -331,6 +331,9 @@ pub struct Record {
     pub look_at: Option<DateTime<Utc>>,
     /// Since when a unit is held, for the alert.
     pub held_since: Option<DateTime<Utc>>,
+    /// Whether it was looked at while a write had no outcome: what was seen then was not decided about.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_outcome: bool,
     /// The page's title, for people.
     pub title: String,
     /// Path of the file or `owner/name#number`, for people and for relations.
@@ -511,6 +514,7 @@ impl Record {
             decisions: Vec::new(),
             audited: None,
             held_since: None,
+            awaits_outcome: false,
             title: String::new(),
             path: None,
             urls: (None, None),

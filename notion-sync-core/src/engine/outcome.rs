@@ -48,6 +48,11 @@ impl Engine {
         let told = state.record.refusals.clone();
         let body = self.settle(binding, bound, op, &ack, traced, &mut state);
         self.remember_write(op, traced, &mut state.record);
+        // What was seen meanwhile could not be decided about, and no listing shows it again.
+        if state.record.awaits_outcome {
+            let now = self.now();
+            state.record.look_at = Some(state.record.look_at.map_or(now, |at| at.min(now)));
+        }
 
         let mut done = stored.value.clone();
         done.state = OpState::Done;

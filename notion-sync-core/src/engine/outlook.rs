@@ -43,7 +43,7 @@ impl Engine {
             && plan
                 .holds
                 .iter()
-                .any(|hold| matches!(hold.row.0, 24 | 25 | 37));
+                .any(|hold| matches!(hold.row.0, 24 | 25 | 37 | 40));
         if waits {
             due.push(now + chrono::Duration::seconds(i64::from(self.bounds.hold)));
         }

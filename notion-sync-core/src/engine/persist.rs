@@ -161,6 +161,7 @@ impl Engine {
         record.waits = (plan.waits.iter())
             .filter_map(|wait| Some((wait.field.clone(), waiting(wait, record)?)))
             .collect();
+        record.awaits_outcome = plan.holds.iter().any(|hold| hold.row.0 == 40);
         let held = !plan.holds.is_empty();
         record.held_since = if held {
             record.held_since.or(Some(now))

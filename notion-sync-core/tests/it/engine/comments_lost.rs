@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::comment::CommentSync;
+use notion_sync_core::value::Value;
 use notion_sync_testkit::model::{ModelComment, ModelFault};
 use proptest::prelude::*;
 
@@ -160,5 +161,22 @@ fn a_lost_answer_makes_no_second_copy() {
             acts.extend(fails(Delete(github, 0)));
             play(&acts);
         }
+    }
+}
+
+/// What is edited meanwhile is looked at once, when nothing may be written yet: it must be looked at again.
+#[test]
+fn an_edit_while_a_comment_has_no_outcome_is_not_forgotten() {
+    for fault in [ModelFault::LostBefore, ModelFault::LostAfter] {
+        let (world, page, number) = paired(CommentSync::default());
+        world.repo.comment(number, "bob", "What about this?");
+        world.pages.fail([fault]);
+        world.poll();
+        let title = Value::text("Fix login and logout");
+        world.repo.set_issue(number, "title", title.clone());
+        world.poll();
+        assert_ne!(world.pages.field(&page, "title"), title, "{fault:?}");
+        world.settle();
+        assert_eq!(world.pages.field(&page, "title"), title, "{fault:?}");
     }
 }
