@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::terms::Terms;
 use crate::config::{
     Config, DocumentsSection, FrontMatterField, GithubSection, LabelsChoice, NotionSection,
-    PropertyKind, RepositoryChoice, StatusSection, TasksSection,
+    PropertyKind, RepositoryChoice, StatusSection, StoreSection, TasksSection,
 };
 use crate::emulation::{BACKLOG, HANDBOOK};
 use crate::secrets::{GithubSecret, Secrets};
@@ -90,6 +90,10 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
             write_spacing_ms: 0,
             notify_spacing_ms: 0,
             ..GithubSection::default()
+        },
+        store: StoreSection {
+            shared: terms.shared,
+            ..StoreSection::default()
         },
         bounds: terms.bounds.clone(),
         guard: terms.guard.clone(),

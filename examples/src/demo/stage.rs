@@ -151,6 +151,21 @@ impl Stage {
         Self::new(world, terms, EmulatorBounds::notion(), place)
     }
 
+    /// Another process on the same services, clock and store. Both need terms by which the store is
+    /// [shared](Terms::shared).
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            clock: Arc::clone(&self.clock),
+            services: self.services.clone(),
+            terms: self.terms.clone(),
+            fuse: Arc::default(),
+            place: self.place.clone(),
+            between: self.between.clone(),
+            engine: None,
+        }
+    }
+
     fn new(world: World, terms: Terms, bounds: EmulatorBounds, place: Place) -> Result<Self> {
         let start = world.notion.start;
         let services = Services::start(world, bounds, start)?;

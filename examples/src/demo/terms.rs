@@ -49,6 +49,8 @@ pub struct Terms {
     pub delete: Delete,
     /// Guard against mass changes.
     pub guard: Guard,
+    /// Whether several processes work on the store.
+    pub shared: bool,
     /// Bounds of time.
     pub bounds: Bounds,
     /// Token that the synchronisation uses on Notion.
@@ -79,6 +81,7 @@ impl Default for Terms {
             deliver: Deliver::default(),
             delete: Delete::default(),
             guard: Guard::default(),
+            shared: false,
             bounds: Bounds::default(),
             notion_token: NOTION_TOKEN.to_owned(),
             github_token: GITHUB_TOKEN.to_owned(),

@@ -75,6 +75,8 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         late: 0,
         lag: 0,
         latency: LATENCY,
+        page: None,
+        company: false,
     };
     let kept = Arc::new(MemoryStore::new());
     let store: Arc<dyn Store> = Arc::new(WatchedStore {
@@ -94,6 +96,7 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         seam: seam.clone(),
         people,
         kept,
+        company: None,
     })
 }
 

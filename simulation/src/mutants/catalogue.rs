@@ -23,11 +23,11 @@ pub(crate) enum Mutant {
     MarkDropped,
     /// A minute that is not over counts as closed.
     UnsettledSettled,
-    /// A read right after a write shows what was there before.
+    /// For minutes after a write a read shows what was there before, under the revision of now.
     StaleRead,
     /// What a listing does not show is gone.
     AbsenceBelieved,
-    /// What the own account edited last is not listed.
+    /// What the own account edited last is not listed, and reads of it show what the own account wrote.
     AuthorFilter,
     /// A listing begins after where the last one ended.
     ExclusiveCursor,
@@ -57,6 +57,8 @@ pub(crate) enum Mutant {
     ClockAhead,
     /// What a service says about waiting is not heard.
     WaitUnheard,
+    /// Commits do not stand on the fence of their lease.
+    NoFence,
 }
 
 /// What is said about a mutant.
@@ -91,7 +93,7 @@ const fn entry(
 }
 
 /// Every mutant.
-pub(crate) const ALL: [Entry; 26] = [
+pub(crate) const ALL: [Entry; 27] = [
     entry(
         Mutant::BlindRetry,
         "blind-retry",
@@ -160,7 +162,7 @@ pub(crate) const ALL: [Entry; 26] = [
         "stale-read",
         &["P01", "P02"],
         Profile::Documents,
-        "a direct read shows at least what was written before it",
+        "what a read shows is at most 60 s older than its revision",
     ),
     entry(
         Mutant::AbsenceBelieved,
@@ -172,9 +174,9 @@ pub(crate) const ALL: [Entry; 26] = [
     entry(
         Mutant::AuthorFilter,
         "author-filter",
-        &["P30", "P01"],
+        &["P30", "P01", "P02"],
         Profile::Documents,
-        "what the own account edited last may still hold somebody's edit",
+        "what the own account edited last may still hold somebody's edit, listed or read",
     ),
     entry(
         Mutant::ExclusiveCursor,
@@ -264,7 +266,7 @@ pub(crate) const ALL: [Entry; 26] = [
         Mutant::ClockAhead,
         "clock-ahead",
         &["P30", "P01", "P02"],
-        Profile::Documents,
+        Profile::Faults,
         "clocks differ by less than the slack of the bounds",
     ),
     entry(
@@ -273,6 +275,13 @@ pub(crate) const ALL: [Entry; 26] = [
         &["P19"],
         Profile::Tasks,
         "after a 429 nothing is sent before `Retry-After`",
+    ),
+    entry(
+        Mutant::NoFence,
+        "no-fence",
+        &["P15", "P11", "P02"],
+        Profile::Workers,
+        "who lost its lease stores nothing any more",
     ),
 ];
 

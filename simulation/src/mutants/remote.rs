@@ -22,8 +22,9 @@ use super::Mutant;
 use super::store::STRUCK;
 use crate::scenario::{Seam, lock};
 
-/// How long a read after a write may be old, in seconds.
-const STALE: i64 = 60;
+/// How long a read after a write may be old, in seconds: longer than the slack after which a minute
+/// counts as over.
+const STALE: i64 = 600;
 /// How slow the index is that stands for a lookup, in seconds.
 const INDEX: i64 = 2_400;
 
@@ -40,6 +41,8 @@ struct Memory {
     absent: BTreeSet<RemoteRef>,
     /// Who the answers to own writes say that edited last.
     own: Option<String>,
+    /// Each page as the engine knows it: as it was last shown, or as its own write left it.
+    known: BTreeMap<RemoteRef, Snapshot>,
 }
 
 /// A side with a mutant around it.
@@ -233,6 +236,7 @@ impl MutantRemote {
             }
             let mut memory = lock(&self.memory);
             memory.seen.insert(snapshot.object.clone());
+            memory.wrote(write, snapshot);
             if matches!(write.action, Action::Update(_) | Action::Create(_)) {
                 memory.own = snapshot.actor.clone().or(memory.own.take());
                 if let Some(before) = memory.read.get(&snapshot.object).cloned() {
@@ -256,6 +260,40 @@ impl MutantRemote {
             Mutant::CommentAgain => is_comment(&write.action),
             _ => false,
         }
+    }
+}
+
+impl Memory {
+    /// An own write left this.
+    fn wrote(&mut self, write: &Write, snapshot: &Snapshot) {
+        let before = self.known.remove(&snapshot.object);
+        let mut known = snapshot.clone();
+        if known.content == Content::NotRead {
+            let body = matches!(&write.action, Action::Update(update) if update.content.is_none());
+            match before.filter(|_| body) {
+                Some(before) => known.content = before.content,
+                None => return,
+            }
+        }
+        self.known.insert(known.object.clone(), known);
+    }
+
+    /// What is shown of a page that the own account edited last: what it wrote, whatever else is there.
+    fn echo(&self, snapshot: &Snapshot) -> Option<Snapshot> {
+        let known = self.known.get(&snapshot.object)?;
+        let own = self.own.is_some() && snapshot.actor == self.own;
+        let whole = snapshot.content != Content::NotRead;
+        let differs =
+            known.fields != snapshot.fields || (whole && known.content != snapshot.content);
+        if !own || !differs {
+            return None;
+        }
+        let mut shown = snapshot.clone();
+        shown.fields.clone_from(&known.fields);
+        if whole {
+            shown.content = known.content.clone();
+        }
+        Some(shown)
     }
 }
 
@@ -361,13 +399,23 @@ impl Remote for MutantRemote {
         let now = self.clock.now();
         let mut memory = lock(&self.memory);
         memory.seen.insert(object.clone());
+        if self.is(Mutant::AuthorFilter)
+            && let Some(echo) = memory.echo(&snapshot)
+        {
+            snapshot = echo;
+            self.struck();
+        } else if content {
+            memory.known.insert(object.clone(), snapshot.clone());
+        }
         if self.is(Mutant::StaleRead)
+            && self.side() == Side::Notion
             && let Some((at, before)) = memory.before.get(object)
             && now - *at < Duration::seconds(STALE)
         {
-            let observed_at = snapshot.observed_at;
+            // The revision is that of now: an older one would be told by itself.
+            let (observed_at, revision) = (snapshot.observed_at, snapshot.revision);
             snapshot = before.clone();
-            snapshot.observed_at = observed_at;
+            (snapshot.observed_at, snapshot.revision) = (observed_at, revision);
             if !content {
                 snapshot.content = Content::NotRead;
             }

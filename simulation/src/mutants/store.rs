@@ -77,6 +77,17 @@ impl MutantStore {
             }
             return (!claim).then_some(change);
         }
+        if self.mutant == Mutant::NoFence
+            && let Change::Check {
+                table: Table::Lease,
+                key,
+                ..
+            } = &change
+            && key.starts_with("fence:")
+        {
+            self.seam.count(STRUCK);
+            return None;
+        }
         let Change::Put {
             table,
             indexes,

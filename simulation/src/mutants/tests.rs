@@ -16,21 +16,25 @@ fn every_mutant_has_a_name_of_its_own() {
 
 #[test]
 fn broken_rules_are_noticed() {
-    for (name, seeds, property) in [
-        ("applied-dropped", 1, "P14"),
-        ("claims-dropped", 1, "P21"),
-        ("conflicts-dropped", 1, "P03"),
-        ("wait-unheard", 3, "P19"),
-        ("losers-dropped", 5, "P02"),
+    for (name, profile, seeds, property) in [
+        ("applied-dropped", Profile::Tasks, 1, "P14"),
+        ("claims-dropped", Profile::Tasks, 1, "P21"),
+        ("conflicts-dropped", Profile::Tasks, 1, "P03"),
+        ("stale-read", Profile::Documents, 2, "P30"),
+        ("wait-unheard", Profile::Tasks, 3, "P19"),
+        ("losers-dropped", Profile::Tasks, 5, "P02"),
+        ("no-fence", Profile::Workers, 7, "P15"),
     ] {
         let entry = catalogue::named(name).expect("the catalogue has it");
-        let hunt = hunt(&entry, Profile::Tasks, 1..=seeds, false);
+        let hunt = hunt(&entry, profile, 1..=seeds, false);
         assert!(hunt.struck > 0, "{name} did nothing");
         let found = hunt.found.map(|(seed, failure)| (seed, failure.property));
         assert_eq!(found, Some((seeds, property)), "{name}");
     }
-    for seed in 1..=5 {
-        let failure = play_mutant(seed, Profile::Tasks, None, false).failure;
-        assert_eq!(failure, None, "seed {seed} as it is");
+    for (profile, seeds) in [(Profile::Tasks, 5), (Profile::Workers, 7)] {
+        for seed in 1..=seeds {
+            let failure = play_mutant(seed, profile, None, false).failure;
+            assert_eq!(failure, None, "seed {seed} of {profile:?} as it is");
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::script::Profile;
 use super::season::{self, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation campaign --seeds A..B --ledger FILE \
-[--profile documents|tasks|both] [--chunk N] [--commit ID] [--jobs N] [--minutes N]";
+[--profile documents|tasks|both|faults|workers] [--chunk N] [--commit ID] [--jobs N] [--minutes N]";
 
 /// Seeds in a chunk.
 const CHUNK: u64 = 1_000;
@@ -183,7 +183,7 @@ fn line(commit: &str, season: &Season, tally: &Tally, seconds: f64) -> Value {
             json!({"seed": seed, "property": failure.property, "message": failure.message})
         })
         .collect();
-    json!({
+    let mut line = json!({
         "commit": commit,
         "profile": season.profile.name(),
         "from": season.seeds.start,
@@ -195,7 +195,11 @@ fn line(commit: &str, season: &Season, tally: &Tally, seconds: f64) -> Value {
         "jobs": season.jobs,
         "digest": tally.digest(),
         "markers": markers,
-    })
+    });
+    if season.cells {
+        line["cells"] = tally.cells.json();
+    }
+    line
 }
 
 /// Runs a campaign.
@@ -231,6 +235,7 @@ fn play(wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
             canary: false,
             keep_going: true,
             jobs: wanted.jobs,
+            cells: wanted.profile == Profile::Faults,
         };
         let began = Instant::now();
         let tally = season::play_all(&season, &mut |_, _| {});

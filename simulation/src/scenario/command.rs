@@ -10,7 +10,7 @@ use super::script::{Profile, Script};
 use super::season::{self, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
-[--profile documents|tasks|both] [--jobs N] [--markers] [--whole] [--canary] [--keep-going] [--json]";
+[--profile documents|tasks|both|faults|workers] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]";
 
 /// Most smaller scripts that are tried for one that fails.
 const TRIES: u32 = 600;
@@ -47,6 +47,7 @@ fn read(arguments: &[String]) -> Option<Wanted> {
             canary: false,
             keep_going: false,
             jobs: 1,
+            cells: false,
         },
         json: false,
         markers: false,
@@ -62,6 +63,7 @@ fn read(arguments: &[String]) -> Option<Wanted> {
             }
             "--profile" => wanted.season.profile = Profile::named(rest.next()?)?,
             "--jobs" => wanted.season.jobs = jobs(rest.next()?)?,
+            "--cells" => wanted.season.cells = true,
             "--markers" => wanted.markers = true,
             "--whole" => wanted.whole = true,
             "--canary" => wanted.season.canary = true,
@@ -166,8 +168,13 @@ fn play_and_tell(wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
     if wanted.markers {
         missing = markers::missing(season.profile, &tally.counts);
     }
+    let empty = if season.cells {
+        tally.cells.empty()
+    } else {
+        Vec::new()
+    };
     summary(wanted, &tally, &missing, seconds, out)?;
-    Ok(tally.failures.is_empty() && missing.is_empty())
+    Ok(tally.failures.is_empty() && missing.is_empty() && empty.is_empty())
 }
 
 fn summary(
@@ -189,6 +196,7 @@ fn summary(
             "seeds_per_second": per_second,
             "counts": tally.counts,
             "never": missing,
+            "cells": wanted.season.cells.then(|| tally.cells.json()),
             "failures": failures,
         });
         return writeln!(out, "{report}");
@@ -211,6 +219,12 @@ fn summary(
             seeds.len(),
             &seeds[..seeds.len().min(8)]
         )?;
+    }
+    if wanted.season.cells {
+        tally.cells.tell(out)?;
+        for cell in tally.cells.empty() {
+            writeln!(out, "never struck: {cell}")?;
+        }
     }
     for what in missing {
         writeln!(out, "never happened: {what}")?;

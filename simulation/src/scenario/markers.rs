@@ -35,6 +35,20 @@ const ALWAYS: [&str; 26] = [
     "ends buried",
 ];
 
+/// Where faults are aimed at endpoints.
+const FAULTS: [&str; 3] = [
+    "limited without saying for how long",
+    "not authorized for once",
+    "answered with an older list",
+];
+
+/// Where two processes work.
+const WORKERS: [&str; 3] = [
+    "a process slept",
+    "a lease was taken over",
+    "a fenced commit was refused",
+];
+
 /// Where there are documents.
 const DOCUMENTS: [&str; 3] = [
     "conflict pull request opened",
@@ -53,6 +67,12 @@ pub(super) fn of(profile: Profile) -> Vec<&'static str> {
     }
     if profile != Profile::Documents {
         out.extend(TASKS);
+    }
+    if profile == Profile::Faults {
+        out.extend(FAULTS);
+    }
+    if profile == Profile::Workers {
+        out.extend(WORKERS);
     }
     out
 }

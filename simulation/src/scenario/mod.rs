@@ -1,11 +1,17 @@
 //! Seeds: a whole world per seed, played through the real engine, and checked at the end.
 
 mod actions;
+mod aimed;
 mod ambush;
+mod cells;
 mod check;
 mod chunks;
 mod command;
+mod company;
 mod ending;
+mod endpoint;
+mod fragile;
+mod leases;
 mod ledger;
 mod markers;
 mod overheard;
@@ -18,6 +24,7 @@ mod season;
 #[cfg(test)]
 mod tests;
 mod text;
+mod turns;
 mod vignette;
 
 use play::{Manner, Run};
@@ -28,13 +35,14 @@ use crate::mutants::Mutant;
 pub(crate) use check::all as check_all;
 pub(crate) use chunks::run as campaign;
 pub(crate) use command::run;
+pub(crate) use fragile::Fragile;
 pub(crate) use ledger::words;
 pub(crate) use overheard::{OnWrite, Overheard};
 pub(crate) use people::{People, lock};
 pub(crate) use play::{Failure, Theatre};
 pub(crate) use random::Stream;
 pub(crate) use script::{Knobs, Profile};
-pub(crate) use seam::{Fragile, Seam, Ways};
+pub(crate) use seam::{Seam, Ways};
 
 /// Plays a seed with a mutant, or as it is.
 pub(crate) fn play_mutant(seed: u64, profile: Profile, mutant: Option<Mutant>, told: bool) -> Run {

@@ -23,10 +23,13 @@ use notion_sync_testkit::emulator::EmulatorBounds;
 
 use super::actions;
 use super::ambush::Ambushed;
+use super::cells::Cells;
 use super::check;
+use super::company::{self, Company};
+use super::fragile::Fragile;
 use super::people::People;
 use super::script::{Script, Step};
-use super::seam::{Fragile, Seam, Ways};
+use super::seam::{Seam, Ways};
 use crate::mutants::{self, Mutant};
 
 /// Virtual minutes within which everything comes to rest once nobody does anything any more.
@@ -59,6 +62,8 @@ pub(crate) struct Run {
     pub(crate) lines: Vec<String>,
     /// What was reached, and how often.
     pub(crate) counts: BTreeMap<&'static str, u64>,
+    /// Which fault struck which endpoint, where that was asked for.
+    pub(crate) cells: Cells,
     /// What does not hold, if anything.
     pub(crate) failure: Option<Failure>,
 }
@@ -72,6 +77,8 @@ pub(crate) struct Manner {
     pub(crate) canary: bool,
     /// The rule that is broken around the engine, if one is.
     pub(crate) mutant: Option<Mutant>,
+    /// Tell which fault strikes which endpoint.
+    pub(crate) cells: bool,
     /// Cycles after the end in which nothing may be written.
     pub(crate) cycles: u32,
 }
@@ -84,11 +91,16 @@ pub(crate) struct Theatre {
     pub(crate) people: Arc<People>,
     /// What the store holds, seen from behind everything that can fail.
     pub(crate) kept: Arc<MemoryStore>,
+    /// Those that work at the same time, where several do.
+    pub(crate) company: Option<Company>,
 }
 
 /// Plays a script from beginning to end.
 pub(crate) fn run(script: &Script, manner: Manner) -> Run {
     let seam = Seam::new(script.knobs.latency, script.knobs.late, manner.told);
+    if manner.cells || script.is_aimed() {
+        seam.aim(script);
+    }
     // A panic is a failure of its seed like any other: it must not hide which one it was.
     let played = catch_unwind(AssertUnwindSafe(|| {
         futures::executor::block_on(play(script, manner, &seam))
@@ -101,6 +113,7 @@ pub(crate) fn run(script: &Script, manner: Manner) -> Run {
         hash: seam.hash(),
         lines: seam.lines(),
         counts: seam.counts(),
+        cells: seam.cells(),
         failure: played.err(),
     }
 }
@@ -120,6 +133,10 @@ async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), F
     let mut theatre = open(script, manner.mutant, seam)?;
     for step in &script.steps {
         theatre.step(step).await?;
+    }
+    if theatre.company.take().is_some() {
+        // Another process finds what they left, and works alone.
+        seam.alone(company::LAST);
     }
     theatre.quiesce().await?;
     theatre.quiet(manner.cycles).await?;
@@ -184,6 +201,7 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         } else {
             FileMarker::None
         },
+        shared: knobs.company,
         ..Terms::default().unguarded()
     };
     let bounds = EmulatorBounds {
@@ -206,11 +224,16 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
     let stage = Stage::around(world, terms, bounds, store, ways).map_err(|error| broken(&error))?;
     let people = Arc::new(People::new(stage.services.clone(), knobs));
     seam.tie(stage.clock.clone(), people.clone());
+    let company = knobs.company.then(|| Company::new(script.seed));
+    if company.is_some() {
+        seam.keep_company();
+    }
     Ok(Theatre {
         stage,
         seam: seam.clone(),
         people,
         kept,
+        company,
     })
 }
 
@@ -219,6 +242,12 @@ impl Theatre {
         self.stage
             .clock
             .advance(Duration::seconds(i64::from(step.wait)));
+        if step.sharp {
+            let over = self.stage.now().timestamp_millis().rem_euclid(60_000);
+            self.stage
+                .clock
+                .advance(Duration::milliseconds(60_000 - over));
+        }
         for act in &step.acts {
             if let Some(said) = self.people.act(*act, None, self.stage.now()) {
                 self.seam.note(&said);
@@ -227,10 +256,20 @@ impl Theatre {
         }
         for number in 0..step.ticks {
             let first = number == 0;
-            let tick = self.tick(first.then_some(step), first && step.full).await?;
-            let pause = match tick.and_then(|tick| tick.settle_due) {
-                Some(due) => (due - self.stage.now()).min(Duration::seconds(90)),
-                None => Duration::seconds(5),
+            let (step_now, full) = (first.then_some(step), first && step.full);
+            let tick = match self.company.take() {
+                Some(mut company) => {
+                    let tick = self.tick_together(&mut company, step_now, full).await?;
+                    self.company = Some(company);
+                    tick
+                }
+                None => self.tick(step_now, full).await?,
+            };
+            let due = tick.and_then(|tick| tick.settle_due);
+            let pause = match (step.pause, due) {
+                (Some(pause), _) => Duration::seconds(i64::from(pause)),
+                (None, Some(due)) => (due - self.stage.now()).min(Duration::seconds(90)),
+                (None, None) => Duration::seconds(5),
             };
             self.stage
                 .clock
@@ -265,6 +304,16 @@ impl Theatre {
             seam.restarted();
             return Ok(None);
         };
+        self.heard(step, tick)
+    }
+
+    /// How a tick ended, told.
+    pub(super) fn heard(
+        &self,
+        step: Option<&Step>,
+        tick: notion_sync_core::Result<Option<Tick>>,
+    ) -> Result<Option<Tick>, Failure> {
+        let seam = &self.seam;
         let planned = step.is_some_and(|step| step.broken_commit.is_some());
         match tick {
             Ok(tick) => {

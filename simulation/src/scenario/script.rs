@@ -1,11 +1,16 @@
 //! What happens in a seed: written down before anything runs, so that a failing seed can be made
 //! smaller by leaving things out.
 
+use std::collections::BTreeSet;
+
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::Policy;
 
 use super::random::Stream;
 use super::vignette;
+
+/// About as many endpoints are asked in one world.
+const ENDPOINTS: u32 = 60;
 
 /// What is mapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +21,10 @@ pub(crate) enum Profile {
     Tasks,
     /// Both.
     Both,
+    /// What is mapped differs from seed to seed, and faults are aimed at each endpoint.
+    Faults,
+    /// What is mapped differs from seed to seed, and two processes work on one store.
+    Workers,
 }
 
 impl Profile {
@@ -25,14 +34,31 @@ impl Profile {
             Self::Documents => "documents",
             Self::Tasks => "tasks",
             Self::Both => "both",
+            Self::Faults => "faults",
+            Self::Workers => "workers",
         }
     }
 
     /// The one of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Documents, Self::Tasks, Self::Both]
-            .into_iter()
-            .find(|profile| profile.name() == name)
+        let all = [
+            Self::Documents,
+            Self::Tasks,
+            Self::Both,
+            Self::Faults,
+            Self::Workers,
+        ];
+        all.into_iter().find(|profile| profile.name() == name)
+    }
+
+    /// What is mapped in a seed: documents, tasks or both.
+    pub(crate) fn mapped(self, seed: u64) -> Self {
+        match self {
+            Self::Faults | Self::Workers => {
+                *Stream::new(seed, "mapped").of(&[Self::Documents, Self::Tasks, Self::Both])
+            }
+            other => other,
+        }
     }
 }
 
@@ -173,8 +199,14 @@ pub(crate) enum Harm {
     FailAfter,
     /// 429 with `Retry-After` in seconds.
     Limit(u32),
+    /// 429 that does not say how long to wait.
+    LimitUnsaid,
+    /// 401: the credential is not accepted this time.
+    Unauthorized,
     /// The answer takes so many seconds.
     Delay(u32),
+    /// The answer to a list is one that was true a while ago, by less than V.
+    Stale,
 }
 
 /// A request that is harmed.
@@ -215,10 +247,14 @@ pub(crate) struct Crash {
 pub(crate) struct Step {
     /// Seconds that pass first.
     pub(crate) wait: u32,
+    /// Whether the rest of that minute passes too.
+    pub(crate) sharp: bool,
     /// What people do then.
     pub(crate) acts: Vec<Act>,
     /// How many ticks follow.
     pub(crate) ticks: u32,
+    /// Seconds between them; `None` where they come when the engine wants to look again.
+    pub(crate) pause: Option<u32>,
     /// Whether the first of them lists everything.
     pub(crate) full: bool,
     /// Harmed requests of the first tick.
@@ -231,6 +267,8 @@ pub(crate) struct Step {
     pub(crate) crash: Option<Crash>,
     /// What somebody does to the object of the next removal that the engine begins.
     pub(crate) ambush: Option<Act>,
+    /// Whether faults that are aimed at endpoints are about.
+    pub(crate) squally: bool,
 }
 
 /// What differs from seed to seed but not in time.
@@ -252,6 +290,11 @@ pub(crate) struct Knobs {
     pub(crate) lag: u32,
     /// How long a request takes, in milliseconds.
     pub(crate) latency: u32,
+    /// How many items the services put on a page of a list at most, where that is fewer than are
+    /// asked for.
+    pub(crate) page: Option<u32>,
+    /// Whether two processes work on the store until everything comes to rest.
+    pub(crate) company: bool,
 }
 
 /// Everything that happens in a seed.
@@ -263,6 +306,8 @@ pub(crate) struct Script {
     pub(crate) knobs: Knobs,
     /// Steps.
     pub(crate) steps: Vec<Step>,
+    /// Endpoints that no fault is aimed at, by the order of their first calls.
+    pub(crate) spared: BTreeSet<u32>,
 }
 
 fn weighted(random: &mut Stream, deeds: &[(Deed, u64)]) -> Deed {
@@ -310,6 +355,9 @@ impl Writer {
 impl Script {
     /// The script of a seed.
     pub(crate) fn new(seed: u64, profile: Profile) -> Self {
+        let squally = profile == Profile::Faults;
+        let company = profile == Profile::Workers;
+        let profile = profile.mapped(seed);
         let mut knob = Stream::new(seed, "knobs");
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
         let documents = *knob.of(&policies);
@@ -324,6 +372,8 @@ impl Script {
             late: *knob.of(&[0, 0, 20, 60]),
             lag: *knob.of(&[0, 0, 10, 120]),
             latency: *knob.of(&[1, 30, 150, 700]),
+            page: None,
+            company,
         };
         let mut writer = Writer {
             workload: Stream::new(seed, "workload"),
@@ -342,7 +392,30 @@ impl Script {
             })
             .collect();
         vignette::add(seed, &mut knobs, &mut writer, &mut steps);
-        Self { seed, knobs, steps }
+        if squally {
+            let calm = steps.len() / 4;
+            let stormy = steps.len() - calm;
+
+            // What aims at endpoints has streams of its own: nothing else depends on it.
+            let mut random = Stream::new(seed, "squalls");
+            knobs.page = *random.of(&[None, Some(2), Some(5)]);
+            knobs.comments |= knobs.tasks.is_some() && random.chance(50);
+            for step in &mut steps[..stormy] {
+                step.squally = true;
+            }
+            vignette::add_minute(seed, &knobs, &mut writer, &mut steps);
+        }
+        Self {
+            seed,
+            knobs,
+            steps,
+            spared: BTreeSet::new(),
+        }
+    }
+
+    /// Whether faults are aimed at endpoints.
+    pub(crate) fn is_aimed(&self) -> bool {
+        self.knobs.page.is_some() || self.steps.iter().any(|step| step.squally)
     }
 
     /// Smaller scripts, the smallest first: each leaves something out.
@@ -370,6 +443,7 @@ impl Script {
             without(&|steps| steps[at].hooks.clear());
             without(&|steps| steps[at].crash = None);
             without(&|steps| steps[at].ambush = None);
+            without(&|steps| steps[at].squally = false);
             without(&|steps| steps[at].broken_commit = None);
             without(&|steps| steps[at].full = false);
             without(&|steps| steps[at].ticks = steps[at].ticks.min(1));
@@ -387,6 +461,13 @@ impl Script {
                 without(&|steps| {
                     steps[at].hooks.remove(hook);
                 });
+            }
+        }
+        if self.is_aimed() {
+            for endpoint in (0..ENDPOINTS).filter(|endpoint| !self.spared.contains(endpoint)) {
+                let mut next = self.clone();
+                next.spared.insert(endpoint);
+                out.push(next);
             }
         }
         out
@@ -427,7 +508,7 @@ fn step(
             Harm::Refuse => 2,
             Harm::FailAfter => 3,
             Harm::Limit(_) => 4,
-            Harm::Delay(_) => 5,
+            _ => 5,
         };
         let writes = faults.chance(60);
         let at = u32::try_from(faults.mostly_small(if writes { 6 } else { 30 })).unwrap_or(0);
@@ -461,13 +542,16 @@ fn step(
     }
     Step {
         wait: u32::try_from(wait).unwrap_or(0),
+        sharp: false,
         acts,
         ticks: u32::try_from(1 + schedule.below(3)).unwrap_or(1),
+        pause: None,
         full: schedule.chance(15),
         strikes,
         hooks,
         broken_commit,
         crash,
         ambush: None,
+        squally: false,
     }
 }

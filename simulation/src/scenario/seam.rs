@@ -10,16 +10,17 @@ use notion_sync_core::bounds::Bounds;
 use notion_sync_core::clock::{Clock, VirtualClock};
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::id::Side;
-use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
-use notion_sync_core::{Error, ErrorKind, Result};
 use notion_sync_examples::demo::Between;
 use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
-use notion_sync_store::MemoryStore;
 use notion_sync_testkit::emulator::{Emulator, Fault, FaultRule};
 use notion_sync_testkit::notion::NotionId;
 
+use super::aimed::{Aimed, unsaid};
+use super::cells::{Asked, Cells};
+use super::company::Stop;
+use super::leases::Leases;
 use super::people::{Aim, People, github, lock, notion};
-use super::script::{Act, Crash, Harm, Hook, Step, Strike};
+use super::script::{Act, Crash, Harm, Hook, Script, Step, Strike};
 
 /// What happens in the tick under way.
 #[derive(Debug, Default)]
@@ -32,24 +33,35 @@ struct Weather {
     hooks: Vec<Hook>,
     crash: Option<Crash>,
     broken_commit: Option<(u32, bool)>,
+    squally: bool,
 }
 
 /// What happened so far.
 #[derive(Debug)]
-struct Past {
+pub(super) struct Past {
     weather: Weather,
     /// What is done to the object of the next removal.
     ambush: Option<Act>,
-    crashed: bool,
-    life: u64,
-    page: Option<NotionId>,
+    pub(super) crashed: bool,
+    pub(super) life: u64,
+    /// The page that each process asked for last.
+    page: BTreeMap<usize, NotionId>,
     /// The id by which the backlog is asked for.
     backlog: Option<String>,
-    not_before: BTreeMap<Side, DateTime<Utc>>,
+    /// When each process may ask a side again.
+    pub(super) not_before: BTreeMap<(usize, Side), DateTime<Utc>>,
+    /// Whose turn it is.
+    pub(super) process: usize,
+    /// Whether there are several.
+    pub(super) company: bool,
+    pub(super) stopped: Option<Stop>,
+    pub(super) leases: Leases,
     hasher: blake3::Hasher,
     lines: Option<Vec<String>>,
     counts: BTreeMap<&'static str, u64>,
-    violations: Vec<(&'static str, String)>,
+    /// What is known of endpoints, where that is asked for.
+    aimed: Option<Aimed>,
+    pub(super) violations: Vec<(&'static str, String)>,
 }
 
 /// The seam of a world.
@@ -57,7 +69,7 @@ struct Past {
 pub(crate) struct Seam {
     clock: Mutex<Option<Arc<VirtualClock>>>,
     people: Mutex<Option<Arc<People>>>,
-    past: Mutex<Past>,
+    pub(super) past: Mutex<Past>,
     latency: u32,
     late: u32,
 }
@@ -73,17 +85,49 @@ impl Seam {
                 ambush: None,
                 crashed: false,
                 life: 0,
-                page: None,
+                page: BTreeMap::new(),
                 backlog: None,
                 not_before: BTreeMap::new(),
+                process: 0,
+                company: false,
+                stopped: None,
+                leases: Leases::default(),
                 hasher: blake3::Hasher::new(),
                 lines: told.then(Vec::new),
                 counts: BTreeMap::new(),
+                aimed: None,
                 violations: Vec::new(),
             }),
             latency,
             late,
         })
+    }
+
+    /// Tells endpoints apart from now on.
+    pub(super) fn aim(&self, script: &Script) {
+        lock(&self.past).aimed = Some(Aimed::new(script));
+    }
+
+    /// Which fault struck which endpoint.
+    pub(super) fn cells(&self) -> Cells {
+        let past = lock(&self.past);
+        (past.aimed.as_ref()).map_or_else(Cells::default, |aimed| aimed.cells.clone())
+    }
+
+    /// A request whose endpoint is told from others, and what strikes it because of that.
+    fn aimed_at(
+        &self,
+        side: Side,
+        request: &mut Request,
+        writes: bool,
+    ) -> Option<(Asked, Option<Harm>)> {
+        let mut past = lock(&self.past);
+        let squally = past.weather.squally;
+        let aimed = past.aimed.as_mut()?;
+        aimed.shorten(request);
+        let asked = aimed.asked(side, request, writes);
+        let harm = squally.then(|| aimed.strike(&asked)).flatten();
+        Some((asked, harm))
     }
 
     /// Ties it to a world.
@@ -92,7 +136,7 @@ impl Seam {
         *lock(&self.people) = Some(people);
     }
 
-    fn clock(&self) -> Option<Arc<VirtualClock>> {
+    pub(super) fn clock(&self) -> Option<Arc<VirtualClock>> {
         lock(&self.clock).clone()
     }
 
@@ -159,6 +203,7 @@ impl Seam {
             hooks: step.hooks.clone(),
             crash: step.crash,
             broken_commit: step.broken_commit,
+            squally: step.squally,
             ..Weather::default()
         });
     }
@@ -197,8 +242,17 @@ impl Seam {
         lock(&self.past).life
     }
 
+    /// Counts a commit; says whether it fails, and whether it is stored nevertheless.
+    pub(super) fn breaks(&self) -> Option<bool> {
+        let mut past = lock(&self.past);
+        let at = past.weather.commits;
+        past.weather.commits += 1;
+        let (which, stored) = past.weather.broken_commit?;
+        (which == at).then_some(stored)
+    }
+
     /// Counts a call; says whether the process dies there, and whether the call takes effect first.
-    fn dies(&self) -> Option<bool> {
+    pub(super) fn dies(&self) -> Option<bool> {
         let mut past = lock(&self.past);
         let at = past.weather.calls;
         past.weather.calls += 1;
@@ -232,11 +286,14 @@ impl Seam {
                 let writes = !get && !path.ends_with("/query");
                 let id = parts.get(2).and_then(|id| id.parse::<NotionId>().ok());
                 let mut past = lock(&self.past);
-                if parts.get(1) == Some(&"pages") && id.is_some() {
-                    past.page = id;
+                let process = past.process;
+                if parts.get(1) == Some(&"pages")
+                    && let Some(id) = id
+                {
+                    past.page.insert(process, id);
                 }
                 let aim = matches!(parts.get(1), Some(&"pages" | &"blocks"))
-                    .then_some(past.page)
+                    .then(|| past.page.get(&process).copied())
                     .flatten();
                 (aim.filter(|_| id.is_some()).map(Aim::Page), writes)
             }
@@ -307,15 +364,40 @@ impl Seam {
                 }
             }
         }
-        let early = lock(&self.past)
-            .not_before
-            .get(&side)
-            .is_some_and(|not_before| at < *not_before);
-        if early {
-            let said = format!("{side:?} was asked before it wanted to be asked again");
-            lock(&self.past).violations.push(("P19", said));
+        if !self.has_company() {
+            self.not_early(side, at);
         }
         harm
+    }
+
+    /// The answer as who asked hears it.
+    fn heard(
+        &self,
+        asked: &Asked,
+        request: &Request,
+        harm: Option<Harm>,
+        answer: Result<Response, SendError>,
+    ) -> Result<Response, SendError> {
+        let mut answer = answer?;
+        if harm == Some(Harm::LimitUnsaid) {
+            unsaid(&mut answer);
+        }
+        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
+        let stale = {
+            let mut past = lock(&self.past);
+            let squally = past.weather.squally;
+            let Some(aimed) = past.aimed.as_mut() else {
+                return Ok(answer);
+            };
+            let (heard, stale) = aimed.heard(asked, request, answer, squally, now);
+            answer = heard;
+            stale
+        };
+        if stale {
+            self.count("answered with an older list");
+            self.note("an older list is shown");
+        }
+        Ok(answer)
     }
 
     fn harm(&self, side: Side, harm: Harm, object: Option<&str>, writes: bool) {
@@ -335,6 +417,16 @@ impl Seam {
                 status: 429,
                 retry_after: Some(seconds),
             },
+            Harm::LimitUnsaid => Fault::Refuse {
+                status: 429,
+                retry_after: None,
+            },
+            Harm::Unauthorized => Fault::Refuse {
+                status: 401,
+                retry_after: None,
+            },
+            // What the service says now is asked first, and shown only where it says the same.
+            Harm::Stale => return,
             Harm::Delay(seconds) => {
                 if let Some(clock) = self.clock() {
                     clock.advance(Duration::seconds(i64::from(seconds)));
@@ -349,11 +441,16 @@ impl Seam {
             Harm::Refuse => "5xx before",
             Harm::FailAfter => "5xx after",
             Harm::Limit(_) => "limited",
+            Harm::LimitUnsaid => "limited without saying for how long",
+            Harm::Unauthorized => "not authorized for once",
+            Harm::Stale => "answered with an older list",
             Harm::Delay(_) => "delayed",
         });
         if let Harm::Limit(seconds) = harm {
             let until = now + Duration::seconds(i64::from(seconds));
-            lock(&self.past).not_before.insert(side, until);
+            if !self.has_company() {
+                self.limited(side, until);
+            }
         }
         if let (true, Harm::DropAfter | Harm::FailAfter, Some(object)) = (writes, harm, object)
             && (self.late > 0 && side == Side::Notion)
@@ -399,8 +496,13 @@ impl Between for Ways {
 
 #[async_trait]
 impl HttpSend for Way {
-    async fn send(&self, request: Request) -> Result<Response, SendError> {
+    async fn send(&self, mut request: Request) -> Result<Response, SendError> {
         let seam = &self.seam;
+        if seam.has_company() {
+            let (_, writes) = seam.about(self.side, &request);
+            seam.leaves(self.side, writes);
+            seam.stop(Stop::Send).await;
+        }
         if let Some(clock) = seam.clock() {
             clock.advance(Duration::milliseconds(i64::from(seam.latency)));
         }
@@ -411,6 +513,7 @@ impl HttpSend for Way {
             _ => None,
         };
         let dies = seam.dies();
+        let aimed = seam.aimed_at(self.side, &mut request, writes);
         let line = format!(
             "{:?} {} {} {}",
             self.side,
@@ -422,6 +525,7 @@ impl HttpSend for Way {
             &blake3::hash(request.body()).to_hex()[..8],
         );
         let harm = seam.before(self.side, aim, writes);
+        let harm = harm.or_else(|| aimed.as_ref().and_then(|(_, harm)| *harm));
         if dies == Some(false) {
             let kind = if writes {
                 "crashed before a write"
@@ -432,12 +536,21 @@ impl HttpSend for Way {
         }
         if let Some(harm) = harm {
             seam.harm(self.side, harm, object.as_deref(), writes);
+            if let (Some(known), Some((asked, _))) = (&mut lock(&seam.past).aimed, &aimed) {
+                known.cells.struck(asked, harm);
+            }
         }
         if let (Some(object), Some(people)) = (&object, seam.people()) {
             lock(&people.ledger).engine(object, writes);
         }
         let asks_backlog = request.uri().path() == format!("/repos/{BACKLOG}");
-        let answer = self.inner.send(request).await;
+        let answer = match &aimed {
+            Some((asked, _)) => {
+                let answer = self.inner.send(request.clone()).await;
+                seam.heard(asked, &request, harm, answer)
+            }
+            None => self.inner.send(request).await,
+        };
         if let (true, Ok(response)) = (asks_backlog, &answer) {
             let body: Option<serde_json::Value> = serde_json::from_slice(response.body()).ok();
             let id = body.and_then(|body| body.get("id")?.as_u64());
@@ -459,76 +572,13 @@ impl HttpSend for Way {
             };
             seam.die(kind, "before it hears of it").await;
         }
+        if seam.has_company() {
+            let now = seam.clock().map(|clock| clock.now()).unwrap_or_default();
+            seam.stop(Stop::Other).await;
+            if let Some(Harm::Limit(seconds)) = harm {
+                seam.limited(self.side, now + Duration::seconds(i64::from(seconds)));
+            }
+        }
         answer
-    }
-}
-
-/// A store in memory that fails and crashes when the weather says so.
-#[derive(Debug)]
-pub(crate) struct Fragile {
-    inner: Arc<MemoryStore>,
-    seam: Arc<Seam>,
-}
-
-impl Fragile {
-    /// A store that keeps everything in `inner`.
-    pub(crate) fn new(inner: Arc<MemoryStore>, seam: Arc<Seam>) -> Self {
-        Self { inner, seam }
-    }
-
-    async fn read(&self) {
-        if self.seam.dies().is_some() {
-            let kind = "crashed at a read of the store";
-            self.seam.die(kind, "while it reads the store").await;
-        }
-    }
-}
-
-#[async_trait]
-impl Store for Fragile {
-    async fn get(&self, table: Table, key: &str) -> Result<Option<Item>> {
-        self.read().await;
-        Store::get(&*self.inner, table, key).await
-    }
-
-    async fn get_many(&self, table: Table, keys: &[String]) -> Result<Vec<Item>> {
-        self.read().await;
-        Store::get_many(&*self.inner, table, keys).await
-    }
-
-    async fn query(&self, query: Query<'_>) -> Result<Vec<Hit>> {
-        self.read().await;
-        Store::query(&*self.inner, query).await
-    }
-
-    async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        let dies = self.seam.dies();
-        if dies == Some(false) {
-            let kind = "crashed before a commit";
-            self.seam.die(kind, "before a commit").await;
-        }
-        let breaks = {
-            let mut past = lock(&self.seam.past);
-            let at = past.weather.commits;
-            past.weather.commits += 1;
-            past.weather.broken_commit.filter(|(which, _)| *which == at)
-        };
-        let failed = || {
-            self.seam.note("a commit fails");
-            self.seam.count("commit failed");
-            Err(Error::new(ErrorKind::Store, "commit").message("the disk is tired"))
-        };
-        if let Some((_, false)) = breaks {
-            return failed();
-        }
-        let done = Store::commit(&*self.inner, changes).await;
-        if dies == Some(true) {
-            let kind = "crashed after a commit";
-            self.seam.die(kind, "after a commit").await;
-        }
-        if breaks.is_some() {
-            return failed();
-        }
-        done
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
+use super::cells::Cells;
 use super::play::{self, Failure, Manner};
 use super::script::{Profile, Script};
 
@@ -30,6 +31,8 @@ pub(super) struct Season {
     pub(super) keep_going: bool,
     /// On how many threads.
     pub(super) jobs: usize,
+    /// Whether it is counted which fault strikes which endpoint.
+    pub(super) cells: bool,
 }
 
 /// What came of a seed.
@@ -40,6 +43,8 @@ pub(super) struct Played {
     pub(super) hash: String,
     /// What was reached, and how often.
     pub(super) counts: BTreeMap<&'static str, u64>,
+    /// Which fault struck which endpoint.
+    pub(super) cells: Cells,
     /// Whether it was played twice.
     pub(super) repeated: bool,
     /// What does not hold, if anything.
@@ -55,6 +60,8 @@ pub(super) struct Tally {
     pub(super) repeated: u64,
     /// What was reached, and how often.
     pub(super) counts: BTreeMap<&'static str, u64>,
+    /// Which fault struck which endpoint.
+    pub(super) cells: Cells,
     /// Seeds of which something does not hold, in order.
     pub(super) failures: Vec<(u64, Failure)>,
     hasher: blake3::Hasher,
@@ -67,6 +74,7 @@ impl Tally {
         for (what, times) in played.counts {
             *self.counts.entry(what).or_default() += times;
         }
+        self.cells.add(played.cells);
         self.hasher.update(played.hash.as_bytes());
         if let Some(failure) = played.failure {
             self.failures.push((played.seed, failure));
@@ -94,13 +102,17 @@ pub(super) fn manner(seed: u64, canary: bool) -> Manner {
         told: false,
         canary,
         mutant: None,
+        cells: false,
         cycles: if seed.is_multiple_of(16) { 50 } else { 3 },
     }
 }
 
-fn play(seed: u64, profile: Profile, canary: bool) -> Played {
-    let script = Script::new(seed, profile);
-    let manner = manner(seed, canary);
+fn play(seed: u64, season: &Season) -> Played {
+    let script = Script::new(seed, season.profile);
+    let manner = Manner {
+        cells: season.cells,
+        ..manner(seed, season.canary)
+    };
     let run = play::run(&script, manner);
     let mut failure = run.failure;
     let repeated = seed.is_multiple_of(REPEATED) || failure.is_some();
@@ -115,6 +127,7 @@ fn play(seed: u64, profile: Profile, canary: bool) -> Played {
         seed,
         hash: run.hash,
         counts: run.counts,
+        cells: run.cells,
         repeated,
         failure,
     }
@@ -131,10 +144,7 @@ pub(super) fn play_all(season: &Season, told: &mut dyn FnMut(u64, &Failure)) -> 
             if seed >= season.seeds.end {
                 break;
             }
-            if done
-                .send(play(seed, season.profile, season.canary))
-                .is_err()
-            {
+            if done.send(play(seed, season)).is_err() {
                 break;
             }
         }

@@ -13,13 +13,20 @@ fn season(seeds: std::ops::Range<u64>, profile: Profile, jobs: usize) -> Season 
         canary: false,
         keep_going: false,
         jobs,
+        cells: false,
     }
 }
 
 #[test]
 fn a_few_seeds_hold() {
     let mut counts = std::collections::BTreeMap::new();
-    for profile in [Profile::Documents, Profile::Tasks, Profile::Both] {
+    for profile in [
+        Profile::Documents,
+        Profile::Tasks,
+        Profile::Both,
+        Profile::Faults,
+        Profile::Workers,
+    ] {
         let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
         assert!(
             tally.failures.is_empty(),
@@ -29,7 +36,7 @@ fn a_few_seeds_hold() {
         assert_eq!(tally.seeds, 8);
         counts.extend(tally.counts);
     }
-    for what in ["applied", "crashed", "dropped after"] {
+    for what in ["applied", "crashed", "dropped after", "a process slept"] {
         assert!(counts.contains_key(what), "{what} never happened");
     }
 }
@@ -45,10 +52,26 @@ fn the_same_seed_goes_the_same_way() {
 
 #[test]
 fn threads_change_nothing() {
-    let tallies =
-        [1, 3].map(|jobs| play_all(&season(20..26, Profile::Tasks, jobs), &mut |_, _| {}));
-    assert_eq!(tallies[0].digest(), tallies[1].digest());
-    assert_eq!(tallies[0].counts, tallies[1].counts);
+    for profile in [Profile::Tasks, Profile::Faults, Profile::Workers] {
+        let tallies = [1, 3].map(|jobs| play_all(&season(20..24, profile, jobs), &mut |_, _| {}));
+        assert_eq!(tallies[0].digest(), tallies[1].digest());
+        assert_eq!(tallies[0].counts, tallies[1].counts);
+        assert_eq!(tallies[0].cells, tallies[1].cells);
+    }
+}
+
+#[test]
+fn counting_what_strikes_changes_nothing() {
+    let [without, with] = [false, true].map(|cells| {
+        let season = Season {
+            cells,
+            ..season(1..5, Profile::Tasks, 1)
+        };
+        play_all(&season, &mut |_, _| {})
+    });
+    assert_eq!(without.digest(), with.digest());
+    assert_eq!(without.cells.filled(), 0);
+    assert!(with.cells.filled() > 0);
 }
 
 #[test]

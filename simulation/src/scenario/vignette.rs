@@ -51,15 +51,46 @@ fn unheard() -> Vec<Strike> {
 fn step(wait: u32, acts: Vec<Act>, ticks: u32) -> Step {
     Step {
         wait,
+        sharp: false,
         acts,
         ticks,
+        pause: None,
         full: false,
         strikes: Vec::new(),
         hooks: Vec::new(),
         broken_commit: None,
         crash: None,
         ambush: None,
+        squally: false,
     }
+}
+
+/// Adds a scene to every second seed: somebody renames something, and once more within the same minute,
+/// after it was carried over and everything that this moved was looked at again.
+pub(super) fn add_minute(seed: u64, knobs: &Knobs, writer: &mut Writer, steps: &mut Vec<Step>) {
+    let mut random = Stream::new(seed, "minute");
+    if !random.chance(50) {
+        return;
+    }
+    let pick = random.next();
+    let wait = u32::try_from(300 + random.below(600)).unwrap_or(300);
+    // Nothing is under way any more that would make the engine look.
+    steps.push(step(wait, Vec::new(), 4));
+    let mut first = step(
+        wait,
+        vec![writer.act_of(Side::Notion, Deed::RenamePage, pick)],
+        3,
+    );
+    first.sharp = true;
+    first.pause = Some(3);
+    steps.push(first);
+    // A request may take most of a second.
+    let again = if knobs.latency > 300 { 1 } else { 5 };
+    steps.push(step(
+        again,
+        vec![writer.act_of(Side::Notion, Deed::RenamePage, pick)],
+        0,
+    ));
 }
 
 /// Adds the scene of a seed to its script. A third of the seeds have none.
