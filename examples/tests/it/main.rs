@@ -37,3 +37,4 @@ mod shown_support;
 mod shown_tasks;
 mod shown_webhooks;
 mod shown_workers;
+mod waiting;
