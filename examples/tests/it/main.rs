@@ -5,6 +5,7 @@
 
 mod commands;
 mod config;
+mod dead_letters;
 mod embedding;
 mod rebuilding;
 mod receiver;
@@ -12,6 +13,7 @@ mod receiver_missed;
 mod receiver_order;
 mod scene;
 mod scratch;
+mod sentinel;
 mod services;
 mod serving;
 mod shown_automation;
