@@ -2,7 +2,7 @@
 //! answered; what long stores cost. See `benches/README.md`.
 
 mod codecs;
-#[cfg(feature = "receivers")]
+#[cfg(feature = "durable")]
 mod durable;
 mod input;
 mod measure;
@@ -52,14 +52,14 @@ fn receivers(arguments: &[String]) -> Result<(), String> {
     receivers::run(arguments)
 }
 
-#[cfg(feature = "receivers")]
+#[cfg(feature = "durable")]
 fn durable(arguments: &[String]) -> Result<(), String> {
     durable::run(arguments)
 }
 
-#[cfg(not(feature = "receivers"))]
+#[cfg(not(feature = "durable"))]
 fn durable(_: &[String]) -> Result<(), String> {
-    Err("build it with `--features receivers`".to_owned())
+    Err("build it with `--features durable`".to_owned())
 }
 
 #[cfg(not(feature = "receivers"))]

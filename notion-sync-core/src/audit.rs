@@ -65,6 +65,9 @@ impl AuditRow {
     }
 }
 
+/// The domain tag of the hash of a link.
+const DOMAIN: &str = "nsync/audit/v2";
+
 /// A row in the chain of its record: it names the one before by its hash, so that a row that was
 /// changed, added or taken out later is found ([`State::verify_audit`]).
 ///
@@ -83,7 +86,13 @@ impl AuditLink {
     /// Its hash, over the row and all rows before it.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
-        ContentHash::of("nsync/audit/v2", self)
+        ContentHash::of(DOMAIN, self)
+    }
+
+    /// The same from the bytes in which it is stored. Also what a later release does not know of a row,
+    /// or writes otherwise, is as it was written.
+    pub(crate) fn hash_of_encoded(bytes: &[u8]) -> ContentHash {
+        ContentHash::of_bytes(DOMAIN, bytes)
     }
 }
 
@@ -146,4 +155,40 @@ pub enum AuditEvent {
     /// A step of a rule ended without a write: it was so already, or it was cancelled, refused, or
     /// waited too long.
     Step,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_the_hash_of_the_bytes_in_which_it_is_stored() {
+        let row = AuditRow {
+            at: DateTime::UNIX_EPOCH,
+            mapping: "backlog".into(),
+            record: "r-1".into(),
+            title: "Größe \"A\"\n".to_owned(),
+            event: AuditEvent::Loser,
+            op: Some("op-1".into()),
+            run: None,
+            side: Some(Side::Github),
+            rows: vec![8, 55],
+            summary: "write".to_owned(),
+            details: [("value".to_owned(), "\u{1}é".to_owned())].into(),
+        };
+        let first = AuditLink {
+            number: 1,
+            previous: None,
+            row,
+        };
+        let second = AuditLink {
+            number: 2,
+            previous: Some(first.hash()),
+            row: first.row.clone(),
+        };
+        for link in [first, second] {
+            let bytes = serde_json::to_vec(&link).unwrap();
+            assert_eq!(AuditLink::hash_of_encoded(&bytes), link.hash());
+        }
+    }
 }

@@ -7,7 +7,7 @@ use notion_sync_store::Access;
 use serde_json::json;
 
 use super::arguments::Common;
-use super::output::{Output, plain};
+use super::output::{Output, message, plain};
 use super::patience::{pause, remedy, rest_until};
 use super::reasons::reason;
 use super::session::Session;
@@ -94,7 +94,7 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
             session.output.line(format!(
                 "{}: not everything could be looked at: {}; {}",
                 plan.mapping,
-                plain(why),
+                message(why),
                 remedy(command(&args), *until)
             ));
         }
@@ -106,7 +106,7 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
             }));
             session
                 .output
-                .line(format!("{}: {}", plan.mapping, plain(why)));
+                .line(format!("{}: {}", plan.mapping, message(why)));
         }
         for record in &plan.records {
             pending += record.operations.len();
@@ -123,7 +123,7 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
                     plan.mapping,
                     if alert.drift { "drift:" } else { "" },
                     plain(&record.title),
-                    plain(&alert.message),
+                    message(&alert.message),
                     alert.row.0,
                     reason(alert.row.0)
                 ));
@@ -204,7 +204,7 @@ fn told(output: Output, run: &Run) {
         ));
     }
     for error in run.errors() {
-        output.line(format!("error: {}", plain(error)));
+        output.line(format!("error: {}", message(error)));
     }
 }
 
@@ -231,8 +231,8 @@ pub(super) fn show(output: Output, finding: &Finding) {
         finding.mapping,
         finding.kind.name(),
         plain(&finding.title),
-        plain(&finding.message),
+        message(&finding.message),
         places.join(", "),
-        plain(what)
+        message(what)
     ));
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::arguments::Common;
 use super::named;
-use super::output::{plain, time};
+use super::output::{message, plain, time};
 use super::session::{Session, environment};
 use super::standing::set_aside;
 use crate::exit::{Exit, Failure, Outcome};
@@ -76,7 +76,7 @@ async fn list(session: &Session) -> Outcome {
                     op.side,
                     plain(&op.label),
                     op.attempts,
-                    plain(error),
+                    message(error),
                     op.id
                 ));
                 found.push(json!({
@@ -94,7 +94,7 @@ async fn list(session: &Session) -> Outcome {
                     plain(&known.by),
                     time(known.at),
                     plain(&known.label),
-                    plain(&known.why)
+                    message(&known.why)
                 ));
                 given_up.push(json!({
                     "record": record.id, "mapping": record.mapping, "title": record.title,

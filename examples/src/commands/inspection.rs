@@ -1,14 +1,17 @@
 //! `check-config`: everything that is wrong with an installation.
 
+use std::sync::Arc;
+
 use clap::Args;
 use notion_sync_core::mapping::Deliver;
 use notion_sync_github::Needs;
 use notion_sync_notion::access::{self, Level};
+use notion_sync_store::MemoryStore;
 use serde::Serialize;
 use serde_json::json;
 
 use super::arguments::Common;
-use super::output::{Output, plain};
+use super::output::{Output, message, plain};
 use super::projects;
 use super::session::{Online, Session, environment, folder_of};
 use crate::config::{Config, Faults, LabelsChoice, RepositoryChoice};
@@ -75,13 +78,13 @@ pub(super) async fn run(args: CheckConfigArgs) -> Outcome {
         let remedy = if one.remedy.is_empty() {
             String::new()
         } else {
-            format!(" ({})", plain(&one.remedy))
+            format!(" ({})", message(&one.remedy))
         };
         output.line(format!(
             "{}: {}: {}{remedy}",
             one.level,
             plain(&one.place),
-            plain(&one.message)
+            message(&one.message)
         ));
     }
     if exit == Exit::Clean {
@@ -138,8 +141,35 @@ async fn services(session: &Session, found: &mut Vec<Found>) -> Result<Exit, Fai
     let progress = online.progress("check-config");
     let notion = ask_notion(session, &online, found).await?;
     let github = ask_github(session, &online, found).await?;
+    let exit = notion.or(github);
+    // Where a token or a place is wrong everything else would be too, and is said already.
+    if exit == Exit::Clean && found.iter().all(|one| one.level != "fault") {
+        ask_sentinels(session, &online, found).await?;
+    }
     drop(progress);
-    Ok(notion.or(github))
+    Ok(exit)
+}
+
+/// What must be readable, and is not.
+async fn ask_sentinels(
+    session: &Session,
+    online: &Online,
+    found: &mut Vec<Found>,
+) -> Result<(), Failure> {
+    let config = &session.config;
+    let named = (config.documents.iter().map(|one| &one.sentinel))
+        .chain(config.tasks.iter().map(|one| &one.sentinel))
+        .any(|sentinel| !sentinel.is_nothing());
+    if !named {
+        return Ok(());
+    }
+    let engine = session.engine(online, Arc::new(MemoryStore::new())).await?;
+    for (mapping, side, why) in engine.unreadable_sentinels().await {
+        let remedy = "put it back, share it with the connection, or name another one in `sentinel`";
+        let place = format!("{side}: {mapping}: sentinel");
+        found.push(Found::new("fault", &place, &why, remedy));
+    }
+    Ok(())
 }
 
 async fn ask_notion(

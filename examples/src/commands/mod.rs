@@ -77,7 +77,7 @@ enum Command {
     Check(check::CheckArgs),
     /// List, show and settle conflicts
     Conflicts(conflicts::ConflictsArgs),
-    /// List writes that were set aside, or let them be tried again
+    /// List writes that were set aside, let them be tried again, give one up, or say what one made
     DeadLetter(dead_letter::DeadLetterArgs),
     /// Show who changed what and why
     Audit(audit::AuditArgs),

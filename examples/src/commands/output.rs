@@ -62,23 +62,47 @@ impl Output {
 /// write over what a terminal shows.
 #[must_use]
 pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(200)
-        .collect()
+    on_one_line(text).take(200).collect()
+}
+
+/// What is wrong somewhere, and what to do: longer than what people write, and never cut within the
+/// command that it names. Hashes are shortened as in [`unit`].
+#[must_use]
+pub(super) fn message(text: &str) -> String {
+    let line: String = on_one_line(text).take(2_000).collect();
+    shortened(&line)
 }
 
 /// A unit of a record for people: the id of a place in a body is a long hash, of which the
 /// beginning does.
 #[must_use]
 pub(super) fn unit(name: &str) -> String {
+    shortened(&plain(name))
+}
+
+fn on_one_line(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c })
+}
+
+/// The beginning of every hash does. Ids, which people copy into commands, are shorter and stay.
+fn shortened(text: &str) -> String {
+    const HASH: usize = 33;
     let mut out = String::new();
-    let mut digits = 0;
-    for c in plain(name).chars() {
-        digits = if c.is_ascii_hexdigit() { digits + 1 } else { 0 };
-        if digits <= 10 {
-            out.push(c);
+    let mut digits = String::new();
+    let end = std::iter::once(None);
+    for c in text.chars().map(Some).chain(end) {
+        if let Some(digit) = c.filter(char::is_ascii_hexdigit) {
+            digits.push(digit);
+            continue;
         }
+        let kept = if digits.len() < HASH {
+            digits.len()
+        } else {
+            10
+        };
+        out.push_str(&digits[..kept]);
+        digits.clear();
+        out.extend(c);
     }
     out
 }
@@ -99,5 +123,15 @@ mod tests {
         assert_eq!(unit(&format!("block at:{hash}:0")), "block at:ababababab:0");
         assert_eq!(unit("Status"), "Status");
         assert_eq!(plain("a\u{1b}[2Jb\nc"), "a [2Jb c");
+        assert_eq!(message(&format!("{hash}\nb")), "ababababab b");
+    }
+
+    #[test]
+    fn a_message_ends_with_a_command_that_can_be_copied() {
+        let title = "word ".repeat(60);
+        let command = "`notion-sync dead-letter retry rb6ad83b22ed626729492fc49`";
+        let text = format!("{title}: ask for it again with {command}");
+        assert_eq!(message(&text), text);
+        assert!(plain(&text).len() < text.len());
     }
 }

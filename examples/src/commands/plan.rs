@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::arguments::Common;
-use super::output::{Output, plain, unit};
+use super::output::{Output, message, plain, unit};
 use super::reasons::reason;
 use super::session::Session;
 use super::standing;
@@ -311,7 +311,7 @@ fn print(output: Output, plan: &PlanFile, out: Option<&Path>) {
                 output.line(format!(
                     "    .. {} waits: {} [{:02} {}]",
                     unit(&hold.unit),
-                    plain(&hold.reason),
+                    message(&hold.reason),
                     hold.row,
                     reason(hold.row)
                 ));
@@ -320,7 +320,7 @@ fn print(output: Output, plan: &PlanFile, out: Option<&Path>) {
                 output.line(format!("    !! both sides changed {}", unit(name)));
             }
             for alert in &record.alerts {
-                output.line(format!("    !! {}", plain(alert)));
+                output.line(format!("    !! {}", message(alert)));
             }
         }
         let records = mapping.records.len();

@@ -17,7 +17,7 @@ use notion_sync_store::Access;
 use serde_json::json;
 
 use super::arguments::Common;
-use super::output::{Output, plain};
+use super::output::{Output, message, plain};
 use super::session::Session;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::receiver::{self, HookReaders, Limits, Listening, Metered, Receiver, Served, Watch};
@@ -306,11 +306,11 @@ fn show(output: Output, tick: &Tick) {
                 "{}: {:?}: {}",
                 report.mapping,
                 plain(&incident.subject),
-                plain(&incident.message)
+                message(&incident.message)
             ));
         }
         for error in &report.errors {
-            output.line(format!("{}: error: {}", report.mapping, plain(error)));
+            output.line(format!("{}: error: {}", report.mapping, message(error)));
         }
         if let Some(guard) = &report.guard {
             output.line(guard);

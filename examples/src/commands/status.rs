@@ -6,7 +6,7 @@ use notion_sync_core::state::State;
 use serde_json::{Map, json};
 
 use super::arguments::Common;
-use super::output::{Output, plain, time, unit};
+use super::output::{Output, message, plain, time};
 use super::session::Session;
 use super::standing::{self, MappingStanding};
 use crate::exit::{Exit, Outcome};
@@ -125,7 +125,7 @@ pub(super) fn show(output: Output, one: &MappingStanding) {
     if let Some(why) = &one.frozen {
         output.line(format!(
             "  {}; `notion-sync unfreeze` lets it go on",
-            plain(why)
+            message(why)
         ));
     }
     if let Some(hash) = &one.guarded {
@@ -134,10 +134,10 @@ pub(super) fn show(output: Output, one: &MappingStanding) {
         ));
     }
     for why in &one.doubts {
-        output.line(format!("  {}", plain(why)));
+        output.line(format!("  {}", message(why)));
     }
     if let Some(error) = &one.last_error {
-        output.line(format!("  last error: {}", plain(error)));
+        output.line(format!("  last error: {}", message(error)));
     }
     for problem in &one.problems {
         output.line(format!(
@@ -145,7 +145,7 @@ pub(super) fn show(output: Output, one: &MappingStanding) {
             problem.kind,
             problem.record,
             plain(&problem.title),
-            unit(&problem.message)
+            message(&problem.message)
         ));
     }
 }

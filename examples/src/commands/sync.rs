@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
-use notion_sync_core::engine::{Applied, Budget, Incident, Tick};
+use notion_sync_core::engine::{Applied, Budget, Incident, MappingReport, Tick};
 use notion_sync_store::Access;
 use serde_json::json;
 
 use super::arguments::Common;
-use super::output::{Output, plain, time};
+use super::output::{Output, message, plain, time};
+use super::patience::{Patience, span};
 use super::plan;
 use super::session::Session;
 use super::standing;
@@ -33,9 +34,14 @@ pub(super) struct SyncArgs {
     /// List everything instead of what changed.
     #[arg(long)]
     full: bool,
-    /// Stay until nothing is under way: settling pages, quiet periods, retries.
+    /// Stay until nothing is under way: settling pages, quiet periods, retries. Ends where only a person
+    /// can help, and where nothing got on for an hour because a service does not answer.
     #[arg(long)]
     wait: bool,
+    /// With --wait: stay no longer than this, for example 30m; what is due later is left to the next run,
+    /// and the exit code is 1.
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = span)]
+    wait_at_most: Option<Duration>,
 }
 
 /// Everything that a run did.
@@ -46,6 +52,8 @@ pub(super) struct Run {
     applied: Vec<(String, Applied)>,
     incidents: Vec<(String, Incident)>,
     last: Tick,
+    /// What is due is beyond what was to be waited for.
+    gave_up: bool,
 }
 
 impl Run {
@@ -120,7 +128,8 @@ pub(super) async fn run(args: SyncArgs) -> Outcome {
     let progress = online.progress("sync");
     let assembly = session.assemble(&online, store.clone()).await?;
     let mut run = Run::default();
-    let done = ticks(&assembly, args.full, args.wait, &mut run).await?;
+    let patience = (args.wait).then(|| Patience::new(args.wait_at_most, Utc::now()));
+    let done = ticks(&assembly, args.full, patience, &mut run).await?;
     drop(progress);
     let standing = standing::of(&session.config, &*store).await?;
     let exit = run.exit(done).or(standing::exit(&standing));
@@ -129,12 +138,12 @@ pub(super) async fn run(args: SyncArgs) -> Outcome {
     Ok(exit)
 }
 
-/// Ticks until nothing is due now, or with `wait` until nothing is under way. Answers whether it
+/// Ticks until nothing is due now, or with patience until nothing is under way. Answers whether it
 /// got there.
 async fn ticks(
     assembly: &Assembly,
     full: bool,
-    wait: bool,
+    mut patience: Option<Patience>,
     run: &mut Run,
 ) -> Result<bool, Failure> {
     let mut budget = Budget {
@@ -155,8 +164,11 @@ async fn ticks(
         }
         let wrote = tick.writes() > 0;
         let due = tick.settle_due;
-        let stopped = tick.mappings.iter().any(|report| report.guard.is_some());
+        let stopped = only_a_person_helps(&tick);
         let refused = tick.mappings.iter().any(|report| report.refused);
+        if let Some(patience) = &mut patience {
+            patience.round(!wrote && tick.errors().next().is_some(), Utc::now());
+        }
         run.add(tick);
         let Some(due) = due else {
             if wrote {
@@ -169,8 +181,12 @@ async fn ticks(
         }
         let pause = due - Utc::now();
         if pause > chrono::Duration::zero() {
-            if !wait {
+            let Some(patience) = &patience else {
                 return Ok(true);
+            };
+            if !patience.lasts_until(due) {
+                run.gave_up = true;
+                return Ok(false);
             }
             let pause = pause.to_std().unwrap_or(Duration::from_secs(1));
             // Looks again at the latest after a minute: people edit meanwhile.
@@ -187,6 +203,15 @@ async fn ticks(
         }
     }
     Ok(false)
+}
+
+/// Whether what is left of a round waits for an approval, or for a sentinel to be readable again. Edits
+/// go on without one, so what is under way is waited for.
+fn only_a_person_helps(tick: &Tick) -> bool {
+    let doubted = tick.mappings.iter().any(|one| !one.doubts.is_empty());
+    let at_rest = |one: &MappingReport| one.open_operations <= one.blocked;
+    tick.mappings.iter().any(|one| one.guard.is_some())
+        || (doubted && tick.writes() == 0 && tick.mappings.iter().all(at_rest))
 }
 
 /// Prints what a run did.
@@ -231,7 +256,7 @@ pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
     }
     for report in &run.last.mappings {
         if let Some(why) = &report.frozen {
-            output.line(format!("{}: {}", report.mapping, plain(why)));
+            output.line(format!("{}: {}", report.mapping, message(why)));
         }
         if let Some(owner) = &report.worked_by {
             output.line(format!("{}: {owner} works on it", report.mapping));
@@ -241,12 +266,12 @@ pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
         output.line(format!(
             "{mapping}: {:?}: {}",
             plain(&incident.subject),
-            plain(&incident.message)
+            message(&incident.message)
         ));
     }
     for report in &run.last.mappings {
         for error in &report.errors {
-            output.line(format!("{}: error: {}", report.mapping, plain(error)));
+            output.line(format!("{}: error: {}", report.mapping, message(error)));
         }
         if let Some(guard) = &report.guard {
             output.line(guard);
@@ -274,8 +299,13 @@ pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
         }
     }
     if let Some(due) = run.last.settle_due {
+        let longer = if run.gave_up {
+            "or let it wait longer with --wait-at-most"
+        } else {
+            "or use --wait"
+        };
         output.line(format!(
-            "work goes on at {}: run `sync` again then, or use --wait",
+            "work goes on at {}: run `sync` again then, {longer}",
             time(due)
         ));
     }

@@ -230,7 +230,7 @@ impl Served {
         );
         text.line(&[], age(looked.waiting.oldest));
         type Gauge = (&'static str, &'static str, fn(&MappingStanding) -> usize);
-        let gauges: [Gauge; 6] = [
+        let gauges: [Gauge; 7] = [
             (
                 "notion_sync_pairs",
                 "Pairs that are kept the same.",
@@ -260,6 +260,11 @@ impl Served {
                 "notion_sync_drift",
                 "Pairs that contradict the registry.",
                 |one| one.drift,
+            ),
+            (
+                "notion_sync_sentinels_failing",
+                "Sides whose sentinel cannot be read, on which nothing is taken for deleted.",
+                |one| one.doubts.len(),
             ),
         ];
         for (name, help, value) in gauges {

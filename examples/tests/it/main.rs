@@ -5,6 +5,7 @@
 
 mod commands;
 mod config;
+mod dead_letters;
 mod embedding;
 mod rebuilding;
 mod receiver;
@@ -12,6 +13,7 @@ mod receiver_missed;
 mod receiver_order;
 mod scene;
 mod scratch;
+mod sentinel;
 mod services;
 mod serving;
 mod shown_automation;
@@ -38,3 +40,4 @@ mod shown_support;
 mod shown_tasks;
 mod shown_webhooks;
 mod shown_workers;
+mod waiting;

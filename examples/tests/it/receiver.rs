@@ -10,8 +10,8 @@ use http::{HeaderMap, Method, Request};
 use notion_sync_core::clock::VirtualClock;
 use notion_sync_core::engine::Tick;
 use notion_sync_core::event::ChangeEvent;
-use notion_sync_core::id::MappingId;
-use notion_sync_core::state::State;
+use notion_sync_core::id::{MappingId, Side};
+use notion_sync_core::state::{Batch, Doubt, MappingState, State};
 use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
 use notion_sync_examples::config::Config;
@@ -493,9 +493,25 @@ async fn the_first_handshake_is_kept_and_no_other() {
     );
 }
 
+/// As a run leaves it that could not read the page that must be readable.
+async fn doubt(store: &dyn Store, mapping: &str) {
+    let (id, state) = (MappingId::new(mapping), State::new(store));
+    let known = state.mapping(&id).await.unwrap();
+    let mut next = MappingState::clone(&known.value);
+    let doubt = Doubt {
+        why: "the sentinel is not there".to_owned(),
+        since: noon(),
+    };
+    next.doubts.insert(Side::Notion, doubt);
+    let mut batch = Batch::default();
+    batch.mapping(&id, &next, &known).unwrap();
+    state.commit(batch).await.unwrap();
+}
+
 #[tokio::test]
 async fn health_and_figures_are_shown_without_secrets() {
     let stand = Stand::new().await;
+    doubt(&*stand.store, "handbook").await;
     assert_eq!(stand.get("/healthz").await.0, 200);
     assert_eq!(stand.get("/readyz").await.0, 503);
     stand.receiver.set_ready(true);
@@ -521,6 +537,8 @@ async fn health_and_figures_are_shown_without_secrets() {
         "notion_sync_dead_letters{mapping=\"backlog\"} 0",
         "notion_sync_conflicts_open{mapping=\"backlog\"} 0",
         "notion_sync_drift{mapping=\"backlog\"} 0",
+        "notion_sync_sentinels_failing{mapping=\"handbook\"} 1",
+        "notion_sync_sentinels_failing{mapping=\"backlog\"} 0",
         "notion_sync_rate_limited_total{service=\"github\"} 0",
         "notion_sync_permission_errors_total{service=\"notion\"} 0",
     ] {

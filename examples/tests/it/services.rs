@@ -7,6 +7,7 @@ use std::sync::{MutexGuard, PoisonError};
 use notion_sync_examples::emulation::{
     HANDBOOK, Services, Serving, World, bounds_for, small_bounds,
 };
+use notion_sync_testkit::github::GithubEmulator;
 use notion_sync_testkit::notion::{NotionEmulator, NotionId};
 use notion_sync_testkit::server::{real_sleep, real_time};
 use serde_json::Value;
@@ -96,6 +97,13 @@ impl Stand {
         stand
     }
 
+    /// Further lines at the end of the configuration.
+    pub(crate) fn add(&self, lines: &str) {
+        let file = self.folder.path().join("notion-sync.toml");
+        let text = std::fs::read_to_string(file).unwrap();
+        self.folder.file("notion-sync.toml", &(text + lines));
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.run_with(arguments, &[])
     }
@@ -107,7 +115,7 @@ impl Stand {
             .collect()
     }
 
-    fn run_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Ran {
+    pub(crate) fn run_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Ran {
         let mut env: Vec<(&str, &str)> = self
             .env
             .iter()
@@ -122,6 +130,11 @@ impl Stand {
             .notion
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn github(&self) -> MutexGuard<'_, GithubEmulator> {
+        let github = self.services.github.lock();
+        github.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Pages of the handbook.
@@ -139,14 +152,12 @@ impl Stand {
     }
 
     pub(crate) fn file(&self, path: &str) -> String {
-        let github = self.services.github.lock().unwrap();
-        let bytes = github.file(HANDBOOK, "main", path).unwrap().unwrap();
+        let bytes = self.github().file(HANDBOOK, "main", path).unwrap().unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
     pub(crate) fn push(&self, path: &str, text: &str) {
-        let mut github = self.services.github.lock().unwrap();
-        github
+        self.github()
             .commit(
                 HANDBOOK,
                 "main",

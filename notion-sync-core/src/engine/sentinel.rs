@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::survey::Prepared;
 use super::{Binding, Engine};
 use crate::document::{Document, markdown};
-use crate::id::Side;
+use crate::id::{MappingId, Side};
 use crate::mapping::Canary;
 use crate::reconcile::Doubts;
 use crate::snapshot::{Content, Presence, Snapshot};
@@ -33,6 +33,18 @@ impl Engine {
             if let Some(why) = unreadable(binding, side, canary).await {
                 out.insert(side, why);
             }
+        }
+        out
+    }
+
+    /// What is wrong with the sentinels of each mapping now, in the words in which a run says it. All are
+    /// read; nothing is stored.
+    pub async fn unreadable_sentinels(&self) -> Vec<(MappingId, Side, String)> {
+        let mut out = Vec::new();
+        for binding in self.bindings() {
+            let why = self.doubts(binding, &[], &BTreeMap::new(), true).await;
+            let id = &binding.mapping.id;
+            out.extend(why.into_iter().map(|(side, why)| (id.clone(), side, why)));
         }
         out
     }

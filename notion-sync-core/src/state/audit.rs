@@ -1,14 +1,19 @@
 //! The audit: reading it, and proving that it is as it was written.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::Deserialize;
 
-use super::value::{load, load_many};
-use super::{State, index, stamp};
+use super::value::{Raw, load, load_many, pages};
+use super::{HITS, State, index, stamp};
 use crate::audit::{AuditEvent, AuditFault, AuditLink, AuditProof, AuditRow};
 use crate::error::Result;
+use crate::hash::ContentHash;
 use crate::id::{MappingId, RecordId};
+use crate::record::AuditHead;
 use crate::store::{Query, Table};
 
 impl State<'_> {
@@ -71,75 +76,154 @@ impl State<'_> {
     ///
     /// When the store fails.
     pub async fn verify_audit(&self, mappings: &[MappingId]) -> Result<AuditProof> {
-        let hits = self.all_hits(Table::Audit, index::AUDIT_ALL, "all").await?;
-        let mut listed: BTreeMap<RecordId, usize> = BTreeMap::new();
-        for hit in hits {
+        let mut listed: BTreeMap<String, usize> = BTreeMap::new();
+        self.each_hit(Table::Audit, index::AUDIT_ALL, "all", |hit| {
             let record = hit.key.rsplit_once(':').map_or("", |(record, _)| record);
-            *listed.entry(RecordId::new(record)).or_default() += 1;
-        }
-        for mapping in mappings {
-            for record in self.records(mapping).await? {
-                listed.entry(record.id).or_default();
+            match listed.get_mut(record) {
+                Some(rows) => *rows += 1,
+                None => {
+                    listed.insert(record.to_owned(), 1);
+                }
             }
+        })
+        .await?;
+        for mapping in mappings {
+            let name = index::RECORD_BY_MAPPING;
+            self.each_hit(Table::Record, name, mapping.as_str(), |hit| {
+                listed.entry(hit.key).or_default();
+            })
+            .await?;
         }
+        // Several at once: while the rows of one are looked at, the store reads those of the next.
+        let mut chains = stream::iter(listed)
+            .map(|(record, listed)| self.verify_chain(record.into(), listed))
+            .buffered(CHAINS)
+            .boxed();
         let mut proof = AuditProof::default();
-        for (record, listed) in listed {
-            self.verify_chain(&record, listed, &mut proof).await?;
+        while let Some(chain) = chains.try_next().await? {
+            proof.records += chain.records;
+            proof.rows += chain.rows;
+            proof.faults.extend(chain.faults);
         }
         Ok(proof)
     }
 
-    async fn verify_chain(
-        &self,
-        record: &RecordId,
-        listed: usize,
-        proof: &mut AuditProof,
-    ) -> Result<()> {
-        let hits = self
-            .all_hits(Table::Audit, index::AUDIT_BY_RECORD, record.as_str())
-            .await?;
-        let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
-        let links: Vec<AuditLink> = load_many(self.store, Table::Audit, &keys).await?;
-        let head = self.record(record).await?.map(|state| state.record.audited);
-        let mut fault = |number, what| {
-            proof.faults.push(AuditFault {
-                record: record.clone(),
-                number,
-                what,
-            });
+    async fn verify_chain(&self, record: RecordId, listed: usize) -> Result<AuditProof> {
+        let mut chain = Chain {
+            record: &record,
+            proof: AuditProof::default(),
+            previous: None,
+            next: 1,
         };
-        let mut previous = None;
-        let mut next = 1;
-        for link in &links {
-            if link.number != next {
-                fault(next, "rows are missing here");
-            } else if link.previous != previous {
-                fault(next, "the row before it is not the one that was written");
+        let mut after: Option<(String, String)> = None;
+        loop {
+            let name = index::AUDIT_BY_RECORD;
+            let key = record.as_str();
+            let hits = self.hits(Table::Audit, name, key, after.as_ref()).await?;
+            after = (hits.last())
+                .filter(|_| hits.len() == HITS)
+                .map(|hit| (hit.sort.clone(), hit.key.clone()));
+            let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
+            let mut pages = pages(self.store, Table::Audit, &keys);
+            while let Some(page) = pages.try_next().await? {
+                for (key, raw) in page {
+                    chain.link(&key, &raw)?;
+                }
             }
-            if link.row.record != *record {
-                fault(link.number, "the row is about another record");
+            if after.is_none() {
+                break;
             }
-            previous = Some(link.hash());
-            next = link.number + 1;
         }
-        let last = next - 1;
+        let head = load::<Head>(self.store, Table::Record, record.as_str()).await?;
+        Ok(chain.end(head.map(|head| head.value), listed))
+    }
+}
+
+/// How many chains are looked at at the same time.
+const CHAINS: usize = 4;
+
+/// The part of a record that holds the end of its chain.
+#[derive(Deserialize)]
+struct Head {
+    #[serde(default)]
+    audited: Option<AuditHead>,
+}
+
+/// The part of a link that says where it belongs. Whatever else it holds is in its hash.
+#[derive(Deserialize)]
+struct Position<'a> {
+    number: u64,
+    previous: Option<ContentHash>,
+    #[serde(borrow)]
+    row: About<'a>,
+}
+
+#[derive(Deserialize)]
+struct About<'a> {
+    #[serde(borrow)]
+    record: Cow<'a, str>,
+}
+
+/// A chain on the way from its first row to its last.
+struct Chain<'r> {
+    record: &'r RecordId,
+    proof: AuditProof,
+    /// Hash of the row before.
+    previous: Option<ContentHash>,
+    /// The number that comes next.
+    next: u64,
+}
+
+impl Chain<'_> {
+    fn fault(&mut self, number: u64, what: &'static str) {
+        self.proof.faults.push(AuditFault {
+            record: self.record.clone(),
+            number,
+            what,
+        });
+    }
+
+    fn link(&mut self, key: &str, raw: &Raw) -> Result<()> {
+        let link: Position<'_> = raw.decode(key)?;
+        if link.number != self.next {
+            self.fault(self.next, "rows are missing here");
+        } else if link.previous != self.previous {
+            self.fault(
+                self.next,
+                "the row before it is not the one that was written",
+            );
+        }
+        if link.row.record != self.record.as_str() {
+            self.fault(link.number, "the row is about another record");
+        }
+        self.previous = Some(AuditLink::hash_of_encoded(raw.bytes()));
+        self.next = link.number.saturating_add(1);
+        self.proof.rows += 1;
+        Ok(())
+    }
+
+    fn end(mut self, head: Option<Head>, listed: usize) -> AuditProof {
+        let last = self.next - 1;
+        let rows = self.proof.rows;
         match head {
-            None => fault(last, "the record of these rows is not there"),
+            // It went meanwhile, and nothing is about it.
+            None if rows == 0 && listed == 0 => {}
+            None => self.fault(last, "the record of these rows is not there"),
             Some(head) => {
-                let (end, hash) = head.map_or((0, None), |head| (head.number, Some(head.hash)));
-                if (end, hash) != (last, previous) {
-                    fault(last, "the chain does not end as the record says");
+                let (end, hash) =
+                    (head.audited).map_or((0, None), |head| (head.number, Some(head.hash)));
+                if (end, hash) != (last, self.previous) {
+                    self.fault(last, "the chain does not end as the record says");
                 }
             }
         }
-        if listed != links.len() {
-            fault(
+        if listed != rows {
+            self.fault(
                 last,
                 "the lists of all rows and of the record's rows differ",
             );
         }
-        proof.rows += links.len();
-        proof.records += usize::from(!links.is_empty());
-        Ok(())
+        self.proof.records = usize::from(rows > 0);
+        self.proof
     }
 }

@@ -165,6 +165,9 @@ pub struct Doubt {
 /// Most changes of one batch: the condition on the fence of a lease needs room beside them.
 const MAX_BATCH: usize = crate::store::MAX_CHANGES - 1;
 
+/// Hits of one page, the most that a store answers at once.
+const HITS: usize = 1000;
+
 /// Index names. Keys and sorts hold ids, states and times only.
 mod index {
     pub(super) const RECORD_BY_MAPPING: &str = "record-by-mapping";
@@ -391,15 +394,11 @@ impl<'a> State<'a> {
         let hits = self
             .all_hits(Table::Operation, index::OP_OPEN, mapping.as_str())
             .await?;
-        let mut out = Vec::with_capacity(hits.len());
-        for hit in hits {
-            if let Some(op) = load::<Operation>(self.store, Table::Operation, &hit.key).await?
-                && !op.value.state.is_final()
-            {
-                out.push(op);
-            }
-        }
-        Ok(out)
+        let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
+        let mut open: Vec<Stored<Operation>> =
+            value::load_many_stored(self.store, Table::Operation, &keys).await?;
+        open.retain(|op| !op.value.state.is_final());
+        Ok(open)
     }
 
     /// One operation.
@@ -467,26 +466,49 @@ impl<'a> State<'a> {
 
     async fn all_hits(&self, table: Table, name: &str, key: &str) -> Result<Vec<Hit>> {
         let mut out: Vec<Hit> = Vec::new();
+        self.each_hit(table, name, key, |hit| out.push(hit)).await?;
+        Ok(out)
+    }
+
+    /// Gives every hit to `take`, in order. Holds no more than one page of them.
+    async fn each_hit(
+        &self,
+        table: Table,
+        name: &str,
+        key: &str,
+        mut take: impl FnMut(Hit),
+    ) -> Result<()> {
+        let mut after: Option<(String, String)> = None;
         loop {
-            let after = out.last().map(|hit| (hit.sort.clone(), hit.key.clone()));
-            let page = self
-                .store
-                .query(Query {
-                    table,
-                    name,
-                    key,
-                    after: after
-                        .as_ref()
-                        .map(|(sort, key)| (sort.as_str(), key.as_str())),
-                    limit: 1000,
-                })
-                .await?;
-            let done = page.len() < 1000;
-            out.extend(page);
-            if done {
-                return Ok(out);
+            let page = self.hits(table, name, key, after.as_ref()).await?;
+            after = (page.last())
+                .filter(|_| page.len() == HITS)
+                .map(|hit| (hit.sort.clone(), hit.key.clone()));
+            page.into_iter().for_each(&mut take);
+            if after.is_none() {
+                return Ok(());
             }
         }
+    }
+
+    /// One page of hits behind `after`; a full one may have others behind it.
+    async fn hits(
+        &self,
+        table: Table,
+        name: &str,
+        key: &str,
+        after: Option<&(String, String)>,
+    ) -> Result<Vec<Hit>> {
+        let after = after.map(|(sort, key)| (sort.as_str(), key.as_str()));
+        self.store
+            .query(Query {
+                table,
+                name,
+                key,
+                after,
+                limit: HITS,
+            })
+            .await
     }
 }
 

@@ -1,7 +1,8 @@
 //! Values of any size in items of limited size.
 
-use serde::Serialize;
+use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Change, Expect, IndexEntry, MAX_BODY, Store, Table};
@@ -23,6 +24,11 @@ const CHUNKED: u8 = 1;
 
 /// Room for the first byte.
 const ROOM: usize = MAX_BODY - 16;
+
+/// Keys that a store is asked for at once, the most that it takes.
+const PAGE: usize = 100;
+/// Pages that are asked for at the same time.
+const AHEAD: usize = 2;
 
 fn chunk_key(table: Table, key: &str, index: usize) -> String {
     format!("chunk:{}:{key}:{index}", table.name())
@@ -92,7 +98,7 @@ pub(super) fn delete(changes: &mut Vec<Change>, table: Table, key: &str, chunks:
 }
 
 /// Reads JSON. What is known to be text is read without looking at every string once more.
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
@@ -133,8 +139,8 @@ impl Raw {
         self.body.get(self.from..).unwrap_or_default()
     }
 
-    /// The value.
-    pub(super) fn decode<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
+    /// The value. It may borrow from the bytes.
+    pub(super) fn decode<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<T> {
         read(self.bytes()).map_err(|error| {
             Error::new(ErrorKind::Store, "decode a value")
                 .with("key", key)
@@ -190,7 +196,7 @@ pub(super) async fn load_raw(store: &dyn Store, table: Table, key: &str) -> Resu
             .map(|index| chunk_key(table, key, index))
             .collect();
         let mut body = Vec::new();
-        for keys in keys.chunks(100) {
+        for keys in keys.chunks(PAGE) {
             for chunk in store.get_many(Table::Content, keys).await? {
                 body.extend_from_slice(&chunk.body);
             }
@@ -222,14 +228,60 @@ pub async fn load_many<T: DeserializeOwned>(
     table: Table,
     keys: &[String],
 ) -> Result<Vec<T>> {
+    let stored = load_many_stored(store, table, keys).await?;
+    Ok(stored.into_iter().map(|stored| stored.value).collect())
+}
+
+/// Loads many values with their versions, absent ones left out.
+///
+/// # Errors
+///
+/// When the store fails or holds something else.
+pub(super) async fn load_many_stored<T: DeserializeOwned>(
+    store: &dyn Store,
+    table: Table,
+    keys: &[String],
+) -> Result<Vec<Stored<T>>> {
     let mut out = Vec::with_capacity(keys.len());
-    for keys in keys.chunks(100) {
-        for item in store.get_many(table, keys).await? {
-            if item.body.first() == Some(&INLINE) {
-                out.push(decode(&item.body)?);
-            } else if let Some(stored) = load(store, table, &item.key).await? {
-                out.push(stored.value);
-            }
+    let mut pages = pages(store, table, keys);
+    while let Some(page) = pages.try_next().await? {
+        for (key, raw) in page {
+            out.push(Stored {
+                value: raw.decode(&key)?,
+                version: raw.version,
+                chunks: raw.chunks,
+            });
+        }
+    }
+    Ok(out)
+}
+
+/// The values under `keys` in that order, not decoded, absent ones left out. While the caller works on
+/// one page a store with a thread of its own reads the next.
+pub(super) fn pages<'a>(
+    store: &'a dyn Store,
+    table: Table,
+    keys: &'a [String],
+) -> BoxStream<'a, Result<Vec<(String, Raw)>>> {
+    stream::iter(keys.chunks(PAGE))
+        .map(move |keys| page(store, table, keys))
+        .buffered(AHEAD)
+        .boxed()
+}
+
+async fn page(store: &dyn Store, table: Table, keys: &[String]) -> Result<Vec<(String, Raw)>> {
+    let mut out = Vec::with_capacity(keys.len());
+    for item in store.get_many(table, keys).await? {
+        if item.body.first() == Some(&INLINE) {
+            let raw = Raw {
+                from: 1,
+                version: item.version,
+                chunks: 0,
+                body: item.body,
+            };
+            out.push((item.key, raw));
+        } else if let Some(raw) = load_raw(store, table, &item.key).await? {
+            out.push((item.key, raw));
         }
     }
     Ok(out)

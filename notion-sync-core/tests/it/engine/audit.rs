@@ -6,7 +6,7 @@ use notion_sync_core::audit::{AuditLink, AuditProof};
 use notion_sync_core::id::RecordId;
 use notion_sync_core::mapping::Policy;
 use notion_sync_core::state::{State, load};
-use notion_sync_core::store::{Change, Expect, Table};
+use notion_sync_core::store::{Change, Expect, IndexEntry, Table};
 
 use super::world::{World, documents, rewrite};
 
@@ -35,6 +35,33 @@ fn verify(world: &World) -> AuditProof {
 
 fn key(record: &RecordId, number: usize) -> String {
     format!("{record}:{number:010}")
+}
+
+/// Stored as the typed store does it: one byte that says so, then JSON.
+fn stored(record: &RecordId, number: usize, json: Vec<u8>) -> Change {
+    let mut body = vec![0];
+    body.extend(json);
+    let entry = |name, key: &str, sort| IndexEntry {
+        name,
+        key: key.to_owned(),
+        sort,
+    };
+    Change::Put {
+        table: Table::Audit,
+        key: key(record, number),
+        expect: Expect::Any,
+        indexes: vec![
+            entry("audit-by-record", record.as_str(), format!("{number:010}")),
+            entry("audit-all", "all", String::new()),
+        ],
+        body,
+    }
+}
+
+fn link(world: &World, record: &RecordId, number: usize) -> AuditLink {
+    let key = key(record, number);
+    let stored = block_on(load(&*world.store, Table::Audit, &key)).unwrap();
+    stored.unwrap().value
 }
 
 fn commit(world: &World, change: Change) {
@@ -85,34 +112,8 @@ fn an_edited_row_breaks_the_chain_after_it() {
     let record = world.records()[0].id.clone();
     let rows = block_on(State::new(&*world.store).audit(Some(&record))).unwrap();
     for number in 1..=rows.len() {
-        let key = key(&record, number);
-        let link: AuditLink = block_on(load(&*world.store, Table::Audit, &key))
-            .unwrap()
-            .unwrap()
-            .value;
-        let put = |link: &AuditLink| {
-            // Stored as the typed store does it: one byte that says so, then JSON.
-            let mut body = vec![0];
-            body.extend(serde_json::to_vec(link).unwrap());
-            Change::Put {
-                table: Table::Audit,
-                key: key.clone(),
-                expect: Expect::Any,
-                indexes: vec![
-                    notion_sync_core::store::IndexEntry {
-                        name: "audit-by-record",
-                        key: record.to_string(),
-                        sort: format!("{number:010}"),
-                    },
-                    notion_sync_core::store::IndexEntry {
-                        name: "audit-all",
-                        key: "all".to_owned(),
-                        sort: String::new(),
-                    },
-                ],
-                body,
-            }
-        };
+        let link = link(&world, &record, number);
+        let put = |link: &AuditLink| stored(&record, number, serde_json::to_vec(link).unwrap());
         let mut forged = link.clone();
         forged.row.summary.push('!');
         commit(&world, put(&forged));
@@ -138,4 +139,68 @@ fn rows_without_their_record_are_found() {
     let faults = verify(&world).faults;
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert_eq!(faults[0].what, "the record of these rows is not there");
+}
+
+#[test]
+fn rows_that_changed_places_are_found() {
+    let world = world();
+    let record = world.records()[0].id.clone();
+    let (one, two) = (link(&world, &record, 1), link(&world, &record, 2));
+    let json = |link: &AuditLink| serde_json::to_vec(link).unwrap();
+    commit(&world, stored(&record, 1, json(&two)));
+    commit(&world, stored(&record, 2, json(&one)));
+    assert!(!verify(&world).faults.is_empty(), "whole rows");
+    // Each with the number and the predecessor of the place where it is now.
+    let swapped = |at: &AuditLink, row: &AuditLink| AuditLink {
+        row: row.row.clone(),
+        ..at.clone()
+    };
+    commit(&world, stored(&record, 1, json(&swapped(&one, &two))));
+    commit(&world, stored(&record, 2, json(&swapped(&two, &one))));
+    assert!(!verify(&world).faults.is_empty(), "what they say");
+    commit(&world, stored(&record, 1, json(&one)));
+    commit(&world, stored(&record, 2, json(&two)));
+    assert_eq!(verify(&world).faults, []);
+}
+
+#[test]
+fn a_row_is_found_that_says_the_same_in_other_bytes() {
+    let world = world();
+    let record = world.records()[0].id.clone();
+    let link = link(&world, &record, 1);
+    commit(
+        &world,
+        stored(&record, 1, serde_json::to_vec_pretty(&link).unwrap()),
+    );
+    assert_eq!(verify(&world).faults.len(), 1);
+}
+
+#[test]
+fn a_row_beyond_every_number_and_a_copy_under_another_record_are_found() {
+    let world = world();
+    let (one, other) = (world.records()[0].id.clone(), world.records()[1].id.clone());
+    let known = link(&world, &one, 1);
+    let beyond = AuditLink {
+        number: u64::MAX,
+        ..known.clone()
+    };
+    commit(
+        &world,
+        stored(&one, 1, serde_json::to_vec(&beyond).unwrap()),
+    );
+    assert!(!verify(&world).faults.is_empty());
+    commit(&world, stored(&one, 1, serde_json::to_vec(&known).unwrap()));
+    assert_eq!(verify(&world).faults, []);
+    commit(
+        &world,
+        stored(&other, 1, serde_json::to_vec(&known).unwrap()),
+    );
+    let faults = verify(&world).faults;
+    assert!(faults.iter().all(|fault| fault.record == other));
+    assert!(
+        faults
+            .iter()
+            .any(|fault| fault.what == "the row is about another record"),
+        "{faults:?}"
+    );
 }

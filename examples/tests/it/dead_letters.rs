@@ -1,0 +1,160 @@
+//! `dead-letter` from outside: writes that a service refuses for good, given up or completed by hand.
+
+use notion_sync_examples::emulation::{BACKLOG, World};
+use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule};
+use serde_json::{Value, json};
+
+use crate::services::Stand;
+
+/// The next request of this kind ends as `fault` says.
+fn strike(stand: &Stand, method: &str, path: &str, fault: Fault) {
+    let rule = FaultRule {
+        method: method.to_owned(),
+        path_contains: path.to_owned(),
+        skip: 0,
+        times: 1,
+        fault,
+    };
+    stand.github().faults().push(rule);
+}
+
+/// A service that takes the request for wrong.
+const REFUSED: Fault = Fault::Refuse {
+    status: 422,
+    retry_after: None,
+};
+
+/// The one write that was set aside.
+fn set_aside(stand: &Stand) -> Value {
+    let listed = stand.run(&["dead-letter", "--json"]).ends(4).json();
+    let operations = listed["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 1, "{listed}");
+    operations[0].clone()
+}
+
+/// A task of which GitHub did not make the issue. Answers the operation and its record.
+fn creation_refused(name: &str) -> (Stand, String, String) {
+    let stand = Stand::configured(name, "");
+    strike(&stand, "POST", "/issues", REFUSED);
+    stand.run(&["sync", "--wait"]).ends(4);
+    let aside = set_aside(&stand);
+    let text = |name: &str| aside[name].as_str().unwrap().to_owned();
+    (stand, text("op"), text("record"))
+}
+
+fn issues(stand: &Stand) -> Vec<u64> {
+    stand.github().issue_numbers(BACKLOG).unwrap()
+}
+
+#[test]
+fn what_is_given_up_is_not_sent_and_stays_named_until_somebody_asks_for_it() {
+    let (stand, op, record) = creation_refused("void");
+    let ada = [("USER", "ada")];
+    let void = [
+        "dead-letter",
+        "--json",
+        "void",
+        &op,
+        "--reason",
+        "it is a note",
+    ];
+    stand.run(&["dead-letter", "void", &op]).ends(2);
+    let told = stand.run_with(&void, &ada).ends(0).json();
+    assert_eq!(told["op"], op);
+    assert_eq!(told["given_up"]["by"], "ada");
+    for _ in 0..2 {
+        stand.run(&["sync", "--wait", "--full"]).ends(0);
+    }
+    assert_eq!(issues(&stand), [1], "it was sent");
+    let listed = stand.run(&["dead-letter"]).ends(0).out;
+    for said in ["given up by ada", "it is a note", "nothing was set aside"] {
+        assert!(listed.contains(said), "{said} in {listed}");
+    }
+    let remedy = format!("dead-letter retry {record}");
+    let status = stand.run(&["status"]).ends(0);
+    assert!(status.out.contains(&remedy), "{status:?}");
+    let again = stand.run_with(&void, &ada).ends(2);
+    assert!(again.err.contains("given up already"), "{again:?}");
+
+    stand.run(&["dead-letter", "retry", &record]).ends(0);
+    stand.run(&["sync", "--wait"]).ends(0);
+    assert_eq!(issues(&stand), [1, 2]);
+    let listed = stand.run(&["dead-letter", "--json"]).ends(0).json();
+    assert_eq!(listed["given_up"], json!([]));
+}
+
+#[test]
+fn a_creation_is_completed_with_the_issue_that_somebody_names() {
+    let (stand, op, _) = creation_refused("resolve");
+    let now = chrono::Utc::now();
+    let title = "Login fails after password reset";
+    let number = stand
+        .github()
+        .open_issue(BACKLOG, "bob", title, Some("Made by hand."), now)
+        .unwrap();
+    let resolve = |object: &str| stand.run(&["dead-letter", "--json", "resolve-with", &op, object]);
+    // Nothing that an issue is named by, one that is not there, one that is somebody else's.
+    for wrong in ["acme", "#99", "#1"] {
+        let ran = resolve(wrong);
+        assert!(ran.code != 0 && !ran.err.is_empty(), "{wrong}: {ran:?}");
+    }
+    assert_eq!(
+        set_aside(&stand)["op"],
+        op,
+        "what was refused changes nothing"
+    );
+
+    let address = format!("https://github.com/{BACKLOG}/issues/{number}");
+    let done = resolve(&address).ends(0).json();
+    assert_eq!(done["applied"]["op"], op);
+    stand.run(&["dead-letter"]).ends(0);
+    stand.run(&["sync", "--wait"]).ends(0);
+    assert_eq!(issues(&stand), [1, number], "no second issue");
+    let status = stand.run(&["status", "--json"]).ends(0).json();
+    assert_eq!(status["mappings"][1]["live"], 2, "{status}");
+    assert!(resolve(&address).code != 0, "its outcome is known");
+}
+
+#[test]
+fn a_start_is_completed_with_the_run_that_somebody_names() {
+    let mut world = World::small().unwrap();
+    let workflow = "name: Ship\non:\n  workflow_dispatch:\n";
+    let files = &mut world.github.repositories[1].files;
+    files.insert(".github/workflows/ship.yml".to_owned(), workflow.to_owned());
+    let stand = Stand::configured_in("resolve-run", world);
+    stand.add(
+        "[[tasks.rules]]\nname = \"ship\"\nbecomes = [\"Done\"]\n\
+         do = [ { dispatch = { workflow = \"ship.yml\" } }, { add-labels = [\"feature\"] } ]\n",
+    );
+    stand.run(&["sync", "--wait"]).ends(0);
+    // It starts, and the answer says that it did not.
+    let started = Fault::FailAfter { status: 422 };
+    strike(&stand, "POST", "/dispatches", started);
+    let task = {
+        let notion = stand.notion();
+        let rows = notion.rows(notion.id("backlog-tasks"));
+        let title = "Login fails after password reset";
+        let titled = |id: &&_| notion.title(**id).as_deref() == Some(title);
+        *rows.iter().find(titled).unwrap()
+    };
+    stand
+        .notion()
+        .person("bob", chrono::Utc::now())
+        .unwrap()
+        .set_property(task, "Status", json!("Done"))
+        .unwrap();
+    stand.run(&["sync", "--wait"]).ends(4);
+    let op = set_aside(&stand)["op"].as_str().unwrap().to_owned();
+    let runs = stand.github().dispatches(BACKLOG).unwrap();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    let labels = || stand.github().issue(BACKLOG, 2).unwrap().labels;
+    assert_eq!(labels(), ["bug"], "the step behind it waits");
+
+    let address = format!("https://github.com/{BACKLOG}/actions/runs/{}", runs[0].id);
+    let resolve = ["dead-letter", "--json", "resolve-with", &op, &address];
+    stand.run(&resolve).ends(0);
+    stand.run(&["sync", "--wait"]).ends(0);
+    let runs = stand.github().dispatches(BACKLOG).unwrap();
+    assert_eq!(runs.len(), 1, "started once: {runs:?}");
+    assert_eq!(labels(), ["bug", "feature"]);
+}
