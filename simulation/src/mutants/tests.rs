@@ -23,7 +23,7 @@ fn broken_rules_are_noticed() {
         ("stale-read", Profile::Documents, 2, "P30"),
         ("wait-unheard", Profile::Tasks, 3, "P19"),
         ("losers-dropped", Profile::Tasks, 5, "P02"),
-        ("no-fence", Profile::Workers, 7, "P15"),
+        ("no-fence", Profile::Workers, 10, "P15"),
     ] {
         let entry = catalogue::named(name).expect("the catalogue has it");
         let hunt = hunt(&entry, profile, 1..=seeds, false);
@@ -31,7 +31,7 @@ fn broken_rules_are_noticed() {
         let found = hunt.found.map(|(seed, failure)| (seed, failure.property));
         assert_eq!(found, Some((seeds, property)), "{name}");
     }
-    for (profile, seeds) in [(Profile::Tasks, 5), (Profile::Workers, 7)] {
+    for (profile, seeds) in [(Profile::Tasks, 5), (Profile::Workers, 10)] {
         for seed in 1..=seeds {
             let failure = play_mutant(seed, profile, None, false).failure;
             assert_eq!(failure, None, "seed {seed} of {profile:?} as it is");
