@@ -1,9 +1,10 @@
 //! What the store costs where it is long: checking the chain of a million rows, and the first look of a
 //! process at what the one before it left under way. On SQLite, sealed, as the program keeps it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::audit::{AuditEvent, AuditRow};
@@ -18,7 +19,10 @@ use notion_sync_core::state::{Batch, RecordState, SaveBody, State};
 use notion_sync_core::store::Store;
 use notion_sync_store::{KeyRing, open};
 use notion_sync_testkit::model::{ModelPages, ModelRepository};
+use serde::Serialize;
 use serde_json::json;
+
+use crate::threads::{self, Time};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -92,18 +96,49 @@ fn measure(settings: &Settings) -> Result<(), Failure> {
         println!(
             "{}",
             json!({
-                "rows": settings.rows, "verify_seconds": verified,
-                "open": settings.open, "recover_seconds": recovered,
+                "rows": settings.rows, "verify": verified, "open": settings.open, "recover": recovered,
             })
         );
     } else {
-        println!("{} rows verified in {verified:.2} s", settings.rows);
-        println!(
-            "{} operations of a process that died taken over in {recovered:.2} s",
+        verified.print(&format!("{} rows verified", settings.rows));
+        recovered.print(&format!(
+            "{} operations of a process that died taken over",
             settings.open
-        );
+        ));
     }
     Ok(())
+}
+
+/// What something took.
+#[derive(Debug, Serialize)]
+struct Cost {
+    /// As a clock on the wall shows it.
+    seconds: f64,
+    /// How long each thread ran, and how long it could have and something else did.
+    threads: BTreeMap<String, Time>,
+}
+
+impl Cost {
+    /// Of everything since a moment.
+    fn since((began, before): &(Instant, BTreeMap<String, Time>)) -> Self {
+        Self {
+            seconds: began.elapsed().as_secs_f64(),
+            threads: threads::between(before, &threads::times()),
+        }
+    }
+
+    fn print(&self, what: &str) {
+        println!("{what} in {:.2} s", self.seconds);
+        let seconds = |nanoseconds: u64| Duration::from_nanos(nanoseconds).as_secs_f64();
+        for (name, time) in &self.threads {
+            let (ran, waited) = (seconds(time.ran_ns), seconds(time.waited_ns));
+            println!("  {name}: ran {ran:.2} s, waited {waited:.2} s for a core");
+        }
+    }
+}
+
+fn begin() -> (Instant, BTreeMap<String, Time>) {
+    (Instant::now(), threads::times())
 }
 
 async fn sealed(file: &Path) -> Result<Arc<dyn Store>, Failure> {
@@ -111,8 +146,8 @@ async fn sealed(file: &Path) -> Result<Arc<dyn Store>, Failure> {
     Ok(open(&format!("sqlite:{}", file.display()), Some(key)).await?)
 }
 
-/// Seconds for the chains of so many rows.
-async fn verify(file: &Path, rows: usize) -> Result<f64, Failure> {
+/// What the chains of so many rows take.
+async fn verify(file: &Path, rows: usize) -> Result<Cost, Failure> {
     let store = sealed(file).await?;
     let mapping = MappingId::from("backlog");
     let at: DateTime<Utc> = "2026-11-21T09:00:00Z".parse()?;
@@ -134,13 +169,13 @@ async fn verify(file: &Path, rows: usize) -> Result<f64, Failure> {
             written = next;
         }
     }
-    let began = Instant::now();
+    let began = begin();
     let proof = State::new(&*store).verify_audit(&[mapping]).await?;
-    let seconds = began.elapsed().as_secs_f64();
+    let cost = Cost::since(&began);
     if proof.rows != rows || !proof.faults.is_empty() {
         return Err(format!("{} rows of {rows}, {:?}", proof.rows, proof.faults.first()).into());
     }
-    Ok(seconds)
+    Ok(cost)
 }
 
 fn row(mapping: &MappingId, record: &RecordId, at: DateTime<Utc>, number: usize) -> AuditRow {
@@ -159,8 +194,8 @@ fn row(mapping: &MappingId, record: &RecordId, at: DateTime<Utc>, number: usize)
     }
 }
 
-/// Seconds until a process has taken over what another one was about to send.
-async fn recover(file: &Path, open: usize) -> Result<f64, Failure> {
+/// What it takes a process to take over what another one was about to send.
+async fn recover(file: &Path, open: usize) -> Result<Cost, Failure> {
     let store = sealed(file).await?;
     let clock = Arc::new(VirtualClock::new("2026-11-21T09:00:10Z".parse()?));
     let shared: Arc<dyn Clock> = clock.clone();
@@ -211,13 +246,13 @@ async fn recover(file: &Path, open: usize) -> Result<f64, Failure> {
         }
         state.commit(batch).await?;
     }
-    let began = Instant::now();
+    let began = begin();
     engine().tick(budget(false)).await?;
-    let seconds = began.elapsed().as_secs_f64();
+    let cost = Cost::since(&began);
     let left = state.open_operations(&id).await?;
     let taken = (left.iter()).filter(|op| op.value.state == OpState::Unknown);
     if taken.count() != planned.len() {
         return Err("not everything was taken over".into());
     }
-    Ok(seconds)
+    Ok(cost)
 }

@@ -14,6 +14,8 @@ mod planner;
 #[cfg(feature = "receivers")]
 mod receivers;
 mod returned;
+#[cfg(feature = "durable")]
+mod threads;
 mod typed;
 
 use std::process::ExitCode;

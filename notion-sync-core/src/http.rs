@@ -16,6 +16,10 @@ pub enum SendError {
     /// The request surely never left: no connection, no address, TLS refused.
     #[error("the request was not sent: {0}")]
     NotSent(String),
+    /// The request was not sent because whoever sends it must not any more. The service has no part in
+    /// it: it counts as no failure of it.
+    #[error("the request was held back: {0}")]
+    HeldBack(String),
     /// The request may have been received. A write that ends so has an unknown outcome.
     #[error("no answer: {0}")]
     NoAnswer(String),

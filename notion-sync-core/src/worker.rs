@@ -100,6 +100,8 @@ pub struct Worker {
     name: String,
     company: Company,
     hands: Mutex<Hands>,
+    /// Held while a lease is renewed.
+    renewing: futures::lock::Mutex<()>,
     bounds: Mutex<Bounds>,
 }
 
@@ -128,6 +130,7 @@ impl Worker {
             name: name.into(),
             company,
             hands: Mutex::default(),
+            renewing: futures::lock::Mutex::default(),
             bounds: Mutex::default(),
         }
     }
@@ -285,62 +288,102 @@ impl Worker {
         if held.lost || self.company == Company::Alone {
             return Ok(held.lost);
         }
-        let over = Lease {
-            until: self.clock.now().min(held.lease.until),
-            ..held.lease
-        };
-        let change = lease_change(&scope, &over, Expect::Version(held.version))?;
-        match self.store.commit(vec![change]).await {
-            Ok(()) => Ok(false),
-            Err(error) if error.kind() == ErrorKind::Stale => Ok(true),
-            Err(error) => Err(error),
+        let (mut lease, mut version) = (held.lease, held.version);
+        loop {
+            let over = Lease {
+                until: self.clock.now().min(lease.until),
+                ..lease.clone()
+            };
+            let change = lease_change(&scope, &over, Expect::Version(version))?;
+            match self.store.commit(vec![change]).await {
+                Ok(()) => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Stale => {
+                    match self.stored_anew(&scope, &lease, version).await? {
+                        Some(stored) => (lease, version) = stored,
+                        None => return Ok(true),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
     /// Makes sure that the current lease is ours, and renews it when that is due. Without one there
     /// is nothing to do.
     pub(crate) async fn keep(&self) -> Result<()> {
-        let Some((scope, held)) = self.current() else {
+        if self.to_renew()?.is_none() {
             return Ok(());
+        }
+        // One renews for all that go on at the same time; whoever waited finds it done.
+        let _renewing = self.renewing.lock().await;
+        while let Some((scope, held)) = self.to_renew()? {
+            let now = self.clock.now();
+            let (ttl, heartbeat) = self.times();
+            let next = Lease {
+                until: now + ttl,
+                ..held.lease.clone()
+            };
+            let change = lease_change(&scope, &next, Expect::Version(held.version))?;
+            match self.store.commit(vec![change]).await {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Stale => {
+                    let stored = self.stored_anew(&scope, &held.lease, held.version).await?;
+                    let Some((lease, version)) = stored else {
+                        self.lose(&scope);
+                        return Err(lost(&scope));
+                    };
+                    self.renewed(&scope, lease, version);
+                    continue;
+                }
+                // The store may be busy. What is left of the lease is ours, whatever becomes of this.
+                Err(_) if now < held.lease.until - heartbeat => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            let (Some(version), Some(_)) = self.versions(&scope, &next).await? else {
+                self.lose(&scope);
+                return Err(lost(&scope));
+            };
+            self.renewed(&scope, next, version);
+        }
+        Ok(())
+    }
+
+    /// The current lease where a renewal is due.
+    fn to_renew(&self) -> Result<Option<(String, Held)>> {
+        let Some((scope, held)) = self.current() else {
+            return Ok(None);
         };
         if held.lost {
             return Err(lost(&scope));
         }
-        let now = self.clock.now();
-        let (ttl, heartbeat) = self.times();
-        if now < held.renewed_at + heartbeat {
-            return Ok(());
-        }
-        let next = Lease {
-            until: now + ttl,
-            ..held.lease.clone()
+        let (_, heartbeat) = self.times();
+        let due = self.clock.now() >= held.renewed_at + heartbeat;
+        Ok(due.then_some((scope, held)))
+    }
+
+    /// A lease as it is stored by now, where it is still this one: a renewal was carried out and nobody
+    /// waited for its end.
+    async fn stored_anew(
+        &self,
+        scope: &str,
+        lease: &Lease,
+        version: u64,
+    ) -> Result<Option<(Lease, u64)>> {
+        let Some(item) = self.store.get(Table::Lease, &lease_key(scope)).await? else {
+            return Ok(None);
         };
-        let change = lease_change(&scope, &next, Expect::Version(held.version))?;
-        match self.store.commit(vec![change]).await {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::Stale => {
-                // Two requests at the same time renew it twice, and one of them comes second.
-                let again = self.current().map(|(_, held)| held.renewed_at);
-                if again.is_some_and(|at| at > held.renewed_at) {
-                    return Ok(());
-                }
-                self.lose(&scope);
-                return Err(lost(&scope));
-            }
-            // The store may be busy. What is left of the lease is ours, whatever becomes of this.
-            Err(_) if now < held.lease.until - heartbeat => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        let (Some(version), Some(_)) = self.versions(&scope, &next).await? else {
-            self.lose(&scope);
-            return Err(lost(&scope));
-        };
-        if let Some(held) = self.hands().held.get_mut(&scope) {
-            held.lease = next;
+        let stored = read(&item)?;
+        let same = (&stored.owner, stored.epoch) == (&lease.owner, lease.epoch);
+        Ok((same && item.version > version).then_some((stored, item.version)))
+    }
+
+    fn renewed(&self, scope: &str, lease: Lease, version: u64) {
+        let (ttl, _) = self.times();
+        if let Some(held) = self.hands().held.get_mut(scope) {
+            held.renewed_at = lease.until - ttl;
+            held.lease = lease;
             held.version = version;
-            held.renewed_at = now;
         }
-        Ok(())
     }
 
     /// Says that this worker is alive, and counts all that are, this one included.
@@ -503,7 +546,7 @@ struct Guarded {
 impl HttpSend for Guarded {
     async fn send(&self, request: Request) -> std::result::Result<Response, SendError> {
         let kept = self.worker.keep().await;
-        kept.map_err(|error| SendError::NotSent(error.to_string()))?;
+        kept.map_err(|error| SendError::HeldBack(error.to_string()))?;
         self.inner.send(request).await
     }
 }
@@ -536,3 +579,6 @@ impl Store for Fenced {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -358,10 +358,11 @@ impl GithubClient {
         let sent = self.inner.send.send(request).await;
         let now = self.now();
         self.report(call, sent.as_ref().ok());
-        let answered = sent
-            .as_ref()
-            .is_ok_and(|answer| !answer.status().is_server_error());
-        self.inner.gate.ended(!answered, now);
+        match &sent {
+            Ok(answer) => (self.inner.gate).ended(answer.status().is_server_error(), now),
+            Err(SendError::HeldBack(_)) => {}
+            Err(_) => self.inner.gate.ended(true, now),
+        }
         let response = sent.map_err(|error| locate(unsent(name, weight.write, error), call))?;
         let (parts, body) = response.into_parts();
         self.inner.gate.observe(&parts.headers, now);
@@ -510,7 +511,9 @@ const MAX_PAGES: u32 = 1_000;
 
 fn unsent(during: &'static str, write: bool, error: SendError) -> Error {
     match error {
-        SendError::NotSent(text) => Error::new(ErrorKind::NotApplied, during).message(brief(&text)),
+        SendError::NotSent(text) | SendError::HeldBack(text) => {
+            Error::new(ErrorKind::NotApplied, during).message(brief(&text))
+        }
         SendError::NoAnswer(text) => {
             let text = brief(&text);
             let text = if write {

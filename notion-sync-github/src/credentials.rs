@@ -238,7 +238,9 @@ impl InstallationTokens {
         // A token that was minted and lost expires by itself, so every failure may be repeated.
         let response = self.send.send(request).await.map_err(|error| {
             let text = match error {
-                SendError::NotSent(text) | SendError::NoAnswer(text) => text,
+                SendError::NotSent(text)
+                | SendError::HeldBack(text)
+                | SendError::NoAnswer(text) => text,
             };
             Error::new(ErrorKind::NotApplied, DURING).message(text)
         })?;

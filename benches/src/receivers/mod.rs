@@ -6,7 +6,6 @@
 mod deliveries;
 mod load;
 mod served;
-mod threads;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

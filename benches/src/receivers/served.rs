@@ -29,8 +29,8 @@ use notion_sync_testkit::emulator::InProcess;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::threads::{self, Time};
 use super::{Failure, deliveries};
+use crate::threads::{self, Time};
 
 /// The first line that the process prints.
 #[derive(Debug, Serialize, Deserialize)]

@@ -85,7 +85,7 @@ impl Served {
     fn answered(&self, service: &'static str, answer: &Result<Response, SendError>) {
         let mut counts = self.lock();
         let class = match answer {
-            Err(SendError::NotSent(_)) => "not_sent",
+            Err(SendError::NotSent(_) | SendError::HeldBack(_)) => "not_sent",
             Err(SendError::NoAnswer(_)) => "no_answer",
             Ok(response) => match response.status().as_u16() {
                 200..=299 => "2xx",

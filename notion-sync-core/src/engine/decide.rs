@@ -93,6 +93,8 @@ impl Engine {
         let doubts = sentinel::sides(&survey.doubts);
         let mut records = Vec::new();
         for mut prepared in survey.prepared {
+            // Many take long, and nothing is asked for meanwhile.
+            self.worker.keep().await?;
             let record_id = prepared.state.record.id.clone();
             let open = open.remove(&record_id).unwrap_or_default();
             if let Some(state) = prepared.proposal {

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use http::HeaderMap;
+use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::remote::{Action, Remote as _};
 use notion_sync_core::{ErrorKind, Retry};
 use notion_sync_github::{
@@ -257,6 +259,37 @@ async fn a_service_that_is_down_is_left_alone() {
         }
     }
     assert_eq!(waits, 4, "{:?}", world.asked(mark));
+}
+
+/// A network through which nothing may be sent any more.
+#[derive(Debug)]
+struct Closed(fn(String) -> SendError);
+
+#[async_trait]
+impl HttpSend for Closed {
+    async fn send(&self, _: Request) -> Result<Response, SendError> {
+        Err((self.0)("not now".to_owned()))
+    }
+}
+
+/// Whoever may not send any more says nothing about the service.
+#[tokio::test]
+async fn what_is_held_back_is_no_failure_of_the_service() {
+    for (why, left_alone) in [
+        (SendError::HeldBack as fn(String) -> SendError, false),
+        (SendError::NotSent, true),
+    ] {
+        let world = World::of(handbook());
+        let token = PersonalToken::new("github_pat_bot".into()).unwrap();
+        let clock = Arc::clone(&world.clock);
+        let settings = GithubSettings::default();
+        let closed = Arc::new(Closed(why));
+        let client = GithubClient::new(closed, Arc::new(token), clock, settings).unwrap();
+        for _ in 0..20 {
+            client.repository(REPO).await.unwrap_err();
+        }
+        assert_eq!(client.gate().blocked_until().is_some(), left_alone);
+    }
 }
 
 #[tokio::test]

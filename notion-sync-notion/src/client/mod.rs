@@ -265,10 +265,14 @@ impl Client {
         let request = self.request(endpoint)?;
         let started = self.now();
         let sent = self.inner.send.send(request).await;
-        let answered = sent
-            .as_ref()
-            .is_ok_and(|answer| !answer.status().is_server_error());
-        self.inner.gate.ended(!answered, self.now());
+        match &sent {
+            Ok(answer) => {
+                let failed = answer.status().is_server_error();
+                self.inner.gate.ended(failed, self.now());
+            }
+            Err(SendError::HeldBack(_)) => {}
+            Err(_) => self.inner.gate.ended(true, self.now()),
+        }
         let (status, request_id, bytes) = match &sent {
             Ok(response) => (
                 Some(response.status().as_u16()),
@@ -304,9 +308,10 @@ impl Client {
             }
             Err(error) => {
                 let kind = match (&error, endpoint.effect) {
-                    (SendError::NotSent(_), Effect::Set | Effect::Create | Effect::Append) => {
-                        ErrorKind::NotApplied
-                    }
+                    (
+                        SendError::NotSent(_) | SendError::HeldBack(_),
+                        Effect::Set | Effect::Create | Effect::Append,
+                    ) => ErrorKind::NotApplied,
                     _ => ErrorKind::Unavailable,
                 };
                 let text = error

@@ -286,6 +286,26 @@ fn no_answer_is_unknown_and_unsent_is_not_applied() {
     }
 }
 
+/// Whoever may not send any more says nothing about the service.
+#[test]
+fn what_is_held_back_is_no_failure_of_the_service() {
+    let (client, send, _) = client();
+    let call = calls().remove(0);
+    for _ in 0..20 {
+        send.push(Err(SendError::HeldBack("the lease is lost".to_owned())));
+        assert_ne!(
+            block_on(client.call(&call)).unwrap_err().kind(),
+            ErrorKind::RateLimited
+        );
+    }
+    assert_eq!(client.gate().blocked_until(), None);
+    for _ in 0..20 {
+        send.push(Err(SendError::NotSent("refused".to_owned())));
+        block_on(client.call(&call)).unwrap_err();
+    }
+    assert!(client.gate().blocked_until().is_some());
+}
+
 #[test]
 fn a_wait_is_told_and_kept_without_sending() {
     for (headers, body, seconds) in [

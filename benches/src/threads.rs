@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 /// Time of a thread, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct Time {
+pub(crate) struct Time {
     /// It ran.
-    pub(super) ran_ns: u64,
+    pub(crate) ran_ns: u64,
     /// It could have run, and something else did.
-    pub(super) waited_ns: u64,
+    pub(crate) waited_ns: u64,
 }
 
 /// Times so far, by the names of the threads; those of one name are added. Empty where the system
 /// does not tell.
-pub(super) fn times() -> BTreeMap<String, Time> {
+pub(crate) fn times() -> BTreeMap<String, Time> {
     let mut out = BTreeMap::<String, Time>::new();
     for entry in fs::read_dir("/proc/self/task")
         .into_iter()
@@ -37,7 +37,7 @@ pub(super) fn times() -> BTreeMap<String, Time> {
 }
 
 /// What was used between two moments.
-pub(super) fn between(
+pub(crate) fn between(
     before: &BTreeMap<String, Time>,
     after: &BTreeMap<String, Time>,
 ) -> BTreeMap<String, Time> {
@@ -53,7 +53,8 @@ pub(super) fn between(
 }
 
 /// Memory of this process in bytes; 0 where the system does not tell.
-pub(super) fn resident() -> u64 {
+#[cfg(feature = "receivers")]
+pub(crate) fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
