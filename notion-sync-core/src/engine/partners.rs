@@ -31,10 +31,6 @@ impl Engine {
         let mut pages: Vec<Part> = Vec::new();
         let mut others: Vec<Part> = Vec::new();
         for (side, view) in fresh {
-            if self.made_by_us(&view).await? {
-                // Its operation is not settled yet and will adopt it.
-                continue;
-            }
             match side {
                 Side::Notion => pages.push((view, None)),
                 Side::Github => others.push((view, None)),

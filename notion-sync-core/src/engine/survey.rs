@@ -290,6 +290,11 @@ impl Engine {
         }
         for (side, read) in read {
             match read {
+                // An operation that is not settled yet will adopt it, or it is a copy of what that one made,
+                // which carries the same mark: then it must be listed again.
+                Ok(view) if self.made_by_us(&view).await? => {
+                    unread.insert(side);
+                }
                 Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
                 Ok(_) => {}
                 Err(error) => {

@@ -589,3 +589,28 @@ fn an_anchor_before_the_title_stays_when_the_title_is_edited() {
         "{text}"
     );
 }
+
+/// The time of a page says the minute of its last edit. As long as one more may hide in it, the page does not
+/// follow its file into the trash.
+#[test]
+fn a_page_follows_its_file_once_no_edit_can_hide() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world.pages.set(&page, "owner", Value::text("Bob"));
+    world.pages.set(&page, "owner", Value::text("Ada"));
+    world.repo.put("docs/guide.md", None);
+    world.poll();
+    assert_eq!(world.pages.live(), [page.clone()], "in the same minute");
+    world.pages.set(&page, "owner", Value::text("Eve"));
+    world.pass(10);
+    world.settle();
+    assert_eq!(world.pages.live(), [page.clone()], "it was edited");
+    assert_eq!(world.pages.field(&page, "owner"), Value::text("Eve"));
+    // Nobody edits it: it goes.
+    world.pages.set(&page, "owner", Value::text("Ada"));
+    world.poll();
+    assert_eq!(world.pages.live(), [page]);
+    world.pass(10);
+    world.settle();
+    assert!(world.pages.live().is_empty());
+}

@@ -13,6 +13,7 @@ use notion_sync_core::record::{Life, UnitId};
 use notion_sync_core::rule::Rule;
 use notion_sync_core::value::Value;
 use notion_sync_store::MemoryStore;
+use notion_sync_testkit::model::ModelFault;
 
 use super::world::{World, body, documents, plain, rewrite, tasks};
 
@@ -600,4 +601,36 @@ fn a_new_file_at_the_path_that_another_one_left_gets_a_record_of_its_own() {
         .put("docs/rules.md", Some("# Other rules\n\nText.\n"));
     world.settle();
     assert_eq!((world.live(), world.pages.live().len()), (4, 4));
+}
+
+/// A copy carries the mark of the creation that made the original. Until its outcome is known, the copy
+/// looks like what it made.
+#[test]
+fn a_copy_of_a_page_whose_creation_has_no_answer_is_listed_again() {
+    let world = World::new(tasks(Policy::ManualReview));
+    world.settle();
+    world.repo.open_issue("Fix login", "It hangs.");
+    world.pages.fail([ModelFault::LostAfter]);
+    world.poll();
+    let made = world.pages.live();
+    assert_eq!(
+        (made.len(), world.live()),
+        (1, 0),
+        "its outcome is not known"
+    );
+    world.pages.duplicate(&made[0]).unwrap();
+    world.poll();
+    // Before the outcome can be known, the listing moves on.
+    world.pass(8);
+    world.pages.create("Write docs", body(&["Soon."]));
+    for _ in 0..6 {
+        world.poll();
+        world.pass(10);
+    }
+    assert_eq!((world.live(), world.pages.live().len()), (3, 3));
+    assert_eq!(
+        world.repo.numbers().len(),
+        3,
+        "the copy has an issue of its own"
+    );
 }
