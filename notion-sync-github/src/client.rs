@@ -125,7 +125,8 @@ impl Answer {
         Error::new(ErrorKind::Unavailable, self.during).message(format!("the answer has no {what}"))
     }
 
-    fn next(&self) -> Option<String> {
+    /// Where the next page of a listing is.
+    pub(crate) fn next(&self) -> Option<String> {
         header(&self.headers, "link").and_then(|links| relation(links, "next"))
     }
 }

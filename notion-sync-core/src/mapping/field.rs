@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use chrono::SubsecRound as _;
 use serde::{Deserialize, Serialize};
 
 use super::labels::{LabelFamily, Labels};
@@ -398,7 +399,8 @@ impl Lens for FieldLens<'_> {
     }
 }
 
-/// The shortest spelling of a decimal number; text that is none stays as it is.
+/// The shortest spelling of a decimal number, with the precision of the double-precision numbers that JSON
+/// readers keep, Notion's among them; text that is none stays as it is.
 fn canonical_number(text: &str) -> Value {
     let text = text.trim();
     let (mantissa, exponent) = match text.find(['e', 'E']) {
@@ -437,19 +439,30 @@ fn canonical_number_plain(text: &str) -> Value {
     } else {
         sign
     };
-    if fraction.is_empty() {
-        Value::Number(format!("{sign}{whole}"))
+    let text = if fraction.is_empty() {
+        format!("{sign}{whole}")
     } else {
-        Value::Number(format!("{sign}{whole}.{fraction}"))
+        format!("{sign}{whole}.{fraction}")
+    };
+    // Up to fifteen digits every spelling survives.
+    if whole.len() + fraction.len() > 15
+        && let Ok(kept) = text.parse::<f64>()
+        && kept.is_finite()
+    {
+        let kept = if kept == 0.0 { 0.0 } else { kept };
+        return Value::Number(kept.to_string());
     }
+    Value::Number(text)
 }
 
-/// Instants in UTC with the precision they need; dates and unknown text stay as they are.
+/// Instants in UTC with the precision they need, up to the milliseconds that Notion keeps: what says the
+/// same but for less than that would come back as an edit. Dates and unknown text stay as they are.
 fn canonical_date(text: &str) -> Value {
     let one = |part: &str| -> String {
         match chrono::DateTime::parse_from_rfc3339(part.trim()) {
             Ok(instant) => instant
                 .with_timezone(&chrono::Utc)
+                .trunc_subsecs(3)
                 .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true),
             Err(_) => part.trim().to_owned(),
         }
@@ -604,6 +617,9 @@ mod tests {
             ("-0", "0"),
             ("0.50", "0.5"),
             ("1e3", "1000"),
+            ("0.1234567890123456789", "0.12345678901234568"),
+            ("9007199254740993", "9007199254740992"),
+            ("-0.00000000000000000001", "-0.00000000000000000001"),
             ("+2", "2"),
         ] {
             assert_eq!(
@@ -616,6 +632,10 @@ mod tests {
         assert_eq!(
             canonical_date("2026-09-15T09:00:00.000+02:00"),
             Value::Text("2026-09-15T07:00:00Z".into())
+        );
+        assert_eq!(
+            canonical_date("2026-09-15T09:00:00.123987Z/2026-09-15T09:00:00.0001Z"),
+            Value::Text("2026-09-15T09:00:00.123Z/2026-09-15T09:00:00Z".into())
         );
     }
 }

@@ -36,19 +36,42 @@ impl GithubFiles {
             .map_err(unapplied)?
         {
             Some(pull) if pull.is_open() => Some(pull),
-            Some(pull) => return self.decided(repository, write, propose, &pull).await,
+            Some(pull) => {
+                return self
+                    .decided(repository, write, propose, &pull, unapplied)
+                    .await;
+            }
             None => None,
         };
-        let head = self
-            .proposal_head(repository, write, propose, open.as_ref())
+        let built = self
+            .proposal_commit(repository, write, propose, open.as_ref())
             .await?;
         let mut notes = BTreeMap::from([
-            ("head".to_owned(), head),
+            ("head".to_owned(), built.head.clone()),
             ("branch".to_owned(), propose.branch.clone()),
         ]);
-        let pull = self
-            .proposal_pull(repository, write, propose, open, &mut notes)
-            .await?;
+        // The commit is what counts: once it is there, nothing that fails may make the whole look as if it
+        // had not been done. So what an open pull request says is changed before.
+        let pull = match open {
+            Some(pull) => {
+                let pull = self.retell(repository, write, propose, pull).await?;
+                self.push(repository, &propose.branch, &built).await?;
+                // People may have decided about it meanwhile, and then its branch is no part of it.
+                let number = pull.number.unwrap_or_default();
+                let pull = self.pull(repository, number).await.map_err(pushed)?;
+                if !pull.is_open() {
+                    return self
+                        .decided(repository, write, propose, &pull, pushed)
+                        .await;
+                }
+                pull
+            }
+            None => {
+                self.push(repository, &propose.branch, &built).await?;
+                self.open_pull(repository, write, propose, &mut notes)
+                    .await?
+            }
+        };
         let number = pull.number.ok_or_else(|| {
             Error::new(ErrorKind::Unavailable, DURING).message("the answer has no number")
         })?;
@@ -109,16 +132,18 @@ impl GithubFiles {
         Ok(())
     }
 
-    /// Sent again after people decided about the pull request: done if it held our commit.
+    /// What it comes to after people decided about the pull request: done if it held our commit.
+    /// `failed` says what it means that this could not be read.
     async fn decided(
         &self,
         repository: &RepositoryInfo,
         write: &Write,
         propose: &Propose,
         pull: &Pull,
+        failed: fn(Error) -> Error,
     ) -> Result<Ack> {
         let found = self.proposed_by(repository, write, propose, pull).await;
-        if let Some(ack) = found.map_err(unapplied)? {
+        if let Some(ack) = found.map_err(failed)? {
             return Ok(ack);
         }
         let merged = pull.is_merged();
@@ -207,14 +232,14 @@ impl GithubFiles {
         Ok(own.pop())
     }
 
-    /// Makes sure that the branch holds the files, and answers its head.
-    async fn proposal_head(
+    /// Builds what the head of the branch is to be, with the files, without moving the branch.
+    async fn proposal_commit(
         &self,
         repository: &RepositoryInfo,
         write: &Write,
         propose: &Propose,
         open: Option<&Pull>,
-    ) -> Result<String> {
+    ) -> Result<Built> {
         let branch = &propose.branch;
         let existing = self.ref_of(repository, branch).await.map_err(unapplied)?;
         let parent = match &existing {
@@ -226,7 +251,7 @@ impl GithubFiles {
                 let message = commit.message.unwrap_or_default();
                 // Sent before, and the answer was lost.
                 if names_op(&message, write.group.as_str()) {
-                    return Ok(head.clone());
+                    return Ok(Built::there(head));
                 }
                 // What we know of the branch, or a commit of ours that was left without a pull
                 // request when an earlier attempt was given up.
@@ -248,7 +273,7 @@ impl GithubFiles {
         let entries = entries(propose, &table, Hashes::of(&parent))?;
         if entries.is_empty() {
             return match existing {
-                Some(head) => Ok(head),
+                Some(head) => Ok(Built::there(&head)),
                 None => Err(Error::new(ErrorKind::Stale, DURING)
                     .with("branch", branch)
                     .message("the base branch already holds what would be proposed")),
@@ -263,58 +288,78 @@ impl GithubFiles {
         let commit = self
             .build_commit(repository, &parent, &message, &refs)
             .await?;
-        let sha = commit.sha.unwrap_or_default();
-        if existing.is_some() {
-            let now = self.ref_of(repository, branch).await.map_err(unapplied)?;
-            if now.as_deref() != Some(parent.as_str()) {
-                return Err(Error::new(ErrorKind::Stale, DURING)
-                    .with("branch", branch)
-                    .message("somebody else committed to the branch"));
-            }
-            self.move_ref(repository, branch, &sha).await?;
-        } else {
-            let body = json!({"ref": format!("refs/heads/{branch}"), "sha": sha});
-            let call = Call::new(&CREATE_REF, &[&repository.id.to_string()])
-                .body(body)
-                .with("branch", branch);
-            match self.client.call(call).await {
-                Ok(_) => {}
-                // Made between our look and now, by a twin of this request.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    return Err(Error::new(ErrorKind::NotApplied, DURING)
-                        .with("branch", branch)
-                        .message("the branch was made at the same time"));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(sha)
+        Ok(Built {
+            head: commit.sha.unwrap_or_default(),
+            onto: Some(match existing {
+                Some(_) => Onto::Branch(parent),
+                None => Onto::Nothing,
+            }),
+        })
     }
 
-    async fn proposal_pull(
+    /// Makes a built commit the head of the branch.
+    async fn push(&self, repository: &RepositoryInfo, branch: &str, built: &Built) -> Result<()> {
+        match &built.onto {
+            None => Ok(()),
+            Some(Onto::Branch(parent)) => {
+                let now = self.ref_of(repository, branch).await.map_err(unapplied)?;
+                if now.as_ref() != Some(parent) {
+                    return Err(Error::new(ErrorKind::Stale, DURING)
+                        .with("branch", branch)
+                        .message("somebody else committed to the branch"));
+                }
+                self.move_ref(repository, branch, &built.head).await
+            }
+            Some(Onto::Nothing) => {
+                let body = json!({"ref": format!("refs/heads/{branch}"), "sha": built.head});
+                let call = Call::new(&CREATE_REF, &[&repository.id.to_string()])
+                    .body(body)
+                    .with("branch", branch);
+                match self.client.call(call).await {
+                    Ok(_) => Ok(()),
+                    // Made between our look and now, by a twin of this request.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                        Err(Error::new(ErrorKind::NotApplied, DURING)
+                            .with("branch", branch)
+                            .message("the branch was made at the same time"))
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Makes an open pull request say what is proposed now.
+    async fn retell(
         &self,
         repository: &RepositoryInfo,
         write: &Write,
         propose: &Propose,
-        open: Option<Pull>,
+        pull: Pull,
+    ) -> Result<Pull> {
+        let title = one_line(&propose.title, 200);
+        let body = proposal_body(write, propose, Some(&pull));
+        let shown = pull.body.as_deref().map(|body| body.replace("\r\n", "\n"));
+        if pull.title.as_deref() == Some(title.as_str()) && shown.as_ref() == Some(&body) {
+            return Ok(pull);
+        }
+        let number = pull.number.unwrap_or_default().to_string();
+        let call = Call::new(&UPDATE_PULL, &[&repository.id.to_string(), &number])
+            .body(json!({"title": title, "body": body}))
+            .with("number", &number);
+        self.client.call(call).await?.json()
+    }
+
+    async fn open_pull(
+        &self,
+        repository: &RepositoryInfo,
+        write: &Write,
+        propose: &Propose,
         notes: &mut BTreeMap<String, String>,
     ) -> Result<Pull> {
         let id = repository.id.to_string();
         let title = one_line(&propose.title, 200);
-        let body = proposal_body(write, propose, open.as_ref());
-        if let Some(pull) = open {
-            let same = pull.title.as_deref() == Some(title.as_str())
-                && pull.body.as_deref().map(|body| body.replace("\r\n", "\n"))
-                    == Some(body.clone());
-            if same {
-                return Ok(pull);
-            }
-            let number = pull.number.unwrap_or_default().to_string();
-            let call = Call::new(&UPDATE_PULL, &[&id, &number])
-                .body(json!({"title": title, "body": body}))
-                .with("number", &number);
-            return self.client.call(call).await?.json();
-        }
+        let body = proposal_body(write, propose, None);
         let request = |draft: bool| {
             Call::new(&CREATE_PULL, &[&id])
                 .body(json!({
@@ -347,6 +392,34 @@ impl GithubFiles {
                 })
             }
             Err(error) => Err(error),
+        }
+    }
+}
+
+/// A failure to read after the commit was pushed: what became of it has to be looked at.
+fn pushed(error: Error) -> Error {
+    Error::new(ErrorKind::Unavailable, DURING).caused_by(error)
+}
+
+/// What the head of a proposal's branch is to be.
+struct Built {
+    head: String,
+    /// Where it goes; nothing where it is there already.
+    onto: Option<Onto>,
+}
+
+enum Onto {
+    /// The branch as it was seen, by its head.
+    Branch(String),
+    /// There is no branch yet.
+    Nothing,
+}
+
+impl Built {
+    fn there(head: &str) -> Self {
+        Self {
+            head: head.to_owned(),
+            onto: None,
         }
     }
 }

@@ -152,6 +152,8 @@ impl GithubIssues {
                 etag = answer.etag();
                 answered = answer.answered_at();
             }
+            // A page may hold fewer than were asked for and yet not be the last.
+            let goes_on = answer.next().is_some();
             let issues: Vec<Issue> = answer.json()?;
             let count = issues.len();
             let last = issues.iter().filter_map(|issue| issue.updated_at).max();
@@ -168,7 +170,7 @@ impl GithubIssues {
                 }
                 found.insert(number, self.snapshot(repository, number, &issue, true));
             }
-            if count < PAGE {
+            if count < PAGE && !goes_on {
                 break;
             }
             // A page of one second only can be left by number alone.

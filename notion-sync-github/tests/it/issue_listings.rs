@@ -83,6 +83,42 @@ async fn pages_do_not_lose_what_moves_between_them() {
     assert_eq!(numbers, (1..=350).collect::<Vec<_>>());
 }
 
+/// How many entries a page has says nothing about whether it is the last one; `Link` does.
+#[tokio::test]
+async fn pages_may_be_shorter_than_was_asked_for() {
+    for size in [1, 2, 3] {
+        let world = World::new();
+        for n in 0..7 {
+            if n % 3 == 0 {
+                world.tick();
+            }
+            let now = world.now();
+            world
+                .hub()
+                .open_issue(REPO, "ada", &format!("issue {n}"), None, now)
+                .unwrap();
+        }
+        let shorten: Meddle = Box::new(move |request, _| {
+            let uri = request.uri().to_string();
+            let short = uri.replace("per_page=100", &format!("per_page={size}"));
+            *request.uri_mut() = short.parse().unwrap();
+        });
+        let issues = world.issues_by(Meanwhile::send(&world, shorten));
+        let listing = list(&issues, None, true).await;
+        assert_eq!(listing.items.len(), 7, "{size}");
+        // What is listed again for free is one page, and the whole of it.
+        let quiet = list(&issues, Some(listing.cursor), false).await;
+        world.clock.advance(Duration::hours(1));
+        let now = world.now();
+        world.hub().close(REPO, 7, "ada", None, now).unwrap();
+        let news = list(&issues, Some(quiet.cursor), false).await;
+        assert!(
+            news.items.iter().any(|item| item.object == issue(7)),
+            "{size}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn pull_requests_are_no_issues() {
     let world = World::new();

@@ -1,37 +1,8 @@
 //! People who write between the requests of one write.
 
-use std::fmt;
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
-use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::remote::Remote as _;
-use notion_sync_testkit::github::GithubEmulator;
 
 use crate::support::*;
-
-/// What somebody does right before a request.
-type Meddle = Box<dyn Fn(&Request, &mut GithubEmulator) + Send + Sync>;
-
-struct Meanwhile {
-    world: Arc<dyn HttpSend>,
-    hub: Arc<Mutex<GithubEmulator>>,
-    meddle: Meddle,
-}
-
-impl fmt::Debug for Meanwhile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Meanwhile")
-    }
-}
-
-#[async_trait]
-impl HttpSend for Meanwhile {
-    async fn send(&self, request: Request) -> Result<Response, SendError> {
-        (self.meddle)(&request, &mut self.hub.lock().unwrap());
-        self.world.send(request).await
-    }
-}
 
 #[tokio::test]
 async fn what_people_write_between_two_requests_of_a_write_is_not_its_answer() {
@@ -44,11 +15,7 @@ async fn what_people_write_between_two_requests_of_a_write_is_not_its_answer() {
             hub.rewrite(REPO, 1, "ada", Some("rewritten"), at).unwrap();
         }
     });
-    let issues = world.issues_by(Arc::new(Meanwhile {
-        world: world.send(),
-        hub: Arc::clone(&world.emulator),
-        meddle,
-    }));
+    let issues = world.issues_by(Meanwhile::send(&world, meddle));
     let fields = [
         ("title", text("Plan")),
         ("labels", set(&["bug"])),
@@ -106,11 +73,7 @@ async fn labels_and_people_that_change_between_two_requests_of_a_write_are_edits
             hub.assign(REPO, 1, "ada", &["bob"], at).unwrap();
         }
     });
-    let issues = world.issues_by(Arc::new(Meanwhile {
-        world: world.send(),
-        hub: Arc::clone(&world.emulator),
-        meddle,
-    }));
+    let issues = world.issues_by(Meanwhile::send(&world, meddle));
     let next = [
         ("labels", set(&["bug", "old"]), set(&["Docs"])),
         ("assignees", set(&["bob"]), set(&["carol"])),

@@ -127,6 +127,64 @@ async fn refreshing_needs_a_head_of_ours() {
     assert_eq!(field(&read, "ours"), &Value::Bool(false));
 }
 
+/// The commit comes last: a refresh that fails before it may be given up, and nothing of it is left that
+/// nobody knows of.
+#[tokio::test]
+async fn a_refresh_that_fails_has_not_moved_the_branch() {
+    let world = World::new();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let mut next = proposal("v2\n", Some(&first.notes["head"]));
+    next.title = "Add the better plan".to_owned();
+    world.fault(
+        "PATCH",
+        "/pulls/",
+        Fault::Refuse {
+            status: 429,
+            retry_after: Some(20),
+        },
+    );
+    let error = one(&files, propose("o2", next.clone())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!(world.hub().commits(REPO, BRANCH).unwrap().len(), 2);
+    world.clock.advance(chrono::Duration::seconds(30));
+    // Given up for another one, which finds the branch as it was.
+    next.files = vec![("docs/plan.md".to_owned(), Some("v3\n".to_owned()))];
+    one(&files, propose("o3", next)).await.unwrap();
+    assert_eq!(
+        world.hub().files(REPO, BRANCH).unwrap()["docs/plan.md"],
+        "v3\n"
+    );
+}
+
+/// People merge a pull request right before its branch moves: what was pushed too late is no part of it.
+#[tokio::test]
+async fn a_refresh_that_comes_after_the_merge_is_stale() {
+    let world = World::new();
+    let first = one(&world.files(), propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let n: u64 = first.notes["number"].parse().unwrap();
+    let now = world.now();
+    world.hub().set_draft(REPO, n, "ada", false, now).unwrap();
+    let meddle: Meddle = Box::new(move |request, hub| {
+        if request.method() == "PATCH" && request.uri().path().contains("/git/refs/") {
+            hub.merge(REPO, n, "ada", MergeMethod::Merge, now).unwrap();
+        }
+    });
+    let files = world.files_by(Meanwhile::send(&world, meddle));
+    let mut next = proposal("v2\n", Some(&first.notes["head"]));
+    next.pull = Some(reference::pull(REPO_ID, n));
+    let error = one(&files, propose("o2", next.clone())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stale, "{error}");
+    assert_eq!(world.file("docs/plan.md").as_deref(), Some("v1\n"));
+    // What cannot be read after the push is looked at.
+    let traced = files.trace(&[propose("o2", next)], now).await.unwrap();
+    assert_eq!(traced, [Trace::NotApplied]);
+}
+
 /// Listings show a new pull request late; a refresh knows its number.
 #[tokio::test]
 async fn a_refresh_needs_no_listing() {

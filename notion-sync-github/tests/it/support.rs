@@ -1,6 +1,7 @@
 //! A world with an emulator, a clock, and clients of several credentials.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -98,6 +99,40 @@ impl HttpSend for InProcess {
     }
 }
 
+/// What somebody does right before a request, or to it.
+pub(crate) type Meddle = Box<dyn Fn(&mut Request, &mut GithubEmulator) + Send + Sync>;
+
+/// A network on which something happens between requests.
+pub(crate) struct Meanwhile {
+    world: Arc<dyn HttpSend>,
+    hub: Arc<Mutex<GithubEmulator>>,
+    meddle: Meddle,
+}
+
+impl Meanwhile {
+    pub(crate) fn send(world: &World, meddle: Meddle) -> Arc<dyn HttpSend> {
+        Arc::new(Self {
+            world: world.send(),
+            hub: Arc::clone(&world.emulator),
+            meddle,
+        })
+    }
+}
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Meanwhile")
+    }
+}
+
+#[async_trait]
+impl HttpSend for Meanwhile {
+    async fn send(&self, mut request: Request) -> Result<Response, SendError> {
+        (self.meddle)(&mut request, &mut self.hub.lock().unwrap());
+        self.world.send(request).await
+    }
+}
+
 pub(crate) struct World {
     pub(crate) emulator: Arc<Mutex<GithubEmulator>>,
     pub(crate) clock: Arc<VirtualClock>,
@@ -149,9 +184,18 @@ impl World {
     }
 
     pub(crate) fn client_of(&self, token: &str) -> GithubClient {
+        self.client_by(self.send(), token)
+    }
+
+    fn client_by(&self, send: Arc<dyn HttpSend>, token: &str) -> GithubClient {
         let token = PersonalToken::new(SecretString::from(token)).unwrap();
         let clock = Arc::clone(&self.clock);
-        GithubClient::new(self.send(), Arc::new(token), clock, Self::settings()).unwrap()
+        GithubClient::new(send, Arc::new(token), clock, Self::settings()).unwrap()
+    }
+
+    pub(crate) fn files_by(&self, send: Arc<dyn HttpSend>) -> GithubFiles {
+        let settings = FilesSettings::markdown(REPO, "main", "docs").unwrap();
+        GithubFiles::new(self.client_by(send, "github_pat_bot"), settings).unwrap()
     }
 
     pub(crate) fn files(&self) -> GithubFiles {
@@ -174,9 +218,7 @@ impl World {
 
     /// Issues by another way than the plain one.
     pub(crate) fn issues_by(&self, send: Arc<dyn HttpSend>) -> GithubIssues {
-        let token = PersonalToken::new(SecretString::from("github_pat_bot")).unwrap();
-        let clock = Arc::clone(&self.clock);
-        let client = GithubClient::new(send, Arc::new(token), clock, Self::settings()).unwrap();
+        let client = self.client_by(send, "github_pat_bot");
         GithubIssues::new(client, &[(REPO, None)]).unwrap()
     }
 

@@ -43,11 +43,6 @@ impl Aimed {
     /// The request as it reaches the service, which puts fewer items on a page than were asked for.
     pub(super) fn shorten(&self, request: &mut Request) {
         let Some(page) = self.page else { return };
-        // The listing of issues takes a page with fewer than a hundred for the last one: GitHub fills
-        // its pages, but it does not say that it always will.
-        if request.uri().path().ends_with("/issues") {
-            return;
-        }
         let uri = request.uri().to_string();
         let mut next = uri.clone();
         for name in ["per_page", "page_size"] {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use notion_sync_core::audit::{AuditEvent, AuditRow};
 use notion_sync_core::id::{OpId, RecordId, Side};
 use notion_sync_core::mapping::FileMarker;
-use notion_sync_core::operation::{OpState, group_id};
+use notion_sync_core::operation::{OpState, Operation, group_id};
 use notion_sync_core::record::{Life, ProposalState, Record};
 use notion_sync_core::remote::{Action, ProposalKind};
 use notion_sync_core::state::State;
@@ -357,7 +357,8 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
     Ok(())
 }
 
-/// P14 and P18: every write has one row of the audit, and those of a record are in order.
+/// P14 and P18: every write has one row of the audit, and those of a record are in order, but for copies of
+/// comments and marks of issues that a service refused at first.
 async fn audit(theatre: &mut Theatre, scene: &Scene) -> Checked {
     let mut applied: BTreeMap<&OpId, &RecordId> = BTreeMap::new();
     let mut last: BTreeMap<&RecordId, (u64, DateTime<Utc>)> = BTreeMap::new();
@@ -365,6 +366,11 @@ async fn audit(theatre: &mut Theatre, scene: &Scene) -> Checked {
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();
     let state = State::new(&*store);
+    // Nothing waits for what a service refuses to let us say beside the values.
+    let refused: BTreeSet<&OpId> = (scene.audit.iter())
+        .filter(|row| row.event == AuditEvent::Blocked)
+        .filter_map(|row| row.op.as_ref())
+        .collect();
     for row in scene
         .audit
         .iter()
@@ -385,6 +391,9 @@ async fn audit(theatre: &mut Theatre, scene: &Scene) -> Checked {
         if !stored.value.group.is_empty() {
             groups.insert(group_id(&stored.value.group));
         }
+        if refused.contains(op) && is_note(&stored.value) {
+            continue;
+        }
         let sequence = stored.value.sequence;
         let before = last.insert(&row.record, (sequence, row.at));
         // Rows of one moment are in no order.
@@ -404,6 +413,15 @@ async fn audit(theatre: &mut Theatre, scene: &Scene) -> Checked {
         }
     }
     Ok(())
+}
+
+/// Whether a write keeps something on an issue, or between comments, that no value waits for.
+fn is_note(op: &Operation) -> bool {
+    match op.write.action {
+        Action::Discuss(_) => true,
+        Action::Bookkeep { .. } => op.side == Side::Github,
+        _ => false,
+    }
 }
 
 /// P16: what belongs to a page is removed, or its removal proposed, only if somebody moved the page to

@@ -61,7 +61,7 @@ impl Fragile {
     }
 
     async fn read(&self) {
-        if self.seam.dies().is_some() {
+        if self.seam.dies(false).is_some() {
             let kind = "crashed at a read of the store";
             self.seam.die(kind, "while it reads the store").await;
         }
@@ -87,7 +87,7 @@ impl Store for Fragile {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        let dies = self.seam.dies();
+        let dies = self.seam.dies(false);
         if dies == Some(false) {
             let kind = "crashed before a commit";
             self.seam.die(kind, "before a commit").await;

@@ -238,6 +238,8 @@ pub(crate) struct Hook {
 pub(crate) struct Crash {
     /// At which call of a service or the store within the tick, from 0.
     pub(crate) at: u32,
+    /// Whether only writes to services are counted.
+    pub(crate) writes: bool,
     /// Whether the call still takes effect.
     pub(crate) after: bool,
 }
@@ -403,6 +405,13 @@ impl Script {
             for step in &mut steps[..stormy] {
                 step.squally = true;
             }
+            // Most calls are reads of the store: half of the deaths look for a write.
+            for crash in steps.iter_mut().filter_map(|step| step.crash.as_mut()) {
+                if random.chance(50) {
+                    crash.writes = true;
+                    crash.at = u32::try_from(random.mostly_small(6)).unwrap_or(0);
+                }
+            }
             vignette::add_minute(seed, &knobs, &mut writer, &mut steps);
         }
         Self {
@@ -519,7 +528,11 @@ fn step(
     let at = u32::try_from(faults.mostly_small(160)).unwrap_or(0);
     let after = faults.chance(60);
     if faults.chance(25) && mask[6] && storm {
-        crash = Some(Crash { at, after });
+        crash = Some(Crash {
+            at,
+            writes: false,
+            after,
+        });
     }
     let at = u32::try_from(faults.mostly_small(20)).unwrap_or(0);
     let stored = faults.chance(50);

@@ -252,11 +252,15 @@ impl Seam {
     }
 
     /// Counts a call; says whether the process dies there, and whether the call takes effect first.
-    pub(super) fn dies(&self) -> Option<bool> {
+    pub(super) fn dies(&self, writes: bool) -> Option<bool> {
         let mut past = lock(&self.past);
-        let at = past.weather.calls;
+        let (call, write) = (past.weather.calls, past.weather.writes);
         past.weather.calls += 1;
-        let crash = past.weather.crash.filter(|crash| crash.at == at)?;
+        let now = |crash: &Crash| match crash.writes {
+            true => writes && crash.at == write,
+            false => crash.at == call,
+        };
+        let crash = past.weather.crash.filter(now)?;
         past.weather.crash = None;
         Some(crash.after)
     }
@@ -512,7 +516,7 @@ impl HttpSend for Way {
             Some(Aim::Issue(number)) => Some(format!("issue {number}")),
             _ => None,
         };
-        let dies = seam.dies();
+        let dies = seam.dies(writes);
         let aimed = seam.aimed_at(self.side, &mut request, writes);
         let line = format!(
             "{:?} {} {} {}",
