@@ -3,50 +3,18 @@
 //! A host calls [`Engine::tick`] and comes back at the moment the answer names: a cron job until it
 //! is idle, a daemon for ever, a function once. Start-up is recovery: there is no shutdown that
 //! correctness depends on.
+//!
+//! A tick goes through `observe` (both sides, what changed), `pairs` (what belongs together), `plan` (decisions
+//! become operations) and `tell` (what is said beside the values); `write` saves that, sends it, and records what
+//! came of it. `hand` is for people. [`Tick`] reports.
 
-mod below;
-mod bind;
-mod bookkeeping;
-mod comments;
-mod decide;
-mod execute;
-mod fields;
-mod finding;
-mod findings;
-mod fingerprint;
-mod flag;
-mod guard;
-mod identity;
-mod inventory;
-mod lease;
-mod looking;
-mod manual;
-mod marks;
-mod notes;
-mod outcome;
-mod outlook;
-mod overlap;
-mod pairing;
-mod partial;
-mod partners;
-mod paths;
-mod people;
-mod persist;
-mod place;
-mod proposal;
-mod pulls;
-mod rebuild;
-mod relatives;
-mod render;
-mod repair;
+mod hand;
+mod observe;
+mod pairs;
+mod plan;
 mod report;
-mod resolution;
-mod rules;
-mod sentinel;
-mod steps;
-mod summary;
-mod survey;
-mod text;
+mod tell;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -55,14 +23,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Duration, Utc};
 
-pub use bind::{Bound, Settings};
-pub use decide::{PlannedRecord, RunPlan};
-pub use finding::{Finding, FindingKind, Remedy};
-pub use inventory::Stocktaking;
-pub use rebuild::{Rebuilt, RebuiltPair};
+pub use observe::bind::{Bound, Settings};
+pub use pairs::finding::{Finding, FindingKind, Remedy};
+pub use pairs::inventory::Stocktaking;
+pub use pairs::rebuild::{Rebuilt, RebuiltPair};
+pub use plan::decide::{PlannedRecord, RunPlan};
 pub use report::{Applied, Incident, MappingReport, Tick};
 
-use self::lease::Taken;
+use self::write::lease::Taken;
 use crate::bounds::Bounds;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -613,7 +581,7 @@ impl Engine {
         let mut heads: BTreeMap<&RecordId, &Operation> = BTreeMap::new();
         for op in open.iter().map(|stored| &stored.value) {
             // A copy of a comment that waits for a person holds up nothing.
-            if comments::is_parked(op) {
+            if tell::comments::is_parked(op) {
                 continue;
             }
             let head = heads.entry(&op.record).or_insert(op);

@@ -1,0 +1,615 @@
+//! Looks at both sides of a mapping and pairs what belongs together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt as _};
+
+use crate::engine::observe::bind::Bound;
+use crate::engine::observe::looking::Looking;
+use crate::engine::observe::text;
+use crate::engine::pairs::identity;
+use crate::engine::tell::comments::{Heard, Listening, Overheard};
+use crate::engine::{Binding, Engine};
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::event::ChangeEvent;
+use crate::id::{RecordId, RemoteRef, Side};
+use crate::mapping::{MappingKind, View};
+use crate::operation::backoff;
+use crate::reconcile::table::Identity;
+use crate::record::{Life, ProposalState, Record};
+use crate::remote::{Cursor, ListRequest, Listing};
+use crate::snapshot::{Content, Presence, Proof, Revision, Snapshot};
+use crate::state::{RecordState, Stored};
+
+/// How many objects are read at once.
+const READERS: usize = 4;
+
+/// What was seen.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// Records that have to be decided about.
+    pub(crate) prepared: Vec<Prepared>,
+    /// Where the listings ended: none of a side of which not everything was listed and read.
+    pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
+    /// Where the listing of GitHub ended, whatever came of it.
+    pub(crate) ended: Cursor,
+    /// How many objects the listings showed as new or moved, where they list what changed.
+    pub(crate) found: BTreeMap<Side, usize>,
+    /// Hints that are answered by this survey.
+    pub(crate) hints: Vec<Stored<ChangeEvent>>,
+    /// Whether a side that should hold something listed nothing.
+    pub(crate) emptied: Option<Side>,
+    /// Why absence proves nothing, by side.
+    pub(crate) doubts: BTreeMap<Side, String>,
+    /// Records that could not be read now, and when to try again.
+    pub(crate) deferred: Vec<(RecordState, DateTime<Utc>)>,
+    /// What looking for comments came to.
+    pub(crate) overheard: Overheard,
+    /// Until when a remote asked to wait, with what it said.
+    pub(crate) waits: Option<(DateTime<Utc>, String)>,
+}
+
+/// A record with what was just seen of it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) state: RecordState,
+    pub(crate) notion: Option<View>,
+    pub(crate) github: Option<View>,
+    pub(crate) identity: Identity,
+    /// A proposal's state as just read.
+    pub(crate) proposal: Option<ProposalState>,
+    /// Whether the record was changed before it was decided about, and must be saved.
+    pub(crate) news: bool,
+    /// Whether something that the record is linked to changed: steps that wait are looked at again.
+    pub(crate) nudged: bool,
+    /// What its comments are, where they follow and were read.
+    pub(crate) talk: Heard,
+}
+
+impl Prepared {
+    /// What was seen of one side.
+    pub(crate) fn view(&self, side: Side) -> Option<&View> {
+        match side {
+            Side::Notion => self.notion.as_ref(),
+            Side::Github => self.github.as_ref(),
+        }
+    }
+}
+
+impl Engine {
+    /// Lists both sides, finds what may have changed, reads it.
+    pub(crate) async fn survey(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        full: bool,
+        poll: bool,
+    ) -> Result<Survey> {
+        let id = &binding.mapping.id;
+        let stored = self.state().mapping(id).await?.value;
+        let full_notion = full || stored.notion_cursor.is_none();
+        let full_github = full || stored.github_cursor.is_none();
+        let request = |cursor: Option<&Cursor>, full: bool| ListRequest {
+            cursor: cursor.cloned(),
+            full,
+        };
+        let since = stored
+            .github_cursor
+            .as_ref()
+            .or(stored.github_began.as_ref());
+        let notion = request(stored.notion_cursor.as_ref(), full_notion);
+        let notion = binding.notion.list(notion).await?;
+        let github = binding.github.list(request(since, full_github)).await?;
+
+        let mut looking = Looking::default();
+        looking.take(Side::Notion, &notion);
+        looking.take(Side::Github, &github);
+        let mut due: BTreeSet<RecordId> = BTreeSet::new();
+        // Issues keep their names, and are listed by what they are now.
+        if binding.mapping.kind == MappingKind::Documents
+            && let Some(cursor) = since
+            && *cursor != github.cursor
+        {
+            looking.begin(cursor);
+            due = looking.go_on(github.continues, &self.state().records(id).await?);
+        }
+
+        // Records that are due by themselves: unsettled reads, holds, open proposals, hints.
+        let now = self.now();
+        due.extend(self.state().due(id, now).await?);
+        // A step that waits is no work under way: it is asked for whenever both sides are listed.
+        due.extend(self.state().steps_due(id, now).await?);
+        if bound.is_other_schema(&stored) {
+            // What waited for a property, an option or a place may have it now.
+            for record in self.state().records(id).await? {
+                if record.problem.as_ref().is_some_and(|one| !one.drift) {
+                    due.insert(record.id);
+                }
+            }
+        }
+        let mut proposals: BTreeMap<RecordId, ProposalState> = BTreeMap::new();
+        for owner in self.state().with_proposal(id).await? {
+            let Some(state) = self.state().record(&owner).await? else {
+                continue;
+            };
+            if let Some(known) = &state.record.proposal
+                && known.state == ProposalState::Open
+                && let Some(pull) = &known.pull
+                && let Some(now) = self.proposal_state(binding, pull, known).await?
+            {
+                proposals.insert(owner.clone(), now);
+                due.insert(owner);
+            }
+        }
+        let mut hints = self.state().inbox(crate::engine::HINTS).await?;
+        hints.retain(|hint| self.concerns(&hint.value, id));
+        let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
+        let hint_owners = self.state().owners(&hinted).await?;
+        let listening = Listening::new(binding, &stored, full, &hints, &hint_owners, now);
+        let hinting = (hints.iter())
+            .filter(|hint| listening.concerns(&hint.value))
+            .filter_map(|hint| hint_owners.get(&hint.value.object));
+        let mut nudged: BTreeSet<RecordId> = hinting.cloned().collect();
+        // An event about a pull request or its checks names nothing that a record owns.
+        let strange: Vec<&RemoteRef> = (hints.iter().map(|hint| &hint.value))
+            .filter(|hint| hint.side == Side::Github && !hint_owners.contains_key(&hint.object))
+            .map(|hint| &hint.object)
+            .collect();
+        nudged.extend(self.linked_to(binding, &github.touched, &strange).await?);
+        due.extend(nudged.iter().cloned());
+
+        let objects: Vec<RemoteRef> = looking.objects();
+        let owners = self.state().owners(&objects).await?;
+        let mut records: BTreeMap<RecordId, RecordState> = BTreeMap::new();
+        let mut new: Vec<(Side, RemoteRef)> = Vec::new();
+        let mut found: BTreeMap<Side, usize> = BTreeMap::new();
+        for (side, object) in looking.pairs() {
+            // What we moved ourselves is known under the name that it has by now.
+            let object = match looking.renamed.get(&object) {
+                Some(now) if !owners.contains_key(&object) && owners.contains_key(now) => {
+                    now.clone()
+                }
+                _ => object,
+            };
+            let moved = match owners.get(&object) {
+                Some(owner) => match self.known(&mut records, owner).await? {
+                    Some(state) if state.record.mapping == *id => {
+                        let gone = looking.gone.contains_key(&object);
+                        let turned = || {
+                            (looking.items.get(&(side, object.clone())))
+                                .is_some_and(|item| bound.has_other_parent(side, item, state))
+                        };
+                        if gone || looking.moved(side, state, now, self.bounds.settle()) || turned()
+                        {
+                            due.insert(owner.clone());
+                        }
+                        gone || looking.revised(side, state)
+                    }
+                    _ => false,
+                },
+                None => {
+                    new.push((side, object));
+                    true
+                }
+            };
+            let all = match side {
+                Side::Notion => full_notion,
+                Side::Github => full_github,
+            };
+            if moved && !all {
+                *found.entry(side).or_default() += 1;
+            }
+        }
+        if full_notion || full_github {
+            for record in self.state().records(id).await? {
+                if record.life == Life::Tombstone || record.life == Life::Detached {
+                    continue;
+                }
+                let unseen = |side: Side, object: Option<&RemoteRef>| {
+                    object.is_some_and(|object| !looking.lists(side, object))
+                };
+                if (full_notion && unseen(Side::Notion, record.notion.as_ref()))
+                    || (full_github && unseen(Side::Github, record.github.as_ref()))
+                {
+                    due.insert(record.id.clone());
+                }
+            }
+        }
+
+        let mut jobs: Vec<RecordState> = Vec::new();
+        for owner in &due {
+            if let Some(state) = self.known(&mut records, owner).await?
+                && state.record.mapping == *id
+            {
+                jobs.push(state.clone());
+            }
+        }
+        // A hint about another mapping's record is answered by that mapping.
+        let mut answered = Vec::with_capacity(hints.len());
+        for hint in hints {
+            let elsewhere = match hint_owners.get(&hint.value.object) {
+                Some(owner) if hint.value.mapping.is_none() => {
+                    self.known(&mut records, owner).await?.is_some_and(|state| {
+                        state.record.mapping != *id
+                            && self.bindings.contains_key(&state.record.mapping)
+                    })
+                }
+                _ => false,
+            };
+            if !elsewhere {
+                answered.push(hint);
+            }
+        }
+        let (looking, listening) = (&looking, &listening);
+        let reads: Vec<(RecordState, Result<Prepared>)> = stream::iter(jobs)
+            .map(|state| {
+                let proposal = proposals.get(&state.record.id).copied();
+                async move {
+                    if self.is_halted() {
+                        return (state, Err(halted()));
+                    }
+                    let read = self
+                        .prepare(binding, bound, looking, state.clone(), proposal, listening)
+                        .await;
+                    (state, read)
+                }
+            })
+            .buffered(READERS)
+            .collect()
+            .await;
+        if self.is_halted() {
+            return Err(halted());
+        }
+        // What a remote does not answer now is looked at later; the rest goes on. Otherwise a run
+        // that needs more requests than a remote allows at once would never get anywhere.
+        let mut prepared: Vec<Prepared> = Vec::new();
+        let mut deferred: Vec<(RecordState, DateTime<Utc>)> = Vec::new();
+        let mut waits: Option<(DateTime<Utc>, String)> = None;
+        for (state, read) in reads {
+            match read {
+                Ok(mut ready) => {
+                    ready.nudged = nudged.contains(&ready.state.record.id);
+                    prepared.push(ready);
+                }
+                Err(error) => {
+                    let at = self.wait_for(error, &mut waits)?;
+                    let mut state = state;
+                    looking.keep(&mut state);
+                    deferred.push((state, at));
+                }
+            }
+        }
+        self.look_at_pulls(binding, bound, &mut prepared).await?;
+        // New objects are known only from the listing: it must show them again.
+        let mut unread: BTreeSet<Side> = BTreeSet::new();
+        let mut fresh = Vec::new();
+        let read = self.read_new(binding, bound, looking, &new).await;
+        if self.is_halted() {
+            return Err(halted());
+        }
+        for (side, read) in read {
+            match read {
+                // An operation that is not settled yet will adopt it, or it is a copy of what that one made,
+                // which carries the same mark: then it must be listed again.
+                Ok(view) if self.made_by_us(&view).await? => {
+                    unread.insert(side);
+                }
+                Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
+                Ok(_) => {}
+                Err(error) => {
+                    self.wait_for(error, &mut waits)?;
+                    unread.insert(side);
+                }
+            }
+        }
+        let mut overheard = Overheard::default();
+        if waits.is_none() && (poll || full) {
+            let (found, heard) = self.overhear(binding, listening, &stored, &due).await?;
+            overheard = heard;
+            for (state, talk) in found {
+                let read = self
+                    .prepare(
+                        binding,
+                        bound,
+                        looking,
+                        state.clone(),
+                        None,
+                        &Listening::default(),
+                    )
+                    .await;
+                match read {
+                    Ok(mut ready) => {
+                        ready.talk = talk;
+                        prepared.push(ready);
+                    }
+                    Err(error) => {
+                        let at = self.wait_for(error, &mut waits)?;
+                        deferred.push((state, at));
+                    }
+                }
+            }
+        }
+        overheard.refused = listening.refusal();
+        let strange: BTreeSet<RemoteRef> = (fresh.iter().filter(|(side, _)| *side == Side::Github))
+            .map(|(_, view)| view.object.clone())
+            .collect();
+        self.pair(binding, bound, &mut prepared, fresh, &mut records)
+            .await?;
+        for one in &mut prepared {
+            if (one.state.record.github.as_ref()).is_some_and(|object| strange.contains(object)) {
+                looking.note_new(&mut one.state.record);
+            }
+        }
+        prepared.sort_by(|a, b| a.state.record.id.cmp(&b.state.record.id));
+
+        // A side that lists nothing although something lives there is not believed, unless each of
+        // the missing objects was looked at and says itself that it is gone.
+        let unexplained = |side: Side| {
+            prepared.iter().any(|p| {
+                p.state.record.life == Life::Live
+                    && p.state.record.object(side).is_some()
+                    && !matches!(
+                        p.view(side).map(|view| &view.presence),
+                        Some(Presence::Gone(_) | Presence::MovedOut(_))
+                    )
+            })
+        };
+        let empty = |listed_all: bool, listing: &Listing| {
+            listed_all && listing.complete && listing.items.is_empty()
+        };
+        let emptied = if empty(full_notion, &notion) && unexplained(Side::Notion) {
+            Some(Side::Notion)
+        } else if empty(full_github, &github) && unexplained(Side::Github) {
+            Some(Side::Github)
+        } else {
+            None
+        };
+        let doubts = self.doubts(binding, &prepared, &stored.doubts, full).await;
+        let whole = |side: Side, listing: &Listing| listing.complete && !unread.contains(&side);
+        Ok(Survey {
+            prepared,
+            found,
+            ended: github.cursor.clone(),
+            cursors: (
+                whole(Side::Notion, &notion).then_some(notion.cursor),
+                whole(Side::Github, &github).then_some(github.cursor),
+            ),
+            hints: answered,
+            emptied,
+            doubts,
+            deferred,
+            overheard,
+            waits,
+        })
+    }
+
+    /// When a read that failed can be tried again.
+    ///
+    /// # Errors
+    ///
+    /// The error itself where waiting does not help.
+    fn wait_for(
+        &self,
+        error: crate::Error,
+        waits: &mut Option<(DateTime<Utc>, String)>,
+    ) -> Result<DateTime<Utc>> {
+        let at = match error.retry() {
+            Retry::Never => return Err(error),
+            Retry::Backoff => self.now() + backoff(3, self.jitter.next()),
+            Retry::NotBefore(at) => at,
+        };
+        if waits.as_ref().is_none_or(|(known, _)| *known < at) {
+            *waits = Some((at, error.to_string()));
+        }
+        Ok(at)
+    }
+
+    async fn known<'r>(
+        &self,
+        records: &'r mut BTreeMap<RecordId, RecordState>,
+        id: &RecordId,
+    ) -> Result<Option<&'r RecordState>> {
+        if !records.contains_key(id) {
+            match self.state().record(id).await? {
+                Some(state) => {
+                    records.insert(id.clone(), state);
+                }
+                None => return Ok(None),
+            }
+        }
+        Ok(records.get(id))
+    }
+
+    /// Reads both sides of a record.
+    async fn prepare(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        looking: &Looking,
+        mut state: RecordState,
+        proposal: Option<ProposalState>,
+        listening: &Listening,
+    ) -> Result<Prepared> {
+        looking.follow(&mut state);
+        let path = state.record.path.clone();
+        // A pull request that was merged after the listing changed the file after it: the file is
+        // read again, or the old text would pass for what people decided.
+        let nothing = Looking::default();
+        // That it is gone for good is proven by the listing alone: a read only finds nothing.
+        let proven =
+            (state.record.github.as_ref()).is_some_and(|object| looking.gone.contains_key(object));
+        let listed = if proposal.is_some() && !proven {
+            &nothing
+        } else {
+            looking
+        };
+        let mut github = self
+            .look(
+                binding,
+                bound,
+                listed,
+                Side::Github,
+                &state,
+                path.as_deref(),
+            )
+            .await?;
+        if let Some(view) = &mut github {
+            remember_absence(&mut state.record, looking, view);
+        }
+        let path = github.as_ref().and_then(|view| view.place.clone()).or(path);
+        let notion = self
+            .look(
+                binding,
+                bound,
+                looking,
+                Side::Notion,
+                &state,
+                path.as_deref(),
+            )
+            .await?;
+        let kind = binding.mapping.kind;
+        if state.record.copy && !identity::is_marked(kind, notion.as_ref(), github.as_ref()) {
+            // Somebody took the marks off: it is an object of its own.
+            state.record.copy = false;
+        }
+        let mut identity = identity::of_pair(kind, &state.record, notion.as_ref(), github.as_ref());
+        if identity == Identity::Clean
+            && let Some(page) = &notion
+            && self.names_another(binding, &state.record, page).await?
+        {
+            identity = Identity::Contradiction;
+        }
+        let present =
+            |view: Option<&View>| view.is_some_and(|view| view.presence == Presence::Present);
+        let both = present(notion.as_ref()) && present(github.as_ref());
+        let talk = if both && identity == Identity::Clean {
+            self.listen(binding, &state.record, listening).await?
+        } else {
+            Heard::Nothing
+        };
+        Ok(Prepared {
+            state,
+            notion,
+            github,
+            identity,
+            proposal,
+            news: false,
+            nudged: false,
+            talk,
+        })
+    }
+
+    async fn look(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        looking: &Looking,
+        side: Side,
+        state: &RecordState,
+        path: Option<&str>,
+    ) -> Result<Option<View>> {
+        let Some(object) = state.record.object(side) else {
+            return Ok(None);
+        };
+        let mut snapshot = match looking.proof(side, object) {
+            Some(proof) => self.gone(object, proof),
+            None => match looking.ready(side, object) {
+                Some(snapshot) => snapshot.clone(),
+                None => binding.remote(side).read(object, true).await?,
+            },
+        };
+        if snapshot.presence == Presence::Missing
+            && let Some(proof) = state.record.proof(side)
+        {
+            snapshot.presence = Presence::Gone(proof);
+        }
+        Ok(Some(text::view(
+            binding,
+            bound,
+            &self.bounds,
+            side,
+            &snapshot,
+            path,
+        )))
+    }
+
+    fn gone(&self, object: &RemoteRef, proof: Proof) -> Snapshot {
+        Snapshot {
+            object: object.clone(),
+            previous: None,
+            presence: Presence::Gone(proof),
+            revision: Revision {
+                at: self.now(),
+                grain_seconds: 0,
+                token: String::new(),
+            },
+            observed_at: self.now(),
+            fields: BTreeMap::new(),
+            content: Content::NotRead,
+            place: None,
+            marker: crate::snapshot::Marker::default(),
+            url: None,
+            actor: None,
+            bookkeeping: BTreeMap::new(),
+        }
+    }
+
+    /// Reads objects that no record owns.
+    async fn read_new(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        looking: &Looking,
+        new: &[(Side, RemoteRef)],
+    ) -> Vec<(Side, Result<View>)> {
+        stream::iter(new.iter().cloned())
+            .map(|(side, object)| async move {
+                let snapshot = match looking.ready(side, &object) {
+                    Some(snapshot) => Ok(snapshot.clone()),
+                    None if self.is_halted() => Err(halted()),
+                    None => binding.remote(side).read(&object, true).await,
+                };
+                let view = snapshot.map(|snapshot| {
+                    let path = snapshot.place.clone().filter(|_| side == Side::Github);
+                    text::view(
+                        binding,
+                        bound,
+                        &self.bounds,
+                        side,
+                        &snapshot,
+                        path.as_deref(),
+                    )
+                });
+                (side, view)
+            })
+            .buffered(READERS)
+            .collect()
+            .await
+    }
+}
+
+fn halted() -> Error {
+    Error::new(ErrorKind::Unavailable, "look at both sides").message("told to end")
+}
+
+/// Keeps the proof that an object on GitHub is gone. It stands in one listing alone; whoever reads
+/// the object afterwards only fails to find it.
+fn remember_absence(record: &mut Record, looking: &Looking, view: &mut View) {
+    let listed = looking.absence(&view.object);
+    match &view.presence {
+        Presence::Present | Presence::MovedOut(_) => record.gone = None,
+        Presence::Gone(proof) => record.gone = Some((view.object.clone(), *proof)),
+        Presence::Missing => {
+            if let Some(proof) = listed {
+                record.gone = Some((view.object.clone(), proof));
+            }
+            if let Some((object, proof)) = &record.gone
+                && *object == view.object
+            {
+                view.presence = Presence::Gone(*proof);
+            }
+        }
+        Presence::Unread(_) => {}
+    }
+}

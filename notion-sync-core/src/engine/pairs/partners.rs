@@ -1,0 +1,390 @@
+//! Which objects that no record owns belong together: marks first, then keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::observe::bind::Bound;
+use crate::engine::observe::survey::Prepared;
+use crate::engine::observe::text;
+use crate::engine::pairs::identity::{dashed, remember_marks};
+use crate::engine::pairs::marks::{self, Standing, bare, is_marked_page, named_by_page};
+use crate::engine::{Binding, Engine};
+use crate::error::Result;
+use crate::id::{RecordId, RemoteRef, Side};
+use crate::mapping::{MappingKind, View};
+use crate::reconcile::table::Identity;
+use crate::record::{Life, Record};
+use crate::state::RecordState;
+
+/// An object that takes part: with the record that holds it back, where there is one.
+type Part = (View, Option<RecordState>);
+
+impl Engine {
+    /// Gives each unowned object a record: the one its marks name, or a new one.
+    pub(in crate::engine) async fn pair(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &mut Vec<Prepared>,
+        fresh: Vec<(Side, View)>,
+        records: &mut BTreeMap<RecordId, RecordState>,
+    ) -> Result<()> {
+        let mut pages: Vec<Part> = Vec::new();
+        let mut others: Vec<Part> = Vec::new();
+        for (side, view) in fresh {
+            match side {
+                Side::Notion => pages.push((view, None)),
+                Side::Github => others.push((view, None)),
+            }
+        }
+        if pages.is_empty() && others.is_empty() {
+            return Ok(());
+        }
+        {
+            let seen: Vec<&View> = pages.iter().map(|(view, _)| view).collect();
+            let mut issues: Vec<&mut View> = others.iter_mut().map(|(view, _)| view).collect();
+            self.read_cards(binding, &seen, &mut issues).await?;
+        }
+        let (held_pages, held_others) = self.held_back_by_marks(binding, bound).await?;
+        let others = self
+            .unclaimed(binding, bound, prepared, records, others, &held_pages)
+            .await?;
+        let mut pages = self.no_copies(binding, prepared, pages).await?;
+        pages.extend(held_pages);
+        let mut all = others;
+        all.extend(held_others);
+        self.by_marks(binding, prepared, pages, all).await?;
+        for one in prepared.iter_mut().filter(|one| !one.state.is_stored()) {
+            self.free_id(binding, &mut one.state.record).await?;
+        }
+        Ok(())
+    }
+
+    /// Objects of GitHub that name no page which a record owns, and are no proposed file.
+    async fn unclaimed(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        prepared: &mut Vec<Prepared>,
+        records: &mut BTreeMap<RecordId, RecordState>,
+        others: Vec<Part>,
+        held: &[Part],
+    ) -> Result<Vec<Part>> {
+        let proposed = if others.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.proposed_paths(binding, prepared).await?
+        };
+        let waits = |owner: &RecordId| {
+            held.iter()
+                .filter_map(|(_, state)| state.as_ref())
+                .any(|state| state.record.id == *owner)
+        };
+        let mut out = Vec::new();
+        for (view, state) in others {
+            let owner = match view.marker.counterpart.as_deref() {
+                Some(named) => {
+                    let page = RemoteRef::new("notion", "page", dashed(named));
+                    let owner = self.state().owner(&page).await?;
+                    owner.filter(|owner| !waits(owner))
+                }
+                // A file without marks where one was proposed for a page is that file, merged.
+                None => (view.place.as_ref()).and_then(|place| proposed.get(place).cloned()),
+            };
+            match owner {
+                Some(owner) => {
+                    self.claimed(binding, bound, prepared, records, &owner, view)
+                        .await?;
+                }
+                None => out.push((view, state)),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Pages that do not carry the marks of a page that a record owns.
+    async fn no_copies(
+        &self,
+        binding: &Binding,
+        prepared: &mut Vec<Prepared>,
+        pages: Vec<Part>,
+    ) -> Result<Vec<Part>> {
+        if pages.is_empty() {
+            return Ok(pages);
+        }
+        let known = self.known_names(binding).await?;
+        let mut out = Vec::new();
+        for (page, state) in pages {
+            let named = named_by_page(binding.mapping.kind, &page);
+            let copied = (named.iter())
+                .filter_map(|name| known.get(name))
+                .any(|owner| *owner != page.object.id);
+            if copied || (named.is_empty() && self.is_made_for_another(&page).await?) {
+                prepared.push(self.start_copy(binding, Some(page), None));
+            } else {
+                out.push((page, state));
+            }
+        }
+        Ok(out)
+    }
+
+    /// Whether the operation that a page says made it made another one.
+    async fn is_made_for_another(&self, page: &View) -> Result<bool> {
+        let Some(op) = &page.marker.created_by else {
+            return Ok(false);
+        };
+        let Some(op) = self.state().operation(op).await? else {
+            return Ok(false);
+        };
+        let owner = self.state().record(&op.value.record).await?;
+        Ok(owner.is_some_and(|owner| {
+            (owner.record.notion.as_ref()).is_some_and(|known| *known != page.object)
+        }))
+    }
+
+    /// Objects whose records wait because their marks contradict something: what is new may be what
+    /// they lack.
+    async fn held_back_by_marks(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+    ) -> Result<(Vec<Part>, Vec<Part>)> {
+        let mut out = (Vec::new(), Vec::new());
+        for record in self.state().records(&binding.mapping.id).await? {
+            let Some((side, object)) = held_back(&record) else {
+                continue;
+            };
+            let snapshot = binding.remote(side).read(&object, true).await?;
+            let place = snapshot.place.clone().filter(|_| side == Side::Github);
+            let view = text::view(
+                binding,
+                bound,
+                &self.bounds,
+                side,
+                &snapshot,
+                place.as_deref(),
+            );
+            let Some(state) = self.state().record(&record.id).await? else {
+                continue;
+            };
+            if text::is_present(Some(&view)) {
+                match side {
+                    Side::Notion => out.0.push((view, Some(state))),
+                    Side::Github => out.1.push((view, Some(state))),
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    async fn by_marks(
+        &self,
+        binding: &Binding,
+        prepared: &mut Vec<Prepared>,
+        pages: Vec<Part>,
+        others: Vec<Part>,
+    ) -> Result<()> {
+        let kind = binding.mapping.kind;
+        let (page_is, other_is) = {
+            let pages: Vec<&View> = pages.iter().map(|(view, _)| view).collect();
+            let others: Vec<&View> = others.iter().map(|(view, _)| view).collect();
+            marks::pair(kind, &pages, &others)
+        };
+        let mut taken: BTreeSet<RecordId> = BTreeSet::new();
+        let mut left: Vec<View> = Vec::new();
+        for ((page, state), standing) in pages.iter().zip(&page_is) {
+            match (standing, state) {
+                (Standing::Paired(at, both), _) => {
+                    let (other, held) = &others[*at];
+                    let identity = if *both {
+                        Identity::MutualMarkers
+                    } else {
+                        Identity::OneMarker
+                    };
+                    let pair = match (state, held) {
+                        // Two records that know one each: a person joins them.
+                        (Some(_), Some(_)) => continue,
+                        (None, None) => {
+                            let id = self.id_of_pair(binding, page, other, &taken).await?;
+                            taken.insert(id.clone());
+                            let (page, other) = (page.clone(), other.clone());
+                            let mut start = self.start(binding, Some(page), Some(other), identity);
+                            start.state.record.id = id;
+                            start
+                        }
+                        (Some(state), None) | (None, Some(state)) => {
+                            join_held(state, page, other, identity)
+                        }
+                    };
+                    prepared.retain(|p| p.state.record.id != pair.state.record.id);
+                    prepared.push(pair);
+                }
+                (_, Some(_)) => {}
+                (Standing::Copy(_), None) => {
+                    prepared.push(self.start_copy(binding, Some(page.clone()), None));
+                }
+                (Standing::Contested(_) | Standing::Orphan, None)
+                    if !named_by_page(kind, page).is_empty() =>
+                {
+                    prepared.push(self.contradicts(binding, Some(page.clone()), None));
+                }
+                // What stands in the way of an object without marks stands on the others.
+                (Standing::Contested(_), None) => {}
+                (Standing::Orphan | Standing::Unmarked, None) => left.push(page.clone()),
+            }
+        }
+        let mut unmarked: Vec<View> = Vec::new();
+        for ((other, state), standing) in others.iter().zip(&other_is) {
+            match (standing, state) {
+                (Standing::Paired(..), _) | (_, Some(_)) => {}
+                (Standing::Copy(_), None) => {
+                    prepared.push(self.start_copy(binding, None, Some(other.clone())));
+                }
+                (Standing::Contested(_) | Standing::Orphan, None) => {
+                    if other.marker.counterpart.is_some() {
+                        // The page it names is another's, not in scope, or not shared.
+                        prepared.push(self.contradicts(binding, None, Some(other.clone())));
+                    }
+                }
+                (Standing::Unmarked, None) => unmarked.push(other.clone()),
+            }
+        }
+        self.by_key(binding, prepared, left, unmarked);
+        Ok(())
+    }
+
+    /// Objects without marks: a page and an object of the same key are not doubled.
+    fn by_key(
+        &self,
+        binding: &Binding,
+        prepared: &mut Vec<Prepared>,
+        pages: Vec<View>,
+        others: Vec<View>,
+    ) {
+        let mut keys = Keys::default();
+        let pages: BTreeMap<String, View> = pages
+            .into_iter()
+            .map(|page| (bare(&page.object.id), page))
+            .collect();
+        for (id, page) in &pages {
+            keys.add_page(key_of_page(binding, page), id.clone());
+        }
+        for (index, view) in others.iter().enumerate() {
+            keys.add_other(key_of_other(binding, view), index);
+        }
+        let matches = keys.unique();
+        let mut used = BTreeSet::new();
+        for (id, page) in pages {
+            match matches.get(&id) {
+                Some(&index) => {
+                    used.insert(index);
+                    let other = others[index].clone();
+                    let mut start = self.start(binding, Some(page), Some(other), Identity::SameKey);
+                    start.state.record.same_key = !binding.mapping.adopt_by_key;
+                    prepared.push(start);
+                }
+                // We made it, and what for is not there.
+                None if is_marked_page(binding.mapping.kind, &page) => {
+                    prepared.push(self.contradicts(binding, Some(page), None));
+                }
+                None => prepared.push(self.start(binding, Some(page), None, Identity::Clean)),
+            }
+        }
+        for (index, view) in others.into_iter().enumerate() {
+            if !used.contains(&index) {
+                prepared.push(self.start(binding, None, Some(view), Identity::Clean));
+            }
+        }
+    }
+
+    fn contradicts(
+        &self,
+        binding: &Binding,
+        notion: Option<View>,
+        github: Option<View>,
+    ) -> Prepared {
+        self.start(binding, notion, github, Identity::Contradiction)
+    }
+}
+
+/// The object of a record that knows no other and waits because of its marks.
+pub(in crate::engine) fn held_back(record: &Record) -> Option<(Side, RemoteRef)> {
+    let drifts = record.problem.as_ref().is_some_and(|problem| problem.drift);
+    if !drifts || record.life != Life::Provisioning || record.copy {
+        return None;
+    }
+    match (&record.notion, &record.github) {
+        (Some(page), None) => Some((Side::Notion, page.clone())),
+        (None, Some(object)) => Some((Side::Github, object.clone())),
+        _ => None,
+    }
+}
+
+/// The record of one of two objects takes the other.
+fn join_held(state: &RecordState, page: &View, other: &View, identity: Identity) -> Prepared {
+    let mut state = state.clone();
+    state.record.notion = Some(page.object.clone());
+    state.record.github = Some(other.object.clone());
+    remember_marks(&mut state.record, Some(page), Some(other));
+    Prepared {
+        state,
+        notion: Some(page.clone()),
+        github: Some(other.clone()),
+        identity,
+        proposal: None,
+        news: true,
+        nudged: false,
+        talk: crate::engine::tell::comments::Heard::Nothing,
+    }
+}
+
+fn key_of_page(binding: &Binding, page: &View) -> String {
+    let title = text::title_of(page);
+    match binding.mapping.kind {
+        MappingKind::Documents => binding
+            .mapping
+            .path
+            .path(&title, &page.object.id, |_| false),
+        MappingKind::Tasks => title.trim().to_lowercase(),
+    }
+}
+
+fn key_of_other(binding: &Binding, view: &View) -> String {
+    match binding.mapping.kind {
+        MappingKind::Documents => view.place.clone().unwrap_or_default(),
+        MappingKind::Tasks => text::title_of(view).trim().to_lowercase(),
+    }
+}
+
+/// Keys with their candidates on each side.
+#[derive(Debug, Default)]
+struct Keys {
+    pages: BTreeMap<String, Vec<String>>,
+    others: BTreeMap<String, Vec<usize>>,
+}
+
+impl Keys {
+    fn add_page(&mut self, key: String, id: String) {
+        if !key.is_empty() {
+            self.pages.entry(key).or_default().push(id);
+        }
+    }
+
+    fn add_other(&mut self, key: String, index: usize) {
+        if !key.is_empty() {
+            self.others.entry(key).or_default().push(index);
+        }
+    }
+
+    /// Pairs with exactly one candidate on each side.
+    fn unique(&self) -> BTreeMap<String, usize> {
+        self.pages
+            .iter()
+            .filter_map(
+                |(key, pages)| match (pages.as_slice(), self.others.get(key)?.as_slice()) {
+                    ([page], [other]) => Some((page.clone(), *other)),
+                    _ => None,
+                },
+            )
+            .collect()
+    }
+}

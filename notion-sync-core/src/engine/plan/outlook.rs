@@ -1,0 +1,69 @@
+//! When a record is looked at again, without anybody who says that it changed.
+
+use chrono::{DateTime, Utc};
+
+use crate::engine::Engine;
+use crate::mapping::View;
+use crate::reconcile::{Plan, Step};
+use crate::record::{Life, ProposalState, Record, UnitId};
+use crate::remote::ProposalKind;
+use crate::snapshot::Presence;
+
+impl Engine {
+    /// When the record must be looked at again.
+    pub(in crate::engine) fn look_at(
+        &self,
+        plan: &Plan,
+        record: &Record,
+        notion: Option<&View>,
+        github: Option<&View>,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        if matches!(record.life, Life::Tombstone | Life::Detached) {
+            return None;
+        }
+        let mut due: Vec<DateTime<Utc>> = Vec::new();
+        // A pair that was just made or revived is compared at once.
+        if plan.steps.contains(&Step::Adopt) || plan.life == Some(Life::Live) {
+            due.push(now);
+        }
+        for view in [notion, github].into_iter().flatten() {
+            if !view.settled && view.presence == Presence::Present {
+                let grain = chrono::Duration::seconds(i64::from(view.revision.grain_seconds));
+                due.push((view.revision.at + grain + self.bounds.settle()).max(now));
+            }
+        }
+        due.extend(record.unasked_until());
+        // Content that cannot be used stays so until somebody edits it, and then it is listed.
+        let unusable = [notion, github]
+            .into_iter()
+            .flatten()
+            .any(|view| matches!(view.body, crate::mapping::BodyView::Unusable(_)));
+        let waits = !unusable
+            && plan
+                .holds
+                .iter()
+                .any(|hold| matches!(hold.row.0, 24 | 25 | 37 | 40));
+        if waits {
+            due.push(now + chrono::Duration::seconds(i64::from(self.bounds.hold)));
+        }
+        // A pull request that is behind is refreshed, but not all the time.
+        if let Some(proposal) = &record.proposal
+            && proposal.kind == ProposalKind::Conflict
+            && proposal.state == ProposalState::Open
+            && crate::reconcile::is_behind(record, plan)
+        {
+            // What holds the record has a time of its own or waits for a person, and an operation
+            // has its own too: overdue as the refresh is, looking again at once would change nothing.
+            let refreshes = |step: &Step| matches!(step, Step::Propose(ProposalKind::Conflict, _));
+            let held = !plan.alerts.is_empty()
+                || plan.holds.iter().any(|hold| hold.unit == UnitId::Record)
+                || plan.steps.iter().any(refreshes);
+            let at = proposal.refreshed_at + crate::engine::plan::proposal::refresh_pause();
+            if at > now || !held {
+                due.push(at.max(now));
+            }
+        }
+        due.into_iter().min()
+    }
+}

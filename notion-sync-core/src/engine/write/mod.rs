@@ -1,0 +1,7 @@
+//! Saves what was decided, sends it, and records what came of it.
+
+pub(in crate::engine) mod execute;
+pub(in crate::engine) mod lease;
+pub(in crate::engine) mod outcome;
+pub(in crate::engine) mod overlap;
+pub(in crate::engine) mod persist;
