@@ -282,6 +282,9 @@ fn github_settings(config: &Config) -> GithubSettings {
         limits: RateLimits {
             write_spacing_ms: config.github.write_spacing_ms,
             notify_spacing_ms: config.github.notify_spacing_ms,
+            points_per_minute: config.github.points_per_minute,
+            content_per_minute: config.github.content_per_minute,
+            content_per_hour: config.github.content_per_hour,
             ..RateLimits::default()
         },
         bounds: config.bounds.clone(),

@@ -66,6 +66,13 @@ pub struct GithubSection {
     pub write_spacing_ms: u32,
     /// Least time between two writes that notify people, in milliseconds. Default 3000.
     pub notify_spacing_ms: u32,
+    /// Points that may be spent in a minute: 1 for a read, 5 for a write. Default 900, what GitHub publishes;
+    /// an Enterprise server has the limits that its administrators set.
+    pub points_per_minute: u32,
+    /// Issues, comments and pull requests that may be created in a minute. Default 80, likewise.
+    pub content_per_minute: u32,
+    /// The same in an hour. Default 500, likewise.
+    pub content_per_hour: u32,
 }
 
 impl Default for GithubSection {
@@ -77,6 +84,9 @@ impl Default for GithubSection {
             version: GITHUB_VERSION.to_owned(),
             write_spacing_ms: 1_000,
             notify_spacing_ms: 3_000,
+            points_per_minute: 900,
+            content_per_minute: 80,
+            content_per_hour: 500,
         }
     }
 }

@@ -47,7 +47,7 @@ impl Scene {
     /// `store` and `bounds` are further lines of those sections.
     pub(crate) fn new(store: &str, bounds: &str) -> Self {
         let mut world = World::team().unwrap();
-        // Hundreds of runs in a few minutes are more than the hour of one credential allows.
+        // What happens here in a few minutes is more than the hours of one credential allow.
         world.github.settings.requests_per_hour = 1_000_000;
         for number in 0..DOCUMENTS {
             let text = format!(
@@ -90,6 +90,7 @@ impl Scene {
             "[store]\nsealing = \"off\"\n{store}\n\
              [notion]\nrequests_per_minute = 100000\ncreate_options = true\n\
              [github]\nwrite_spacing_ms = 0\nnotify_spacing_ms = 0\n\
+             points_per_minute = 1000000\ncontent_per_minute = 100000\ncontent_per_hour = 1000000\n\
              [bounds]\npause = {}\nlate_commit = {}\nvisibility = {}\nsettle = {}\n\
              notion_grain = {}\nnotion_overlap = {}\ngithub_overlap = {}\n{more}\n\
              [schedule]\npoll = 1\n\

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::PathTemplate;
-use notion_sync_github::{FileScope, GithubSettings};
+use notion_sync_github::{API_URL, FileScope, GithubSettings};
 use notion_sync_notion::identifier;
 
 use super::{Config, DocumentsSection, Fault, Faults, Places, SentinelSection};
@@ -129,6 +129,27 @@ impl Check<'_> {
                     key,
                     format!("{value} is below {safe}, the pause that GitHub asks for"),
                     "remove the key; less is accepted only where both services are on loopback",
+                );
+            }
+        }
+        let published = github.api_url.trim_end_matches('/') == API_URL;
+        for (key, value, most) in [
+            ("github.points_per_minute", github.points_per_minute, 900),
+            ("github.content_per_minute", github.content_per_minute, 80),
+            ("github.content_per_hour", github.content_per_hour, 500),
+        ] {
+            // A write takes five points.
+            if value < 5 {
+                self.fault(
+                    key,
+                    format!("{value} leaves nothing to send"),
+                    format!("remove the key: GitHub allows {most}"),
+                );
+            } else if value > most && published {
+                self.fault(
+                    key,
+                    format!("{value} is above {most}, the limit that GitHub publishes"),
+                    "remove the key; more is accepted where `api_url` names an Enterprise server",
                 );
             }
         }

@@ -15,8 +15,9 @@ use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::{MappingId, OpId, RecordId, Side};
 use crate::operation::{OpState, Operation};
+use crate::reconcile::table::Row;
 use crate::reconcile::{Case, Decision, Plan, Step, reconcile};
-use crate::record::{Base, Life, ProposalState};
+use crate::record::{Base, Life, ProposalState, UnitId};
 use crate::remote::{Action, ProposalKind};
 use crate::state::Stored;
 
@@ -172,6 +173,11 @@ impl Engine {
             .iter()
             .filter(|record| removes(&record.plan) && record.is_news())
             .count();
+        // Those that only wait for a minute to end belong to the same deletion: nobody shall see it in parts.
+        let removals = match removals {
+            0 => 0,
+            now => now + (records.iter().filter(|record| will_remove(&record.plan))).count(),
+        };
         let edits = records
             .iter()
             .filter(|record| {
@@ -272,6 +278,11 @@ fn removes(plan: &Plan) -> bool {
             Step::Remove(_) | Step::Propose(ProposalKind::Delete, _)
         )
     })
+}
+
+/// Whether nothing but a page that is not settled keeps its file's deletion from being followed.
+fn will_remove(plan: &Plan) -> bool {
+    (plan.holds.iter()).any(|hold| hold.unit == UnitId::Record && hold.row == Row(19))
 }
 
 pub(in crate::engine) fn title(prepared: &Prepared) -> String {

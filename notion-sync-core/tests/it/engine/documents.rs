@@ -1,7 +1,7 @@
 //! Pages and files.
 
 use notion_sync_core::document::Block;
-use notion_sync_core::mapping::{Deliver, FileMarker, Guard, Policy};
+use notion_sync_core::mapping::{Deliver, FileMarker, Policy};
 use notion_sync_core::record::{Life, Record};
 use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
@@ -486,32 +486,6 @@ fn a_first_sync_never_applies_a_wins_policy() {
 }
 
 #[test]
-fn the_guard_stops_mass_deletion_until_it_is_approved() {
-    let mut world = World::new(documents(Policy::ManualReview));
-    for n in 0..30 {
-        world.repo.put(
-            &format!("docs/f{n:02}.md"),
-            Some(&format!("# F{n}\n\nText {n}\n")),
-        );
-    }
-    world.settle();
-    assert_eq!(world.pages.live().len(), 30);
-    world.guard(Guard::default());
-    world.pass(10);
-    for n in 0..20 {
-        world.repo.put(&format!("docs/f{n:02}.md"), None);
-    }
-    let tick = world.poll();
-    let stop = tick.mappings[0].guard.clone().expect("the guard stops it");
-    assert!(stop.contains("20 removals"), "{stop}");
-    assert_eq!(world.pages.live().len(), 30);
-    let hash = stop.rsplit(' ').next().unwrap().trim_end_matches('`');
-    futures::executor::block_on(world.engine.approve(hash)).unwrap();
-    world.settle();
-    assert_eq!(world.pages.live().len(), 10);
-}
-
-#[test]
 fn lost_answers_double_nothing() {
     for fault in [
         ModelFault::LostBefore,
@@ -588,37 +562,4 @@ fn an_anchor_before_the_title_stays_when_the_title_is_edited() {
         text.ends_with("<a id=\"top\"></a>\n\n# Other\n\none\n"),
         "{text}"
     );
-}
-
-/// The time of a page says the minute of its last edit. As long as one more may hide in it, the page does not
-/// follow its file into the trash.
-#[test]
-fn a_page_follows_its_file_once_no_edit_can_hide() {
-    let (world, page) = paired(Policy::ManualReview);
-    world.pass(10);
-    world.pages.set(&page, "owner", Value::text("Bob"));
-    world.pages.set(&page, "owner", Value::text("Ada"));
-    world.repo.put("docs/guide.md", None);
-    world.poll();
-    assert_eq!(
-        world.pages.live(),
-        std::slice::from_ref(&page),
-        "in the same minute"
-    );
-    world.pages.set(&page, "owner", Value::text("Eve"));
-    world.pass(10);
-    world.settle();
-    assert_eq!(
-        world.pages.live(),
-        std::slice::from_ref(&page),
-        "it was edited"
-    );
-    assert_eq!(world.pages.field(&page, "owner"), Value::text("Eve"));
-    // Nobody edits it: it goes.
-    world.pages.set(&page, "owner", Value::text("Ada"));
-    world.poll();
-    assert_eq!(world.pages.live(), [page]);
-    world.pass(10);
-    world.settle();
-    assert!(world.pages.live().is_empty());
 }

@@ -1,0 +1,91 @@
+//! Pages that follow their files into the trash, and what keeps them from it.
+
+use notion_sync_core::mapping::{Guard, Policy};
+use notion_sync_core::value::Value;
+
+use super::documents::paired;
+use super::world::{World, documents};
+
+#[test]
+fn the_guard_stops_mass_deletion_until_it_is_approved() {
+    let mut world = World::new(documents(Policy::ManualReview));
+    for n in 0..30 {
+        world.repo.put(
+            &format!("docs/f{n:02}.md"),
+            Some(&format!("# F{n}\n\nText {n}\n")),
+        );
+    }
+    world.settle();
+    assert_eq!(world.pages.live().len(), 30);
+    world.guard(Guard::default());
+    world.pass(10);
+    for n in 0..20 {
+        world.repo.put(&format!("docs/f{n:02}.md"), None);
+    }
+    let tick = world.poll();
+    let stop = tick.mappings[0].guard.clone().expect("the guard stops it");
+    assert!(stop.contains("20 removals"), "{stop}");
+    assert_eq!(world.pages.live().len(), 30);
+    let hash = stop.rsplit(' ').next().unwrap().trim_end_matches('`');
+    futures::executor::block_on(world.engine.approve(hash)).unwrap();
+    world.settle();
+    assert_eq!(world.pages.live().len(), 10);
+}
+
+/// A deletion of many files is one, although some of their pages were edited in this minute and have to wait.
+#[test]
+fn the_guard_counts_pages_that_wait_too() {
+    let mut world = World::new(documents(Policy::ManualReview));
+    for n in 0..30 {
+        world.repo.put(
+            &format!("docs/{n}.md"),
+            Some(&format!("# Page {n}\n\ntext\n")),
+        );
+    }
+    world.settle();
+    world.guard(Guard::default());
+    world.pass(10);
+    for page in world.pages.live().iter().skip(5) {
+        world.pages.set(page, "owner", Value::text("Bob"));
+        world.pages.set(page, "owner", Value::Null);
+    }
+    for n in 0..30 {
+        world.repo.put(&format!("docs/{n}.md"), None);
+    }
+    let tick = world.poll();
+    assert!(tick.mappings[0].guard.is_some(), "{tick:?}");
+    assert_eq!(world.pages.live().len(), 30);
+}
+
+/// The time of a page says the minute of its last edit. As long as one more may hide in it, the page does not
+/// follow its file into the trash.
+#[test]
+fn a_page_follows_its_file_once_no_edit_can_hide() {
+    let (world, page) = paired(Policy::ManualReview);
+    world.pass(10);
+    world.pages.set(&page, "owner", Value::text("Bob"));
+    world.pages.set(&page, "owner", Value::text("Ada"));
+    world.repo.put("docs/guide.md", None);
+    world.poll();
+    assert_eq!(
+        world.pages.live(),
+        std::slice::from_ref(&page),
+        "in the same minute"
+    );
+    world.pages.set(&page, "owner", Value::text("Eve"));
+    world.pass(10);
+    world.settle();
+    assert_eq!(
+        world.pages.live(),
+        std::slice::from_ref(&page),
+        "it was edited"
+    );
+    assert_eq!(world.pages.field(&page, "owner"), Value::text("Eve"));
+    // Nobody edits it: it goes.
+    world.pages.set(&page, "owner", Value::text("Ada"));
+    world.poll();
+    assert_eq!(world.pages.live(), [page]);
+    world.pass(10);
+    world.settle();
+    assert!(world.pages.live().is_empty());
+}
