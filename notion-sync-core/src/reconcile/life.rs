@@ -13,27 +13,29 @@ pub(super) fn remove(case: &Case<'_>, s: &RecordSituation, side: Side, plan: &mu
         Side::Notion => s.notion,
         Side::Github => s.github,
     };
-    if state == SideState::Edited {
-        drop_edits(case, side, plan);
-    }
     let row = match side {
         Side::Github => Row(18),
         Side::Notion => Row(19),
     };
-    remove_once_settled(case, side, row, plan);
+    if !waits_for_edits(case, side, row, plan) {
+        if state == SideState::Edited {
+            drop_edits(case, side, plan);
+        }
+        remove_again(case, side, plan);
+    }
 }
 
 /// An edit that its time does not show yet would go along: as long as there may be one, the page stays.
-fn remove_once_settled(case: &Case<'_>, side: Side, row: Row, plan: &mut Plan) {
-    if side == Side::Notion && case.view(side).is_some_and(|view| !view.settled) {
+fn waits_for_edits(case: &Case<'_>, side: Side, row: Row, plan: &mut Plan) -> bool {
+    let waits = side == Side::Notion && case.view(side).is_some_and(|view| !view.settled);
+    if waits {
         plan.holds.push(Hold {
             unit: UnitId::Record,
             row,
             reason: "waits until no edit of the same minute can hide".to_owned(),
         });
-        return;
     }
-    remove_again(case, side, plan);
+    waits
 }
 
 fn remove_again(case: &Case<'_>, side: Side, plan: &mut Plan) {
@@ -157,6 +159,10 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
         // It was edited before it was removed: that is a deletion against an edit.
         (false, Edited) => plan.life = Some(Life::Live),
         // The same operation, if it is on its way; another one, if it was void.
-        (false, _) => remove_once_settled(case, side, row, plan),
+        (false, _) => {
+            if !waits_for_edits(case, side, row, plan) {
+                remove_again(case, side, plan);
+            }
+        }
     }
 }

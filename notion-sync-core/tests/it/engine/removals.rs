@@ -1,9 +1,12 @@
 //! Pages that follow their files into the trash, and what keeps them from it.
 
-use notion_sync_core::mapping::{Guard, Policy};
+use futures::executor::block_on;
+use notion_sync_core::audit::AuditEvent;
+use notion_sync_core::mapping::{Guard, Mapping, Policy};
+use notion_sync_core::state::State;
 use notion_sync_core::value::Value;
 
-use super::documents::paired;
+use super::documents::{FILE, paired};
 use super::world::{World, documents};
 
 #[test]
@@ -88,4 +91,31 @@ fn a_page_follows_its_file_once_no_edit_can_hide() {
     world.pass(10);
     world.settle();
     assert!(world.pages.live().is_empty());
+}
+
+/// What goes with a deletion is kept in the audit when it goes, and not each time somebody looks before that.
+#[test]
+fn a_deletion_that_beats_an_edit_keeps_it_once() {
+    let world = World::new(Mapping {
+        delete_beats_edit: true,
+        ..documents(Policy::GithubWins)
+    });
+    world.repo.put("docs/guide.md", Some(FILE));
+    world.settle();
+    let page = world.pages.live().remove(0);
+    world.pass(10);
+    world.pages.set(&page, "owner", Value::text("Bob"));
+    world.repo.put("docs/guide.md", None);
+    let losers = || {
+        let all = block_on(State::new(&*world.store).audit(None)).unwrap();
+        all.iter()
+            .filter(|row| row.event == AuditEvent::Loser)
+            .count()
+    };
+    for _ in 0..3 {
+        world.poll();
+    }
+    assert_eq!((losers(), world.pages.live().len()), (0, 1));
+    world.settle();
+    assert_eq!((losers(), world.pages.live().len()), (1, 0));
 }
