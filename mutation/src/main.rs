@@ -26,9 +26,10 @@ notion-sync-mutation --out RESULTS.jsonl [options]
   --root REPO       the repository (default: here)
   --work DIR        where the copy and its builds are kept (default: target/mutation in the repository)
   --file PATH       test only mutants of this file, or of this folder when it ends with a slash; may be repeated
-  --test NAME       the test binary, planner or it (default: planner)
+  --test NAME       the test binary, planner or it (default: planner), or lib for the tests beside the code
   --filter NAME     run only tests with this in their names; may be repeated
   --only IDS        test only these mutants, as in 3,8..12
+  --known FILE      results of other tests: what those noticed is not tested again; may be repeated
   --jobs N          how many at a time (default: 2)
   --timeout SECONDS for a run (default: ten times that without a mutant, at least 20)
   --list            only print the mutants";
@@ -55,6 +56,7 @@ struct Options {
     test: String,
     filters: Vec<String>,
     only: Vec<(u32, u32)>,
+    known: Vec<PathBuf>,
     jobs: usize,
     timeout: Option<u64>,
     list: bool,
@@ -67,8 +69,8 @@ impl Options {
         while let Some(name) = args.next() {
             match name.as_str() {
                 "--list" => list = true,
-                "--root" | "--work" | "--file" | "--test" | "--filter" | "--only" | "--jobs"
-                | "--timeout" | "--out" => {
+                "--root" | "--work" | "--file" | "--test" | "--filter" | "--only" | "--known"
+                | "--jobs" | "--timeout" | "--out" => {
                     let value = args.next().ok_or_else(|| format!("{name} wants a value"))?;
                     given.entry(name).or_default().push(value);
                 }
@@ -102,6 +104,7 @@ impl Options {
             files: all("--file"),
             test: all("--test").pop().unwrap_or_else(|| "planner".to_owned()),
             filters: all("--filter"),
+            known: all("--known").into_iter().map(PathBuf::from).collect(),
             only: ids
                 .split(',')
                 .filter(|part| !part.is_empty())
@@ -185,8 +188,8 @@ fn run(options: &Options) -> Result<()> {
         files: &files,
         sources: &sources,
     };
-    let (binary, unviable) = workspace.build()?;
     let state = workspace.state("notion-sync-core/")?;
+    let (binary, unviable) = workspace.build()?;
     let outcomes = trial::test(options, &state, &binary, &unviable, &chosen)?;
     report(&chosen, &outcomes);
     Ok(())

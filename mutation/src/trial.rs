@@ -17,6 +17,27 @@ use crate::{Options, Result, at, described};
 /// Address space of a test run in KiB: a mutant that fills the memory must not take the machine with it.
 const MEMORY: u32 = 6 << 20;
 
+/// The outcomes in a file of results that are wanted by their run and by what they are.
+fn recorded(path: &Path, wanted: impl Fn(&str, &str) -> bool) -> Result<BTreeMap<u32, String>> {
+    let mut outcomes = BTreeMap::new();
+    let text = fs::read_to_string(path).map_err(at(path.display()))?;
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).map_err(at(path.display()))?;
+        let (Some(id), Some(outcome), Some(run)) = (
+            line["id"].as_u64(),
+            line["outcome"].as_str(),
+            line["run"].as_str(),
+        ) else {
+            return Err(format!("{}: no result: {line}", path.display()));
+        };
+        if wanted(run, outcome) {
+            let id = u32::try_from(id).map_err(at(path.display()))?;
+            outcomes.insert(id, outcome.to_owned());
+        }
+    }
+    Ok(outcomes)
+}
+
 /// Tests the chosen mutants that `out` has no result for yet; returns the outcome of each.
 pub(crate) fn test(
     options: &Options,
@@ -27,18 +48,13 @@ pub(crate) fn test(
 ) -> Result<BTreeMap<u32, String>> {
     let run = format!("{state} {} {}", options.test, options.filters.join(" "));
     let mut outcomes = BTreeMap::new();
-    for line in fs::read_to_string(&options.out).unwrap_or_default().lines() {
-        let line: Value = serde_json::from_str(line).map_err(at(options.out.display()))?;
-        if let (Some(id), Some(outcome), true) = (
-            line["id"].as_u64(),
-            line["outcome"].as_str(),
-            line["run"] == run,
-        ) {
-            outcomes.insert(
-                u32::try_from(id).map_err(at(options.out.display()))?,
-                outcome.to_owned(),
-            );
-        }
+    for path in &options.known {
+        outcomes.extend(recorded(path, |run, outcome| {
+            run.starts_with(state) && outcome != "survived"
+        })?);
+    }
+    if options.out.exists() {
+        outcomes.extend(recorded(&options.out, |it, _| it == run)?);
     }
     let (outcome, seconds, noticed) = once(options, binary, None, Duration::MAX)?;
     if outcome != "survived" {

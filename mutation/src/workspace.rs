@@ -155,10 +155,13 @@ impl Workspace<'_> {
                 "sim",
                 "-p",
                 "notion-sync-core",
-                "--test",
-                test,
                 "--no-run",
             ])
+            .args(if test == "lib" {
+                vec!["--lib"]
+            } else {
+                vec!["--test", test]
+            })
             .args(["--message-format", "json", "--target-dir"])
             .arg(work.join("target"))
             .current_dir(work)
@@ -176,7 +179,7 @@ impl Workspace<'_> {
             };
             if line["message"]["level"] == "error" {
                 errors.push(line["message"].take());
-            } else if line["target"]["name"] == test.as_str() && line["executable"].is_string() {
+            } else if line["profile"]["test"] == true && line["executable"].is_string() {
                 binary = line["executable"].as_str().map(PathBuf::from);
             }
         }
