@@ -38,8 +38,8 @@ notion-sync-mutation --out RESULTS.jsonl [options]
 const TARGETS: [&str; 4] = [
     "notion-sync-core/src/reconcile/",
     "notion-sync-core/src/operation.rs",
-    "notion-sync-core/src/engine/looking.rs",
-    "notion-sync-core/src/engine/survey.rs",
+    "notion-sync-core/src/engine/observe/looking.rs",
+    "notion-sync-core/src/engine/observe/survey.rs",
 ];
 
 type Result<T> = std::result::Result<T, String>;
