@@ -1,0 +1,179 @@
+//! Runs of the tests, one for each mutant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use serde_json::{Value, json};
+
+use crate::mutate::Mutant;
+use crate::{Options, Result, at, described};
+
+/// Address space of a test run in KiB: a mutant that fills the memory must not take the machine with it.
+const MEMORY: u32 = 6 << 20;
+
+/// The outcomes in a file of results that are wanted by their run and by what they are.
+fn recorded(path: &Path, wanted: impl Fn(&str, &str) -> bool) -> Result<BTreeMap<u32, String>> {
+    let mut outcomes = BTreeMap::new();
+    let text = fs::read_to_string(path).map_err(at(path.display()))?;
+    for line in text.lines() {
+        let line: Value = serde_json::from_str(line).map_err(at(path.display()))?;
+        let (Some(id), Some(outcome), Some(run)) = (
+            line["id"].as_u64(),
+            line["outcome"].as_str(),
+            line["run"].as_str(),
+        ) else {
+            return Err(format!("{}: no result: {line}", path.display()));
+        };
+        if wanted(run, outcome) {
+            let id = u32::try_from(id).map_err(at(path.display()))?;
+            outcomes.insert(id, outcome.to_owned());
+        }
+    }
+    Ok(outcomes)
+}
+
+/// Tests the chosen mutants that `out` has no result for yet; returns the outcome of each.
+pub(crate) fn test(
+    options: &Options,
+    state: &str,
+    binary: &Path,
+    unviable: &BTreeSet<u32>,
+    chosen: &[(&str, &Mutant)],
+) -> Result<BTreeMap<u32, String>> {
+    let run = format!("{state} {} {}", options.test, options.filters.join(" "));
+    let mut outcomes = BTreeMap::new();
+    for path in &options.known {
+        outcomes.extend(recorded(path, |run, outcome| {
+            run.starts_with(state) && outcome != "survived"
+        })?);
+    }
+    if options.out.exists() {
+        outcomes.extend(recorded(&options.out, |it, _| it == run)?);
+    }
+    let (outcome, seconds, noticed) = once(options, binary, None, Duration::MAX)?;
+    if outcome != "survived" {
+        return Err(format!(
+            "the tests fail without a mutant: {outcome} {noticed}"
+        ));
+    }
+    let timeout = Duration::from_secs(options.timeout.unwrap_or((seconds * 10.0) as u64).max(20));
+    let left: Vec<_> = chosen
+        .iter()
+        .filter(|(_, mutant)| !outcomes.contains_key(&mutant.id))
+        .collect();
+    eprintln!(
+        "{seconds:.1} seconds without a mutant; {} of {} mutants to test",
+        left.len(),
+        chosen.len()
+    );
+    let out = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&options.out)
+        .map_err(at(options.out.display()))?;
+    let (next, done) = (Mutex::new(left.into_iter()), Mutex::new((out, outcomes)));
+    let work = || -> Result<()> {
+        loop {
+            let Some((file, mutant)) = next.lock().map_err(at("queue"))?.next() else {
+                return Ok(());
+            };
+            let (outcome, seconds, noticed) = if unviable.contains(&mutant.id) {
+                ("unviable", 0.0, String::new())
+            } else {
+                once(options, binary, Some(mutant.id), timeout)?
+            };
+            let mut line = described(file, mutant);
+            line["run"] = json!(run);
+            line["outcome"] = json!(outcome);
+            line["seconds"] = json!((seconds * 100.0).round() / 100.0);
+            line["noticed"] = json!(noticed);
+            let mut done = done.lock().map_err(at("results"))?;
+            writeln!(done.0, "{line}").map_err(at(options.out.display()))?;
+            done.1.insert(mutant.id, outcome.to_owned());
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|_| Err("a worker panicked".to_owned()))
+        })
+    })?;
+    Ok(done.into_inner().map_err(at("results"))?.1)
+}
+
+/// One run of the tests: what came of it, how long it took in seconds, and which test noticed.
+fn once(
+    options: &Options,
+    binary: &Path,
+    mutant: Option<u32>,
+    timeout: Duration,
+) -> Result<(&'static str, f64, String)> {
+    let threads = (thread::available_parallelism().map_or(2, usize::from) / options.jobs).max(1);
+    let begun = Instant::now();
+    let mut child = Command::new("sh")
+        .args([
+            "-c",
+            &format!("ulimit -v {MEMORY} 2>/dev/null; exec \"$0\" \"$@\""),
+        ])
+        .arg(binary)
+        .args(&options.filters)
+        .args(["--test-threads", &threads.to_string()])
+        .current_dir(options.work.join("notion-sync-core"))
+        .envs(mutant.map(|id| ("NOTION_SYNC_MUTANT", id.to_string())))
+        .envs(default(
+            "NOTION_SYNC_FIXTURES",
+            options.root.join("../shared/fixtures"),
+        ))
+        // The same cases for every mutant, and no time for making a failure small.
+        .envs(default("PROPTEST_RNG_SEED", "20261128"))
+        .envs(default("PROPTEST_MAX_SHRINK_TIME", "1"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(at(binary.display()))?;
+    let output = child.stdout.take().ok_or("the tests have no output")?;
+    let (tell, told) = mpsc::channel();
+    // The first failure is enough: libtest itself would run all tests.
+    thread::spawn(move || {
+        let lines = BufReader::new(output)
+            .lines()
+            .map_while(std::result::Result::ok);
+        let failed = |line: String| {
+            Some(
+                line.strip_prefix("test ")?
+                    .strip_suffix(" ... FAILED")?
+                    .to_owned(),
+            )
+        };
+        lines
+            .filter_map(failed)
+            .try_for_each(|name| tell.send(name))
+    });
+    let outcome = match told.recv_timeout(timeout) {
+        Ok(name) => ("caught", name),
+        Err(mpsc::RecvTimeoutError::Timeout) => ("timeout", String::new()),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            match child.wait().map_err(at(binary.display()))? {
+                status if status.success() => ("survived", String::new()),
+                status => ("caught", status.to_string()),
+            }
+        }
+    };
+    // It may have ended by itself.
+    let _ = child.kill();
+    child.wait().map_err(at(binary.display()))?;
+    Ok((outcome.0, begun.elapsed().as_secs_f64(), outcome.1))
+}
+
+fn default(name: &'static str, value: impl Into<OsString>) -> Option<(&'static str, OsString)> {
+    env::var_os(name).is_none().then(|| (name, value.into()))
+}
