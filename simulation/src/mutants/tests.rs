@@ -28,8 +28,9 @@ fn broken_rules_are_noticed() {
         let entry = catalogue::named(name).expect("the catalogue has it");
         let hunt = hunt(&entry, profile, 1..=seeds, false);
         assert!(hunt.struck > 0, "{name} did nothing");
-        let found = hunt.found.map(|(seed, failure)| (seed, failure.property));
-        assert_eq!(found, Some((seeds, property)), "{name}");
+        // At which of them changes with everything that changes what happens when.
+        let found = hunt.found.map(|(_, failure)| failure.property);
+        assert_eq!(found, Some(property), "{name} within {seeds} seeds");
     }
     for (profile, seeds) in [(Profile::Tasks, 5), (Profile::Workers, 10)] {
         for seed in 1..=seeds {
