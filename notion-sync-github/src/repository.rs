@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use notion_sync_core::{Error, ErrorKind, Result};
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::client::GithubClient;
-use crate::endpoint::{Call, REPOSITORY_BY_NAME};
+use crate::endpoint::{CREATE_REF, Call, REPOSITORY_BY_NAME};
 use crate::wire;
 
 /// A repository as it was found.
@@ -38,6 +39,33 @@ impl RepositoryInfo {
 }
 
 impl GithubClient {
+    /// Makes a branch that was not there a moment ago, with a commit as its head.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotApplied`] where a twin of this request, or a person, made it meanwhile.
+    pub(crate) async fn create_branch(
+        &self,
+        repository: &RepositoryInfo,
+        branch: &str,
+        head: &str,
+        during: &'static str,
+    ) -> Result<()> {
+        let call = Call::new(&CREATE_REF, &[&repository.id.to_string()])
+            .body(json!({"ref": format!("refs/heads/{branch}"), "sha": head}))
+            .with("repository", &repository.full_name)
+            .with("branch", branch);
+        match self.call(call).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(Error::new(ErrorKind::NotApplied, during)
+                    .with("branch", branch)
+                    .message("the branch was made at the same time"))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Looks up a repository by `owner/name`, following a rename.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use notion_sync_core::mapping::{
     Canary, Deliver, Direction, FileMarker, IssueMarks, KeepBelow, Limits, PathPolicy, Policy,
     Sentinel,
 };
-use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION};
+use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION, RateLimits};
 use notion_sync_notion::BookkeepingNames;
 use notion_sync_notion::client::{API_VERSION as NOTION_VERSION, BASE_URL};
 use serde::{Deserialize, Serialize};
@@ -77,16 +77,17 @@ pub struct GithubSection {
 
 impl Default for GithubSection {
     fn default() -> Self {
+        let limits = RateLimits::default();
         Self {
             api_url: API_URL.to_owned(),
             graphql_url: None,
             web_url: None,
             version: GITHUB_VERSION.to_owned(),
-            write_spacing_ms: 1_000,
-            notify_spacing_ms: 3_000,
-            points_per_minute: 900,
-            content_per_minute: 80,
-            content_per_hour: 500,
+            write_spacing_ms: limits.write_spacing_ms,
+            notify_spacing_ms: limits.notify_spacing_ms,
+            points_per_minute: limits.points_per_minute,
+            content_per_minute: limits.content_per_minute,
+            content_per_hour: limits.content_per_hour,
         }
     }
 }

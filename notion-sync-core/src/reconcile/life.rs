@@ -17,28 +17,22 @@ pub(super) fn remove(case: &Case<'_>, s: &RecordSituation, side: Side, plan: &mu
         Side::Github => Row(18),
         Side::Notion => Row(19),
     };
-    if !waits_for_edits(case, side, row, plan) {
-        if state == SideState::Edited {
-            drop_edits(case, side, plan);
-        }
-        remove_again(case, side, plan);
+    if remove_again(case, side, row, plan) && state == SideState::Edited {
+        drop_edits(case, side, plan);
     }
 }
 
-/// An edit that its time does not show yet would go along: as long as there may be one, the page stays.
-fn waits_for_edits(case: &Case<'_>, side: Side, row: Row, plan: &mut Plan) -> bool {
-    let waits = side == Side::Notion && case.view(side).is_some_and(|view| !view.settled);
-    if waits {
+/// Answers whether it goes now. An edit that its time does not show yet would go along: as long as there may be
+/// one, a page stays.
+fn remove_again(case: &Case<'_>, side: Side, row: Row, plan: &mut Plan) -> bool {
+    if side == Side::Notion && case.view(side).is_some_and(|view| !view.settled) {
         plan.holds.push(Hold {
             unit: UnitId::Record,
             row,
             reason: "waits until no edit of the same minute can hide".to_owned(),
         });
+        return false;
     }
-    waits
-}
-
-fn remove_again(case: &Case<'_>, side: Side, plan: &mut Plan) {
     let by_proposal = side == Side::Github
         && case.mapping.kind == MappingKind::Documents
         && case.mapping.delete_by_proposal;
@@ -47,6 +41,7 @@ fn remove_again(case: &Case<'_>, side: Side, plan: &mut Plan) {
     } else {
         Step::Remove(side)
     });
+    true
 }
 
 /// The edits of a side that goes although it was edited: they are kept in the audit.
@@ -160,9 +155,7 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
         (false, Edited) => plan.life = Some(Life::Live),
         // The same operation, if it is on its way; another one, if it was void.
         (false, _) => {
-            if !waits_for_edits(case, side, row, plan) {
-                remove_again(case, side, plan);
-            }
+            remove_again(case, side, row, plan);
         }
     }
 }

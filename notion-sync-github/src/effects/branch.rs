@@ -9,9 +9,7 @@ use serde_json::json;
 
 use super::text::{Words, is_path};
 use super::{stale, unapplied};
-use crate::endpoint::{
-    COMPARE, CONTENTS, CREATE_COMMIT, CREATE_REF, CREATE_TREE, Call, GIT_COMMIT,
-};
+use crate::endpoint::{COMPARE, CONTENTS, CREATE_COMMIT, CREATE_TREE, Call, GIT_COMMIT};
 use crate::issues::GithubIssues;
 use crate::message::{commit_message, names_op, trailer_values};
 use crate::neutral::one_line;
@@ -151,20 +149,9 @@ impl GithubIssues {
         let answer = self.client.call(call).await.map_err(unapplied)?;
         let made: GitCommit = answer.json().map_err(unapplied)?;
         let sha = made.sha.ok_or_else(|| unapplied(answer.lacks("hash")))?;
-        let call = Call::new(&CREATE_REF, &[&id])
-            .body(json!({"ref": format!("refs/heads/{branch}"), "sha": sha}))
-            .with("repository", &repository.full_name)
-            .with("branch", branch);
-        match self.client.call(call).await {
-            Ok(_) => Ok(()),
-            // Made between our look and now, by a twin of this request or by a person.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(Error::new(ErrorKind::NotApplied, DURING)
-                    .with("branch", branch)
-                    .message("the branch was made at the same time"))
-            }
-            Err(error) => Err(error),
-        }
+        self.client
+            .create_branch(repository, branch, &sha, DURING)
+            .await
     }
 
     /// Whether there is room for a file in a commit.

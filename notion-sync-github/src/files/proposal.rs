@@ -16,7 +16,7 @@ use super::commit::unapplied;
 use super::pulls::PROPOSAL_PREFIX;
 use super::tree::Table;
 use crate::comments::shorten;
-use crate::endpoint::{CREATE_PULL, CREATE_REF, Call, PULL_COMMITS, UPDATE_PULL};
+use crate::endpoint::{CREATE_PULL, Call, PULL_COMMITS, UPDATE_PULL};
 use crate::marker::HiddenBlock;
 use crate::message::{commit_message, is_ours, names_op};
 use crate::neutral::{neutralise, one_line};
@@ -311,20 +311,9 @@ impl GithubFiles {
                 self.move_ref(repository, branch, &built.head).await
             }
             Some(Onto::Nothing) => {
-                let body = json!({"ref": format!("refs/heads/{branch}"), "sha": built.head});
-                let call = Call::new(&CREATE_REF, &[&repository.id.to_string()])
-                    .body(body)
-                    .with("branch", branch);
-                match self.client.call(call).await {
-                    Ok(_) => Ok(()),
-                    // Made between our look and now, by a twin of this request.
-                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                        Err(Error::new(ErrorKind::NotApplied, DURING)
-                            .with("branch", branch)
-                            .message("the branch was made at the same time"))
-                    }
-                    Err(error) => Err(error),
-                }
+                self.client
+                    .create_branch(repository, branch, &built.head, DURING)
+                    .await
             }
         }
     }

@@ -58,13 +58,10 @@ async fn listings_continue_and_rest_for_one_request() {
     );
 }
 
-#[tokio::test]
-async fn pages_do_not_lose_what_moves_between_them() {
-    let world = World::new();
-    let issues = world.issues();
-    for n in 0..350 {
-        // Many in one second, so that pages end inside a second too.
-        if n % 130 == 0 {
+/// Many in one second, so that pages end inside a second too.
+fn open_issues(world: &World, count: usize, in_a_second: usize) {
+    for n in 0..count {
+        if n % in_a_second == 0 {
             world.tick();
         }
         let now = world.now();
@@ -73,6 +70,13 @@ async fn pages_do_not_lose_what_moves_between_them() {
             .open_issue(REPO, "ada", &format!("issue {n}"), None, now)
             .unwrap();
     }
+}
+
+#[tokio::test]
+async fn pages_do_not_lose_what_moves_between_them() {
+    let world = World::new();
+    let issues = world.issues();
+    open_issues(&world, 350, 130);
     let listing = list(&issues, None, true).await;
     assert_eq!(listing.items.len(), 350);
     let numbers: Vec<u64> = listing
@@ -88,16 +92,7 @@ async fn pages_do_not_lose_what_moves_between_them() {
 async fn pages_may_be_shorter_than_was_asked_for() {
     for size in [1, 2, 3] {
         let world = World::new();
-        for n in 0..7 {
-            if n % 3 == 0 {
-                world.tick();
-            }
-            let now = world.now();
-            world
-                .hub()
-                .open_issue(REPO, "ada", &format!("issue {n}"), None, now)
-                .unwrap();
-        }
+        open_issues(&world, 7, 3);
         let shorten: Meddle = Box::new(move |request, _| {
             let uri = request.uri().to_string();
             let short = uri.replace("per_page=100", &format!("per_page={size}"));

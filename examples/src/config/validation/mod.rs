@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::PathTemplate;
-use notion_sync_github::{API_URL, FileScope, GithubSettings};
+use notion_sync_github::{API_URL, FileScope, GithubSettings, RateLimits};
 use notion_sync_notion::identifier;
 
 use super::{Config, DocumentsSection, Fault, Faults, Places, SentinelSection};
@@ -120,9 +120,18 @@ impl Check<'_> {
             self.address("github.web_url", url);
         }
         self.version("github.version", &github.version);
+        let limits = RateLimits::default();
         for (key, value, safe) in [
-            ("github.write_spacing_ms", github.write_spacing_ms, 1_000),
-            ("github.notify_spacing_ms", github.notify_spacing_ms, 3_000),
+            (
+                "github.write_spacing_ms",
+                github.write_spacing_ms,
+                limits.write_spacing_ms,
+            ),
+            (
+                "github.notify_spacing_ms",
+                github.notify_spacing_ms,
+                limits.notify_spacing_ms,
+            ),
         ] {
             if value < safe && !config.is_local() {
                 self.fault(
@@ -134,9 +143,21 @@ impl Check<'_> {
         }
         let published = github.api_url.trim_end_matches('/') == API_URL;
         for (key, value, most) in [
-            ("github.points_per_minute", github.points_per_minute, 900),
-            ("github.content_per_minute", github.content_per_minute, 80),
-            ("github.content_per_hour", github.content_per_hour, 500),
+            (
+                "github.points_per_minute",
+                github.points_per_minute,
+                limits.points_per_minute,
+            ),
+            (
+                "github.content_per_minute",
+                github.content_per_minute,
+                limits.content_per_minute,
+            ),
+            (
+                "github.content_per_hour",
+                github.content_per_hour,
+                limits.content_per_hour,
+            ),
         ] {
             // A write takes five points.
             if value < 5 {

@@ -6,6 +6,7 @@ use crate::audit::AuditEvent;
 use crate::engine::Engine;
 use crate::engine::observe::survey::Prepared;
 use crate::engine::observe::text::{self, Stamp};
+use crate::engine::pairs::identity::record_id;
 use crate::engine::plan::render::Draft;
 use crate::engine::report::{MappingReport, Tick};
 use crate::engine::tell::comments::Heard;
@@ -98,10 +99,7 @@ impl Engine {
                 state.body = None;
                 state
             }
-            None => RecordState::new(Record::new(
-                crate::engine::pairs::identity::record_id(binding, page),
-                mapping.clone(),
-            )),
+            None => RecordState::new(Record::new(record_id(binding, page), mapping.clone())),
         };
         let record = &mut state.record;
         record.notion = Some(page.clone());

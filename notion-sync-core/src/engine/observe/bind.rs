@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::document::dialect::LinkContext;
 use crate::engine::observe::paths::Paths;
+use crate::engine::observe::text;
 use crate::engine::{Binding, Engine};
 use crate::error::Result;
 use crate::id::{FieldId, MappingId, Side};
@@ -117,7 +118,7 @@ impl Engine {
             .files(&binding.mapping.id, binding.mapping.kind)
             .await?;
         Ok(Bound {
-            links: crate::engine::observe::text::all_links(binding, &resolver),
+            links: text::all_links(binding, &resolver),
             fields,
             blocked,
             watched,

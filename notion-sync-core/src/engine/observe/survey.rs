@@ -10,7 +10,7 @@ use crate::engine::observe::looking::Looking;
 use crate::engine::observe::text;
 use crate::engine::pairs::identity;
 use crate::engine::tell::comments::{Heard, Listening, Overheard};
-use crate::engine::{Binding, Engine};
+use crate::engine::{Binding, Engine, HINTS};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::id::{RecordId, RemoteRef, Side};
@@ -142,7 +142,7 @@ impl Engine {
                 due.insert(owner);
             }
         }
-        let mut hints = self.state().inbox(crate::engine::HINTS).await?;
+        let mut hints = self.state().inbox(HINTS).await?;
         hints.retain(|hint| self.concerns(&hint.value, id));
         let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
         let hint_owners = self.state().owners(&hinted).await?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::observe::bind::Bound;
+use crate::engine::observe::text;
 use crate::engine::pairs::finding::{Finding, FindingKind, Remedy};
 use crate::engine::pairs::identity::record_id;
 use crate::engine::pairs::inventory::{Inventory, Stocktaking};
@@ -156,7 +157,7 @@ impl Comparison<'_> {
         let seen = |side: Side| record.and_then(|record| record.object(side).cloned());
         let title = (record.map(|record| record.title.clone()))
             .filter(|title| !title.is_empty())
-            .or_else(|| page.or(object).map(crate::engine::observe::text::title_of))
+            .or_else(|| page.or(object).map(text::title_of))
             .unwrap_or_default();
         Finding {
             mapping: self.binding.mapping.id.clone(),

@@ -7,6 +7,7 @@ use crate::engine::observe::survey::Prepared;
 use crate::engine::observe::text;
 use crate::engine::pairs::identity::{dashed, remember_marks};
 use crate::engine::pairs::marks::{self, Standing, bare, is_marked_page, named_by_page};
+use crate::engine::tell::comments::Heard;
 use crate::engine::{Binding, Engine};
 use crate::error::Result;
 use crate::id::{RecordId, RemoteRef, Side};
@@ -333,7 +334,7 @@ fn join_held(state: &RecordState, page: &View, other: &View, identity: Identity)
         proposal: None,
         news: true,
         nudged: false,
-        talk: crate::engine::tell::comments::Heard::Nothing,
+        talk: Heard::Nothing,
     }
 }
 

@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 
 use crate::document::front_matter::{self, Edit};
 use crate::engine::observe::bind::Bound;
-use crate::engine::observe::survey::Prepared;
 use crate::engine::observe::text::{KEY_PAGE, KEY_REVISION};
 use crate::engine::pairs::finding::{Finding, FindingKind, Remedy};
 use crate::engine::pairs::inventory::{Inventory, Stocktaking};
-use crate::engine::plan::render::Draft;
+use crate::engine::plan::render::{Draft, cleared};
 use crate::engine::report::{MappingReport, Tick};
 use crate::engine::tell::bookkeeping::SHOWN_ON_PAGE;
 use crate::engine::tell::notes::{MARK_PAGE, MARK_REVISION, MARK_URL};
+use crate::engine::write::outcome::bare;
 use crate::engine::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
 use crate::id::{MappingId, RecordId, Side};
 use crate::mapping::{MappingKind, View};
 use crate::operation::Settlement;
-use crate::reconcile::table::Identity;
 use crate::remote::{Action, ContentChange, Update};
 use crate::snapshot::{Content, Presence};
 use crate::state::{Batch, RecordState, SaveBody};
@@ -194,7 +193,7 @@ impl Engine {
         let action = match (side, binding.mapping.kind) {
             (Side::Notion, _) => Action::Bookkeep {
                 object: object.clone(),
-                fields: crate::engine::plan::render::cleared(view),
+                fields: cleared(view),
             },
             (Side::Github, MappingKind::Tasks) => Action::Bookkeep {
                 object: object.clone(),
@@ -235,16 +234,7 @@ impl Engine {
 
     /// Plans one operation of a record, with the record.
     async fn plan_alone(&self, binding: &Binding, state: RecordState, draft: Draft) -> Result<()> {
-        let mut prepared = Prepared {
-            state,
-            notion: None,
-            github: None,
-            identity: Identity::Clean,
-            proposal: None,
-            news: false,
-            nudged: false,
-            talk: crate::engine::tell::comments::Heard::Nothing,
-        };
+        let mut prepared = bare(&state);
         let Some(mut op) = self.operation(binding, &prepared, draft, None, &[]).await? else {
             return Err(Error::new(ErrorKind::Invalid, DURING)
                 .with("record", &prepared.state.record.id)

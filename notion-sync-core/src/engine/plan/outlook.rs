@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
+use crate::engine::plan::proposal::refresh_pause;
 use crate::mapping::View;
 use crate::reconcile::{Plan, Step};
 use crate::record::{Life, ProposalState, Record, UnitId};
@@ -59,7 +60,7 @@ impl Engine {
             let held = !plan.alerts.is_empty()
                 || plan.holds.iter().any(|hold| hold.unit == UnitId::Record)
                 || plan.steps.iter().any(refreshes);
-            let at = proposal.refreshed_at + crate::engine::plan::proposal::refresh_pause();
+            let at = proposal.refreshed_at + refresh_pause();
             if at > now || !held {
                 due.push(at.max(now));
             }

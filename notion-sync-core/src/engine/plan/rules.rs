@@ -11,6 +11,7 @@ use crate::audit::{AuditEvent, AuditRow};
 use crate::effect::{Effect, EffectRequest, Gate};
 use crate::engine::observe::bind::{Bound, CREATE_WHEN};
 use crate::engine::observe::survey::Prepared;
+use crate::engine::observe::text;
 use crate::engine::plan::render::Draft;
 use crate::engine::plan::summary::{is_at_rest, summary};
 use crate::engine::write::outcome::bare;
@@ -545,7 +546,7 @@ fn request(prepared: &Prepared, op: &OpId, at: usize, rule: &Rule) -> Option<Eff
         effect: action.effect.clone(),
         page: Some(page.object.id.clone()),
         page_url: page.url.clone(),
-        title: crate::engine::observe::text::title_of(page),
+        title: text::title_of(page),
         value: action.value.clone(),
         summary: None,
     })

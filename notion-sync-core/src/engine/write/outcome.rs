@@ -13,7 +13,7 @@ use crate::engine::plan::proposal::{
 use crate::engine::plan::render::Draft;
 use crate::engine::report::{Applied, Incident, MappingReport};
 use crate::engine::tell::bookkeeping::{SHOWN_ON_PAGE, Waiting, keep_bookkept};
-use crate::engine::tell::comments::Heard;
+use crate::engine::tell::comments::{Heard, is_parked};
 use crate::engine::{Binding, Engine};
 use crate::error::{Error, Result};
 use crate::hash::ContentHash;
@@ -480,7 +480,7 @@ impl Engine {
             return self.state().commit(batch).await;
         };
         let mut audit = Vec::new();
-        if crate::engine::tell::comments::is_parked(op) {
+        if is_parked(op) {
             // The task itself is fine: nothing is said on the page.
             if op.attempts <= 1 {
                 let message = format!("{}: {error}", op.label);
