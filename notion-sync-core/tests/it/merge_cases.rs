@@ -336,6 +336,28 @@ fn what_only_the_file_holds_stays_there() {
     assert_eq!(out.base.pairs.len(), 2);
 }
 
+/// The file says in one paragraph what Notion says in two with a divider between them: neither of
+/// them is a block for which the file has no form, so an edit of either is settled or a conflict.
+#[test]
+fn a_divider_does_not_hide_what_the_other_side_says_in_one_block() {
+    let run = [p("ash"), Block::new(BlockKind::Divider), p("ash")];
+    let notion = doc(run.to_vec());
+    let github = doc(vec![p("ash and ash")]);
+    let base = BodyBase::agree(&notion, &github);
+    assert_eq!(base.pairs.len(), 1, "{:?}", base.pairs);
+    for at in [0, 2] {
+        let mut edited = notion.clone();
+        edited.blocks[at] = p("ash tree");
+        let regions = regions(&base, &edited, &github);
+        let out = regions.compose(Region::default_choice);
+        assert!(regions.diverged().count() == 1 || out.github.blocks.contains(&edited.blocks[at]));
+    }
+    // The run stands before what is alike as well as after it.
+    let around = |run: &[Block]| doc([&[p("first plum")], run, &[p("last plum")]].concat());
+    let base = BodyBase::agree(&around(&run), &around(&github.blocks));
+    assert_eq!(base.pairs.len(), 3, "{:?}", base.pairs);
+}
+
 #[test]
 fn a_held_conflict_keeps_its_name_and_its_base() {
     let b = doc(vec![p("intro"), p("red apple"), p("outro")]);

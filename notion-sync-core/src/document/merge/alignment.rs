@@ -219,16 +219,22 @@ impl<'a> Sketch<'a> {
 
 /// Whether most words of `block` stand in `by`; never for a block without words.
 pub(crate) fn covers(by: &[Block], block: &Block) -> bool {
-    let words = |blocks: &[Block]| {
-        let mut words = BTreeSet::new();
-        let mut budget = SKETCH_WORDS;
-        for block in blocks {
-            collect_words(block, SKETCH_DEPTH, &mut budget, &mut words);
-        }
-        words
-    };
     let own = words(std::slice::from_ref(block));
     !own.is_empty() && own.intersection(&words(by)).count() * 2 >= own.len()
+}
+
+/// Whether there is a word in a block or below it.
+pub(crate) fn has_words(block: &Block) -> bool {
+    !words(std::slice::from_ref(block)).is_empty()
+}
+
+fn words(blocks: &[Block]) -> BTreeSet<u64> {
+    let mut words = BTreeSet::new();
+    let mut budget = SKETCH_WORDS;
+    for block in blocks {
+        collect_words(block, SKETCH_DEPTH, &mut budget, &mut words);
+    }
+    words
 }
 
 /// Whether two blocks are of one kind and share words.

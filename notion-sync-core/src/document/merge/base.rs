@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::alignment::{Named, Namer, Zeal, align, covers, trimmed_len};
+use super::alignment::{Named, Namer, Zeal, align, covers, has_words, trimmed_len};
 use crate::document::canon::{hash_list, is_same, lists_say_the_same};
 use crate::document::model::{Block, Document};
 use crate::hash::ContentHash;
@@ -99,20 +99,17 @@ impl BodyBase {
             if n_run.is_empty() || g_run.is_empty() {
                 // What one side says in one block the other may say in several.
                 if before_differs && let Some(last) = pairs.last_mut() {
-                    let absorbed = n_run.iter().take_while(|b| covers(&last.github, b)).count();
+                    let absorbed = said_by(&last.github, n_run.iter());
                     let absorbed = n_run.drain(..absorbed).collect();
                     last.notion = joined(&last.notion, absorbed);
-                    let absorbed = g_run.iter().take_while(|b| covers(&last.notion, b)).count();
+                    let absorbed = said_by(&last.notion, g_run.iter());
                     let absorbed = g_run.drain(..absorbed).collect();
                     last.github = joined(&last.github, absorbed);
                 }
                 if differs && let Some(own) = &mut own {
-                    let covered = |run: &[Block], by: &[Block]| {
-                        run.len() - run.iter().rev().take_while(|b| covers(by, b)).count()
-                    };
-                    let kept = covered(&n_run, &own.github);
+                    let kept = n_run.len() - said_by(&own.github, n_run.iter().rev());
                     own.notion = joined(&n_run.split_off(kept), own.notion.to_vec());
-                    let kept = covered(&g_run, &own.notion);
+                    let kept = g_run.len() - said_by(&own.notion, g_run.iter().rev());
                     own.github = joined(&g_run.split_off(kept), own.github.to_vec());
                 }
                 pairs.extend(n_run.into_iter().map(|block| BasePair {
@@ -227,6 +224,20 @@ fn trim_side(pairs: &mut [BasePair], run: impl Fn(&mut BasePair) -> &mut Arc<[Bl
             return;
         }
     }
+}
+
+/// How many blocks of a run, counted from its beginning, `by` says too. What has no words, such as
+/// a divider, does not end them, for the other side may have no form for it.
+fn said_by<'a>(by: &[Block], run: impl Iterator<Item = &'a Block>) -> usize {
+    let mut said = 0;
+    for (at, block) in run.enumerate() {
+        if covers(by, block) {
+            said = at + 1;
+        } else if has_words(block) {
+            break;
+        }
+    }
+    said
 }
 
 fn canonical(blocks: &[&Block]) -> Vec<Block> {
