@@ -1,7 +1,7 @@
 //! Single cases of the merge, with what a person expects of them.
 
 use notion_sync_core::document::merge::{BodyBase, Choice, Region, State, regions};
-use notion_sync_core::document::{Block, BlockKind, Color, Document, RichText, Span};
+use notion_sync_core::document::{Block, BlockKind, Color, Document, Inline, RichText, Span};
 use notion_sync_core::id::{BlockId, Side};
 
 use crate::merge_pool::{bold, child_page, code, doc, item, paragraph, table, todo, with_ids};
@@ -356,6 +356,75 @@ fn a_divider_does_not_hide_what_the_other_side_says_in_one_block() {
     let around = |run: &[Block]| doc([&[p("first plum")], run, &[p("last plum")]].concat());
     let base = BodyBase::agree(&around(&run), &around(&github.blocks));
     assert_eq!(base.pairs.len(), 3, "{:?}", base.pairs);
+}
+
+/// A body that repeats itself can be aligned wrongly; what is left over on both sides by that is not
+/// taken for something that the other side has no form for.
+#[test]
+fn what_a_wrong_alignment_leaves_over_is_no_one_sided_block() {
+    let divider = || Block::new(BlockKind::Divider);
+    let strong = |text: &str| {
+        let text = RichText(vec![bold(text)]);
+        let color = Color::default();
+        Block::new(BlockKind::Paragraph { text, color })
+    };
+    let cases = [
+        (
+            vec![p("oak"), strong("ash"), strong("oak")],
+            vec![p("oak and ash"), p("oak")],
+        ),
+        (
+            vec![
+                item("cedar", vec![divider()]),
+                item("cedar", vec![p("")]),
+                item("ash", vec![strong("ash")]),
+            ],
+            vec![
+                item("cedar", vec![]),
+                item("cedar", vec![p("")]),
+                item("ash", vec![p("ash")]),
+            ],
+        ),
+    ];
+    for (notion, github) in cases {
+        let (notion, github) = (doc(notion), doc(github));
+        let base = BodyBase::agree(&notion, &github);
+        for at in 0..notion.blocks.len() {
+            let mut edited = notion.clone();
+            let text = edited.blocks[at].kind.text_mut().unwrap();
+            text.0.push(Inline::text(" tree"));
+            let regions = regions(&base, &edited, &github);
+            let out = regions.compose(Region::default_choice);
+            let arrived = format!("{:?}", out.github).contains(" tree");
+            assert!(
+                regions.diverged().count() == 1 || arrived,
+                "{at}: {:?}",
+                base.pairs
+            );
+        }
+    }
+}
+
+/// What only one side holds stays a pair of its own where the other side's does not say the same.
+#[test]
+fn what_is_left_over_by_chance_is_not_joined() {
+    let comment = Block::new(BlockKind::Verbatim {
+        markdown: "<!-- a note to self -->".to_owned(),
+    });
+    let notion = doc(vec![
+        p("one plum"),
+        child_page("Archive"),
+        p("two pears"),
+        p("three figs"),
+    ]);
+    let github = doc(vec![
+        p("one plum"),
+        p("two pears"),
+        comment,
+        p("three figs"),
+    ]);
+    let base = BodyBase::agree(&notion, &github);
+    assert_eq!(base.pairs.len(), 5, "{:?}", base.pairs);
 }
 
 #[test]

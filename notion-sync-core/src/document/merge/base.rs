@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::alignment::{Named, Namer, Zeal, align, covers, has_words, trimmed_len};
+use super::uncertain;
 use crate::document::canon::{hash_list, is_same, lists_say_the_same};
 use crate::document::model::{Block, Document};
 use crate::hash::ContentHash;
@@ -72,7 +73,8 @@ impl BodyBase {
     ///
     /// Equal blocks are paired one to one, then blocks of one kind by similarity and position; what
     /// is left between them becomes one pair of runs, or, where the other side has nothing, belongs
-    /// to a neighbour that says it in another form, or is a pair by itself.
+    /// to a neighbour that says it in another form, or is a pair by itself. Where two that are left on
+    /// different sides say the same, everything between them is one pair.
     #[must_use]
     pub fn agree(notion: &Document, github: &Document) -> Self {
         Self::agree_blocks(&notion.blocks, &github.blocks)
@@ -128,7 +130,7 @@ impl BodyBase {
             (n_at, g_at) = (n + 1, g + 1);
         }
         Self {
-            pairs,
+            pairs: uncertain::joined(pairs),
             held: Vec::new(),
         }
     }

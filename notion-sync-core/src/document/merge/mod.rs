@@ -17,6 +17,7 @@ mod compose;
 mod confirm;
 mod region;
 pub(crate) mod sequence;
+mod uncertain;
 
 pub use base::{BasePair, BodyBase, Held};
 pub(crate) use compose::bare;
