@@ -3,7 +3,7 @@
 //! [`Remote`] is one place on one side: the pages of a data source, the files under a folder of a
 //! branch, the issues of a repository. An adapter implements it; the engine knows nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use async_trait::async_trait;
@@ -126,6 +126,14 @@ pub trait Remote: fmt::Debug + Send + Sync {
     async fn cards(&self, objects: &[RemoteRef]) -> Result<Vec<FoundCard>> {
         let _ = objects;
         Ok(Vec::new())
+    }
+
+    /// Those of these pull requests of proposals that are open now, asked together. One that is left
+    /// out has ended, or nobody knows: it is read by itself. Without an answer of its own a remote
+    /// names none, and each is read.
+    async fn still_open(&self, proposals: &[RemoteRef]) -> Result<BTreeSet<RemoteRef>> {
+        let _ = proposals;
+        Ok(BTreeSet::new())
     }
 
     /// Whether an object that an event named is this pull request or the head of it.

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
 use notion_sync_core::{Error, ErrorKind, Result};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::client::GithubClient;
 use crate::endpoint::{Call, Endpoint, GRAPHQL, GRAPHQL_QUERY};
 use crate::failure::{brief, is_rule, rate_limited};
 use crate::gate::{Limit, header};
+use crate::repository::RepositoryInfo;
 
 impl GithubClient {
     /// Changes something by GraphQL and answers `data`.
@@ -56,7 +57,7 @@ impl GithubClient {
         query: &str,
         variables: Value,
     ) -> Result<(Value, Vec<Error>, Option<DateTime<Utc>>)> {
-        let body = serde_json::json!({"query": query, "variables": variables});
+        let body = json!({"query": query, "variables": variables});
         let answer = self.call(Call::new(endpoint, &[]).body(body)).await?;
         let envelope: Value = answer.json()?;
         let errors = envelope.get("errors").and_then(Value::as_array);
@@ -121,4 +122,44 @@ impl GithubClient {
             _ => error,
         }
     }
+}
+
+/// Asks something of one repository. GraphQL takes names only, and a name can have come to another
+/// repository: the answer is refused where its id is not the one the pairs were made with.
+///
+/// Answers what is below `repository`, and what is wrong in parts of it.
+pub(crate) async fn of_repository(
+    client: &GithubClient,
+    during: &'static str,
+    repository: &RepositoryInfo,
+    query: &str,
+    variables: Map<String, Value>,
+) -> Result<(Value, Vec<Error>)> {
+    let (owner, name) = repository
+        .full_name
+        .split_once('/')
+        .unwrap_or((repository.full_name.as_str(), ""));
+    let mut all = variables;
+    all.insert("owner".to_owned(), json!(owner));
+    all.insert("name".to_owned(), json!(name));
+    let (mut data, mut errors) = client.ask(during, query, Value::Object(all)).await?;
+    let found = data
+        .get_mut("repository")
+        .map(Value::take)
+        .unwrap_or_default();
+    if !found.is_object() {
+        return Err(if errors.is_empty() {
+            Error::new(ErrorKind::NotFound, during).with("repository", &repository.full_name)
+        } else {
+            errors.swap_remove(0)
+        });
+    }
+    let id = found.get("databaseId").and_then(Value::as_u64);
+    if id.is_some_and(|id| id != repository.id) {
+        return Err(Error::new(ErrorKind::Configuration, during)
+            .with("repository", &repository.full_name)
+            .message("the name now belongs to another repository")
+            .remedy("configure the new name of the old repository"));
+    }
+    Ok((found, errors))
 }

@@ -13,6 +13,8 @@ mod scope;
 mod trace;
 mod tree;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use notion_sync_core::comment::RemoteComment;
@@ -259,6 +261,10 @@ impl Remote for GithubFiles {
 
     async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
         self.read_comment(comment).await
+    }
+
+    async fn still_open(&self, proposals: &[RemoteRef]) -> Result<BTreeSet<RemoteRef>> {
+        self.open_pulls(proposals).await
     }
 
     async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>> {

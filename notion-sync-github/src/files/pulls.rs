@@ -1,6 +1,7 @@
 //! Pull requests: read, withdrawn, commented.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::comment::RemoteComment;
@@ -9,11 +10,12 @@ use notion_sync_core::remote::{Ack, Write};
 use notion_sync_core::snapshot::{Content, Field, Presence, Proof, Revision, Snapshot};
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::GithubFiles;
 use crate::comments;
 use crate::endpoint::{Call, DELETE_REF, ISSUE_EVENTS, UPDATE_PULL};
+use crate::graphql::of_repository;
 use crate::issues::discussion;
 use crate::marker::HiddenBlock;
 use crate::message::is_ours;
@@ -24,6 +26,9 @@ use crate::wire::{Event, Pull};
 
 /// The branches that proposals live on begin so.
 pub(super) const PROPOSAL_PREFIX: &str = "nsync/";
+
+/// Most pull requests that are asked for in one request.
+const PULLS_PER_REQUEST: usize = 100;
 
 impl GithubFiles {
     pub(super) async fn pull(&self, repository: &RepositoryInfo, number: u64) -> Result<Pull> {
@@ -42,6 +47,38 @@ impl GithubFiles {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Those of these pull requests that are open. Many are asked for in one request, each by its
+    /// number: unlike a listing that says how each of them stands now, whatever else is open there.
+    pub(super) async fn open_pulls(&self, pulls: &[RemoteRef]) -> Result<BTreeSet<RemoteRef>> {
+        let repository = self.repository().await?;
+        let mut numbers = BTreeMap::new();
+        for pull in pulls {
+            let (place, number) = reference::parse_numbered(pull)?;
+            if place == repository.id {
+                numbers.insert(number, pull);
+            }
+        }
+        let numbers: Vec<(u64, &RemoteRef)> = numbers.into_iter().collect();
+        let mut open = BTreeSet::new();
+        for chunk in numbers.chunks(PULLS_PER_REQUEST) {
+            let document = open_document(chunk.iter().map(|(number, _)| *number));
+            let during = "look which pull requests are open";
+            let asked = of_repository(&self.client, during, repository, &document, Map::new());
+            let (answer, errors) = asked.await?;
+            // What is gone is null. What is not known to be open is read by itself.
+            for error in errors {
+                tracing::debug!(%error, "a part of the pull requests was not answered");
+            }
+            for (number, pull) in chunk {
+                let state = answer.pointer(&format!("/p{number}/state"));
+                if state.and_then(serde_json::Value::as_str) == Some("OPEN") {
+                    open.insert((*pull).clone());
+                }
+            }
+        }
+        Ok(open)
     }
 
     fn no_pull(&self, object: &RemoteRef, presence: Presence) -> Snapshot {
@@ -243,6 +280,19 @@ impl GithubFiles {
             ..Ack::default()
         })
     }
+}
+
+/// One request for many pull requests. Numbers are numbers, so they can stand in the document itself.
+fn open_document(numbers: impl Iterator<Item = u64>) -> String {
+    let mut out = String::from(
+        "query($owner:String!,$name:String!){repository(owner:$owner,name:$name){databaseId",
+    );
+    for number in numbers {
+        // Writing to a string cannot fail.
+        let _ = write!(out, " p{number}:pullRequest(number:{number}){{state}}");
+    }
+    out.push_str("}}");
+    out
 }
 
 pub(crate) fn comment_notes(comment: &crate::wire::Comment) -> BTreeMap<String, String> {

@@ -1,5 +1,9 @@
 //! Proposals: a branch, a pull request, its end.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use notion_sync_core::ErrorKind;
 use notion_sync_core::remote::{Action, ProposalKind, Propose, Remote as _, Trace, WriteKind};
 use notion_sync_core::snapshot::Presence;
@@ -249,6 +253,56 @@ async fn a_proposal_that_is_merged_before_it_is_listed_is_looked_for_on() {
         panic!("{traced:?}");
     };
     assert_eq!(ack.notes["number"], number.to_string());
+}
+
+/// However many are open, and whatever else is open there: one request says how each of them stands.
+#[tokio::test]
+async fn proposals_are_asked_about_together() {
+    let world = World::new();
+    let mut known = Vec::new();
+    for n in 0..3 {
+        let mut one_of_them = proposal("v1\n", None);
+        one_of_them.branch = format!("nsync/create-{n}");
+        one_of_them.draft = false;
+        let write = propose(&format!("o{n}"), one_of_them);
+        let ack = one(&world.files(), write).await.unwrap();
+        known.push(ack.snapshot.unwrap().object);
+    }
+    let numbers: Vec<u64> = (known.iter())
+        .map(|pull| reference::parse_numbered(pull).unwrap().1)
+        .collect();
+    let now = world.now();
+    let merged = world
+        .hub()
+        .merge(REPO, numbers[0], "ada", MergeMethod::Merge, now);
+    merged.unwrap();
+    world
+        .hub()
+        .close(REPO, numbers[1], "ada", None, now)
+        .unwrap();
+    // Neither one that is not there nor one of another repository is said to be open.
+    known.push(reference::pull(REPO_ID, 4_711));
+    known.push(reference::pull(101, numbers[2]));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let files = world.files_by(Meanwhile::send(
+        &world,
+        Box::new(move |request, _| {
+            if request.uri().path().ends_with("/graphql") {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        }),
+    ));
+    let open = files.still_open(&known).await.unwrap();
+    assert_eq!(open, BTreeSet::from([known[2].clone()]));
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    // More than fit into a request are asked for in several.
+    let many: Vec<_> = (1..=201).map(|n| reference::pull(REPO_ID, n)).collect();
+    let open = files.still_open(&many).await.unwrap();
+    assert_eq!(open, BTreeSet::from([known[2].clone()]));
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
+    assert_eq!(files.still_open(&[]).await.unwrap(), BTreeSet::new());
+    assert_eq!(asked.load(Ordering::Relaxed), 4);
 }
 
 /// People decide between an attempt and the next.

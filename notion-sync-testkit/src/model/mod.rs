@@ -46,4 +46,6 @@ pub struct ModelReads {
     pub contents: usize,
     /// Listings and direct reads of comments.
     pub comments: usize,
+    /// Reads of one pull request.
+    pub pulls: usize,
 }

@@ -478,6 +478,10 @@ impl Remote for MutantRemote {
         self.inner.cards(objects).await
     }
 
+    async fn still_open(&self, proposals: &[RemoteRef]) -> Result<BTreeSet<RemoteRef>> {
+        self.inner.still_open(proposals).await
+    }
+
     fn is_about(&self, named: &RemoteRef, pull: &LinkedPull) -> bool {
         self.inner.is_about(named, pull)
     }

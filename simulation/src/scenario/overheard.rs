@@ -1,6 +1,6 @@
 //! A side on which somebody hears every write that begins and ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -101,6 +101,10 @@ impl Remote for Overheard {
 
     async fn cards(&self, objects: &[RemoteRef]) -> Result<Vec<FoundCard>> {
         self.inner.cards(objects).await
+    }
+
+    async fn still_open(&self, proposals: &[RemoteRef]) -> Result<BTreeSet<RemoteRef>> {
+        self.inner.still_open(proposals).await
     }
 
     fn is_about(&self, named: &RemoteRef, pull: &LinkedPull) -> bool {

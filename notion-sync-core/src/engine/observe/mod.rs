@@ -8,6 +8,7 @@ pub(in crate::engine) mod partial;
 pub(in crate::engine) mod paths;
 pub(in crate::engine) mod people;
 pub(in crate::engine) mod place;
+pub(in crate::engine) mod proposals;
 pub(in crate::engine) mod pulls;
 pub(in crate::engine) mod relatives;
 pub(in crate::engine) mod sentinel;

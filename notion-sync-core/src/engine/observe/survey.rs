@@ -128,20 +128,8 @@ impl Engine {
                 }
             }
         }
-        let mut proposals: BTreeMap<RecordId, ProposalState> = BTreeMap::new();
-        for owner in self.state().with_proposal(id).await? {
-            let Some(state) = self.state().record(&owner).await? else {
-                continue;
-            };
-            if let Some(known) = &state.record.proposal
-                && known.state == ProposalState::Open
-                && let Some(pull) = &known.pull
-                && let Some(now) = self.proposal_state(binding, pull, known).await?
-            {
-                proposals.insert(owner.clone(), now);
-                due.insert(owner);
-            }
-        }
+        let proposals = self.ended_proposals(binding).await?;
+        due.extend(proposals.keys().cloned());
         let mut hints = self.state().inbox(HINTS).await?;
         hints.retain(|hint| self.concerns(&hint.value, id));
         let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();

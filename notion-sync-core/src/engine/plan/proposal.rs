@@ -15,15 +15,14 @@ use crate::engine::plan::render::{Draft, desired_file, new_place, proposal_word}
 use crate::engine::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
-use crate::id::{RemoteRef, Side};
+use crate::id::Side;
 use crate::mapping::{MappingKind, View};
 use crate::operation::{Operation, Settlement};
 use crate::reconcile::{Plan, Step, WriteStep, page_hash, write_hash};
 use crate::record::{Proposal, ProposalState, Record, UnitId};
 use crate::remote::{Action, ProposalKind, Propose};
-use crate::snapshot::{Field, Presence};
+use crate::snapshot::Field;
 use crate::state::Stored;
-use crate::value::Value;
 
 /// How often a conflict's pull request is refreshed at most.
 pub(in crate::engine) fn refresh_pause() -> chrono::Duration {
@@ -31,26 +30,6 @@ pub(in crate::engine) fn refresh_pause() -> chrono::Duration {
 }
 
 impl Engine {
-    /// Reads how a proposal stands.
-    pub(in crate::engine) async fn proposal_state(
-        &self,
-        binding: &Binding,
-        pull: &RemoteRef,
-        known: &Proposal,
-    ) -> Result<Option<ProposalState>> {
-        let snapshot = binding.github.read(pull, false).await?;
-        let state = match (&snapshot.presence, snapshot.fields.get("state")) {
-            (Presence::Present, Some(Field::Value(Value::Text(state)))) => match state.as_str() {
-                "merged" => ProposalState::Merged,
-                "closed" => ProposalState::Refused,
-                _ => ProposalState::Open,
-            },
-            (Presence::Gone(_), _) => ProposalState::Refused,
-            _ => return Ok(None),
-        };
-        Ok((state != known.state).then_some(state))
-    }
-
     #[allow(clippy::too_many_arguments)]
     pub(in crate::engine) fn draft_proposal(
         &self,

@@ -23,6 +23,7 @@ mod page_notes;
 mod parents;
 mod paths;
 mod properties;
+mod proposals;
 mod removals;
 mod replay;
 mod rules;

@@ -1,6 +1,6 @@
 //! The repository as the engine asks it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -111,6 +111,7 @@ impl Remote for ModelRepository {
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
         let mut inner = self.lock();
         inner.reads.contents += usize::from(content);
+        inner.reads.pulls += usize::from(object.kind == "pull");
         Ok(self.snapshot(&inner, object, content))
     }
 
@@ -184,6 +185,17 @@ impl Remote for ModelRepository {
         let mut inner = self.lock();
         inner.reads.comments += objects.len();
         Ok(inner.talk.cards(objects))
+    }
+
+    async fn still_open(&self, proposals: &[RemoteRef]) -> Result<BTreeSet<RemoteRef>> {
+        let inner = self.lock();
+        let open = |pull: &&RemoteRef| {
+            let number: Option<u32> = pull.id.parse().ok();
+            number.is_some_and(|number| {
+                (inner.pulls.get(&number)).is_some_and(|pull| pull.state == "open")
+            })
+        };
+        Ok(proposals.iter().filter(open).cloned().collect())
     }
 
     fn group(&self, action: &Action) -> Option<String> {
