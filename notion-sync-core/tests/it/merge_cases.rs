@@ -374,6 +374,10 @@ fn what_a_wrong_alignment_leaves_over_is_no_one_sided_block() {
             vec![p("oak and ash"), p("oak")],
         ),
         (
+            vec![strong("pine oak"), p("pine oak"), strong("oak")],
+            vec![p("pine oak"), p("pine oak"), p("oak")],
+        ),
+        (
             vec![
                 item("cedar", vec![divider()]),
                 item("cedar", vec![p("")]),

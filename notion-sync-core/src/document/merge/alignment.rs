@@ -217,19 +217,9 @@ impl<'a> Sketch<'a> {
     }
 }
 
-/// Whether most words of `block` stand in `by`; never for a block without words.
-pub(crate) fn covers(by: &[Block], block: &Block) -> bool {
-    are_said(&words(std::slice::from_ref(block)), &words(by))
-}
-
 /// Whether most of some words are among others; never of none.
 pub(crate) fn are_said(own: &BTreeSet<u64>, by: &BTreeSet<u64>) -> bool {
     !own.is_empty() && own.intersection(by).count() * 2 >= own.len()
-}
-
-/// Whether there is a word in a block or below it.
-pub(crate) fn has_words(block: &Block) -> bool {
-    !words(std::slice::from_ref(block)).is_empty()
 }
 
 /// The words of blocks and of what is below them, as far as a sketch goes.

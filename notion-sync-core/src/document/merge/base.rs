@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::alignment::{Named, Namer, Zeal, align, covers, has_words, trimmed_len};
-use super::uncertain;
+use super::alignment::{Named, Namer, Zeal, align, trimmed_len};
+use super::left_over;
 use crate::document::canon::{hash_list, is_same, lists_say_the_same};
 use crate::document::model::{Block, Document};
 use crate::hash::ContentHash;
@@ -87,33 +87,11 @@ impl BodyBase {
         let aligned = align(&notion, &github, Zeal::Agreed);
         let (mut n_at, mut g_at) = (0, 0);
         let mut pairs: Vec<BasePair> = Vec::with_capacity(aligned.len());
-        // Whether the pair before is of two different forms, so that its bounds are uncertain.
-        let mut before_differs = false;
         let ends = std::iter::once((notion.len(), github.len()));
         for (n, g) in aligned.into_iter().chain(ends) {
-            let mut own = match (notion.blocks.get(n), github.blocks.get(g)) {
-                (Some(one), Some(other)) => Some(BasePair::one(one, other)),
-                _ => None,
-            };
-            let differs = own.as_ref().is_some_and(|own| own.notion != own.github);
-            let mut n_run = canonical(&notion.blocks[n_at..n]);
-            let mut g_run = canonical(&github.blocks[g_at..g]);
+            let n_run = canonical(&notion.blocks[n_at..n]);
+            let g_run = canonical(&github.blocks[g_at..g]);
             if n_run.is_empty() || g_run.is_empty() {
-                // What one side says in one block the other may say in several.
-                if before_differs && let Some(last) = pairs.last_mut() {
-                    let absorbed = said_by(&last.github, n_run.iter());
-                    let absorbed = n_run.drain(..absorbed).collect();
-                    last.notion = joined(&last.notion, absorbed);
-                    let absorbed = said_by(&last.notion, g_run.iter());
-                    let absorbed = g_run.drain(..absorbed).collect();
-                    last.github = joined(&last.github, absorbed);
-                }
-                if differs && let Some(own) = &mut own {
-                    let kept = n_run.len() - said_by(&own.github, n_run.iter().rev());
-                    own.notion = joined(&n_run.split_off(kept), own.notion.to_vec());
-                    let kept = g_run.len() - said_by(&own.notion, g_run.iter().rev());
-                    own.github = joined(&g_run.split_off(kept), own.github.to_vec());
-                }
                 pairs.extend(n_run.into_iter().map(|block| BasePair {
                     notion: Arc::from([block]),
                     github: Arc::default(),
@@ -125,12 +103,13 @@ impl BodyBase {
             } else {
                 pairs.push(BasePair::of(n_run, g_run));
             }
-            pairs.extend(own);
-            before_differs = differs;
+            if let (Some(one), Some(other)) = (notion.blocks.get(n), github.blocks.get(g)) {
+                pairs.push(BasePair::one(one, other));
+            }
             (n_at, g_at) = (n + 1, g + 1);
         }
         Self {
-            pairs: uncertain::joined(pairs),
+            pairs: left_over::settled(pairs),
             held: Vec::new(),
         }
     }
@@ -228,26 +207,8 @@ fn trim_side(pairs: &mut [BasePair], run: impl Fn(&mut BasePair) -> &mut Arc<[Bl
     }
 }
 
-/// How many blocks of a run, counted from its beginning, `by` says too. What has no words, such as
-/// a divider, does not end them, for the other side may have no form for it.
-fn said_by<'a>(by: &[Block], run: impl Iterator<Item = &'a Block>) -> usize {
-    let mut said = 0;
-    for (at, block) in run.enumerate() {
-        if covers(by, block) {
-            said = at + 1;
-        } else if has_words(block) {
-            break;
-        }
-    }
-    said
-}
-
 fn canonical(blocks: &[&Block]) -> Vec<Block> {
     blocks.iter().map(|block| block.canonical()).collect()
-}
-
-fn joined(head: &[Block], tail: Vec<Block>) -> Arc<[Block]> {
-    head.iter().cloned().chain(tail).collect()
 }
 
 impl BasePair {
@@ -283,6 +244,24 @@ impl BasePair {
             Side::Notion => &self.notion,
             Side::Github => &self.github,
         }
+    }
+
+    /// The side that holds something, where the other holds nothing.
+    pub(crate) fn only_side(&self) -> Option<Side> {
+        match (self.notion.is_empty(), self.github.is_empty()) {
+            (false, true) => Some(Side::Notion),
+            (true, false) => Some(Side::Github),
+            _ => None,
+        }
+    }
+
+    /// One pair of all runs.
+    pub(crate) fn joined(pairs: &[Self]) -> Self {
+        let all = |side: Side| {
+            let runs = pairs.iter().flat_map(|pair| pair.run(side).iter());
+            runs.cloned().collect()
+        };
+        Self::of(all(Side::Notion), all(Side::Github))
     }
 
     /// The two blocks of a pair of single blocks.

@@ -15,9 +15,9 @@ mod base;
 mod block;
 mod compose;
 mod confirm;
+mod left_over;
 mod region;
 pub(crate) mod sequence;
-mod uncertain;
 
 pub use base::{BasePair, BodyBase, Held};
 pub(crate) use compose::bare;
