@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::hash::ContentHash;
 use crate::id::{MappingId, RemoteRef, Side};
 use crate::value::Value;
 
@@ -77,6 +78,59 @@ pub struct Change {
     /// The value after, where it is known.
     #[serde(default)]
     pub after: Option<Value>,
+    /// [`text_hash`] of the text before, where the text itself is not carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub before_hash: Option<ContentHash>,
+    /// [`text_hash`] of the text after, where the text itself is not carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub after_hash: Option<ContentHash>,
+}
+
+/// The key of the content in [`ChangeEvent::changed`], where an event tells it from the fields.
+pub const CONTENT: &str = "body";
+
+/// The hash by which an event tells a text that it does not carry. Line ends and blanks around the text do not
+/// count: services change them.
+#[must_use]
+pub fn text_hash(text: &str) -> ContentHash {
+    let text = text.replace("\r\n", "\n");
+    ContentHash::of_bytes("nsync/event-text/v1", text.trim().as_bytes())
+}
+
+impl Change {
+    /// A change of which both values are known, or are nothing.
+    #[must_use]
+    pub fn of(before: Option<Value>, after: Option<Value>) -> Self {
+        Self {
+            before,
+            after,
+            ..Self::default()
+        }
+    }
+
+    /// A change of a text that the event does not carry.
+    #[must_use]
+    pub fn of_text(before: &str, after: &str) -> Self {
+        Self {
+            before_hash: Some(text_hash(before)),
+            after_hash: Some(text_hash(after)),
+            ..Self::default()
+        }
+    }
+
+    /// The hashes of the texts before and after, as far as they are known.
+    pub(crate) fn texts(&self) -> (Option<ContentHash>, Option<ContentHash>) {
+        let of = |value: &Option<Value>| match value {
+            Some(Value::Text(text)) => Some(text_hash(text)),
+            _ => None,
+        };
+        (
+            self.before_hash.or_else(|| of(&self.before)),
+            self.after_hash.or_else(|| of(&self.after)),
+        )
+    }
 }
 
 fn current() -> u32 {

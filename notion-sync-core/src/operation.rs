@@ -161,6 +161,19 @@ pub struct RecentWrite {
     pub fields: BTreeSet<String>,
     /// Whether it wrote the content.
     pub content: bool,
+    /// Texts among these, the content under [`CONTENT`](crate::event::CONTENT): what each write was made on top
+    /// of, and what it wrote.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub texts: BTreeMap<String, ReplacedText>,
+}
+
+/// A text that a write replaced, as [`text_hash`](crate::event::text_hash) tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplacedText {
+    /// What was there when it was looked at.
+    pub expected: ContentHash,
+    /// What was written.
+    pub desired: ContentHash,
 }
 
 /// What makes an operation the same as another.

@@ -1,4 +1,4 @@
-//! People who edit in the moment between the look that precedes a write and the write: on Notion, where no write is
+//! People who edit in the moment between the look that precedes a write and the write: of pages and issues no write is
 //! conditional, their words are replaced. A webhook says that they were there, and the audit must say so too.
 
 use std::sync::{Arc, Mutex};
@@ -14,30 +14,84 @@ use notion_sync_core::mapping::Policy;
 use notion_sync_core::state::State;
 use notion_sync_examples::demo::{Between, Stage, Terms};
 use notion_sync_examples::emulation::{BACKLOG, Services, World};
+use notion_sync_github::webhook::GithubWebhook;
 use notion_sync_notion::webhook::{Delivery as Received, NotionWebhook};
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::emulator::EmulatorBounds;
 use notion_sync_testkit::notion::NotionId;
-use notion_sync_testkit::webhook::{Delivery, NotionHook};
+use notion_sync_testkit::webhook::{Delivery, GithubHook, NotionHook};
 use secrecy::SecretString;
 
 use crate::shown_support::{full, settle};
 
 const TOKEN: &str = "secret_emulated";
 
-/// What somebody writes when the next write to Notion begins.
+/// What somebody writes when the next write of the same begins.
 #[derive(Debug, Clone)]
 enum Gesture {
     Title(NotionId, String),
     Text(NotionId, String),
+    IssueTitle(String),
+    /// A word of the body of the issue, and what is written in its place.
+    IssueText(String, String),
+}
+
+/// The issue that people edit.
+const ISSUE: u64 = 1;
+
+/// The hooks of both services, and what they announced.
+#[derive(Debug)]
+struct Hooks {
+    services: Services,
+    clock: Arc<VirtualClock>,
+    notion: NotionHook,
+    github: GithubHook,
+    announced: Vec<(Side, Delivery)>,
+}
+
+impl Hooks {
+    fn collect(&mut self) {
+        let now = self.clock.now();
+        let told = self
+            .notion
+            .collect(&self.services.notion.lock().unwrap(), now);
+        self.announced
+            .extend(told.into_iter().map(|one| (Side::Notion, one)));
+        let told = self
+            .github
+            .collect(&self.services.github.lock().unwrap(), now);
+        self.announced
+            .extend(told.into_iter().map(|one| (Side::Github, one)));
+    }
+
+    fn act(&self, gesture: Gesture) {
+        let now = self.clock.now();
+        let mut notion = self.services.notion.lock().unwrap();
+        let mut ada = notion.person("ada", now).unwrap();
+        let mut github = self.services.github.lock().unwrap();
+        match gesture {
+            Gesture::Title(page, title) => ada.rename(page, &title).unwrap(),
+            Gesture::Text(block, text) => ada.edit_text(block, &text).unwrap(),
+            Gesture::IssueTitle(title) => {
+                github.retitle(BACKLOG, ISSUE, "bob", &title, now).unwrap();
+            }
+            Gesture::IssueText(word, other) => {
+                let body = github.issue(BACKLOG, ISSUE).unwrap().body.unwrap();
+                assert!(body.contains(&word), "{word} is not in {body}");
+                let body = body.replace(&word, &other);
+                github
+                    .rewrite(BACKLOG, ISSUE, "bob", Some(&body), now)
+                    .unwrap();
+            }
+        }
+    }
 }
 
 /// Who waits for the next write.
 #[derive(Debug, Default)]
 struct Ambush {
-    stage: Mutex<Option<(Services, Arc<VirtualClock>, NotionHook)>>,
+    hooks: Mutex<Option<Hooks>>,
     gesture: Mutex<Option<Gesture>>,
-    announced: Mutex<Vec<Delivery>>,
 }
 
 impl Ambush {
@@ -47,21 +101,17 @@ impl Ambush {
         let fits = match &*next {
             Some(Gesture::Title(..)) => path.starts_with("/v1/pages/"),
             Some(Gesture::Text(..)) => path.starts_with("/v1/blocks/"),
+            Some(Gesture::IssueTitle(_) | Gesture::IssueText(..)) => path.ends_with("/issues/1"),
             None => false,
         };
         if !fits || request.method() != Method::PATCH {
             return;
         }
-        let mut stage = self.stage.lock().unwrap();
-        let (services, clock, hook) = stage.as_mut().unwrap();
-        let mut notion = services.notion.lock().unwrap();
-        let mut ada = notion.person("ada", clock.now()).unwrap();
-        match next.take().unwrap() {
-            Gesture::Title(page, title) => ada.rename(page, &title).unwrap(),
-            Gesture::Text(block, text) => ada.edit_text(block, &text).unwrap(),
-        }
-        let told = hook.collect(&notion, clock.now());
-        self.announced.lock().unwrap().extend(told);
+        let mut hooks = self.hooks.lock().unwrap();
+        let hooks = hooks.as_mut().unwrap();
+        hooks.collect();
+        hooks.act(next.take().unwrap());
+        hooks.collect();
     }
 }
 
@@ -69,11 +119,8 @@ impl Ambush {
 struct Lurking(Arc<Ambush>);
 
 impl Between for Lurking {
-    fn way(&self, side: Side, inner: Arc<dyn HttpSend>) -> Arc<dyn HttpSend> {
-        match side {
-            Side::Notion => Arc::new(Way(self.0.clone(), inner)),
-            Side::Github => inner,
-        }
+    fn way(&self, _: Side, inner: Arc<dyn HttpSend>) -> Arc<dyn HttpSend> {
+        Arc::new(Way(self.0.clone(), inner))
     }
 }
 
@@ -91,15 +138,16 @@ impl HttpSend for Way {
 struct Scene {
     stage: Stage,
     ambush: Arc<Ambush>,
-    hook: NotionWebhook,
+    notion: NotionWebhook,
+    github: GithubWebhook,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    async fn new(policy: Policy) -> Self {
         let ambush = Arc::new(Ambush::default());
         let terms = Terms {
-            documents: Some(Policy::GithubWins),
-            tasks: Some(Policy::GithubWins),
+            documents: Some(policy),
+            tasks: Some(policy),
             ..Terms::default()
         };
         let mut stage = Stage::around(
@@ -117,31 +165,47 @@ impl Scene {
         }
         settle(&mut stage).await;
         stage.pass(30);
-        let hook = NotionHook::subscribe(TOKEN, &stage.notion());
-        *ambush.stage.lock().unwrap() = Some((stage.services.clone(), stage.clock.clone(), hook));
+        let hooks = Hooks {
+            services: stage.services.clone(),
+            clock: stage.clock.clone(),
+            notion: NotionHook::subscribe(TOKEN, &stage.notion()),
+            github: GithubHook::add(TOKEN, false, &stage.github()),
+            announced: Vec::new(),
+        };
+        *ambush.hooks.lock().unwrap() = Some(hooks);
         Self {
             stage,
             ambush,
-            hook: NotionWebhook::new([SecretString::from(TOKEN)]),
+            notion: NotionWebhook::new([SecretString::from(TOKEN)]),
+            github: GithubWebhook::new([SecretString::from(TOKEN)]),
         }
     }
 
     /// What was announced on the way, and what is new by now, arrives; the engine looks at it.
     async fn deliver(&mut self) {
-        let mut arrived = std::mem::take(&mut *self.ambush.announced.lock().unwrap());
-        {
-            let mut stage = self.ambush.stage.lock().unwrap();
-            let (services, clock, hook) = stage.as_mut().unwrap();
-            arrived.extend(hook.collect(&services.notion.lock().unwrap(), clock.now()));
-        }
+        let arrived = {
+            let mut hooks = self.ambush.hooks.lock().unwrap();
+            let hooks = hooks.as_mut().unwrap();
+            hooks.collect();
+            std::mem::take(&mut hooks.announced)
+        };
         let now = self.stage.now();
         let engine = self.stage.engine().await.unwrap();
-        for delivery in arrived {
-            let received = self.hook.receive(&delivery.headers, &delivery.body, now);
-            let Received::Event(event) = received.unwrap() else {
-                panic!("no event");
+        for (side, delivery) in arrived {
+            let change = match side {
+                Side::Notion => {
+                    let received = self.notion.receive(&delivery.headers, &delivery.body, now);
+                    let Received::Event(event) = received.unwrap() else {
+                        panic!("no event");
+                    };
+                    event.change(now)
+                }
+                Side::Github => {
+                    let received = self.github.receive(&delivery.headers, &delivery.body);
+                    received.unwrap().change(now)
+                }
             };
-            if let Some(change) = event.change(now) {
+            if let Some(change) = change {
                 engine.ingest(change).await.unwrap();
             }
         }
@@ -157,32 +221,72 @@ impl Scene {
             .count()
     }
 
-    /// Whether a word is anywhere on a page or in what an open conflict holds.
+    /// What was written in the moment of a write is gone or not, and told of or not.
+    async fn end_of_round(&mut self, page: NotionId, word: &str, toll: &mut Toll) {
+        let told = self.told().await;
+        settle(&mut self.stage).await;
+        assert!(
+            self.ambush.gesture.lock().unwrap().is_none(),
+            "nothing was written in the round of {word}"
+        );
+        self.deliver().await;
+        settle(&mut self.stage).await;
+        toll.rounds += 1;
+        if !self.is_kept(page, word).await {
+            toll.lost += 1;
+            toll.told += usize::from(self.told().await > told);
+        }
+        self.stage.pass(30);
+    }
+
+    /// Whether a word is anywhere on a page, in the issue, or in what an open conflict holds.
     async fn is_kept(&mut self, page: NotionId, word: &str) -> bool {
-        let text = {
+        let mut text = {
             let notion = self.stage.notion();
             format!("{} {}", notion.page(page).unwrap(), notion.markdown(page))
         };
+        let issue = self.stage.github().issue(BACKLOG, ISSUE).unwrap();
+        text.push_str(&issue.title);
+        text.push_str(&issue.body.unwrap_or_default());
         let conflicts = self.stage.records().await.unwrap();
         let conflicts = conflicts
             .iter()
             .flat_map(|record| record.conflicts.values());
         text.contains(word)
             || conflicts
-                .map(|one| &one.notion_text)
+                .flat_map(|one| [&one.notion_text, &one.github_text])
                 .any(|text| text.contains(word))
+    }
+}
+
+/// How many edits a write replaced, and of how many of these the audit tells.
+#[derive(Default)]
+struct Toll {
+    rounds: usize,
+    lost: usize,
+    told: usize,
+}
+
+impl Toll {
+    fn is_all_told(&self) {
+        let Self { rounds, lost, told } = *self;
+        println!("{rounds} edits right before a write: {lost} replaced, {told} of these told of");
+        assert!(
+            lost * 2 > rounds,
+            "hardly any edit was replaced: nothing is shown"
+        );
+        assert_eq!(told, lost);
     }
 }
 
 #[tokio::test]
 async fn shown_overlaps_edits_that_a_write_replaced_are_told_of() {
     let rounds = if full() { 100 } else { 10 };
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::new(Policy::GithubWins).await;
     let task = scene.stage.page("Dark mode").unwrap();
     let document = scene.stage.page("Releases").unwrap();
-    let (mut lost, mut told_of_lost) = (0, 0);
+    let mut toll = Toll::default();
     for round in 0..rounds {
-        let told = scene.told().await;
         let word = format!("human{round}x");
         let now = scene.stage.now();
         let page = if round % 2 == 0 {
@@ -209,32 +313,49 @@ async fn shown_overlaps_edits_that_a_write_replaced_are_told_of() {
                 .unwrap();
             document
         };
-        settle(&mut scene.stage).await;
-        assert!(
-            scene.ambush.gesture.lock().unwrap().is_none(),
-            "nothing was written in round {round}"
-        );
-        scene.deliver().await;
-        settle(&mut scene.stage).await;
-        if !scene.is_kept(page, &word).await {
-            lost += 1;
-            told_of_lost += usize::from(scene.told().await > told);
-        }
-        scene.stage.pass(30);
+        scene.end_of_round(page, &word, &mut toll).await;
     }
-    println!(
-        "{rounds} edits right before a write: {lost} replaced, {told_of_lost} of these told of"
-    );
-    assert!(
-        lost * 2 > rounds,
-        "hardly any edit was replaced: nothing is shown"
-    );
-    assert_eq!(told_of_lost, lost);
+    toll.is_all_told();
+}
+
+#[tokio::test]
+async fn shown_overlaps_edits_of_issues_that_a_write_replaced_are_told_of() {
+    let rounds = if full() { 100 } else { 10 };
+    let mut scene = Scene::new(Policy::NotionWins).await;
+    let task = scene.stage.page("Dark mode").unwrap();
+    let mut toll = Toll::default();
+    let text = |round| format!("said{round}y");
+    let first = scene.stage.block(task, "").unwrap();
+    scene
+        .stage
+        .in_notion("ada", |ada| ada.edit_text(first, &text(0)))
+        .unwrap();
+    settle(&mut scene.stage).await;
+    scene.stage.pass(30);
+    for round in 1..=rounds {
+        let word = format!("human{round}x");
+        let gesture = match round % 2 {
+            0 => Gesture::IssueTitle(format!("Dark {word}")),
+            _ => Gesture::IssueText(text(round - 1), format!("Nothing but {word}")),
+        };
+        *scene.ambush.gesture.lock().unwrap() = Some(gesture);
+        scene
+            .stage
+            .in_notion("ada", |ada| {
+                if round % 2 == 0 {
+                    ada.rename(task, &format!("Mode {round}"))?;
+                }
+                ada.edit_text(first, &text(round))
+            })
+            .unwrap();
+        scene.end_of_round(task, &word, &mut toll).await;
+    }
+    toll.is_all_told();
 }
 
 #[tokio::test]
 async fn shown_overlaps_nothing_is_told_of_edits_at_other_times() {
-    let mut scene = Scene::new().await;
+    let mut scene = Scene::new(Policy::GithubWins).await;
     let task = scene.stage.page("Dark mode").unwrap();
     for round in 0..10 {
         let now = scene.stage.now();

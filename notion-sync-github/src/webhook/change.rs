@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use notion_sync_core::event::{Change, ChangeEvent, Detected, EVENT_VERSION};
+use notion_sync_core::event::{CONTENT, Change, ChangeEvent, Detected, EVENT_VERSION};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::value::Value;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::delivery::{Delivery, EventKind};
+use crate::issues::bodies::Body;
 use crate::reference::{SYSTEM, issue, pull};
 
 /// Longest text of a value in a hint, in characters. Titles end at 256.
@@ -59,7 +60,7 @@ impl Delivery {
     /// The hint it gives; `None` where it cannot change what is synchronised, or does not say what it
     /// is about.
     ///
-    /// Values before an edit are part of it where GitHub sends them, but never a body.
+    /// Values before an edit are part of it where GitHub sends them, but of a body only its hash.
     #[must_use]
     pub fn change(&self, detected_at: DateTime<Utc>) -> Option<ChangeEvent> {
         let (object, revision) = self.object()?;
@@ -71,8 +72,7 @@ impl Delivery {
             mapping: None,
             detected: Detected::Webhook,
             detected_at,
-            // The times of its objects are whole seconds, and not those of the event.
-            occurred_at: None,
+            occurred_at: self.occurred_at(revision.as_deref()),
             object,
             event: Some(self.name().chars().take(100).collect()),
             revision: revision.filter(|text| text.len() <= 100),
@@ -85,6 +85,15 @@ impl Delivery {
             people: None,
             changed: self.changed(),
         })
+    }
+
+    /// When it happened, to the second. Only an edit of an issue is told: the issue as it was edited comes with
+    /// it. The times of other objects are not those of the event.
+    fn occurred_at(&self, revision: Option<&str>) -> Option<DateTime<Utc>> {
+        let edited =
+            self.kind == EventKind::Issues && self.payload.action.as_deref() == Some("edited");
+        let at = revision.filter(|_| edited)?;
+        Some(DateTime::parse_from_rfc3339(at).ok()?.to_utc())
     }
 
     /// What it is about, and at which revision.
@@ -212,9 +221,19 @@ impl Delivery {
         let changes: BTreeMap<String, Json> = payload.member("changes").unwrap_or_default();
         for (name, change) in changes.into_iter().take(50) {
             let name = short(&name);
-            // A body can hold anything people wrote: that it changed is enough.
-            if name == "body" || name == "description" {
-                out.insert(name, Change::default());
+            // A body can hold anything people wrote: that it changed is enough, and by hashes of its texts it is
+            // held against what was written.
+            if name == CONTENT || name == "description" {
+                let told = match serde_json::from_value::<From>(change) {
+                    // A body that was empty is null.
+                    Ok(change) if self.kind == EventKind::Issues => {
+                        let text =
+                            |body: Option<&Json>| Body::read(body.and_then(Json::as_str)).text;
+                        Change::of_text(&text(change.from.as_ref()), &text(now.get(CONTENT)))
+                    }
+                    _ => Change::default(),
+                };
+                out.insert(name, told);
                 continue;
             }
             let Ok(from) = serde_json::from_value::<From>(change) else {
@@ -225,32 +244,20 @@ impl Delivery {
             let before = from.from.as_ref().and_then(value);
             out.insert(
                 from.field_name.map_or(name, |field| short(&field)),
-                Change { before, after },
+                Change::of(before, after),
             );
         }
         self.one_of_a_set(&mut out);
         let state = matches!(payload.action.as_deref(), Some("closed" | "reopened"));
         if state && let Some(one) = payload.member::<Numbered>(about) {
             let after = one.state.map(|state| Value::Text(short(&state)));
-            out.insert(
-                "state".to_owned(),
-                Change {
-                    before: None,
-                    after,
-                },
-            );
+            out.insert("state".to_owned(), Change::of(None, after));
         }
         if payload.action.as_deref() == Some("opened")
             && let Some(one) = payload.member::<Numbered>(about)
         {
             let after = one.title.map(|title| Value::Text(short(&title)));
-            out.insert(
-                "title".to_owned(),
-                Change {
-                    before: None,
-                    after,
-                },
-            );
+            out.insert("title".to_owned(), Change::of(None, after));
         }
         out
     }
@@ -274,15 +281,9 @@ impl Delivery {
             .and_then(|one| one.login.or(one.name))
             .map(|text| Value::Text(short(&text)));
         let change = if added {
-            Change {
-                before: None,
-                after: value,
-            }
+            Change::of(None, value)
         } else {
-            Change {
-                before: value,
-                after: None,
-            }
+            Change::of(value, None)
         };
         out.insert(name.to_owned(), change);
     }

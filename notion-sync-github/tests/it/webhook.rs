@@ -140,25 +140,17 @@ fn prior_values_are_part_of_a_hint_and_bodies_are_not() {
     assert_eq!(hint.event.as_deref(), Some("issues.edited"));
     assert_eq!(hint.actors, ["ada"]);
     let text = |text: &str| Some(Value::Text(text.to_owned()));
-    let title = Change {
-        before: text("Old"),
-        after: text("New"),
-    };
+    let title = Change::of(text("Old"), text("New"));
     assert_eq!(hint.changed["title"], title);
-    assert_eq!(hint.changed["body"], Change::default());
+    let told = Change::of_text("older secret text", "secret text");
+    assert_eq!(hint.changed["body"], told);
     assert!(!format!("{hint:?}").contains("secret"));
 
     let mut labelled = body.clone();
     labelled["action"] = json!("unlabeled");
     labelled["label"] = json!({"id": 9, "name": "bug"});
     let hint = delivery("issues", &labelled).change(start()).unwrap();
-    assert_eq!(
-        hint.changed["labels"],
-        Change {
-            before: text("bug"),
-            after: None
-        }
-    );
+    assert_eq!(hint.changed["labels"], Change::of(text("bug"), None));
 
     let mut closed = body;
     closed["action"] = json!("closed");
@@ -177,10 +169,7 @@ fn prior_values_are_part_of_a_hint_and_bodies_are_not() {
         .unwrap();
     assert_eq!(
         hint.changed["Status"],
-        Change {
-            before: text("To do"),
-            after: text("Done")
-        }
+        Change::of(text("To do"), text("Done"))
     );
 }
 

@@ -424,10 +424,8 @@ impl Event {
 
 /// An object that an event is about, by its id.
 fn named(id: &str) -> Change {
-    Change {
-        before: None,
-        after: Some(notion_sync_core::value::Value::Text(canonical_or_same(id))),
-    }
+    let id = notion_sync_core::value::Value::Text(canonical_or_same(id));
+    Change::of(None, Some(id))
 }
 
 impl From<RawProperty> for UpdatedProperty {

@@ -1,8 +1,12 @@
 //! People who edit an object while a write to it is under way.
 //!
-//! Notion has no conditional writes: between the look that precedes a write and the write, somebody can edit what it
-//! replaces. That cannot be prevented, and it must not go unseen: a webhook that says who changed what, and when, is
-//! held against the last writes of the record.
+//! Pages and issues have no conditional writes: between the look that precedes a write and the write, somebody can
+//! edit what it replaces. That cannot be prevented, and it must not go unseen: a webhook that says what changed, and
+//! when, is held against the last writes of the record. It tells of an edit where a person made it (Notion), or where
+//! it says that our own write replaced another text than the one it was made on top of (GitHub, which does not tell a
+//! person from a program that has the person's token).
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -10,12 +14,13 @@ use crate::audit::{AuditEvent, AuditRow};
 use crate::engine::Engine;
 use crate::engine::report::{Incident, MappingReport};
 use crate::error::{ErrorKind, Result};
-use crate::event::ChangeEvent;
-use crate::id::RecordId;
-use crate::operation::{Operation, RecentWrite};
+use crate::event::{CONTENT, ChangeEvent, text_hash};
+use crate::id::{RecordId, Side};
+use crate::operation::{Operation, RecentWrite, ReplacedText};
 use crate::record::Record;
-use crate::remote::Action;
+use crate::remote::{Action, ContentChange, Update};
 use crate::state::{Batch, SaveBody, Stored};
+use crate::value::Value;
 
 /// How many writes of a record are kept. Webhooks come within minutes; a record is not written more often than that.
 const KEPT: usize = 8;
@@ -53,10 +58,11 @@ impl Engine {
             ended: if unheard { at_last } else { self.now() },
             fields: update.fields.keys().cloned().collect(),
             content: update.content.is_some(),
+            texts: texts(update),
         })
     }
 
-    /// Tells of hints by which a person edited what a write of ours replaced, while it was under way. Each is answered
+    /// Tells of hints by which somebody edited what a write of ours replaced, while it was under way. Each is answered
     /// together with what is told of it, so that it is told once. Answers the hints that are left.
     pub(in crate::engine) async fn tell_overlaps(
         &self,
@@ -65,11 +71,7 @@ impl Engine {
     ) -> Result<Vec<Stored<ChangeEvent>>> {
         let mut rest = Vec::with_capacity(hints.len());
         for hint in hints {
-            let at = hint
-                .value
-                .occurred_at
-                .filter(|_| hint.value.people == Some(true));
-            let told = match at {
+            let told = match hint.value.occurred_at {
                 Some(at) => self.tell_overlap(&hint, at, report).await?,
                 None => false,
             };
@@ -101,8 +103,12 @@ impl Engine {
                 None => return Ok(false),
             },
         };
+        let object = match hint.value.side {
+            Side::Notion => "page",
+            Side::Github => "issue",
+        };
         let said = format!(
-            "a person edited this at {} while the sync wrote the same: look at the history of the page, what they \
+            "somebody edited this at {} while the sync wrote the same: look at the history of the {object}, what they \
              wrote may be gone",
             at.format("%Y-%m-%d %H:%M:%S")
         );
@@ -147,14 +153,49 @@ impl Engine {
     }
 }
 
-/// Whether a change happened to what a write wrote, while that was under way. A change that names no fields is one of
-/// the content.
+/// Whether a change tells of an edit of what a write wrote, while that was under way.
 fn meets(write: &RecentWrite, event: &ChangeEvent, at: DateTime<Utc>) -> bool {
     let skew = Duration::seconds(SKEW);
+    write.object == event.object
+        && (write.began - skew <= at && at <= write.ended + skew)
+        && (is_by_a_person(write, event) || is_ours_over_another(write, event))
+}
+
+/// Whether a person changed what a write wrote. A change that names no fields is one of the content.
+fn is_by_a_person(write: &RecentWrite, event: &ChangeEvent) -> bool {
     let touches = if event.changed.is_empty() {
         write.content
     } else {
         event.changed.keys().any(|key| write.fields.contains(key))
     };
-    touches && write.object == event.object && write.began - skew <= at && at <= write.ended + skew
+    touches && event.people == Some(true)
+}
+
+/// Whether a change is the write itself, and what it replaced is not what it was made on top of.
+fn is_ours_over_another(write: &RecentWrite, event: &ChangeEvent) -> bool {
+    event.changed.iter().any(|(key, change)| {
+        let (Some(text), (Some(before), after)) = (write.texts.get(key), change.texts()) else {
+            return false;
+        };
+        after.is_none_or(|after| after == text.desired)
+            && before != text.expected
+            && before != text.desired
+    })
+}
+
+fn texts(update: &Update) -> BTreeMap<String, ReplacedText> {
+    let replaced = |expected: &str, desired: &str| ReplacedText {
+        expected: text_hash(expected),
+        desired: text_hash(desired),
+    };
+    let mut out = BTreeMap::new();
+    for (key, change) in &update.fields {
+        if let (Value::Text(expected), Value::Text(desired)) = (&change.expected, &change.desired) {
+            out.insert(key.clone(), replaced(expected, desired));
+        }
+    }
+    if let Some(ContentChange::Text { expected, desired }) = &update.content {
+        out.insert(CONTENT.to_owned(), replaced(expected, desired));
+    }
+    out
 }

@@ -1,10 +1,12 @@
 //! Hints of people who edited what a write replaced while it was under way.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Duration, Utc};
 use futures::executor::block_on;
 use notion_sync_core::audit::{AuditEvent, AuditRow};
 use notion_sync_core::engine::{Budget, Tick};
-use notion_sync_core::event::ChangeEvent;
+use notion_sync_core::event::{Change, ChangeEvent};
 use notion_sync_core::id::OpId;
 use notion_sync_core::mapping::Policy;
 use notion_sync_core::state::State;
@@ -12,7 +14,7 @@ use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
 use serde_json::json;
 
-use super::world::{World, body, tasks};
+use super::world::{World, body, rewrite, tasks};
 
 /// A page whose title came from its issue just now, and when that was.
 struct Written {
@@ -105,4 +107,135 @@ fn a_hint_that_is_faster_than_the_outcome_is_heard() {
     assert!(open.iter().any(|op| op.value.state.is_unresolved()));
     written.look(written.hint("a", 20, Some(true), "title"));
     assert_eq!(written.told().len(), 1);
+}
+
+/// An issue whose title and text came from its page just now.
+fn written_issue() -> (Written, u32) {
+    let world = World::new(tasks(Policy::NotionWins));
+    let page = world.pages.create("Fix login", body(&["Steps"]));
+    world.settle();
+    world.pass(10);
+    let number = world.repo.numbers()[0];
+    let title = Value::text("Fix logout");
+    world.pages.set(&page, "title", title);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "Steps", "More steps"));
+    let at = world.engine_time();
+    world.poll();
+    (Written { world, page, at }, number)
+}
+
+impl Written {
+    fn edited(
+        &self,
+        id: &str,
+        number: u32,
+        seconds: i64,
+        changed: BTreeMap<&str, Change>,
+    ) -> ChangeEvent {
+        serde_json::from_value(json!({
+            "id": id, "side": "github", "detected": "webhook", "detected_at": self.at,
+            "occurred_at": self.at + Duration::seconds(seconds), "event": "issues.edited",
+            "object": {"system": "github", "kind": "issue", "id": number.to_string()},
+            "changed": changed,
+        }))
+        .unwrap()
+    }
+}
+
+/// GitHub says what an edit replaced: our own write tells of whoever came between.
+#[test]
+fn a_write_that_replaced_another_text_than_it_was_made_for_is_told_of() {
+    let text = |text: &str| Some(Value::text(text));
+    let title = |before, after| Change::of(text(before), text(after));
+    for (what, told, seconds, key, change) in [
+        (
+            "ours, over somebody's",
+            true,
+            0,
+            "title",
+            title("Fix signup", "Fix logout"),
+        ),
+        (
+            "ours, over what was there",
+            false,
+            0,
+            "title",
+            title("Fix login", "Fix logout"),
+        ),
+        (
+            "somebody's before ours",
+            false,
+            0,
+            "title",
+            title("Fix login", "Fix signup"),
+        ),
+        (
+            "somebody's after ours",
+            false,
+            0,
+            "title",
+            title("Fix logout", "Fix signup"),
+        ),
+        (
+            "the same at another time",
+            false,
+            60,
+            "title",
+            title("Fix signup", "Fix logout"),
+        ),
+        (
+            "another field",
+            false,
+            0,
+            "milestone",
+            title("Fix signup", "Fix logout"),
+        ),
+        (
+            "nobody says what was there",
+            false,
+            0,
+            "title",
+            Change::of(None, text("Fix logout")),
+        ),
+        (
+            "our text, over somebody's",
+            true,
+            0,
+            "body",
+            Change::of_text("Hers\n", "More steps\r\n"),
+        ),
+        (
+            "our text, over what was there",
+            false,
+            0,
+            "body",
+            Change::of_text("Steps\n", "More steps\n"),
+        ),
+        (
+            "a text of which nothing is known",
+            false,
+            0,
+            "body",
+            Change::default(),
+        ),
+    ] {
+        let (written, number) = written_issue();
+        let hint = written.edited("a", number, seconds, BTreeMap::from([(key, change)]));
+        let tick = written.look(hint.clone());
+        let rows = written.told();
+        assert_eq!(rows.len(), usize::from(told), "{what}: {rows:?}");
+        let mut incidents = tick.mappings.iter().flat_map(|report| &report.incidents);
+        assert_eq!(
+            incidents.any(|one| one.message.contains("history of the issue")),
+            told,
+            "{what}"
+        );
+        // The same delivery again.
+        written.look(hint);
+        assert_eq!(written.told().len(), usize::from(told), "{what}");
+        let state = State::new(&*written.world.store);
+        assert_eq!(block_on(state.waiting()).unwrap().hints, 0, "{what}");
+    }
 }
