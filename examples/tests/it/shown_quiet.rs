@@ -72,3 +72,49 @@ async fn a_cycle_without_changes_reads_no_body_and_writes_nothing() {
         }
     }
 }
+
+/// However many pull requests wait for people, a look asks about a hundred of them at a time.
+#[tokio::test]
+async fn a_cycle_with_open_proposals_asks_about_them_together() {
+    let size = if full() { 400 } else { 120 };
+    let terms = Terms::documents(Policy::ManualReview).unguarded();
+    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
+        .await
+        .unwrap();
+    settle(&mut stage).await;
+    let before = stage.open_pulls().len();
+    for number in 0..size {
+        let title = json!(format!("Waiting {number:04}"));
+        stage
+            .add_page(
+                "ada",
+                "handbook-pages",
+                &[("Name", title)],
+                "One paragraph.\n",
+            )
+            .unwrap();
+    }
+    settle(&mut stage).await;
+    stage.pass(90);
+    settle(&mut stage).await;
+    stage.pass(5);
+    settle(&mut stage).await;
+    let open = stage.open_pulls().len();
+    assert_eq!(open, before + size);
+    stage.pass(5);
+    let marks = stage.marks();
+    let tick = stage.tick(false).await.unwrap().unwrap();
+    assert_eq!(tick.writes(), 0);
+    let asked = stage.asked(marks);
+    println!(
+        "{open} open pull requests; one cycle asked:\n  {}",
+        asked.join("\n  ")
+    );
+    let about_pulls = |line: &&String| line.contains("/graphql") || line.contains("/pulls");
+    assert_eq!(
+        asked.iter().filter(about_pulls).count(),
+        open.div_ceil(100),
+        "{asked:?}"
+    );
+    assert!(asked.len() <= 3 + open.div_ceil(100), "{asked:?}");
+}
