@@ -31,6 +31,17 @@ fn the_smallest_configuration_has_the_documented_defaults() {
     assert!(!config.is_local());
 }
 
+/// Whoever shares a credential with others may leave it little; Enterprise servers may allow more.
+#[test]
+fn limits_of_github_may_be_lower_and_elsewhere_higher() {
+    for extra in [
+        "[github]\ncontent_per_minute = 1\ncontent_per_hour = 1\npoints_per_minute = 5\n",
+        "[github]\napi_url = \"https://git.example.com/api/v3\"\ncontent_per_minute = 81\n",
+    ] {
+        Config::parse(&documents(extra), "n.toml").unwrap();
+    }
+}
+
 #[test]
 fn everything_that_is_documented_is_read() {
     let text = format!(
@@ -153,6 +164,8 @@ fn one_mistake_is_one_fault_with_its_line() {
         (documents("[github]\ncontent_per_minute = 81\n"), 6, "80"),
         (documents("[github]\npoints_per_minute = 901\n"), 6, "900"),
         (documents("[github]\npoints_per_minute = 4\n"), 6, "900"),
+        (documents("[github]\ncontent_per_minute = 0\n"), 6, "80"),
+        (documents("[github]\ncontent_per_hour = 0\n"), 6, "500"),
         (documents("[notion]\nversion = \"new\"\n"), 6, "version"),
         (documents("[people]\nada = \"nobody\"\n"), 6, "nobody"),
         (documents("[people]\n\"@ada\" = \"a@b.c\"\n"), 6, "@ada"),

@@ -142,25 +142,28 @@ impl Check<'_> {
             }
         }
         let published = github.api_url.trim_end_matches('/') == API_URL;
-        for (key, value, most) in [
+        // A write takes five points.
+        for (key, value, least, most) in [
             (
                 "github.points_per_minute",
                 github.points_per_minute,
+                5,
                 limits.points_per_minute,
             ),
             (
                 "github.content_per_minute",
                 github.content_per_minute,
+                1,
                 limits.content_per_minute,
             ),
             (
                 "github.content_per_hour",
                 github.content_per_hour,
+                1,
                 limits.content_per_hour,
             ),
         ] {
-            // A write takes five points.
-            if value < 5 {
+            if value < least {
                 self.fault(
                     key,
                     format!("{value} leaves nothing to send"),
