@@ -374,6 +374,10 @@ fn what_a_wrong_alignment_leaves_over_is_no_one_sided_block() {
             vec![p("oak and ash"), p("oak")],
         ),
         (
+            vec![strong("ash"), p("pine"), strong("pine")],
+            vec![p("ash and pine"), p("pine")],
+        ),
+        (
             vec![strong("pine oak"), p("pine oak"), strong("oak")],
             vec![p("pine oak"), p("pine oak"), p("oak")],
         ),
@@ -429,6 +433,46 @@ fn what_is_left_over_by_chance_is_not_joined() {
     ]);
     let base = BodyBase::agree(&notion, &github);
     assert_eq!(base.pairs.len(), 5, "{:?}", base.pairs);
+}
+
+/// What only the file has a form for stays, wherever it lies between blocks that repeat themselves.
+#[test]
+fn what_only_the_file_holds_is_no_part_of_what_repeats_itself() {
+    let strong = |text: &str| {
+        let text = RichText(vec![bold(text)]);
+        let color = Color::default();
+        Block::new(BlockKind::Paragraph { text, color })
+    };
+    let note = || {
+        Block::new(BlockKind::Verbatim {
+            markdown: "<!-- ash, to be seen to -->".to_owned(),
+        })
+    };
+    for (notion, github) in [
+        (
+            vec![p("oak"), strong("ash"), strong("oak")],
+            vec![p("oak and ash"), note(), p("oak")],
+        ),
+        (vec![p("ash"), p("fig")], vec![p("ash"), note(), p("fig")]),
+        (
+            vec![strong("ash"), p("fig")],
+            vec![p("ash"), note(), p("fig")],
+        ),
+    ] {
+        let (notion, github) = (doc(notion), doc(github));
+        let base = BodyBase::agree(&notion, &github);
+        for at in 0..notion.blocks.len() {
+            let mut edited = notion.clone();
+            let text = edited.blocks[at].kind.text_mut().unwrap();
+            text.0.push(Inline::text(" tree"));
+            let out = regions(&base, &edited, &github).compose(Region::default_choice);
+            assert!(
+                out.github.blocks.contains(&note()),
+                "{at}: {:?}",
+                base.pairs
+            );
+        }
+    }
 }
 
 #[test]

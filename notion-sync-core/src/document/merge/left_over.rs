@@ -4,11 +4,16 @@
 //! that was aligned with a neighbour; or, where a body repeats itself, by one that was left over
 //! there, because its own counterpart was aligned with one that looks more like it. Taken for
 //! something that the other side has no form for, an edit of it would never arrive.
+//!
+//! A pair of several blocks is replaced as a whole when one side edits it. So nothing that only one
+//! side may have a form for becomes part of one.
 
 use std::collections::BTreeSet;
+use std::mem::discriminant;
 
 use super::alignment::{are_said, words};
 use super::base::BasePair;
+use crate::document::model::{Block, BlockKind};
 use crate::id::Side;
 
 /// How many that are left over on the other side one is compared with, in each direction.
@@ -37,6 +42,9 @@ fn joined(pairs: Vec<BasePair>) -> Vec<BasePair> {
     let mut out: Vec<BasePair> = Vec::with_capacity(pairs.len());
     let mut next = 0;
     for (first, last) in spans(&left_over(&pairs)) {
+        if !pairs[first..=last].iter().all(is_plain) {
+            continue;
+        }
         out.extend_from_slice(&pairs[next..first]);
         out.push(BasePair::joined(&pairs[first..=last]));
         next = last + 1;
@@ -52,7 +60,7 @@ fn left_over(pairs: &[BasePair]) -> Vec<LeftOver> {
             continue;
         };
         let words = words(pair.run(side));
-        if !words.is_empty() {
+        if !words.is_empty() && is_plain(pair) {
             out.push(LeftOver { at, side, words });
         }
     }
@@ -96,10 +104,7 @@ fn absorbed(pairs: Vec<BasePair>) -> Vec<BasePair> {
             out.push(pair);
             continue;
         }
-        if let Some(before) = out
-            .last_mut()
-            .filter(|before| before.notion != before.github)
-        {
+        if let Some(before) = out.last_mut() {
             let said = said_by(before, run.iter());
             if said > 0 {
                 run.insert(0, std::mem::take(before));
@@ -107,10 +112,7 @@ fn absorbed(pairs: Vec<BasePair>) -> Vec<BasePair> {
                 run.drain(..=said);
             }
         }
-        let kept = match pair.notion == pair.github {
-            true => run.len(),
-            false => run.len() - said_by(&pair, run.iter().rev()),
-        };
+        let kept = run.len() - said_by(&pair, run.iter().rev());
         let mut own = run.split_off(kept);
         out.append(&mut run);
         out.push(match own.is_empty() {
@@ -125,23 +127,50 @@ fn absorbed(pairs: Vec<BasePair>) -> Vec<BasePair> {
     out
 }
 
-/// How many pairs of a run that is left over, counted from its beginning, another pair says too.
-/// What has no words, such as a divider, does not end them, for the other side may have no form for
-/// it.
+/// How many pairs of a run that is left over, counted from its beginning, another pair says too. One
+/// whose sides are equal says only what is of its kind. What has no words, such as a divider, does
+/// not end them, for the other side may say that by nothing.
 fn said_by<'a>(pair: &BasePair, run: impl Iterator<Item = &'a BasePair>) -> usize {
     let by = Side::BOTH.map(|side| words(pair.run(side.other())));
+    let differs = pair.notion != pair.github;
     let mut said = 0;
     for (at, one) in run.enumerate() {
-        let (own, by) = match one.only_side() {
-            Some(Side::Notion) => (words(&one.notion), &by[0]),
-            Some(Side::Github) => (words(&one.github), &by[1]),
-            None => break,
+        let (block, by) = match (&*one.notion, &*one.github) {
+            ([block], []) => (block, &by[0]),
+            ([], [block]) => (block, &by[1]),
+            _ => break,
         };
-        if are_said(&own, by) {
+        let own = words(std::slice::from_ref(block));
+        let of_a_kind = |other: &Block| discriminant(&other.kind) == discriminant(&block.kind);
+        if !is_plain(one) {
+            break;
+        } else if are_said(&own, by) && (differs || pair.notion.iter().any(of_a_kind)) {
             said = at + 1;
         } else if !own.is_empty() {
             break;
         }
     }
     said
+}
+
+/// Whether both services have a form for everything in a pair.
+fn is_plain(pair: &BasePair) -> bool {
+    let plain = |block: &Block| {
+        matches!(
+            block.kind,
+            BlockKind::Paragraph { .. }
+                | BlockKind::Heading { .. }
+                | BlockKind::BulletedItem { .. }
+                | BlockKind::NumberedItem { .. }
+                | BlockKind::ToDo { .. }
+                | BlockKind::Toggle { .. }
+                | BlockKind::Quote { .. }
+                | BlockKind::Callout { .. }
+                | BlockKind::Code { .. }
+                | BlockKind::Equation { .. }
+                | BlockKind::Divider
+                | BlockKind::Table { .. }
+        )
+    };
+    pair.notion.iter().chain(&*pair.github).all(plain)
 }
