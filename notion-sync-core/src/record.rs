@@ -399,10 +399,6 @@ pub struct Record {
     /// rules may fire for what it says from the start.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub born: bool,
-    /// An operation that was set aside for this record, with the hash of what it wanted to write:
-    /// the same is not planned again.
-    #[serde(default)]
-    pub dead: Option<ContentHash>,
     /// Writes that a person gave up, by what they wanted: the same is not planned again, until a
     /// person asks for it or both sides want nothing of that sort any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -534,7 +530,6 @@ impl Record {
             card: None,
             triggers: BTreeMap::new(),
             born: false,
-            dead: None,
             given_up: BTreeMap::new(),
             waits: BTreeMap::new(),
             refusals: BTreeMap::new(),

@@ -68,7 +68,7 @@ pub(super) fn decide(
     }
     // A conflict whose place is gone or untouched again is settled.
     for unit in case.record.conflicts.keys() {
-        if open(unit) && !seen.contains(unit) && !plan.closes.contains(unit) {
+        if open(unit) && !seen.contains(unit) {
             plan.closes.push(unit.clone());
             plan.rows.push((unit.clone(), Row(16)));
         }
@@ -227,7 +227,7 @@ fn region_verdict(case: &Case<'_>, region: &Region<'_>, unit: &UnitId, policy: P
         16 => match &region.state {
             State::NotionMoved => (Choice::TakeNotion, [false, true]),
             State::GithubMoved => (Choice::TakeGithub, [true, false]),
-            State::Merged(_) => (Choice::Merge, [true, true]),
+            // Both say the same.
             _ => (Choice::TakeNotion, [false, false]),
         },
         _ => (Choice::Hold, [false, false]),
@@ -269,12 +269,7 @@ fn record_region(
             row: verdict.row,
             reason: "waits for a decision".to_owned(),
         }),
-        _ => {
-            // A parked region that is as agreed again on both sides.
-            if verdict.row.0 == 7 && case.record.conflicts.contains_key(unit) {
-                plan.closes.push(unit.clone());
-            }
-        }
+        _ => {}
     }
 }
 

@@ -167,11 +167,6 @@ pub(super) fn decide(
         let known = case.record.refusals.get(id)?;
         (known.value == refused_hash(target, id, desired)).then_some(known)
     });
-    let dead = case
-        .record
-        .dead
-        .is_some_and(|dead| dead == dead_hash(target, id, canonical))
-        || refused.is_some();
     let row = unit_row(&UnitSituation {
         notion: n_state,
         github: g_state,
@@ -180,7 +175,7 @@ pub(super) fn decide(
         mergeable: false,
         parked,
         proposal: EditProposal::None,
-        dead,
+        dead: refused.is_some(),
         fit,
         policy,
     });
@@ -195,7 +190,6 @@ pub(super) fn decide(
         7 if never => {
             plan.agreed.fields.insert(id.clone(), both);
         }
-        7 => {}
         10 => {
             plan.agreed.fields.insert(id.clone(), both);
         }
@@ -253,9 +247,10 @@ pub(super) fn decide(
             });
         }
         8 | 9 | 13 | 14 | 53 => {
+            // A side without a place is as agreed, so it is the one that is written.
             let refused = match &vacancy {
-                Some(vacant) if vacant.side == target => vacant.refused,
-                _ => fixed(id, on(target)),
+                Some(vacant) => vacant.refused,
+                None => fixed(id, on(target)),
             };
             if let Some(why) = refused {
                 return blocked(49, why, plan);
@@ -274,10 +269,9 @@ pub(super) fn decide(
                         hash,
                     });
                 }
-                let nothing = Value::Null;
                 let there = match &vacancy {
-                    Some(vacant) if vacant.side == target => &nothing,
-                    _ => current,
+                    Some(_) => &Value::Null,
+                    None => current,
                 };
                 write(writes, target, id, there, desired, &both, row);
             }
@@ -314,14 +308,11 @@ pub(super) fn decide(
             row,
             reason: "waits for a decision".to_owned(),
         }),
-        58 => plan.holds.push(Hold {
+        58 => plan.holds.extend(refused.map(|known| Hold {
             unit: name,
             row,
-            reason: refused.map_or_else(
-                || "the same write was set aside: see `notion-sync status`".to_owned(),
-                |known| known.reason.clone(),
-            ),
-        }),
+            reason: known.reason.clone(),
+        })),
         _ => {}
     }
 }
@@ -332,12 +323,6 @@ fn fixed<'a>(id: &FieldId, view: &'a View) -> Option<&'a str> {
         Some(Field::Fixed(_, why)) => Some(why),
         _ => None,
     }
-}
-
-/// The hash a dead operation leaves behind, so that the same is not planned for ever.
-#[must_use]
-pub(crate) fn dead_hash(side: Side, id: &FieldId, canonical: &Value) -> ContentHash {
-    ContentHash::of("nsync/dead/v1", &(side, id, canonical))
 }
 
 /// The hash of a value that a remote refused.

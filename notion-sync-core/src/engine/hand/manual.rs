@@ -171,7 +171,6 @@ impl Engine {
         record.base.get_or_insert_with(Base::default);
         record.conflicts.clear();
         record.problem = None;
-        record.dead = None;
         record.given_up.clear();
         record.base_epoch += 1;
         record.look_at = Some(now);
@@ -296,7 +295,6 @@ impl Engine {
         for op in &effects {
             effect_again(op, record);
         }
-        record.dead = None;
         record.problem = None;
         record.look_at = Some(self.now());
         let row = self.decision(

@@ -109,7 +109,6 @@ impl Engine {
         record.conflicts.clear();
         record.proposal = None;
         record.problem = None;
-        record.dead = None;
         record.given_up.clear();
         record.same_key = false;
         record.copy = false;

@@ -9,6 +9,7 @@ mod executor;
 mod rest;
 mod swap;
 mod tokens;
+mod units;
 mod vacant;
 pub(crate) mod world;
 

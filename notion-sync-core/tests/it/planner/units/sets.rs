@@ -1,0 +1,139 @@
+//! Sets: element by element, in one write or two.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use notion_sync_core::id::Side;
+use notion_sync_core::mapping::{Direction, FieldKind, Lens, LensError, Misfit, Policy};
+use notion_sync_core::reconcile::{Plan, Step, UnitField, WriteStep, reconcile};
+use notion_sync_core::record::Agreed;
+use notion_sync_core::value::Value;
+
+use super::{One, POLICIES, id, rows, written};
+
+fn labels(policy: Policy, direction: Direction) -> One {
+    One::new(FieldKind::Set, policy, direction)
+}
+
+fn writes(plan: &Plan) -> Vec<&WriteStep> {
+    let steps = plan.steps.iter();
+    let writes = steps.filter_map(|step| match step {
+        Step::Write(write) => Some(write),
+        _ => None,
+    });
+    writes.collect()
+}
+
+#[test]
+fn a_set_that_flows_one_way_stays_as_it_was_agreed() {
+    for policy in POLICIES {
+        for direction in [Direction::Both, Direction::ToGithub, Direction::ToNotion] {
+            let (page, issue) = (Value::set(["a"]), Value::set(["a", "b"]));
+            let one = labels(policy, direction)
+                .agreed(page.clone(), issue.clone())
+                .shows(page, issue);
+            assert!(one.plan().is_empty());
+            let beside = one.beside_a_conflict().plan();
+            assert!(beside.is_empty(), "{direction:?}: {beside:?}");
+        }
+    }
+}
+
+#[test]
+fn elements_added_on_one_side_are_one_write_that_settles_all() {
+    let plan = labels(Policy::ManualReview, Direction::Both)
+        .agreed(Value::set(["a"]), Value::set(["a"]))
+        .shows(Value::set(["a", "n"]), Value::set(["a"]))
+        .plan();
+    let both = Value::set(["a", "n"]);
+    assert_eq!(
+        written(&plan),
+        [(Side::Github, Value::set(["a"]), both.clone())]
+    );
+    let settles = &writes(&plan)[0].settles;
+    let agreed = Agreed {
+        notion: both.clone(),
+        github: both,
+    };
+    assert_eq!(settles.fields.get(&id()), Some(&agreed));
+    assert_eq!(settles.partial, BTreeSet::new());
+}
+
+#[test]
+fn after_the_first_of_two_writes_only_its_half_is_agreed() {
+    let plan = labels(Policy::ManualReview, Direction::Both)
+        .agreed(Value::set(["a"]), Value::set(["a"]))
+        .shows(Value::set(["a", "n"]), Value::set(["a", "g"]))
+        .plan();
+    assert_eq!(rows(&plan), [8, 9]);
+    let [first, second] = writes(&plan)[..] else {
+        panic!("{plan:?}")
+    };
+    assert_eq!((first.side, second.side), (Side::Github, Side::Notion));
+    // What was added on GitHub is still an edit of GitHub then.
+    let half = Agreed {
+        notion: Value::set(["a", "n"]),
+        github: Value::set(["a", "n"]),
+    };
+    assert_eq!(first.settles.fields.get(&id()), Some(&half));
+    assert_eq!(first.settles.partial, BTreeSet::from([id()]));
+    let all = Agreed {
+        notion: Value::set(["a", "g", "n"]),
+        github: Value::set(["a", "g", "n"]),
+    };
+    assert_eq!(second.settles.fields.get(&id()), Some(&all));
+    assert_eq!(second.settles.partial, BTreeSet::new());
+}
+
+/// Says `x` on GitHub only where it is said there already.
+#[derive(Debug)]
+struct Stubborn;
+
+impl Lens for Stubborn {
+    fn project(&self, _: Side, value: &Value) -> Value {
+        Value::Set(value.elements())
+    }
+
+    fn inject(&self, side: Side, canonical: &Value, current: &Value) -> Result<Value, LensError> {
+        let new = |element: &str| {
+            canonical.elements().contains(element) && !current.elements().contains(element)
+        };
+        if side == Side::Github && new("x") {
+            return Err(LensError {
+                field: id(),
+                side,
+                value: canonical.clone(),
+                reason: "there is no x".to_owned(),
+                misfit: Misfit::Value,
+            });
+        }
+        Ok(canonical.clone())
+    }
+
+    fn is_set(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn where_half_of_two_writes_cannot_be_said_the_first_agrees_nothing() {
+    let one = labels(Policy::ManualReview, Direction::Both)
+        .agreed(Value::Null, Value::Null)
+        .shows(Value::set(["n", "x"]), Value::set(["g", "x"]));
+    let unit = UnitField {
+        lens: Box::new(Stubborn),
+        direction: Direction::Both,
+        blocked: None,
+        later: false,
+    };
+    let plan = one.decide_with(&BTreeMap::from([(id(), unit)]), reconcile);
+    let [first, second] = writes(&plan)[..] else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(first.settles.fields.get(&id()), None);
+    let all = Value::set(["g", "n", "x"]);
+    let agreed = Agreed {
+        notion: all.clone(),
+        github: all,
+    };
+    assert_eq!(second.settles.fields.get(&id()), Some(&agreed));
+}
