@@ -372,6 +372,33 @@ mod tests {
     }
 
     #[test]
+    fn states_are_called_in_output_as_they_are_called_in_stores() {
+        for state in [
+            OpState::Planned,
+            OpState::Sending,
+            OpState::Unknown,
+            OpState::Retry,
+            OpState::Blocked,
+            OpState::Dead,
+            OpState::Done,
+            OpState::Void,
+        ] {
+            let stored = serde_json::to_value(state).unwrap();
+            assert_eq!(stored, state.name());
+        }
+    }
+
+    #[test]
+    fn a_group_of_one_is_called_as_its_only_operation() {
+        let ids = |names: &[&str]| names.iter().copied().map(OpId::from).collect::<Vec<_>>();
+        assert_eq!(group_id(&ids(&["a"])), OpId::from("a"));
+        let two = group_id(&ids(&["a", "b"]));
+        assert_ne!(two, OpId::from("a"));
+        assert_ne!(two, group_id(&ids(&["b", "a"])));
+        assert_eq!(two, group_id(&ids(&["a", "b"])));
+    }
+
+    #[test]
     fn backoff_doubles_to_fifteen_minutes_and_never_is_zero() {
         assert_eq!(backoff(1, 1000), Duration::seconds(2));
         assert_eq!(backoff(30, 1000), Duration::minutes(15));
