@@ -74,7 +74,6 @@ impl Looking {
                     // It is where it was.
                     (None, None) => continues.then(|| Since::At(then.clone())),
                 },
-                None if self.lists(Side::Github, known) => None,
                 None => continues.then_some(Since::Gone(Proof::AbsentInDescendant)),
             };
             match since {

@@ -153,11 +153,10 @@ impl Engine {
         let mut new: Vec<(Side, RemoteRef)> = Vec::new();
         let mut found: BTreeMap<Side, usize> = BTreeMap::new();
         for (side, object) in looking.pairs() {
-            // What we moved ourselves is known under the name that it has by now.
+            // What we moved ourselves is known under the name that it has by now, and what nobody knew
+            // before is there under no other.
             let object = match looking.renamed.get(&object) {
-                Some(now) if !owners.contains_key(&object) && owners.contains_key(now) => {
-                    now.clone()
-                }
+                Some(now) if !owners.contains_key(&object) => now.clone(),
                 _ => object,
             };
             let moved = match owners.get(&object) {

@@ -21,6 +21,8 @@ struct Forgetful {
     inner: Arc<dyn Store>,
     forgets: AtomicBool,
     begun: AtomicBool,
+    /// Whether no record is saved at all.
+    ends: AtomicBool,
 }
 
 #[async_trait]
@@ -42,6 +44,9 @@ impl Store for Forgetful {
             (changes.iter())
                 .any(|change| matches!(change, Change::Put { table, .. } if *table == wanted))
         };
+        if self.ends.load(Ordering::Relaxed) && saves(Table::Record) {
+            return Err(Error::new(ErrorKind::Store, "save a record"));
+        }
         if self.forgets.load(Ordering::Relaxed) {
             if saves(Table::Record) {
                 self.begun.store(true, Ordering::Relaxed);
@@ -77,6 +82,7 @@ impl Forgotten {
             inner: world.store.clone(),
             forgets: AtomicBool::new(false),
             begun: AtomicBool::new(false),
+            ends: AtomicBool::new(false),
         });
         world.store = store.clone();
         world.restart();
@@ -90,12 +96,23 @@ impl Forgotten {
     fn interrupted(&mut self) {
         self.store.begun.store(false, Ordering::Relaxed);
         self.store.forgets.store(true, Ordering::Relaxed);
+        self.look();
+        self.store.forgets.store(false, Ordering::Relaxed);
+    }
+
+    /// A look that ends before its first record is saved, and a new process.
+    fn ended(&mut self) {
+        self.store.ends.store(true, Ordering::Relaxed);
+        self.look();
+        self.store.ends.store(false, Ordering::Relaxed);
+    }
+
+    fn look(&mut self) {
         let look = Budget {
             poll_now: true,
             ..Budget::default()
         };
         let _ = block_on(self.world.engine.tick(look));
-        self.store.forgets.store(false, Ordering::Relaxed);
         self.world.restart();
         self.world.pass(10);
     }
@@ -207,6 +224,15 @@ fn a_file_that_moves_after_the_first_look_keeps_its_page() {
     let mut it = Forgotten::before();
     it.interrupted();
     it.world.repo.move_file("docs/guide.md", "docs/manual.md");
+    it.is_one_pair("docs/manual.md");
+}
+
+#[test]
+fn a_file_that_moves_between_first_looks_that_were_broken_off_keeps_its_page() {
+    let mut it = Forgotten::before();
+    it.interrupted();
+    it.world.repo.move_file("docs/guide.md", "docs/manual.md");
+    it.ended();
     it.is_one_pair("docs/manual.md");
 }
 

@@ -8,10 +8,10 @@ use notion_sync_testkit::model::ModelFault;
 
 use super::world::{World, body, documents, plain, rewrite};
 
-pub(super) const FILE: &str = "---\n# ours\nowner: Ada\nlayout: page\n---\n# Guide\n\nFirst line.\n\n* item\n\nSecond line.\n";
+pub(in crate::engine) const FILE: &str = "---\n# ours\nowner: Ada\nlayout: page\n---\n# Guide\n\nFirst line.\n\n* item\n\nSecond line.\n";
 
 /// A world with one pair that is at rest.
-pub(super) fn paired(policy: Policy) -> (World, String) {
+pub(in crate::engine) fn paired(policy: Policy) -> (World, String) {
     let world = World::new(documents(policy));
     world.repo.put("docs/guide.md", Some(FILE));
     world.settle();

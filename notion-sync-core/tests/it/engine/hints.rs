@@ -7,7 +7,7 @@ use futures::executor::block_on;
 use notion_sync_core::ErrorKind;
 use notion_sync_core::engine::{Binding, Budget, Engine, Tick};
 use notion_sync_core::event::ChangeEvent;
-use notion_sync_core::id::{MappingId, Side};
+use notion_sync_core::id::{MappingId, RemoteRef, Side};
 use notion_sync_core::mapping::{People, Policy};
 use notion_sync_core::state::{State, Waiting};
 use serde_json::json;
@@ -15,10 +15,15 @@ use serde_json::json;
 use super::world::{World, body, documents, tasks};
 
 fn hint(id: &str, mapping: Option<&str>) -> ChangeEvent {
+    about(id, "new", mapping)
+}
+
+/// A hint about a page.
+fn about(id: &str, page: &str, mapping: Option<&str>) -> ChangeEvent {
     serde_json::from_value(json!({
         "id": id, "side": "notion", "mapping": mapping, "detected": "webhook",
         "detected_at": "2026-11-21T09:00:05Z",
-        "object": {"system": "notion", "kind": "page", "id": "new"},
+        "object": {"system": "notion", "kind": "page", "id": page},
         "actors": ["somebody"], "changed": {"title": {"after": {"text": "a secret plan"}}},
     }))
     .unwrap()
@@ -173,6 +178,56 @@ fn a_hint_concerns_the_mapping_it_names_or_else_all() {
         assert_eq!(polled(&world, &first) == now, one, "{named:?}");
         assert_eq!(polled(&world, &second) == now, other, "{named:?}");
         assert_eq!(waiting(&world).hints, 0, "{named:?}");
+    }
+}
+
+#[test]
+fn a_hint_about_a_page_is_answered_by_the_mapping_it_names_or_else_by_that_of_the_page() {
+    let (world, handbook, backlog) = pair();
+    let page = world.pages.create("Welcome", body(&["Hello"]));
+    world.settle();
+    assert_eq!(world.records().len(), 1, "it belongs to the handbook");
+    // The other mapping comes first, and leaves it alone.
+    for (number, (named, answers)) in [
+        (None, [(&backlog, 0), (&handbook, 1)]),
+        (Some("handbook"), [(&backlog, 0), (&handbook, 1)]),
+        (Some("backlog"), [(&backlog, 1), (&handbook, 0)]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        world.clock.advance(Duration::seconds(1));
+        take(&world, &[about(&format!("h{number}"), &page, named)]);
+        let tick = look(&world);
+        let hints: Vec<_> = (tick.mappings.iter())
+            .map(|report| (&report.mapping, report.hints))
+            .collect();
+        assert_eq!(hints, answers, "{named:?}");
+        assert_eq!(waiting(&world).hints, 0, "{named:?}");
+    }
+}
+
+#[test]
+fn an_event_about_a_pull_request_makes_its_task_be_looked_at() {
+    let (world, page, _) = super::rules::with(vec![super::rules::review()], Policy::ManualReview);
+    super::rules::say(&world, &page, "Doing");
+    world.settle();
+    world.pass(3);
+    world.settle();
+    let pull = world.repo.pulls("open")[0].to_string();
+    assert_eq!(world.records()[0].pulls.len(), 1);
+    for (name, kind, id, observed) in [
+        ("h0", "pull", pull.as_str(), 1),
+        ("h1", "pull", "4711", 0),
+        ("h2", "issue", "4711", 0),
+    ] {
+        let mut event = hint(name, None);
+        event.side = Side::Github;
+        event.object = RemoteRef::new("github", kind, id);
+        world.clock.advance(Duration::seconds(1));
+        take(&world, &[event]);
+        assert_eq!(look(&world).mappings[0].observed, observed, "{kind} {id}");
+        assert_eq!(waiting(&world).hints, 0);
     }
 }
 

@@ -16,6 +16,7 @@ mod fingerprint;
 mod freeze;
 mod hints;
 mod identity;
+mod looks;
 mod manual;
 mod notes;
 mod overlaps;

@@ -1,0 +1,116 @@
+//! A side that shows something else than it holds, or does so while it is looked at.
+
+use std::fmt;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use notion_sync_core::Result;
+use notion_sync_core::comment::{Comments, RemoteComment};
+use notion_sync_core::id::{RemoteRef, Side};
+use notion_sync_core::remote::{
+    Abilities, Ack, Action, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
+};
+use notion_sync_core::snapshot::Snapshot;
+
+type Lists = Box<dyn FnMut(&mut Listing) + Send>;
+type Schemas = Box<dyn FnMut(&mut Schema) + Send>;
+type Reads = Box<dyn FnMut(&mut Snapshot) -> Result<()> + Send>;
+
+pub(super) struct Shown<R> {
+    inner: R,
+    schemas: Mutex<Schemas>,
+    lists: Mutex<Lists>,
+    reads: Mutex<Reads>,
+}
+
+impl<R> Shown<R> {
+    pub(super) fn new(inner: R) -> Self {
+        Self {
+            inner,
+            schemas: Mutex::new(Box::new(|_| {})),
+            lists: Mutex::new(Box::new(|_| {})),
+            reads: Mutex::new(Box::new(|_| Ok(()))),
+        }
+    }
+
+    /// What becomes of its schema.
+    pub(super) fn schema(mut self, schemas: impl FnMut(&mut Schema) + Send + 'static) -> Self {
+        self.schemas = Mutex::new(Box::new(schemas));
+        self
+    }
+
+    /// What becomes of each listing before it is looked at.
+    pub(super) fn listing(mut self, lists: impl FnMut(&mut Listing) + Send + 'static) -> Self {
+        self.lists = Mutex::new(Box::new(lists));
+        self
+    }
+
+    /// What becomes of each object that is read.
+    pub(super) fn reading(
+        mut self,
+        reads: impl FnMut(&mut Snapshot) -> Result<()> + Send + 'static,
+    ) -> Self {
+        self.reads = Mutex::new(Box::new(reads));
+        self
+    }
+}
+
+impl<R: fmt::Debug> fmt::Debug for Shown<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shown({:?})", self.inner)
+    }
+}
+
+#[async_trait]
+impl<R: Remote> Remote for Shown<R> {
+    fn side(&self) -> Side {
+        self.inner.side()
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.inner.abilities()
+    }
+
+    async fn schema(&self) -> Result<Schema> {
+        let mut schema = self.inner.schema().await?;
+        (self.schemas.lock().unwrap())(&mut schema);
+        Ok(schema)
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Listing> {
+        let mut listing = self.inner.list(request).await?;
+        (self.lists.lock().unwrap())(&mut listing);
+        Ok(listing)
+    }
+
+    async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
+        let mut snapshot = self.inner.read(object, content).await?;
+        (self.reads.lock().unwrap())(&mut snapshot)?;
+        Ok(snapshot)
+    }
+
+    async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        self.inner.comments(object).await
+    }
+
+    async fn comment(&self, comment: &RemoteRef) -> Result<Option<RemoteComment>> {
+        self.inner.comment(comment).await
+    }
+
+    fn group(&self, action: &Action) -> Option<String> {
+        self.inner.group(action)
+    }
+
+    fn kind(&self, action: &Action) -> WriteKind {
+        self.inner.kind(action)
+    }
+
+    async fn write(&self, batch: &[Write]) -> Vec<Result<Ack>> {
+        self.inner.write(batch).await
+    }
+
+    async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>> {
+        self.inner.trace(batch, sent_at).await
+    }
+}
