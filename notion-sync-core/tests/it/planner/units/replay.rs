@@ -1,6 +1,6 @@
 //! Decisions that are made again from what they looked at.
 
-use notion_sync_core::mapping::{Direction, FieldKind, Policy};
+use notion_sync_core::mapping::{Direction, FieldKind, People, Policy};
 use notion_sync_core::reconcile::Decision;
 use notion_sync_core::snapshot::Field;
 use notion_sync_core::value::Value;
@@ -17,7 +17,15 @@ fn decision(one: &One) -> Decision {
 fn confusing() -> Vec<One> {
     let set = || One::new(FieldKind::Set, Policy::ManualReview, Direction::Both);
     let (none, x, y) = (Value::set::<&str>([]), Value::set(["x"]), Value::set(["y"]));
+    // One name is a user here and a login there.
+    let mut people = One::new(FieldKind::People, Policy::ManualReview, Direction::Both)
+        .agreed(none.clone(), none.clone())
+        .shows(Value::set(["ann"]), Value::set(["ann"]));
+    people.pair.people = People::default();
+    people.pair.people.add("ann", "bob");
+    people.pair.people.add("eve", "ann");
     vec![
+        people,
         // Two writes, and the half that is agreed between them.
         set()
             .agreed(none.clone(), none.clone())

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::{Direction, FieldKind, Lens, LensError, Misfit, Policy};
-use notion_sync_core::reconcile::{Plan, Step, UnitField, WriteStep, reconcile};
+use notion_sync_core::reconcile::{Plan, Step, UnitField, WriteStep, reconcile, unit_hash};
 use notion_sync_core::record::Agreed;
 use notion_sync_core::value::Value;
 
-use super::{One, POLICIES, id, rows, written};
+use super::{One, POLICIES, id, rows, unit, written};
 
 fn labels(policy: Policy, direction: Direction) -> One {
     One::new(FieldKind::Set, policy, direction)
@@ -34,6 +34,40 @@ fn a_set_that_flows_one_way_stays_as_it_was_agreed() {
             assert!(one.plan().is_empty());
             let beside = one.beside_a_conflict().plan();
             assert!(beside.is_empty(), "{direction:?}: {beside:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_done_to_the_other_end_of_a_set_that_flows_one_way_is_put_back_and_kept() {
+    let (agreed, more, other) = (
+        Value::set(["a"]),
+        Value::set(["a", "n"]),
+        Value::set(["a", "x"]),
+    );
+    for policy in POLICIES {
+        for (direction, target) in [
+            (Direction::ToGithub, Side::Github),
+            (Direction::ToNotion, Side::Notion),
+        ] {
+            let shows = |source: &Value, end: &Value| {
+                let one = labels(policy, direction).agreed(agreed.clone(), agreed.clone());
+                let one = match target {
+                    Side::Github => one.shows(source.clone(), end.clone()),
+                    Side::Notion => one.shows(end.clone(), source.clone()),
+                };
+                one.plan()
+            };
+            let flows = shows(&more, &agreed);
+            assert_eq!(written(&flows), [(target, agreed.clone(), more.clone())]);
+            assert_eq!(flows.losers, [], "nothing of anybody is overwritten");
+            let back = shows(&agreed, &other);
+            assert_eq!(written(&back), [(target, other.clone(), agreed.clone())]);
+            let [loser] = back.losers.as_slice() else {
+                panic!("{back:?}")
+            };
+            assert_eq!((loser.side, loser.text.as_str()), (target, "a, x"));
+            assert_eq!(loser.hash, unit_hash(&unit(), &other));
         }
     }
 }
