@@ -2,7 +2,7 @@
 
 use super::plan::{Hold, Loser, Plan, Step};
 use super::table::{LifeProposal, RecordSituation, Row, SideState};
-use super::{Case, body, field, is_closed, proposal_open, unit_hash};
+use super::{Case, body, field, is_closed, is_put_away, proposal_open, unit_hash};
 use crate::id::Side;
 use crate::mapping::MappingKind;
 use crate::record::{Life, UnitId};
@@ -94,7 +94,17 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
             reason: reason.to_owned(),
         });
     };
-    let (side, state) = match (s.notion, s.github) {
+    let removed_on = |side: Side| {
+        let removed = case.record.outcome.get(REMOVED);
+        removed.is_some_and(|removed| *removed == side.to_string())
+    };
+    // An issue that we closed is gone in the sense of this row: its removal is a state.
+    let github = if removed_on(Side::Github) && is_put_away(case) {
+        Gone
+    } else {
+        s.github
+    };
+    let (side, state) = match (s.notion, github) {
         (Gone | Absent, Gone | Absent) => {
             plan.life = Some(Life::Tombstone);
             return;
@@ -111,10 +121,6 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
         (Gone, g) if there(g) => (Side::Github, g),
         (n, Gone) if there(n) => (Side::Notion, n),
         _ => return wait(plan, "waits until the removal is seen"),
-    };
-    let removed_on = |side: Side| {
-        let removed = case.record.outcome.get(REMOVED);
-        removed.is_some_and(|removed| *removed == side.to_string())
     };
     let settled = case.view(side).is_some_and(|view| view.settled);
     // What is gone was removed by us because this side was, and this side came back: so does the other.
@@ -141,7 +147,7 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
             LifeProposal::Merged => return wait(plan, "waits until the removal is seen"),
             LifeProposal::None => {}
         }
-        // An issue that was closed is gone in the sense of this row: its removal is a state.
+        // It is closed already, whoever did that.
         if case.mapping.kind == MappingKind::Tasks && is_closed(case.github) {
             plan.life = Some(Life::Tombstone);
             return;

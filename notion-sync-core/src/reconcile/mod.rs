@@ -416,7 +416,7 @@ fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
                 Side::Github
             };
             match case.view(back.other()).map(|view| &view.presence) {
-                Some(Presence::Present) => plan.life = Some(Life::Live),
+                Some(Presence::Present) if !is_put_away(case) => plan.life = Some(Life::Live),
                 _ => plan.steps.push(Step::Restore(back.other())),
             }
         }
@@ -488,6 +488,16 @@ fn is_closed(view: Option<&View>) -> bool {
                 && matches!(field, Field::Value(Value::Text(state)) if state == "closed")
         })
     })
+}
+
+/// Whether an issue is closed that was not when both sides last agreed: the removal of an issue is
+/// that state, and an issue that was done before is not brought back by opening it.
+fn is_put_away(case: &Case<'_>) -> bool {
+    let base = case.record.base.as_ref();
+    let agreed = base.and_then(|base| base.fields.get(&FieldId::from("state")));
+    case.mapping.kind == MappingKind::Tasks
+        && is_closed(case.github)
+        && agreed.is_none_or(|agreed| agreed.github.as_text() != Some("closed"))
 }
 
 /// Decides each unit of a live record and composes the writes.

@@ -98,7 +98,8 @@ impl Engine {
                 });
             }
         }
-        report.paired |= op.settlement.creates;
+        // An object that was brought back has its counterpart again, as one that was made has.
+        report.paired |= op.settlement.creates || op.settlement.life == Some(Life::Live);
         report.applied.push(Applied {
             op: op.id.clone(),
             side: op.side,

@@ -235,3 +235,65 @@ fn lost_creates_make_one_issue() {
         assert_eq!(world.settle(), 0);
     }
 }
+
+/// Looks at everything until nothing can be unsettled any more.
+fn rest(world: &World) {
+    for _ in 0..3 {
+        world.pass(10);
+        world.sweep();
+        world.settle();
+    }
+}
+
+/// The issue of a page in the trash was closed for that. When the page comes back, the issue opens again, and
+/// the page is not told that it is done.
+#[test]
+fn a_page_that_comes_back_from_the_trash_opens_its_issue_again() {
+    for policy in [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins] {
+        for buried in [true, false] {
+            let what = format!("{policy:?}, buried {buried}");
+            let (world, page, number) = paired(policy);
+            let state = || world.repo.issue(number, "state");
+            world.pages.trash(&page, true);
+            world.sweep();
+            assert_eq!(state(), Value::text("closed"), "{what}");
+            if buried {
+                rest(&world);
+            }
+            let life = if buried {
+                Life::Tombstone
+            } else {
+                Life::Deleting
+            };
+            assert_eq!(world.records()[0].life, life, "{what}");
+            world.pages.trash(&page, false);
+            rest(&world);
+            assert_eq!(world.records()[0].life, Life::Live, "{what}");
+            assert_eq!(state(), Value::text("open"), "{what}");
+            let said = world.pages.field(&page, "state");
+            assert_eq!(said, Value::text("Doing"), "{what}");
+            assert_eq!(world.conflicts(), 0, "{what}");
+        }
+    }
+}
+
+/// What was done before its page went to the trash is done when the page comes back.
+#[test]
+fn a_page_of_a_done_task_that_comes_back_leaves_its_issue_closed() {
+    for buried in [true, false] {
+        let (world, page, number) = paired(Policy::ManualReview);
+        world.pages.set(&page, "state", Value::text("Shipped"));
+        rest(&world);
+        world.pages.trash(&page, true);
+        world.sweep();
+        if buried {
+            rest(&world);
+        }
+        world.pages.trash(&page, false);
+        rest(&world);
+        assert_eq!(world.records()[0].life, Life::Live, "buried {buried}");
+        assert_eq!(world.repo.issue(number, "state"), Value::text("closed"));
+        let said = world.pages.field(&page, "state");
+        assert_eq!(said, Value::text("Shipped"), "buried {buried}");
+    }
+}
