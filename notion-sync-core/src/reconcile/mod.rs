@@ -601,7 +601,7 @@ fn propose_conflict(case: &Case<'_>, plan: &mut Plan) {
             .clone()
             .filter(|park| !case.record.conflicts.contains_key(&park.unit))
             .count();
-    let behind = open && left > 0 && is_behind(case.record, plan);
+    let behind = open && is_behind(case.record, plan);
     if parks.count() > 0 || behind {
         plan.steps.push(Step::Propose(ProposalKind::Conflict, None));
     } else if open && left == 0 {

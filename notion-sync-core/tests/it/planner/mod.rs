@@ -1,13 +1,23 @@
-//! Properties of the planner: random worlds from tiny pools, so that collisions are common.
+//! The planner: its table row by row (`table`, and one case and more for each row that people can tell apart),
+//! and properties of it in random worlds from tiny pools, so that collisions are common.
 //!
 //! Cases are multiplied by the environment variable `NOTION_SYNC_CASES`; CI plays 200,000 of each property
 //! of a plan in an optimised build. A failure prints its
 //! smallest world; `PROPTEST_RNG_SEED` (with `PROPTEST_RNG_ALGORITHM=cc`) repeats a whole run.
 
+mod answer;
 mod decisions;
 mod executor;
+mod life;
+mod paths;
+mod proposals;
+mod records;
+mod removals;
 mod rest;
+mod scene;
+mod sides;
 mod swap;
+mod table;
 mod tokens;
 mod units;
 mod vacant;

@@ -10,6 +10,7 @@ use notion_sync_core::record::{Agreed, Conflict, UnitId};
 use notion_sync_core::snapshot::Field;
 use notion_sync_core::value::Value;
 
+use super::scene::Scene;
 use super::world::{Pair, at, document, mapping};
 
 const POLICIES: [Policy; 3] = [Policy::NotionWins, Policy::GithubWins, Policy::ManualReview];
@@ -207,4 +208,81 @@ fn a_conflict_waits_until_both_sides_have_a_value_again() {
         github: Value::text("old"),
     };
     assert_eq!(pair.record.base.unwrap().fields.get(&note()), Some(&agreed));
+}
+
+/// A task whose page says `n0` in a field that an issue may have no place for (it is not in the project), as it
+/// was agreed with what GitHub said then, and with what GitHub shows now.
+fn later(agreed: Value, shown: Field) -> Scene {
+    Scene::task().with(|scene| {
+        let base = scene.pair.record.base.as_mut().unwrap();
+        base.fields.get_mut(&note()).unwrap().github = agreed;
+        scene.view(Side::Github).fields.insert(note(), shown);
+    })
+}
+
+#[test]
+fn what_a_page_says_outlasts_the_place_of_its_issue() {
+    let lost = later(Value::text("n0"), Field::Vacant(None));
+    let plan = lost.plan_later(&["note"]);
+    let kept = Agreed {
+        notion: Value::text("n0"),
+        github: Value::Null,
+    };
+    assert_eq!(plan.agreed.fields, BTreeMap::from([(note(), kept)]));
+    assert_eq!(plan.steps, []);
+    assert_eq!(lost.plan(), Plan::default(), "other fields just stay");
+    // That the place went away is agreed once.
+    let known = later(Value::Null, Field::Vacant(None));
+    assert_eq!(known.plan_later(&["note"]), Plan::default());
+    // Whoever edits the page makes a place for that.
+    let edited = lost.says(Side::Notion, "note", "new");
+    let plan = edited.plan_later(&["note"]);
+    assert_eq!(
+        written(&plan),
+        [(Side::Github, Value::Null, Value::text("new"))]
+    );
+}
+
+#[test]
+fn what_a_page_says_goes_over_once_there_is_a_place_again() {
+    let empty = || Field::Value(Value::Null);
+    let back = later(Value::Null, empty());
+    assert_eq!(
+        written(&back.plan_later(&["note"])),
+        [(Side::Github, Value::Null, Value::text("n0"))]
+    );
+    assert_eq!(back.plan(), Plan::default(), "other fields were cleared");
+    // What somebody wrote into the new place comes to the page, as what somebody cleared does.
+    let filled = later(Value::Null, Field::Value(Value::text("theirs")));
+    assert_eq!(
+        written(&filled.plan_later(&["note"])),
+        [(Side::Notion, Value::text("n0"), Value::text("theirs"))]
+    );
+    let cleared = later(Value::text("n0"), empty());
+    assert_eq!(
+        written(&cleared.plan_later(&["note"])),
+        [(Side::Notion, Value::text("n0"), Value::Null)]
+    );
+    // A page that says nothing has nothing that could go over.
+    let nothing = back.says(Side::Notion, "note", "").with(|scene| {
+        let base = scene.pair.record.base.as_mut().unwrap();
+        base.fields.insert(note(), Agreed::default());
+        scene.view(Side::Notion).fields.insert(note(), empty());
+    });
+    assert_eq!(nothing.plan_later(&["note"]), Plan::default());
+}
+
+#[test]
+fn a_place_that_comes_and_goes_says_nothing_where_the_field_flows_to_the_page() {
+    for (agreed, shown) in [
+        (Value::text("n0"), Field::Vacant(None)),
+        (Value::Null, Field::Value(Value::Null)),
+    ] {
+        let scene = later(agreed, shown).with(|scene| {
+            let mut fields = scene.pair.mapping.fields.iter_mut();
+            let note = fields.find(|field| field.id == note()).unwrap();
+            note.direction = Direction::ToNotion;
+        });
+        assert_eq!(scene.plan_later(&["note"]), Plan::default());
+    }
 }
