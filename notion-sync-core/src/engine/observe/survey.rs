@@ -557,16 +557,9 @@ impl Engine {
                     None if self.is_halted() => Err(halted()),
                     None => binding.remote(side).read(&object, true).await,
                 };
+                // Only the links of a page depend on a path, and a new page has no file yet.
                 let view = snapshot.map(|snapshot| {
-                    let path = snapshot.place.clone().filter(|_| side == Side::Github);
-                    text::view(
-                        binding,
-                        bound,
-                        &self.bounds,
-                        side,
-                        &snapshot,
-                        path.as_deref(),
-                    )
+                    text::view(binding, bound, &self.bounds, side, &snapshot, None)
                 });
                 (side, view)
             })

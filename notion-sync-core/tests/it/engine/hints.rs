@@ -217,8 +217,8 @@ fn an_event_about_a_pull_request_makes_its_task_be_looked_at() {
     let pull = world.repo.pulls("open")[0].to_string();
     assert_eq!(world.records()[0].pulls.len(), 1);
     for (name, kind, id, observed) in [
-        ("h0", "pull", pull.as_str(), 1),
-        ("h1", "pull", "4711", 0),
+        ("h0", "pull", "4711", 0),
+        ("h1", "pull", pull.as_str(), 1),
         ("h2", "issue", "4711", 0),
     ] {
         let mut event = hint(name, None);

@@ -88,7 +88,9 @@ fn a_merge_between_a_listing_and_a_read_is_what_people_decided() {
                 .replace("item", "items"),
         ),
     );
+    let before = world.pages.writes();
     world.settle();
+    assert_eq!(world.pages.writes(), before, "the page holds it already");
     assert_eq!(plain(&world.pages.body(&page))[0], "From Notion");
     let file = world.repo.file("docs/guide.md").unwrap();
     assert!(file.contains("From Notion"), "{file}");

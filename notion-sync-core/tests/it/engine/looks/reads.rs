@@ -7,7 +7,7 @@ use notion_sync_core::comment::CommentSync;
 use notion_sync_core::engine::Engine;
 use notion_sync_core::mapping::Policy;
 use notion_sync_core::record::Life;
-use notion_sync_testkit::model::ModelRepository;
+use notion_sync_testkit::model::{ModelFault, ModelRepository};
 
 use super::super::comments::{paired, talking};
 use super::super::world::{World, body, documents, plain, rewrite, tasks};
@@ -67,7 +67,8 @@ fn a_full_listing_says_of_nothing_that_it_moved() {
 fn objects_of_another_mapping_are_not_counted_and_not_read() {
     let mut world = resting();
     let mut second = world.mapping.clone();
-    second.id = "second".into();
+    // It comes first, so that nothing is known yet of what moved.
+    second.id = "another".into();
     let pages = Arc::new(world.pages.clone());
     let other = ModelRepository::files(world.clock.clone());
     world.engine = Engine::new(world.store.clone(), world.clock.clone())
@@ -81,11 +82,11 @@ fn objects_of_another_mapping_are_not_counted_and_not_read() {
     let a = page(&world, "a");
     (world.pages).edit_body(&a, |body| rewrite(body, "Text of a.", "Text of A."));
     let tick = world.poll();
-    assert_eq!(tick.mappings[1].mapping, second.id);
-    assert_eq!((found(&tick, 0), found(&tick, 1)), ((1, 0), (0, 0)));
+    assert_eq!(tick.mappings[0].mapping, second.id);
+    assert_eq!((found(&tick, 0), found(&tick, 1)), ((0, 0), (1, 0)));
     assert_eq!(
         (tick.mappings[0].observed, tick.mappings[1].observed),
-        (1, 0)
+        (0, 1)
     );
     assert!(other.paths().is_empty());
 }
@@ -143,6 +144,23 @@ fn a_side_that_lists_nothing_is_believed_only_where_each_object_says_itself_that
     assert_eq!(world.live(), 0);
     // Nothing lives there any more.
     assert_eq!(guard(&world), None);
+}
+
+#[test]
+fn a_page_that_never_had_a_partner_does_not_make_its_side_look_emptied() {
+    let world = World::new(tasks(Policy::ManualReview));
+    let page = world.pages.create("one", body(&["one"]));
+    world.repo.fail([ModelFault::Refused; 3]);
+    world.poll();
+    let lives: Vec<Life> = world.records().iter().map(|record| record.life).collect();
+    assert_eq!(lives, [Life::Provisioning]);
+    world.pages.share(&page, false);
+    world.pass(10);
+    let tick = world.sweep();
+    assert_eq!(
+        (tick.mappings[0].observed, &tick.mappings[0].guard),
+        (1, &None)
+    );
 }
 
 #[test]
