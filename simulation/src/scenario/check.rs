@@ -195,7 +195,6 @@ fn tokens(theatre: &Theatre, scene: &Scene) -> Checked {
 pub(super) fn is_parked(record: &Record) -> bool {
     !record.conflicts.is_empty()
         || record.problem.is_some()
-        || record.dead.is_some()
         || record.life != Life::Live
         || record.same_key
         || record.copy
