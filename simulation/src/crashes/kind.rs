@@ -164,14 +164,11 @@ impl Kind {
         match (deed, place) {
             (Deed::Create | Deed::Body | Deed::Remove, _)
             | (Deed::Fields | Deed::Bookkeep, Place::Page | Place::Issue)
-            | (Deed::Restore, Place::Page)
+            | (Deed::Restore, Place::Page | Place::Issue)
             | (Deed::Move, Place::File) => None,
             (Deed::Move, _) => Some("only files have a path"),
             (Deed::Fields, Place::File) => Some("the fields of a file are part of its text"),
             (Deed::Restore, Place::File) => Some("a deleted file is created again"),
-            (Deed::Restore, Place::Issue) => {
-                Some("a closed issue is opened by its state, a deleted one is made again")
-            }
             (Deed::Bookkeep, Place::File) => Some("marks of a file are part of its text"),
             (
                 Deed::ProposeCreate

@@ -17,19 +17,21 @@ fn every_mutant_has_a_name_of_its_own() {
 #[test]
 fn broken_rules_are_noticed() {
     for (name, profile, seeds, property) in [
-        ("applied-dropped", Profile::Tasks, 1, "P14"),
-        ("claims-dropped", Profile::Tasks, 1, "P21"),
-        ("conflicts-dropped", Profile::Tasks, 1, "P03"),
-        ("stale-read", Profile::Documents, 2, "P30"),
-        ("wait-unheard", Profile::Tasks, 3, "P19"),
-        ("losers-dropped", Profile::Tasks, 5, "P02"),
-        ("no-fence", Profile::Workers, 7, "P15"),
+        ("applied-dropped", Profile::Tasks, 1..=1, "P14"),
+        ("claims-dropped", Profile::Tasks, 1..=1, "P21"),
+        ("conflicts-dropped", Profile::Tasks, 1..=1, "P03"),
+        ("stale-read", Profile::Documents, 1..=2, "P30"),
+        ("wait-unheard", Profile::Tasks, 1..=3, "P19"),
+        ("losers-dropped", Profile::Tasks, 1..=5, "P02"),
+        // Those before are played by the command for the whole table.
+        ("no-fence", Profile::Workers, 61..=68, "P15"),
     ] {
         let entry = catalogue::named(name).expect("the catalogue has it");
-        let hunt = hunt(&entry, profile, 1..=seeds, false);
+        let last = *seeds.end();
+        let hunt = hunt(&entry, profile, seeds, false);
         assert!(hunt.struck > 0, "{name} did nothing");
         let found = hunt.found.map(|(seed, failure)| (seed, failure.property));
-        assert_eq!(found, Some((seeds, property)), "{name}");
+        assert_eq!(found, Some((last, property)), "{name}");
     }
     for (profile, seeds) in [(Profile::Tasks, 5), (Profile::Workers, 10)] {
         for seed in 1..=seeds {
