@@ -7,7 +7,7 @@ use futures::executor::block_on;
 use notion_sync_core::ErrorKind;
 use notion_sync_core::engine::{Binding, Budget, Engine, Tick};
 use notion_sync_core::event::ChangeEvent;
-use notion_sync_core::id::{MappingId, RemoteRef, Side};
+use notion_sync_core::id::{MappingId, Side};
 use notion_sync_core::mapping::{People, Policy};
 use notion_sync_core::state::{State, Waiting};
 use serde_json::json;
@@ -19,7 +19,7 @@ fn hint(id: &str, mapping: Option<&str>) -> ChangeEvent {
 }
 
 /// A hint about a page.
-fn about(id: &str, page: &str, mapping: Option<&str>) -> ChangeEvent {
+pub(super) fn about(id: &str, page: &str, mapping: Option<&str>) -> ChangeEvent {
     serde_json::from_value(json!({
         "id": id, "side": "notion", "mapping": mapping, "detected": "webhook",
         "detected_at": "2026-11-21T09:00:05Z",
@@ -29,15 +29,15 @@ fn about(id: &str, page: &str, mapping: Option<&str>) -> ChangeEvent {
     .unwrap()
 }
 
-fn look(world: &World) -> Tick {
+pub(super) fn look(world: &World) -> Tick {
     block_on(world.engine.tick(Budget::default())).unwrap()
 }
 
-fn waiting(world: &World) -> Waiting {
+pub(super) fn waiting(world: &World) -> Waiting {
     block_on(State::new(&*world.store).waiting()).unwrap()
 }
 
-fn take(world: &World, events: &[ChangeEvent]) -> Vec<bool> {
+pub(super) fn take(world: &World, events: &[ChangeEvent]) -> Vec<bool> {
     block_on(State::new(&*world.store).ingest(events)).unwrap()
 }
 
@@ -204,30 +204,6 @@ fn a_hint_about_a_page_is_answered_by_the_mapping_it_names_or_else_by_that_of_th
             .collect();
         assert_eq!(hints, answers, "{named:?}");
         assert_eq!(waiting(&world).hints, 0, "{named:?}");
-    }
-}
-
-#[test]
-fn an_event_about_a_pull_request_makes_its_task_be_looked_at() {
-    let (world, page, _) = super::rules::with(vec![super::rules::review()], Policy::ManualReview);
-    super::rules::say(&world, &page, "Doing");
-    world.settle();
-    world.pass(3);
-    world.settle();
-    let pull = world.repo.pulls("open")[0].to_string();
-    assert_eq!(world.records()[0].pulls.len(), 1);
-    for (name, kind, id, observed) in [
-        ("h0", "pull", "4711", 0),
-        ("h1", "pull", pull.as_str(), 1),
-        ("h2", "issue", "4711", 0),
-    ] {
-        let mut event = hint(name, None);
-        event.side = Side::Github;
-        event.object = RemoteRef::new("github", kind, id);
-        world.clock.advance(Duration::seconds(1));
-        take(&world, &[event]);
-        assert_eq!(look(&world).mappings[0].observed, observed, "{kind} {id}");
-        assert_eq!(waiting(&world).hints, 0);
     }
 }
 

@@ -17,7 +17,7 @@ use notion_sync_testkit::model::{ModelFault, ModelGate};
 
 use super::world::{World, body, tasks};
 
-pub(super) fn review() -> Rule {
+fn review() -> Rule {
     Rule::new("review", "state")
         .enters(["Doing"])
         .then(Effect::OpenPull(OpenPull::default()))
@@ -30,7 +30,7 @@ fn ship() -> Rule {
         .then(Effect::Comment(Note::default()))
 }
 
-pub(super) fn with(rules: Vec<Rule>, policy: Policy) -> (World, String, u32) {
+fn with(rules: Vec<Rule>, policy: Policy) -> (World, String, u32) {
     let mut mapping = tasks(policy);
     mapping.rules = rules;
     let mut world = World::new(mapping);
@@ -58,7 +58,7 @@ fn incidents(tick: &Tick) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn say(world: &World, page: &str, state: &str) {
+fn say(world: &World, page: &str, state: &str) {
     world.pages.set(page, "state", Value::text(state));
     world.settle();
     world.pass(10);

@@ -7,14 +7,16 @@ use std::sync::{Arc, OnceLock};
 use chrono::{DateTime, Duration, Utc};
 use futures::executor::block_on;
 use notion_sync_core::clock::Clock as _;
+use notion_sync_core::effect::LinkedPull;
 use notion_sync_core::engine::{Budget, Engine};
-use notion_sync_core::id::RemoteRef;
+use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::mapping::Policy;
 use notion_sync_core::snapshot::{Content, Presence};
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Retry};
 
 use super::super::documents::{FILE, paired};
+use super::super::hints::{about, look, take, waiting};
 use super::super::world::{World, body, documents, plain, rewrite, tasks};
 use super::shown::Shown;
 use super::{binding, seeing};
@@ -293,4 +295,42 @@ fn links_of_a_new_file_are_understood_from_where_it_lies() {
             .unwrap()
             .contains("(there.md)")
     );
+}
+
+/// A pull request of people is no object that a record owns, and its events name nothing else.
+#[test]
+fn an_event_about_a_pull_request_makes_its_task_be_looked_at() {
+    let mut mapping = tasks(Policy::ManualReview);
+    mapping.drift_status = true;
+    let mut world = World::new(mapping);
+    let pull = RemoteRef::new("github", "pull", "12");
+    let repo = Shown::new(world.repo.clone()).pull(LinkedPull {
+        object: pull.clone(),
+        number: 12,
+        url: "https://github.example/pull/12".to_owned(),
+        state: "open".to_owned(),
+        head: "head-12".to_owned(),
+        review: None,
+        checks: None,
+        ours: false,
+        updated_at: world.clock.now(),
+    });
+    let pages = Arc::new(world.pages.clone());
+    seeing(&mut world, pages, Arc::new(repo));
+    world.pages.create("Fix login", body(&["Steps"]));
+    for _ in 0..3 {
+        world.settle();
+        world.pass(10);
+    }
+    world.settle();
+    assert_eq!(world.records()[0].pulls.len(), 1);
+    let other = RemoteRef::new("github", "pull", "4711");
+    for (name, object, observed) in [("h0", other, 0), ("h1", pull, 1)] {
+        let mut event = about(name, "new", None);
+        (event.side, event.object) = (Side::Github, object);
+        world.clock.advance(Duration::seconds(1));
+        take(&world, &[event]);
+        assert_eq!(look(&world).mappings[0].observed, observed, "{name}");
+        assert_eq!(waiting(&world).hints, 0);
+    }
 }

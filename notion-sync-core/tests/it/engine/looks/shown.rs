@@ -1,5 +1,6 @@
 //! A side that shows something else than it holds, or does so while it is looked at.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
 
@@ -7,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use notion_sync_core::Result;
 use notion_sync_core::comment::{Comments, RemoteComment};
+use notion_sync_core::effect::LinkedPull;
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
@@ -22,6 +24,7 @@ pub(super) struct Shown<R> {
     schemas: Mutex<Schemas>,
     lists: Mutex<Lists>,
     reads: Mutex<Reads>,
+    pulls: Vec<LinkedPull>,
 }
 
 impl<R> Shown<R> {
@@ -31,6 +34,7 @@ impl<R> Shown<R> {
             schemas: Mutex::new(Box::new(|_| {})),
             lists: Mutex::new(Box::new(|_| {})),
             reads: Mutex::new(Box::new(|_| Ok(()))),
+            pulls: Vec::new(),
         }
     }
 
@@ -43,6 +47,12 @@ impl<R> Shown<R> {
     /// What becomes of each listing before it is looked at.
     pub(super) fn listing(mut self, lists: impl FnMut(&mut Listing) + Send + 'static) -> Self {
         self.lists = Mutex::new(Box::new(lists));
+        self
+    }
+
+    /// A pull request that people opened for each of its issues.
+    pub(super) fn pull(mut self, pull: LinkedPull) -> Self {
+        self.pulls.push(pull);
         self
     }
 
@@ -88,6 +98,15 @@ impl<R: Remote> Remote for Shown<R> {
         let mut snapshot = self.inner.read(object, content).await?;
         (self.reads.lock().unwrap())(&mut snapshot)?;
         Ok(snapshot)
+    }
+
+    async fn linked(
+        &self,
+        objects: &[(RemoteRef, Vec<RemoteRef>)],
+    ) -> Result<BTreeMap<RemoteRef, Vec<LinkedPull>>> {
+        let objects = objects.iter();
+        let pulls = objects.map(|(object, _)| (object.clone(), self.pulls.clone()));
+        Ok(pulls.collect())
     }
 
     async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
