@@ -590,21 +590,12 @@ fn propose_conflict(case: &Case<'_>, plan: &mut Plan) {
     }
     let open = proposal_open(case.record, ProposalKind::Conflict);
     // A pull request shows two texts; where a file lies is decided without one.
-    let parks = plan.parks.iter().filter(|park| park.unit != UnitId::Path);
-    let left = case
-        .record
-        .conflicts
-        .keys()
-        .filter(|unit| !plan.closes.contains(unit) && **unit != UnitId::Path)
-        .count()
-        + parks
-            .clone()
-            .filter(|park| !case.record.conflicts.contains_key(&park.unit))
-            .count();
-    let behind = open && is_behind(case.record, plan);
-    if parks.count() > 0 || behind {
+    let parks = plan.parks.iter().any(|park| park.unit != UnitId::Path);
+    let conflicts = &case.record.conflicts;
+    let left = (conflicts.keys()).any(|unit| !plan.closes.contains(unit) && *unit != UnitId::Path);
+    if parks || (open && is_behind(case.record, plan)) {
         plan.steps.push(Step::Propose(ProposalKind::Conflict, None));
-    } else if open && left == 0 {
+    } else if open && !left {
         plan.steps
             .push(Step::Withdraw("both sides agree now".to_owned()));
     }

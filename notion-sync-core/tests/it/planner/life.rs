@@ -19,9 +19,8 @@ fn what_is_gone_on_one_side_is_removed_on_the_other() {
     let asks = "deleted on one side and edited on the other";
     let stays = "deleted here, edited there";
     let edited = |scene: Scene, side: Side| scene.edited(side).gone(side.other());
-    let by_proposal = Scene::page()
-        .gone(Side::Notion)
-        .with(|scene| scene.pair.mapping.delete_by_proposal = true);
+    let proposing = |scene: Scene| scene.with(|scene| scene.pair.mapping.delete_by_proposal = true);
+    let by_proposal = proposing(Scene::page().gone(Side::Notion));
     all(vec![
         (
             "the page of an issue",
@@ -41,6 +40,11 @@ fn what_is_gone_on_one_side_is_removed_on_the_other() {
         (
             "the issue of a page",
             Scene::task().gone(Side::Github),
+            row(19).does(Step::Remove(Side::Notion)),
+        ),
+        (
+            "the file of a page, where only deletions of files are proposed",
+            proposing(Scene::page().gone(Side::Github)),
             row(19).does(Step::Remove(Side::Notion)),
         ),
         (

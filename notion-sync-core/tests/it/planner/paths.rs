@@ -6,7 +6,7 @@ use notion_sync_core::reconcile::{AgreedNow, Plan, Step};
 use notion_sync_core::record::UnitId;
 use notion_sync_core::remote::ProposalKind;
 
-use super::scene::{PLACE, Scene, rows};
+use super::scene::{PLACE, Scene, holds, rows};
 
 const MOVED: &str = "guide/t0.md";
 
@@ -96,4 +96,18 @@ fn a_file_that_was_moved_and_renamed_to_different_places_parks_its_place_alone()
     // A pull request shows two texts, and this needs none.
     let shows = Step::Propose(ProposalKind::Conflict, None);
     assert!(!plan.steps.contains(&shows), "{plan:?}");
+}
+
+#[test]
+fn a_conflict_over_a_place_ends_once_the_file_lies_where_its_title_belongs() {
+    let parked = || renamed(following(), "t1").parked(UnitId::Path, "docs/t1.md", MOVED);
+    let settled = moved_to(parked(), "docs/t1.md").plan();
+    assert_eq!(settled.closes, [UnitId::Path]);
+    assert_eq!(settled.agreed.path.as_deref(), Some("docs/t1.md"));
+    assert!(!follows(&settled), "{settled:?}");
+    let waits = moved_to(parked(), MOVED).plan();
+    assert_eq!(waits.closes, []);
+    assert_eq!(waits.agreed.path, None);
+    let reason = "waits for a decision where the file lies";
+    assert_eq!(holds(&waits), [(56, reason)]);
 }
