@@ -106,6 +106,8 @@ fn play(acts: &[Act]) {
     }
     world.settle();
     world.pass(60);
+    // Nobody else asks for a comment that was resolved, and may be deleted by now.
+    world.sweep();
     world.settle();
     let copies = |comments: Vec<ModelComment>| -> Vec<String> {
         let ours: Vec<_> = comments
@@ -162,6 +164,12 @@ fn a_lost_answer_makes_no_second_copy() {
             play(&acts);
         }
     }
+}
+
+#[test]
+fn a_comment_that_is_resolved_and_then_deleted_takes_its_copy_along() {
+    use Act::{Delete, Pass, Resolve, Write};
+    play(&[Write(false), Pass(0), Resolve(0), Pass(0), Delete(false, 0)]);
 }
 
 /// What is edited meanwhile is looked at once, when nothing may be written yet: it must be looked at again.
