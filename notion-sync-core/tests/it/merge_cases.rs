@@ -27,6 +27,12 @@ fn p(text: &str) -> Block {
     paragraph(text)
 }
 
+fn strong(text: &str) -> Block {
+    let text = RichText(vec![bold(text)]);
+    let color = Color::default();
+    Block::new(BlockKind::Paragraph { text, color })
+}
+
 #[test]
 fn what_happened_is_named() {
     let base = [p("one apple"), p("two pears"), p("three plums")];
@@ -363,11 +369,6 @@ fn a_divider_does_not_hide_what_the_other_side_says_in_one_block() {
 #[test]
 fn what_a_wrong_alignment_leaves_over_is_no_one_sided_block() {
     let divider = || Block::new(BlockKind::Divider);
-    let strong = |text: &str| {
-        let text = RichText(vec![bold(text)]);
-        let color = Color::default();
-        Block::new(BlockKind::Paragraph { text, color })
-    };
     let cases = [
         (
             vec![p("oak"), strong("ash"), strong("oak")],
@@ -438,11 +439,6 @@ fn what_is_left_over_by_chance_is_not_joined() {
 /// What only the file has a form for stays, wherever it lies between blocks that repeat themselves.
 #[test]
 fn what_only_the_file_holds_is_no_part_of_what_repeats_itself() {
-    let strong = |text: &str| {
-        let text = RichText(vec![bold(text)]);
-        let color = Color::default();
-        Block::new(BlockKind::Paragraph { text, color })
-    };
     let note = || {
         Block::new(BlockKind::Verbatim {
             markdown: "<!-- ash, to be seen to -->".to_owned(),
