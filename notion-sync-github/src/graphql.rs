@@ -124,6 +124,10 @@ impl GithubClient {
     }
 }
 
+/// How a document for [`of_repository`] begins that is made for the numbers it asks about.
+pub(crate) const OF_REPOSITORY: &str =
+    "query($owner:String!,$name:String!){repository(owner:$owner,name:$name){databaseId";
+
 /// Asks something of one repository. GraphQL takes names only, and a name can have come to another
 /// repository: the answer is refused where its id is not the one the pairs were made with.
 ///

@@ -27,6 +27,14 @@ fn p(text: &str) -> Block {
     paragraph(text)
 }
 
+/// A body in which somebody wrote one more word behind a block.
+fn grown(body: &Document, at: usize) -> Document {
+    let mut body = body.clone();
+    let text = body.blocks[at].kind.text_mut().unwrap();
+    text.0.push(Inline::text(" tree"));
+    body
+}
+
 fn strong(text: &str) -> Block {
     let text = RichText(vec![bold(text)]);
     let color = Color::default();
@@ -399,9 +407,7 @@ fn what_a_wrong_alignment_leaves_over_is_no_one_sided_block() {
         let (notion, github) = (doc(notion), doc(github));
         let base = BodyBase::agree(&notion, &github);
         for at in 0..notion.blocks.len() {
-            let mut edited = notion.clone();
-            let text = edited.blocks[at].kind.text_mut().unwrap();
-            text.0.push(Inline::text(" tree"));
+            let edited = grown(&notion, at);
             let regions = regions(&base, &edited, &github);
             let out = regions.compose(Region::default_choice);
             let arrived = format!("{:?}", out.github).contains(" tree");
@@ -458,9 +464,7 @@ fn what_only_the_file_holds_is_no_part_of_what_repeats_itself() {
         let (notion, github) = (doc(notion), doc(github));
         let base = BodyBase::agree(&notion, &github);
         for at in 0..notion.blocks.len() {
-            let mut edited = notion.clone();
-            let text = edited.blocks[at].kind.text_mut().unwrap();
-            text.0.push(Inline::text(" tree"));
+            let edited = grown(&notion, at);
             let out = regions(&base, &edited, &github).compose(Region::default_choice);
             assert!(
                 out.github.blocks.contains(&note()),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::LINK_PULL;
 use super::graphql::{PULL_PARTS, is, of_repository, text};
+use crate::graphql::OF_REPOSITORY;
 use crate::issues::GithubIssues;
 use crate::marker::HiddenBlock;
 use crate::pull;
@@ -190,9 +191,7 @@ impl GithubIssues {
 
 /// One request for many issues. Numbers are numbers, so they can stand in the document itself.
 pub(super) fn linked_document(issues: &BTreeSet<u64>, pulls: &BTreeSet<u64>) -> String {
-    let mut out = String::from(
-        "query($owner:String!,$name:String!){repository(owner:$owner,name:$name){databaseId",
-    );
+    let mut out = String::from(OF_REPOSITORY);
     for number in issues {
         // Writing to a string cannot fail.
         let _ = write!(

@@ -15,7 +15,7 @@ use serde_json::{Map, json};
 use super::GithubFiles;
 use crate::comments;
 use crate::endpoint::{Call, DELETE_REF, ISSUE_EVENTS, UPDATE_PULL};
-use crate::graphql::of_repository;
+use crate::graphql::{OF_REPOSITORY, of_repository};
 use crate::issues::discussion;
 use crate::marker::HiddenBlock;
 use crate::message::is_ours;
@@ -284,9 +284,7 @@ impl GithubFiles {
 
 /// One request for many pull requests. Numbers are numbers, so they can stand in the document itself.
 fn open_document(numbers: impl Iterator<Item = u64>) -> String {
-    let mut out = String::from(
-        "query($owner:String!,$name:String!){repository(owner:$owner,name:$name){databaseId",
-    );
+    let mut out = String::from(OF_REPOSITORY);
     for number in numbers {
         // Writing to a string cannot fail.
         let _ = write!(out, " p{number}:pullRequest(number:{number}){{state}}");

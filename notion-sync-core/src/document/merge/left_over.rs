@@ -16,7 +16,7 @@ use super::base::BasePair;
 use crate::document::model::{Block, BlockKind};
 use crate::id::Side;
 
-/// How many that are left over on the other side one is compared with, in each direction.
+/// With how many behind it that are left over on the other side one is compared.
 const NEAREST: usize = 4;
 
 /// Most pairs that become one. What lies farther apart is taken for a coincidence of words.

@@ -71,7 +71,8 @@ impl Engine {
     ) -> Result<Vec<Stored<ChangeEvent>>> {
         let mut rest = Vec::with_capacity(hints.len());
         for hint in hints {
-            let told = match hint.value.occurred_at {
+            let at = hint.value.occurred_at.filter(|_| may_tell(&hint.value));
+            let told = match at {
                 Some(at) => self.tell_overlap(&hint, at, report).await?,
                 None => false,
             };
@@ -151,6 +152,13 @@ impl Engine {
             .filter_map(|op| self.recent(op, true))
             .find(|write| meets(write, event, at)))
     }
+}
+
+/// Whether a change says enough to be held against writes, whatever these wrote: most do not, and cost no look at the
+/// record.
+fn may_tell(event: &ChangeEvent) -> bool {
+    let mut changed = event.changed.values();
+    event.people == Some(true) || changed.any(|change| change.texts().0.is_some())
 }
 
 /// Whether a change tells of an edit of what a write wrote, while that was under way.

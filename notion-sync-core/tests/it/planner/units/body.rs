@@ -4,14 +4,14 @@ use notion_sync_core::document::merge::BodyBase;
 use notion_sync_core::document::{Block, Document};
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::{Direction, MappingKind, Policy};
+use notion_sync_core::reconcile::Plan;
 use notion_sync_core::reconcile::table::Row;
-use notion_sync_core::reconcile::{Plan, Step, WriteStep};
 use notion_sync_core::record::{ProposalState, UnitId};
 use notion_sync_core::remote::ProposalKind;
 
 use super::super::executor::Trail;
 use super::super::world::{Pair, at, document, mapping};
-use super::{POLICIES, held, propose, rows};
+use super::{POLICIES, held, propose, rows, writes};
 
 /// A pair of tasks that agreed on a body.
 fn pair(policy: Policy, body: &[&str]) -> Pair {
@@ -49,15 +49,6 @@ fn plan(mut pair: Pair) -> Plan {
     assert!(plans[0] == plans[1] && plans[1] == plans[2], "{plans:?}");
     let [plan, ..] = plans;
     plan
-}
-
-fn writes(plan: &Plan) -> Vec<&WriteStep> {
-    let steps = plan.steps.iter();
-    let writes = steps.filter_map(|step| match step {
-        Step::Write(write) => Some(write),
-        _ => None,
-    });
-    writes.collect()
 }
 
 fn plain(body: &Document) -> Vec<String> {

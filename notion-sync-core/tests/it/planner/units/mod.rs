@@ -14,7 +14,7 @@ use notion_sync_core::mapping::{
     Direction, FieldKind, FieldMap, MappingKind, Policy, Relative, Resolver,
 };
 use notion_sync_core::reconcile::table::Identity;
-use notion_sync_core::reconcile::{Case, Plan, Step, UnitField, reconcile};
+use notion_sync_core::reconcile::{Case, Plan, Step, UnitField, WriteStep, reconcile};
 use notion_sync_core::record::{Agreed, Conflict, Proposal, ProposalState, UnitId};
 use notion_sync_core::remote::ProposalKind;
 use notion_sync_core::snapshot::Field;
@@ -35,6 +35,15 @@ fn unit() -> UnitId {
 
 fn text(text: &str) -> Value {
     Value::text(text)
+}
+
+fn writes(plan: &Plan) -> Vec<&WriteStep> {
+    let steps = plan.steps.iter();
+    let writes = steps.filter_map(|step| match step {
+        Step::Write(write) => Some(write),
+        _ => None,
+    });
+    writes.collect()
 }
 
 /// A task with one field.

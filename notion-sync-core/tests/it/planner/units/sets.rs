@@ -4,23 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::{Direction, FieldKind, Lens, LensError, Misfit, Policy};
-use notion_sync_core::reconcile::{Plan, Step, UnitField, WriteStep, reconcile, unit_hash};
+use notion_sync_core::reconcile::{UnitField, reconcile, unit_hash};
 use notion_sync_core::record::Agreed;
 use notion_sync_core::value::Value;
 
-use super::{One, POLICIES, id, rows, unit, written};
+use super::{One, POLICIES, id, rows, unit, writes, written};
 
 fn labels(policy: Policy, direction: Direction) -> One {
     One::new(FieldKind::Set, policy, direction)
-}
-
-fn writes(plan: &Plan) -> Vec<&WriteStep> {
-    let steps = plan.steps.iter();
-    let writes = steps.filter_map(|step| match step {
-        Step::Write(write) => Some(write),
-        _ => None,
-    });
-    writes.collect()
 }
 
 #[test]
