@@ -238,6 +238,11 @@ impl Scene {
         }
     }
 
+    /// Edits so far that left a word of their own, each of which is looked for in the end.
+    pub(crate) fn edits(&self) -> usize {
+        self.words.len()
+    }
+
     /// Drafts for new pages are merged, as somebody would.
     pub(crate) fn merge_drafts(&self) {
         let now = chrono::Utc::now();
@@ -397,7 +402,7 @@ impl Scene {
         let decisions = audit.lines().filter(|line| line.contains("conflict"));
         decisions.for_each(|line| println!("{line}"));
         Outcome {
-            edits: self.words.len(),
+            edits: self.edits(),
             pages: pages.len() + tasks.len(),
             issues: issues.len(),
             commits: commits.len(),

@@ -52,7 +52,7 @@ fn workers_that_are_killed_share_the_work_and_take_over() {
     let mut killed = 0;
     let mut next_kill = Instant::now() + Duration::from_secs(1);
     let mut round = 0;
-    while (round as u64) < edits / 3 {
+    while (scene.edits() as u64) < edits {
         scene.people(round, &mut dice);
         round += 1;
         if round % 10 == 9 {

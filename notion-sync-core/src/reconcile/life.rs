@@ -2,10 +2,10 @@
 
 use super::plan::{Hold, Loser, Plan, Step};
 use super::table::{LifeProposal, RecordSituation, Row, SideState};
-use super::{Case, body, field, is_closed, is_put_away, proposal_open, unit_hash};
+use super::{Case, agreed_state, body, field, is_closed, is_put_away, proposal_open, unit_hash};
 use crate::id::Side;
 use crate::mapping::MappingKind;
-use crate::record::{Life, UnitId};
+use crate::record::{Life, Record, UnitId};
 use crate::remote::ProposalKind;
 
 pub(super) fn remove(case: &Case<'_>, s: &RecordSituation, side: Side, plan: &mut Plan) {
@@ -17,6 +17,11 @@ pub(super) fn remove(case: &Case<'_>, s: &RecordSituation, side: Side, plan: &mu
         Side::Github => Row(18),
         Side::Notion => Row(19),
     };
+    // Where both sides agree about no state, nothing else would tell that it was done before.
+    if side == Side::Github && is_closed(case.github) && agreed_state(case).is_none() {
+        plan.life = Some(Life::Tombstone);
+        return;
+    }
     if remove_again(case, side, row, plan) && state == SideState::Edited {
         drop_edits(case, side, plan);
     }
@@ -79,8 +84,13 @@ fn drop_edits(case: &Case<'_>, side: Side, plan: &mut Plan) {
 }
 
 /// What of a record says that its object was removed by us and the answer said so. Under this name
-/// in [`Record::outcome`], with the side as value, while the record is being deleted.
+/// in [`Record::outcome`], with the side as value, until the record lives again.
 pub(crate) const REMOVED: &str = "removed";
+
+pub(super) fn was_removed(record: &Record, side: Side) -> bool {
+    let removed = record.outcome.get(REMOVED);
+    removed.is_some_and(|removed| *removed == side.to_string())
+}
 
 /// Row 55: one side is gone and the removal of the other is under way.
 pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
@@ -94,10 +104,7 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
             reason: reason.to_owned(),
         });
     };
-    let removed_on = |side: Side| {
-        let removed = case.record.outcome.get(REMOVED);
-        removed.is_some_and(|removed| *removed == side.to_string())
-    };
+    let removed_on = |side| was_removed(case.record, side);
     // An issue that we closed is gone in the sense of this row: its removal is a state.
     let github = if removed_on(Side::Github) && is_put_away(case) {
         Gone

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 pub use decision::{Decision, HeardField, Replayed};
 pub(crate) use field::refused_hash;
 pub(crate) use life::REMOVED;
-use life::{deleting, remove};
+use life::{deleting, remove, was_removed};
 pub use plan::{AgreedNow, Alert, Hold, Loser, Park, Plan, Step, Wait, WriteStep};
 use table::{Identity, LifeProposal, RecordSituation, RecordVerdict, Row, SideState, record_row};
 
@@ -481,23 +481,30 @@ pub fn page_hash(view: &View) -> ContentHash {
     ContentHash::of("nsync/page/v1", &(fields, body))
 }
 
+/// The field of an issue that says whether it is closed, in both its terms and the mapping's. Every view of an
+/// issue has it.
+pub(crate) const STATE: &str = "state";
+
 fn is_closed(view: Option<&View>) -> bool {
-    view.is_some_and(|view| {
-        view.fields.iter().any(|(id, field)| {
-            id.as_str() == "state"
-                && matches!(field, Field::Value(Value::Text(state)) if state == "closed")
-        })
-    })
+    let state = view.and_then(|view| view.fields.get(&FieldId::from(STATE)));
+    matches!(state, Some(Field::Value(Value::Text(state))) if state == "closed")
+}
+
+/// The state of the issue that both sides agreed about, where the mapping has one.
+fn agreed_state<'a>(case: &Case<'a>) -> Option<&'a str> {
+    let base = case.record.base.as_ref()?;
+    base.fields.get(&FieldId::from(STATE))?.github.as_text()
 }
 
 /// Whether an issue is closed that was not when both sides last agreed: the removal of an issue is
-/// that state, and an issue that was done before is not brought back by opening it.
+/// that state, and an issue that was done before is not brought back by opening it. Where they agree about
+/// no state, it is closed because of its page if it was closed by us.
 fn is_put_away(case: &Case<'_>) -> bool {
-    let base = case.record.base.as_ref();
-    let agreed = base.and_then(|base| base.fields.get(&FieldId::from("state")));
-    case.mapping.kind == MappingKind::Tasks
-        && is_closed(case.github)
-        && agreed.is_none_or(|agreed| agreed.github.as_text() != Some("closed"))
+    let was_open = match agreed_state(case) {
+        Some(agreed) => agreed != "closed",
+        None => was_removed(case.record, Side::Github),
+    };
+    case.mapping.kind == MappingKind::Tasks && is_closed(case.github) && was_open
 }
 
 /// Decides each unit of a live record and composes the writes.

@@ -17,6 +17,7 @@ use crate::id::{FieldId, Side};
 use crate::mapping::labels;
 use crate::mapping::view::{BodyView, Source};
 use crate::mapping::{FileMarker, MappingKind, Resolver, View};
+use crate::reconcile::STATE;
 use crate::snapshot::{Content, Field, Presence, Snapshot};
 use crate::value::Value;
 
@@ -84,6 +85,14 @@ pub(crate) fn view(
             let value = part.unwrap_or_else(|| value.clone());
             view.fields.insert(field.id.clone(), value);
         }
+    }
+    // The removal of an issue is a state, whether or not the mapping has a property for it.
+    if side == Side::Github
+        && binding.mapping.kind == MappingKind::Tasks
+        && let Some(state) = snapshot.fields.get(STATE)
+    {
+        let id = FieldId::from(STATE);
+        view.fields.entry(id).or_insert_with(|| state.clone());
     }
     if side == Side::Notion {
         for key in bound.watched.values() {

@@ -282,7 +282,7 @@ impl Engine {
         }
         if let Action::Remove { .. } = &op.write.action {
             record.outcome.insert(REMOVED.to_owned(), side.to_string());
-        } else if record.life != Life::Deleting {
+        } else if !matches!(record.life, Life::Deleting | Life::Tombstone) {
             record.outcome.remove(REMOVED);
         }
         if let Some(snapshot) = &ack.snapshot {

@@ -278,7 +278,7 @@ impl Engine {
                 _ => {}
             }
         }
-        if record.life != Life::Deleting {
+        if !matches!(record.life, Life::Deleting | Life::Tombstone) {
             record.outcome.remove(REMOVED);
         }
     }

@@ -297,3 +297,38 @@ fn a_page_of_a_done_task_that_comes_back_leaves_its_issue_closed() {
         assert_eq!(said, Value::text("Shipped"), "buried {buried}");
     }
 }
+
+/// So it is where no property of the page says whether the task is done.
+#[test]
+fn a_page_without_a_status_takes_its_issue_along_and_back() {
+    for buried in [true, false] {
+        for done in [false, true] {
+            let what = format!("buried {buried}, done {done}");
+            let mut mapping = tasks(Policy::ManualReview);
+            mapping.fields.retain(|field| field.id.as_str() != "state");
+            let world = World::new(mapping);
+            let page = world.pages.create("Fix login", body(&["Steps"]));
+            world.settle();
+            let number = world.repo.numbers()[0];
+            let state = || world.repo.issue(number, "state");
+            if done {
+                world.repo.set_issue(number, "state", Value::text("closed"));
+            }
+            rest(&world);
+            world.pages.trash(&page, true);
+            world.sweep();
+            assert_eq!(state(), Value::text("closed"), "{what}");
+            if buried {
+                rest(&world);
+                assert_eq!(world.records()[0].life, Life::Tombstone, "{what}");
+                assert_eq!(world.settle(), 0, "{what}");
+            }
+            world.pages.trash(&page, false);
+            rest(&world);
+            assert_eq!(world.records()[0].life, Life::Live, "{what}");
+            let back = if done { "closed" } else { "open" };
+            assert_eq!(state(), Value::text(back), "{what}");
+            assert_eq!(world.settle(), 0, "{what}");
+        }
+    }
+}
