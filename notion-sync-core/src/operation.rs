@@ -133,6 +133,10 @@ pub struct Operation {
     /// When the first of these attempts began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_since: Option<DateTime<Utc>>,
+    /// Until when a request of it that had no answer may still take effect: what was found to be not applied
+    /// before this may be applied yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_land_until: Option<DateTime<Utc>>,
     /// Not before this.
     pub not_before: Option<DateTime<Utc>>,
     /// When the last intent was persisted.
@@ -144,6 +148,16 @@ pub struct Operation {
     pub error: Option<String>,
     /// When it was planned.
     pub created_at: DateTime<Utc>,
+}
+
+impl Operation {
+    /// Whether its outcome is not known, or what is known of it may still change: nothing is decided about its
+    /// record then.
+    #[must_use]
+    pub fn is_unsettled(&self, now: DateTime<Utc>) -> bool {
+        let may_land = self.may_land_until.is_some_and(|until| now < until);
+        self.state.is_unresolved() || (may_land && !self.state.is_final())
+    }
 }
 
 /// A write that was done, kept with its record: somebody who edited while it was under way is heard of later.

@@ -24,6 +24,9 @@ pub enum ModelFault {
     LostBefore,
     /// The write took effect, and there is no answer.
     LostAfter,
+    /// There is no answer, and what was sent takes effect when the test lets it land. For a repository; pages
+    /// never see it again.
+    LostLate,
 }
 
 /// One write that took effect.

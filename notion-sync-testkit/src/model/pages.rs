@@ -578,7 +578,7 @@ impl Remote for ModelPages {
             .iter()
             .map(|write| match inner.faults.pop_front() {
                 Some(ModelFault::Refused) => Err(Error::new(ErrorKind::NotApplied, "write a page")),
-                Some(ModelFault::LostBefore) => {
+                Some(ModelFault::LostBefore | ModelFault::LostLate) => {
                     Err(Error::new(ErrorKind::Unavailable, "write a page"))
                 }
                 Some(ModelFault::LostAfter) => {

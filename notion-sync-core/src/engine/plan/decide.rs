@@ -106,7 +106,7 @@ impl Engine {
             for known in prepared.state.record.refusals.values_mut() {
                 known.ask_again_at(now);
             }
-            let unresolved = open.iter().any(|op| op.value.state.is_unresolved());
+            let unresolved = open.iter().any(|op| op.value.is_unsettled(now));
             let (plan, decision) = {
                 let case = Case {
                     mapping: &binding.mapping,

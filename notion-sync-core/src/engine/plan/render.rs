@@ -185,6 +185,7 @@ impl Engine {
             attempts: 0,
             lost: 0,
             lost_since: None,
+            may_land_until: None,
             not_before: None,
             intent_at: None,
             group: Vec::new(),

@@ -46,8 +46,8 @@ impl Engine {
             let lost_at = op.intent_at.unwrap_or(op.created_at);
             op.lost += 1;
             op.lost_since = op.lost_since.or(Some(lost_at));
-            op.state = OpState::Unknown;
             let sent_until = sent_until.unwrap_or_else(|| self.now());
+            self.lost(&mut op, sent_until);
             op.not_before = Some(self.quiet_until(&op, sent_until));
             if op.lost > self.bounds.poison_after {
                 // A process that got something else done meanwhile dies of something else.
@@ -65,10 +65,10 @@ impl Engine {
             batch.operation(&op, Some(&stored))?;
             batch.attempt(&self.ended(&op, "unknown"))?;
             if op.state == OpState::Unknown {
-                unknown.absorb(batch);
-                if unknown.len() >= TAKEN_OVER {
+                if !unknown.is_empty() && unknown.len() + batch.len() > TAKEN_OVER {
                     self.state().commit(std::mem::take(&mut unknown)).await?;
                 }
+                unknown.absorb(batch);
                 continue;
             }
             let error = Error::new(ErrorKind::Unavailable, "send a write")
@@ -82,13 +82,27 @@ impl Engine {
         self.state().commit(unknown).await
     }
 
-    /// When the outcome of an operation can be looked for. A write may take several requests, so the
+    /// Until when a request that has no answer may take effect. A write may take several requests, so the
     /// last of them counts where it came later than the intent and a pause.
+    fn lands_until(&self, op: &Operation, sent_until: DateTime<Utc>) -> DateTime<Utc> {
+        let intent = op.intent_at.unwrap_or(op.created_at);
+        let seconds = |n: u32| Duration::seconds(i64::from(n));
+        (intent + seconds(self.bounds.pause)).max(sent_until) + seconds(self.bounds.late_commit)
+    }
+
+    /// Its outcome is unknown.
+    fn lost(&self, op: &mut Operation, sent_until: DateTime<Utc>) {
+        op.state = OpState::Unknown;
+        op.may_land_until = op
+            .may_land_until
+            .max(Some(self.lands_until(op, sent_until)));
+    }
+
+    /// When the outcome of an operation can be looked for.
     fn quiet_until(&self, op: &Operation, sent_until: DateTime<Utc>) -> DateTime<Utc> {
         let intent = op.intent_at.unwrap_or(op.created_at);
         let seconds = |n: u32| Duration::seconds(i64::from(n));
-        let pause = seconds(self.bounds.pause);
-        let last = (intent + pause).max(sent_until) + seconds(self.bounds.late_commit);
+        let last = self.lands_until(op, sent_until);
         match op.kind {
             // Sending again is harmless, and so is looking at once.
             WriteKind::StrongCas | WriteKind::NamedCreate => intent,
@@ -331,7 +345,7 @@ impl Engine {
                 "retry"
             }
             ErrorKind::Unavailable => {
-                next.state = OpState::Unknown;
+                self.lost(&mut next, self.now());
                 "unknown"
             }
             // What is gone for good does not come back by looking again: planned afresh it would be
@@ -374,6 +388,12 @@ impl Engine {
         }
         if next.state == OpState::Retry && next.attempts >= MAX_ATTEMPTS {
             next.state = OpState::Dead;
+        }
+        // An earlier request of it may still take effect: until then nothing may be decided on top of it.
+        if matches!(next.state, OpState::Retry | OpState::Blocked) && next.is_unsettled(self.now())
+        {
+            next.state = OpState::Unknown;
+            next.not_before = next.not_before.max(next.may_land_until);
         }
         let told = self.is_told(&stored.value, &next).await?;
         if matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Forbidden) && !told {

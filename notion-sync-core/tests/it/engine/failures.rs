@@ -1,11 +1,13 @@
 //! Failures in the middle of things: nothing is forgotten, lost or made twice.
 
+use chrono::Duration;
 use futures::executor::block_on;
+use notion_sync_core::bounds::Bounds;
 use notion_sync_core::document::Block;
 use notion_sync_core::mapping::{Deliver, FileMarker, Guard, Policy};
 use notion_sync_core::operation::OpState;
 use notion_sync_core::record::Life;
-use notion_sync_core::state::State;
+use notion_sync_core::state::{Batch, State};
 use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
 
@@ -332,4 +334,131 @@ fn an_option_without_a_class_is_reported_and_changes_nothing() {
     assert_eq!(world.repo.issue(number, "state"), Value::text("open"));
     let problem = world.records()[0].problem.clone().unwrap();
     assert!(problem.message.contains("class"), "{}", problem.message);
+}
+
+/// A commit got no answer, a look found nothing of it, and once more it was refused; then it arrives. As long as it
+/// may, nothing is decided in its place: what it says would be taken for an edit in the file.
+#[test]
+fn a_commit_that_lands_late_is_not_taken_for_an_edit() {
+    let (world, page) = paired(|_| ());
+    let edit = |from: &str, to: &str| {
+        world.pages.edit_body(&page, |body| rewrite(body, from, to));
+    };
+    edit("First.", "Early.");
+    world.pass(2);
+    let refused = std::iter::repeat_n(ModelFault::Refused, 12);
+    world
+        .repo
+        .fail(std::iter::once(ModelFault::LostLate).chain(refused));
+    world.poll();
+    for second in 0..100 {
+        if second == 20 {
+            edit("Early.", "Later.");
+        }
+        world.clock.advance(Duration::seconds(1));
+        world.poll();
+    }
+    assert_eq!(world.repo.land(), 1);
+    world.settle();
+    assert_eq!(world.conflicts(), 0);
+    assert!(world.repo.pulls("open").is_empty());
+    let file = world.repo.file("docs/guide.md").unwrap();
+    assert!(
+        file.contains("Later.") && !file.contains("Early."),
+        "{file}"
+    );
+    assert_eq!(plain(&world.pages.body(&page))[0], "Later.");
+}
+
+/// The open operations as if the process had died while it sent them.
+fn die_while_sending(world: &World) {
+    let state = State::new(&*world.store);
+    for stored in block_on(state.open_operations(&world.mapping.id)).unwrap() {
+        let mut op = stored.value.clone();
+        op.state = OpState::Sending;
+        op.attempts += 1;
+        op.intent_at = Some(world.engine_time());
+        let mut batch = Batch::default();
+        batch.operation(&op, Some(&stored)).unwrap();
+        block_on(state.commit(batch)).unwrap();
+    }
+}
+
+/// A store takes so many changes at once, and an operation with a large text is many of them.
+#[test]
+fn a_large_operation_is_taken_over_among_many() {
+    let world = World::new(documents(Policy::ManualReview));
+    for index in 0..45 {
+        let text = format!("# F{index}\n\nText\n");
+        world.repo.put(&format!("docs/f{index}.md"), Some(&text));
+    }
+    world.settle();
+    world.pass(10);
+    for page in world.pages.live() {
+        world
+            .pages
+            .edit_body(&page, |body| rewrite(body, "Text", "Other"));
+    }
+    world.pass(2);
+    world.repo.fail([ModelFault::Refused]);
+    world.poll();
+    let state = State::new(&*world.store);
+    let open = block_on(state.open_operations(&world.mapping.id)).unwrap();
+    assert_eq!(open.len(), 45);
+    let mut op = open[38].value.clone();
+    op.error = Some("x".repeat(7_000_000));
+    let mut batch = Batch::default();
+    batch.operation(&op, Some(&open[38])).unwrap();
+    block_on(state.commit(batch)).unwrap();
+    die_while_sending(&world);
+    let tick = world.poll();
+    assert!(tick.mappings[0].errors.is_empty(), "{tick:?}");
+    world.settle();
+    let edited = |path: &String| world.repo.file(path).unwrap().contains("Other");
+    assert!(world.repo.paths().iter().all(edited));
+}
+
+/// What the process dies of again and again is set aside, and the other records go on.
+#[test]
+fn a_write_that_the_process_does_not_survive_is_set_aside() {
+    let (world, page) = paired(|_| ());
+    world.repo.put("docs/other.md", Some("# Other\n\nText\n"));
+    world.settle();
+    world.pass(10);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First.", "Deadly."));
+    world.pass(2);
+    world.repo.fail([ModelFault::Refused]);
+    world.poll();
+    let state = State::new(&*world.store);
+    let states = || -> Vec<OpState> {
+        let records = world.records();
+        let of = |title: &str| {
+            let record = records.iter().find(|record| record.title == title);
+            block_on(state.operations_of(&record.unwrap().id)).unwrap()
+        };
+        let ops = of("Guide");
+        ops.iter().map(|op| op.state).collect()
+    };
+    let allowed = Bounds::default().poison_after;
+    for death in 1..=allowed + 1 {
+        die_while_sending(&world);
+        world.repo.fail([ModelFault::LostBefore]);
+        world.clock.advance(Duration::seconds(30));
+        world.poll();
+        let dead = states().contains(&OpState::Dead);
+        assert_eq!(dead, death > allowed, "death {death}");
+    }
+    let other = (world.pages.live().into_iter())
+        .find(|other| *other != page)
+        .unwrap();
+    world
+        .pages
+        .edit_body(&other, |body| rewrite(body, "Text", "Fine"));
+    world.pass(2);
+    world.settle();
+    let file = |path: &str| world.repo.file(path).unwrap();
+    assert!(file("docs/other.md").contains("Fine"));
+    assert!(!file("docs/guide.md").contains("Deadly."));
 }

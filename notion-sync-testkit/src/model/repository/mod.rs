@@ -10,6 +10,7 @@ use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
 use notion_sync_core::clock::Clock;
 use notion_sync_core::hash::ContentHash;
 use notion_sync_core::id::{OpId, RemoteRef};
+use notion_sync_core::remote::Write;
 use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Proof, Revision, Snapshot};
 use notion_sync_core::value::Value;
 
@@ -49,6 +50,7 @@ struct Inner {
     issues: BTreeMap<u32, Issue>,
     next: u32,
     faults: VecDeque<ModelFault>,
+    late: Vec<Write>,
     writes: Vec<ModelWrite>,
     reads: ModelReads,
     made: BTreeMap<OpId, RemoteRef>,
@@ -399,6 +401,18 @@ impl ModelRepository {
     #[must_use]
     pub fn numbers(&self) -> Vec<u32> {
         self.lock().issues.keys().copied().collect()
+    }
+
+    /// What was [sent without an answer](ModelFault::LostLate) arrives now, under the conditions it was sent
+    /// with. Says how much of it took effect.
+    pub fn land(&self) -> usize {
+        let mut inner = self.lock();
+        let late = std::mem::take(&mut inner.late);
+        let mut landed = 0;
+        for write in &late {
+            landed += usize::from(self.apply(&mut inner, write).is_ok());
+        }
+        landed
     }
 
     /// The next writes fail so, in order.

@@ -235,7 +235,10 @@ impl Remote for ModelRepository {
                     .map(|_| Err(Error::new(ErrorKind::NotApplied, during)))
                     .collect();
             }
-            Some(ModelFault::LostBefore) => {
+            Some(fault @ (ModelFault::LostBefore | ModelFault::LostLate)) => {
+                if fault == ModelFault::LostLate {
+                    inner.late.extend(batch.iter().cloned());
+                }
                 return batch
                     .iter()
                     .map(|_| Err(Error::new(ErrorKind::Unavailable, during)))
