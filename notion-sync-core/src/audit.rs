@@ -146,6 +146,8 @@ pub enum AuditEvent {
     Drift,
     /// A person edited what a write changed while that was under way: what they wrote may be gone.
     Overlap,
+    /// The guard stopped a run until a person approves it.
+    Guard,
     /// A person decided.
     Decision,
     /// Something could not be read or used.

@@ -39,10 +39,9 @@ pub(super) struct UnfreezeArgs {
 
 pub(super) async fn freeze(args: FreezeArgs) -> Outcome {
     let (session, store, mapping) = open(&args.common, args.mapping.as_deref()).await?;
-    let by = environment("USER").filter(|user| !user.is_empty());
     let freeze = Freeze {
         since: Utc::now(),
-        by: by.unwrap_or_else(|| "somebody".to_owned()),
+        by: somebody(),
         reason: args.reason,
     };
     State::new(&*store)
@@ -60,7 +59,9 @@ pub(super) async fn freeze(args: FreezeArgs) -> Outcome {
 
 pub(super) async fn unfreeze(args: UnfreezeArgs) -> Outcome {
     let (session, store, mapping) = open(&args.common, args.mapping.as_deref()).await?;
-    let was = State::new(&*store).unfreeze(mapping.as_ref()).await?;
+    let was = State::new(&*store)
+        .unfreeze(mapping.as_ref(), &somebody(), Utc::now())
+        .await?;
     let what = name(mapping.as_ref());
     session
         .output
@@ -94,4 +95,9 @@ async fn open(
     }
     let store = session.store(Access::Shared).await?;
     Ok((session, store, mapping.map(MappingId::new)))
+}
+
+fn somebody() -> String {
+    let user = environment("USER").filter(|user| !user.is_empty());
+    user.unwrap_or_else(|| "somebody".to_owned())
 }

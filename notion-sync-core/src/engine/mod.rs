@@ -31,6 +31,7 @@ pub use plan::decide::{PlannedRecord, RunPlan};
 pub use report::{Applied, Incident, MappingReport, Tick};
 
 use self::write::lease::Taken;
+use crate::audit::AuditEvent;
 use crate::bounds::Bounds;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -328,6 +329,17 @@ impl Engine {
                 next.approved = next.guarded;
                 let mut batch = Batch::default();
                 batch.mapping(id, &next, &stored)?;
+                let plan = (next.guarded).map_or_else(String::new, |hash| hash.to_string());
+                let summary = format!("the plan {plan} is approved");
+                self.state()
+                    .audit_mapping(
+                        &mut batch,
+                        self.now(),
+                        Some(id),
+                        AuditEvent::Decision,
+                        summary,
+                    )
+                    .await?;
                 return self.state().commit(batch).await;
             }
         }
@@ -482,6 +494,12 @@ impl Engine {
             next.polled_at = Some(self.now());
             let mut batch = Batch::default();
             batch.mapping(id, &next, &stored)?;
+            // Once for a plan, however often it is looked at.
+            if stored.value.guarded != Some(plan.hash) {
+                self.state()
+                    .audit_mapping(&mut batch, self.now(), Some(id), AuditEvent::Guard, &stop)
+                    .await?;
+            }
             self.state().commit(batch).await?;
             report.guard = Some(stop);
             return Ok(());

@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
-use super::value::{Raw, load, load_many, pages};
-use super::{HITS, State, index, stamp};
+use super::value::{Raw, load, load_many, pages, put};
+use super::{Batch, HITS, State, index, stamp};
 use crate::audit::{AuditEvent, AuditFault, AuditLink, AuditProof, AuditRow};
 use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::{MappingId, RecordId};
 use crate::record::AuditHead;
-use crate::store::{Query, Table};
+use crate::store::{Expect, Query, Table};
 
 impl State<'_> {
     /// The audit of one record, or of everything, oldest first.
@@ -33,6 +33,51 @@ impl State<'_> {
         let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
         let links: Vec<AuditLink> = load_many(self.store, Table::Audit, &keys).await?;
         Ok(links.into_iter().map(|link| link.row).collect())
+    }
+
+    /// Adds a row about a mapping, or about all of them, and no record: a run that the guard stopped, an approval,
+    /// a freeze. Such rows have a chain of their own, whose name stands where others name their record.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails. The commit ends as [`Stale`](crate::ErrorKind::Stale) where somebody else added a
+    /// row meanwhile.
+    pub async fn audit_mapping(
+        &self,
+        batch: &mut Batch,
+        at: DateTime<Utc>,
+        mapping: Option<&MappingId>,
+        event: AuditEvent,
+        summary: impl Into<String>,
+    ) -> Result<()> {
+        let chain = mapping_chain(mapping);
+        let key = end_key(&chain);
+        let stored = load::<AuditHead>(self.store, Table::Setting, &key).await?;
+        let row = AuditRow {
+            at,
+            mapping: mapping.cloned().unwrap_or_else(|| MappingId::from("all")),
+            record: chain.clone(),
+            title: String::new(),
+            event,
+            op: None,
+            run: None,
+            side: None,
+            rows: Vec::new(),
+            summary: summary.into(),
+            details: BTreeMap::new(),
+        };
+        let head = batch.link(&chain, stored.as_ref().map(|stored| stored.value), row)?;
+        let expect =
+            (stored.as_ref()).map_or(Expect::Absent, |stored| Expect::Version(stored.version));
+        put(
+            &mut batch.changes,
+            Table::Setting,
+            &key,
+            expect,
+            Vec::new(),
+            &head,
+            0,
+        )
     }
 
     /// Whether any write was applied after a moment.
@@ -87,7 +132,10 @@ impl State<'_> {
             }
         })
         .await?;
+        listed.entry(mapping_chain(None).to_string()).or_default();
         for mapping in mappings {
+            let chain = mapping_chain(Some(mapping));
+            listed.entry(chain.to_string()).or_default();
             let name = index::RECORD_BY_MAPPING;
             self.each_hit(Table::Record, name, mapping.as_str(), |hit| {
                 listed.entry(hit.key).or_default();
@@ -134,9 +182,35 @@ impl State<'_> {
                 break;
             }
         }
-        let head = load::<Head>(self.store, Table::Record, record.as_str()).await?;
-        Ok(chain.end(head.map(|head| head.value), listed))
+        let head = if is_of_mapping(&record) {
+            let end = load(self.store, Table::Setting, &end_key(&record)).await?;
+            end.map(|end| Head {
+                audited: Some(end.value),
+            })
+        } else {
+            let head = load::<Head>(self.store, Table::Record, record.as_str()).await?;
+            head.map(|head| head.value)
+        };
+        Ok(chain.end(head, listed))
     }
+}
+
+/// The chain of rows about a mapping, or about all of them.
+fn mapping_chain(mapping: Option<&MappingId>) -> RecordId {
+    mapping.map_or_else(
+        || RecordId::from("mappings"),
+        |id| RecordId::new(format!("mapping:{id}")),
+    )
+}
+
+/// Ids of records begin with an `r` and go on with digits.
+fn is_of_mapping(chain: &RecordId) -> bool {
+    chain.as_str() == "mappings" || chain.as_str().starts_with("mapping:")
+}
+
+/// Where the end of such a chain is kept.
+fn end_key(chain: &RecordId) -> String {
+    format!("audit:{chain}")
 }
 
 /// How many chains are looked at at the same time.

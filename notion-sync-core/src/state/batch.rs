@@ -239,46 +239,54 @@ impl Batch {
         rows: Vec<AuditRow>,
     ) -> Result<&mut Self> {
         for row in rows {
-            let (number, previous) = match state.record.audited {
-                Some(head) => (head.number + 1, Some(head.hash)),
-                None => (1, None),
-            };
-            let at = stamp(row.at);
-            let record = state.record.id.as_str();
-            let key = format!("{record}:{number:010}");
-            let indexes = vec![
-                IndexEntry {
-                    name: index::AUDIT_BY_RECORD,
-                    key: record.to_owned(),
-                    sort: format!("{number:010}"),
-                },
-                IndexEntry {
-                    name: index::AUDIT_ALL,
-                    key: "all".to_owned(),
-                    sort: at,
-                },
-            ];
-            let link = AuditLink {
-                number,
-                previous,
-                row,
-            };
-            let expect = Expect::Absent;
-            put(
-                &mut self.changes,
-                Table::Audit,
-                &key,
-                expect,
-                indexes,
-                &link,
-                0,
-            )?;
-            state.record.audited = Some(AuditHead {
-                number,
-                hash: link.hash(),
-            });
+            let id = state.record.id.clone();
+            let head = self.link(&id, state.record.audited, row)?;
+            state.record.audited = Some(head);
         }
         self.record(state, body)
+    }
+
+    /// Puts a row at the end of a chain, and answers the new end.
+    pub(super) fn link(
+        &mut self,
+        chain: &RecordId,
+        end: Option<AuditHead>,
+        row: AuditRow,
+    ) -> Result<AuditHead> {
+        let (number, previous) = match end {
+            Some(head) => (head.number + 1, Some(head.hash)),
+            None => (1, None),
+        };
+        let indexes = vec![
+            IndexEntry {
+                name: index::AUDIT_BY_RECORD,
+                key: chain.as_str().to_owned(),
+                sort: format!("{number:010}"),
+            },
+            IndexEntry {
+                name: index::AUDIT_ALL,
+                key: "all".to_owned(),
+                sort: stamp(row.at),
+            },
+        ];
+        let link = AuditLink {
+            number,
+            previous,
+            row,
+        };
+        put(
+            &mut self.changes,
+            Table::Audit,
+            &format!("{chain}:{number:010}"),
+            Expect::Absent,
+            indexes,
+            &link,
+            0,
+        )?;
+        Ok(AuditHead {
+            number,
+            hash: link.hash(),
+        })
     }
 
     /// Saves the state of a mapping.

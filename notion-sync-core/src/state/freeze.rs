@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::State;
 use super::value::{self, load, put};
+use super::{Batch, State};
+use crate::audit::AuditEvent;
 use crate::error::{ErrorKind, Result};
 use crate::id::MappingId;
 use crate::store::{Expect, Table};
@@ -37,37 +38,63 @@ impl State<'_> {
     ///
     /// When the store fails.
     pub async fn freeze(&self, mapping: Option<&MappingId>, freeze: &Freeze) -> Result<()> {
-        let mut changes = Vec::new();
-        let (table, key) = (Table::Setting, key(mapping));
-        put(
-            &mut changes,
-            table,
-            &key,
-            Expect::Absent,
-            Vec::new(),
-            freeze,
-            0,
-        )?;
-        match self.store.commit(changes).await {
-            Err(error) if error.kind() != ErrorKind::Stale => Err(error),
-            _ => Ok(()),
+        loop {
+            if self
+                .store
+                .get(Table::Setting, &key(mapping))
+                .await?
+                .is_some()
+            {
+                return Ok(());
+            }
+            let mut batch = Batch::default();
+            put(
+                &mut batch.changes,
+                Table::Setting,
+                &key(mapping),
+                Expect::Absent,
+                Vec::new(),
+                freeze,
+                0,
+            )?;
+            let Freeze { since, by, reason } = freeze;
+            let summary = format!("frozen by {by}: {reason}");
+            self.audit_mapping(&mut batch, *since, mapping, AuditEvent::Decision, summary)
+                .await?;
+            match self.commit(batch).await {
+                // Somebody froze it too, or added another row: each such round somebody gets ahead.
+                Err(error) if error.kind() == ErrorKind::Stale => {}
+                other => return other,
+            }
         }
     }
 
-    /// Lets writing go on. Says whether it was stopped.
+    /// Lets writing go on: who says so, and when. Says whether it was stopped.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn unfreeze(&self, mapping: Option<&MappingId>) -> Result<bool> {
+    pub async fn unfreeze(
+        &self,
+        mapping: Option<&MappingId>,
+        by: &str,
+        at: DateTime<Utc>,
+    ) -> Result<bool> {
         let key = key(mapping);
-        if self.store.get(Table::Setting, &key).await?.is_none() {
-            return Ok(false);
+        loop {
+            if self.store.get(Table::Setting, &key).await?.is_none() {
+                return Ok(false);
+            }
+            let mut batch = Batch::default();
+            value::delete(&mut batch.changes, Table::Setting, &key, 0);
+            let summary = format!("{by} lets writing go on");
+            self.audit_mapping(&mut batch, at, mapping, AuditEvent::Decision, summary)
+                .await?;
+            match self.commit(batch).await {
+                Err(error) if error.kind() == ErrorKind::Stale => {}
+                other => return other.map(|()| true),
+            }
         }
-        let mut changes = Vec::new();
-        value::delete(&mut changes, Table::Setting, &key, 0);
-        self.store.commit(changes).await?;
-        Ok(true)
     }
 
     /// Why nothing is written for a mapping.

@@ -14,6 +14,7 @@ use crate::engine::plan::render::Draft;
 use crate::engine::report::{Applied, Incident, MappingReport};
 use crate::engine::tell::bookkeeping::{SHOWN_ON_PAGE, Waiting, keep_bookkept};
 use crate::engine::tell::comments::{Heard, is_parked};
+use crate::engine::write::exchange;
 use crate::engine::{Binding, Engine};
 use crate::error::{Error, Result};
 use crate::hash::ContentHash;
@@ -67,7 +68,7 @@ impl Engine {
             op,
             AuditEvent::Applied,
             &op.label,
-            &ack.notes,
+            &exchange::details(op, &ack, traced),
         );
         self.follow_up(binding, &mut state, op, &mut batch).await?;
         self.comment_done(&mut state, op, &ack, traced, &mut batch)
@@ -515,7 +516,7 @@ impl Engine {
                     op,
                     AuditEvent::Voided,
                     &format!("{}: {error}", op.label),
-                    &BTreeMap::new(),
+                    &exchange::attempted(op),
                 ));
             }
             OpState::Blocked | OpState::Dead => {
@@ -533,7 +534,13 @@ impl Engine {
                 } else {
                     AuditEvent::Blocked
                 };
-                audit.push(self.audit_row(&state.record, op, event, &message, &BTreeMap::new()));
+                audit.push(self.audit_row(
+                    &state.record,
+                    op,
+                    event,
+                    &message,
+                    &exchange::attempted(op),
+                ));
                 state.record.problem = Some(Problem {
                     message,
                     drift: false,

@@ -2,9 +2,9 @@
 
 use futures::executor::block_on;
 
-use notion_sync_core::audit::{AuditLink, AuditProof};
+use notion_sync_core::audit::{AuditEvent, AuditLink, AuditProof};
 use notion_sync_core::id::RecordId;
-use notion_sync_core::mapping::Policy;
+use notion_sync_core::mapping::{Guard, Policy};
 use notion_sync_core::state::{State, load};
 use notion_sync_core::store::{Change, Expect, IndexEntry, Table};
 
@@ -203,4 +203,77 @@ fn a_row_beyond_every_number_and_a_copy_under_another_record_are_found() {
             .any(|fault| fault.what == "the row is about another record"),
         "{faults:?}"
     );
+}
+
+/// Each write says what was asked and what came back, and none of it is what people wrote.
+#[test]
+fn a_row_tells_request_and_answer_without_the_text() {
+    let world = world();
+    let rows = block_on(State::new(&*world.store).audit(None)).unwrap();
+    let applied = rows.iter().filter(|row| row.event == AuditEvent::Applied);
+    let said: Vec<(&str, &str)> = applied
+        .map(|row| {
+            let detail = |name: &str| row.details[name].as_str();
+            (detail("request"), detail("answer"))
+        })
+        .collect();
+    let creates = said.iter().filter(|(request, answer)| {
+        request.starts_with("create ") && answer.starts_with("attempt 1, ")
+    });
+    assert_eq!(creates.count(), 2, "{said:#?}");
+    assert!(
+        said.iter()
+            .any(|(request, answer)| request.starts_with("update ")
+                && request.ends_with(" bytes")
+                && answer.contains(" revision ")),
+        "{said:#?}"
+    );
+    let words = ["one", "two", "three"];
+    assert!(
+        (said.iter()).all(|(request, _)| !words.iter().any(|word| request.contains(word))),
+        "{said:#?}"
+    );
+}
+
+/// What is decided about a whole mapping is in a chain as well, and missed when it is taken out.
+#[test]
+fn a_stop_of_the_guard_and_its_approval_are_rows() {
+    let mut world = world();
+    world.guard(Guard {
+        removals: 0,
+        removal_percent: 0,
+        ..Guard::default()
+    });
+    world.mapping.delete_by_proposal = false;
+    world.restart();
+    world.pass(10);
+    world.repo.put("docs/a.md", None);
+    for _ in 0..3 {
+        world.pass(10);
+        let tick = world.poll();
+        assert!(tick.mappings[0].guard.is_some(), "{tick:?}");
+    }
+    let plans = block_on(world.engine.plan(false)).unwrap();
+    block_on(world.engine.approve(&plans[0].hash.to_string())).unwrap();
+    world.settle();
+    let rows = block_on(State::new(&*world.store).audit(None)).unwrap();
+    let chain = RecordId::from("mapping:handbook");
+    let told: Vec<AuditEvent> = (rows.iter().filter(|row| row.record == chain))
+        .map(|row| row.event)
+        .collect();
+    assert_eq!(told, [AuditEvent::Guard, AuditEvent::Decision]);
+    assert_eq!(verify(&world).faults, []);
+    let kept = link(&world, &chain, 2);
+    for number in 1..=2 {
+        let taken = Change::Delete {
+            table: Table::Audit,
+            key: key(&chain, number),
+            expect: Expect::Any,
+        };
+        commit(&world, taken);
+        let faults = verify(&world).faults;
+        assert!(!faults.is_empty(), "row {number}");
+        assert!(faults.iter().all(|fault| fault.record == chain));
+    }
+    assert!(kept.row.summary.ends_with("is approved"), "{kept:?}");
 }

@@ -3,6 +3,7 @@
 use chrono::Utc;
 use futures::executor::block_on;
 use notion_sync_core::ErrorKind;
+use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::mapping::{Guard, Policy};
 use notion_sync_core::state::{Freeze, State};
 
@@ -64,10 +65,17 @@ fn nothing_is_read_or_written_until_it_goes_on() {
         block_on(state.freeze(mapping.as_ref(), &other)).unwrap();
         let stands = block_on(state.frozen(&world.mapping.id)).unwrap();
         assert_eq!(stands, Some(freeze()));
-        assert!(block_on(state.unfreeze(mapping.as_ref())).unwrap());
-        assert!(!block_on(state.unfreeze(mapping.as_ref())).unwrap());
+        assert!(block_on(state.unfreeze(mapping.as_ref(), "ada", world.engine_time())).unwrap());
+        assert!(!block_on(state.unfreeze(mapping.as_ref(), "ada", world.engine_time())).unwrap());
         assert!(world.settle() > 0);
         assert!(world.repo.file("docs/a.md").unwrap().contains("two"));
+        let rows = block_on(state.audit(None)).unwrap();
+        let told = rows.iter().filter(|row| row.event == AuditEvent::Decision);
+        let told: Vec<&str> = told.map(|row| row.summary.as_str()).collect();
+        let first = "frozen by ada: the handbook moves";
+        assert_eq!(told, [first, "ada lets writing go on"]);
+        let proof = block_on(state.verify_audit(std::slice::from_ref(&world.mapping.id))).unwrap();
+        assert!(proof.faults.is_empty(), "{proof:?}");
     }
 }
 
