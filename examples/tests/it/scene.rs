@@ -1,7 +1,8 @@
 //! People at work on both sides over an emulated team, while the program comes and goes; and what must
 //! hold in the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, Write as _};
 use std::process::Child;
 
 use notion_sync_examples::emulation::{
@@ -17,6 +18,10 @@ use crate::scratch::Scratch;
 
 /// Documents that both sides edit, one paragraph each.
 const DOCUMENTS: usize = 5;
+/// Seals the store: 32 bytes in base 64.
+const KEY: &str = "c2VhbHMgd2hhdCB0aGUgcGVvcGxlIHdyaXRlIGhlcmU=";
+/// Where the processes log.
+const LOG: &str = "log";
 /// Runs without a kill until everything must be at rest.
 const CALM: usize = 12;
 
@@ -41,6 +46,13 @@ pub(crate) struct Scene {
     env: Vec<(&'static str, String)>,
     /// Words that people wrote, with the document or task where they wrote them.
     words: Vec<(String, String)>,
+    /// Rounds in which somebody made a page for which a file is proposed.
+    pages: Vec<usize>,
+}
+
+/// What nobody else writes, in this round or another: long enough that no bytes look so by chance.
+fn word(who: &str, round: usize) -> String {
+    format!("{who}{round:06}")
 }
 
 impl Scene {
@@ -81,13 +93,15 @@ impl Scene {
             ("GITHUB_API_URL", serving.github.base_url()),
             ("NOTION_INTEGRATION_TOKEN", "ntn_sync".to_owned()),
             ("GITHUB_TOKEN", "github_pat_sync".to_owned()),
+            ("ENCRYPTION_KEY", KEY.to_owned()),
+            ("NOTION_SYNC_LOG", "debug".to_owned()),
         ];
         let folder = Scratch::new("crash");
         let more = bounds;
         let bounds = bounds_for(&small_bounds());
         let id = |name: &str| services.notion.lock().unwrap().id(name).to_string();
         let text = format!(
-            "[store]\nsealing = \"off\"\n{store}\n\
+            "[store]\n{store}\n\
              [notion]\nrequests_per_minute = 100000\ncreate_options = true\n\
              [github]\nwrite_spacing_ms = 0\nnotify_spacing_ms = 0\n\
              points_per_minute = 1000000\ncontent_per_minute = 100000\ncontent_per_hour = 1000000\n\
@@ -118,6 +132,7 @@ impl Scene {
             folder,
             env,
             words: Vec::new(),
+            pages: Vec::new(),
         }
     }
 
@@ -130,7 +145,7 @@ impl Scene {
         self.folder
             .program(arguments, &env)
             .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
+            .stderr(self.log())
             .spawn()
             .unwrap()
     }
@@ -142,11 +157,47 @@ impl Scene {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         let output = self.folder.program(arguments, &env).output().unwrap();
+        self.log().write_all(&output.stderr).unwrap();
         (
             output.status.code(),
             String::from_utf8(output.stdout).unwrap(),
             String::from_utf8(output.stderr).unwrap(),
         )
+    }
+
+    fn log(&self) -> std::fs::File {
+        let log = self.folder.path().join(LOG);
+        let options = std::fs::File::options().create(true).append(true).open(log);
+        options.unwrap()
+    }
+
+    /// Neither what the processes logged nor what is on the disk holds a token or what people wrote.
+    fn keeps_secrets(&self) {
+        let said: BTreeSet<String> = (self.words.iter().map(|(_, word)| word.clone()))
+            .chain(self.pages.iter().map(|round| word("page", *round)))
+            .collect();
+        let secrets = ["ntn_sync", "github_pat_sync", KEY];
+        let mut looked = 0;
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            if name == "notion-sync.toml" {
+                continue;
+            }
+            looked += entry.metadata().unwrap().len();
+            let file = std::io::BufReader::new(std::fs::File::open(entry.path()).unwrap());
+            for line in file.split(b'\n') {
+                let line = line.unwrap();
+                let text = String::from_utf8_lossy(&line);
+                for secret in secrets {
+                    assert!(!text.contains(secret), "{name}: {text}");
+                }
+                let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+                let told = words.find(|one| said.contains(*one));
+                assert_eq!(told, None, "{name}: {text}");
+            }
+        }
+        println!("{looked} bytes of log and store hold no token and nothing that people wrote");
     }
 
     fn rows(&self, table: &str) -> Vec<(String, NotionId)> {
@@ -170,7 +221,7 @@ impl Scene {
                 .into_iter()
                 .find(|block| block.text.starts_with("For Notion"));
             if let Some(block) = block {
-                let word = format!("ada{round}");
+                let word = word("ada", round);
                 let text = format!("{} {word}", block.text);
                 notion
                     .person("ada", now)
@@ -186,7 +237,7 @@ impl Scene {
             let mut github = self.services.github.lock().unwrap();
             let bytes = github.file(HANDBOOK, "main", &path).unwrap().unwrap();
             let text = String::from_utf8(bytes).unwrap();
-            let word = format!("bob{round}");
+            let word = word("bob", round);
             let at = text.find("For GitHub").unwrap();
             let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
             let text = format!("{} {word}{}", &text[..end], &text[end..]);
@@ -205,6 +256,7 @@ impl Scene {
         let kind = dice.below(3);
         if kind == 0 {
             let title = format!("Task from Notion {round}");
+            let word = word("task", round);
             let mut notion = self.services.notion.lock().unwrap();
             let source = notion.id("backlog-tasks");
             let values = [
@@ -214,33 +266,36 @@ impl Scene {
             notion
                 .person("ada", now)
                 .unwrap()
-                .create_page(source, &values.into(), &format!("Word task{round}."))
+                .create_page(source, &values.into(), &format!("Word {word}."))
                 .unwrap();
-            self.words.push((title, format!("task{round}")));
+            self.words.push((title, word));
         } else if kind == 1 {
             let title = format!("Task from GitHub {round}");
-            let body = format!("Word task{round}.");
+            let word = word("task", round);
+            let body = format!("Word {word}.");
             let mut github = self.services.github.lock().unwrap();
             github
                 .open_issue(BACKLOG, "bob", &title, Some(&body), now)
                 .unwrap();
-            self.words.push((title, format!("task{round}")));
+            self.words.push((title, word));
         } else {
             let title = format!("Page from Notion {round}");
             let mut notion = self.services.notion.lock().unwrap();
             let source = notion.id("handbook-pages");
             let values = [("Name".to_owned(), json!(title))];
+            let text = format!("Word {}.", word("page", round));
             notion
                 .person("ada", now)
                 .unwrap()
-                .create_page(source, &values.into(), &format!("Word page{round}."))
+                .create_page(source, &values.into(), &text)
                 .unwrap();
+            self.pages.push(round);
         }
     }
 
-    /// Edits so far that left a word of their own, each of which is looked for in the end.
+    /// Edits so far, each of which left a word of its own that is looked for in the end.
     pub(crate) fn edits(&self) -> usize {
-        self.words.len()
+        self.words.len() + self.pages.len()
     }
 
     /// Drafts for new pages are merged, as somebody would.
@@ -376,13 +431,12 @@ impl Scene {
                 self.story(&github, *id, number)
             );
         }
-        for (title, _) in pages.iter().filter(|(title, _)| title.starts_with("Page")) {
-            let word = format!("page{}", title.rsplit(' ').next().unwrap());
-            let there = files
-                .values()
+        for round in &self.pages {
+            let word = word("page", *round);
+            let there = (files.values())
                 .filter(|text| text.contains(&format!("{word}.")))
                 .count();
-            assert_eq!(there, 1, "{title}");
+            assert_eq!(there, 1, "{word}");
         }
         assert_eq!(tasks.len(), issues.len());
         drop((github, notion));
@@ -398,6 +452,7 @@ impl Scene {
             let (code, out, said) = self.run(&["audit", proof]);
             assert_eq!(code, Some(0), "{out}{said}");
         }
+        self.keeps_secrets();
         let audit = self.run(&["audit", "show"]).1;
         let decisions = audit.lines().filter(|line| line.contains("conflict"));
         decisions.for_each(|line| println!("{line}"));
