@@ -73,6 +73,13 @@ pub trait Remote: fmt::Debug + Send + Sync {
         )
     }
 
+    /// Listings were seen to show what was there only so many seconds later. What a listing asks for again, it asks
+    /// for at least twice as far back from now on; never less than it did. Without an answer of its own a remote
+    /// goes on as it was.
+    fn lags(&self, seconds: u32) {
+        let _ = seconds;
+    }
+
     /// Writes that give the same key here may be sent as one group (files of one branch).
     fn group(&self, action: &Action) -> Option<String>;
 

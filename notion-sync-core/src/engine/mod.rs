@@ -30,6 +30,7 @@ pub use pairs::rebuild::{Rebuilt, RebuiltPair};
 pub use plan::decide::{PlannedRecord, RunPlan};
 pub use report::{Applied, Incident, MappingReport, Tick};
 
+use self::observe::lag::Lags;
 use self::write::lease::Taken;
 use crate::audit::AuditEvent;
 use crate::bounds::Bounds;
@@ -144,6 +145,7 @@ pub struct Engine {
     bindings: BTreeMap<MappingId, Binding>,
     halted: AtomicBool,
     begun: Mutex<BTreeSet<MappingId>>,
+    lags: Lags,
     recall: Recall,
 }
 
@@ -169,6 +171,7 @@ impl Engine {
             bindings: BTreeMap::new(),
             halted: AtomicBool::new(false),
             begun: Mutex::default(),
+            lags: Lags::default(),
             recall: Recall::default(),
         }
     }
@@ -381,9 +384,10 @@ impl Engine {
     ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
         let mut report = MappingReport::new(id.clone());
+        let stored = self.state().mapping(id).await?;
+        self.know_lags(binding, &stored.value);
         self.recover(binding, taken.sent_until, &mut report).await?;
 
-        let stored = self.state().mapping(id).await?;
         let reconfigured = !Self::reconfigured(binding, &stored.value).is_empty();
         let poll_due = budget.poll_now
             || budget.full
@@ -519,6 +523,7 @@ impl Engine {
         next.guarded = None;
         next.approved = None;
         next.doubts = doubts;
+        self.keep_lags(binding, &mut next, report);
         bound.remember(&mut next, self.now());
         if lacks {
             next.schema_at = Some(DateTime::UNIX_EPOCH);

@@ -68,6 +68,8 @@ pub struct MappingReport {
     /// Why nothing is written, where somebody froze the mapping; nothing was looked at then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<String>,
+    /// The longest, in seconds, that listings of a side were seen not to show what had been made.
+    pub lags: BTreeMap<Side, u32>,
     /// Until when a remote asked to wait.
     pub waits_until: Option<DateTime<Utc>>,
     /// When to come back.
@@ -157,6 +159,7 @@ impl MappingReport {
             retry: false,
             worked_by: None,
             frozen: None,
+            lags: BTreeMap::new(),
             waits_until: None,
             next_due: None,
             settle_due: None,

@@ -119,6 +119,9 @@ pub struct MappingState {
     /// People without a partner whom somebody was told of: the side, and who.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub strangers: BTreeSet<String>,
+    /// The longest, in seconds, that listings of a side were seen not to show what had been made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lags: BTreeMap<Side, u32>,
 }
 
 /// The configuration of a mapping, part by part, as hashes.

@@ -107,7 +107,7 @@ impl GithubIssues {
         items: &mut Vec<Snapshot>,
         touched: &mut BTreeMap<RemoteRef, DateTime<Utc>>,
     ) -> Result<Mark> {
-        let overlap = Duration::seconds(i64::from(self.client.settings().bounds.github_overlap));
+        let overlap = self.overlap();
         let start = if full {
             None
         } else {
@@ -187,7 +187,7 @@ impl GithubIssues {
         // a page it would be walked through in every cycle until something else changes; where it
         // is one page the address stays, so that it can be asked for free.
         if rounds > 1 {
-            let visibility = Duration::seconds(i64::from(self.client.settings().bounds.visibility));
+            let visibility = self.visibility();
             latest = latest.max(answered.map(|answered| answered - visibility));
         }
         // The answer may only be revalidated where it was the whole answer.

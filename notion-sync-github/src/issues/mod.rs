@@ -17,9 +17,10 @@ pub(crate) mod trace;
 mod writing;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::comment::{Comments, FoundCard, RemoteComment};
 use notion_sync_core::effect::{EffectRequest, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
@@ -44,6 +45,9 @@ pub use project::{ProjectSettings, project_attribute};
 
 pub use bodies::{BOOKKEEPING_PAGE, BOOKKEEPING_REVISION, BOOKKEEPING_URL};
 
+/// How far clocks of the service may differ from each other, in seconds.
+const SKEW: i64 = 30;
+
 /// The issues of one or several repositories.
 ///
 /// Fields: `title`, `state` (`open`, `closed`), `state_reason`, `labels`, `assignees` (logins),
@@ -58,6 +62,8 @@ pub struct GithubIssues {
     pub(crate) repositories: Vec<ConfiguredRepository>,
     login: OnceCell<Option<String>>,
     project: Option<project::Project>,
+    /// How late listings were seen to show what was there, in seconds.
+    lag: AtomicU32,
 }
 
 impl GithubIssues {
@@ -80,7 +86,25 @@ impl GithubIssues {
                 .collect(),
             login: OnceCell::new(),
             project: None,
+            lag: AtomicU32::new(0),
         })
+    }
+
+    /// How far successive listings overlap: as it is set, or twice of what was measured and the skew of clocks.
+    fn overlap(&self) -> Duration {
+        let set = i64::from(self.client.settings().bounds.github_overlap);
+        let measured = match self.lag.load(Ordering::Relaxed) {
+            0 => 0,
+            lag => 2 * i64::from(lag) + SKEW,
+        };
+        Duration::seconds(set.max(measured))
+    }
+
+    /// After how long a listing surely shows a change.
+    fn visibility(&self) -> Duration {
+        let set = i64::from(self.client.settings().bounds.visibility);
+        let measured = 2 * i64::from(self.lag.load(Ordering::Relaxed));
+        Duration::seconds(set.max(measured))
     }
 
     /// The repository of an object.
@@ -177,6 +201,10 @@ impl Remote for GithubIssues {
             paths: false,
             removal_is_state: true,
         }
+    }
+
+    fn lags(&self, seconds: u32) {
+        self.lag.fetch_max(seconds, Ordering::Relaxed);
     }
 
     async fn schema(&self) -> Result<Schema> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use notion_sync_core::hash::ContentHash;
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::FieldSchema;
@@ -258,7 +258,7 @@ impl Walk {
         if self.unknown.is_some() {
             return old.cloned();
         }
-        let overlap = Duration::seconds(i64::from(issues.client.settings().bounds.github_overlap));
+        let overlap = issues.overlap();
         let since = old
             .filter(|old| old.known == self.mark.known)
             .and_then(|old| Some(old.updated? - overlap));
@@ -401,8 +401,7 @@ impl GithubIssues {
                 walk.mark.known = known.short(16);
                 // Whatever changed before `visibility` ago has been shown. A project in which nothing
                 // happens would otherwise have its last changes looked up in every cycle.
-                let visibility = self.client.settings().bounds.visibility;
-                let visibility = Duration::seconds(i64::from(visibility));
+                let visibility = self.visibility();
                 walk.mark.updated = answered.map(|answered| answered - visibility);
                 walk.nobody = project.shown(closed, &missing, None);
             }

@@ -480,6 +480,10 @@ async fn a_busy_hour_is_not_listed_for_ever() {
     world.clock.advance(Duration::minutes(15));
     let late = issues.list(since(&fourth.cursor)).await.unwrap();
     assert_eq!(late.items.len(), 1);
+    // Once listings were seen to lag for hours, each goes back so far.
+    issues.lags(2 * 60 * 60);
+    let again = issues.list(since(&late.cursor)).await.unwrap();
+    assert!(again.items.len() >= 250, "{}", again.items.len());
 }
 
 #[tokio::test]

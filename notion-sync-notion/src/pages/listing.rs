@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Duration, DurationRound, SecondsFormat, Utc};
 use notion_sync_core::remote::{Cursor, ListRequest, Listing};
@@ -10,6 +11,7 @@ use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value as Json, json};
 
 use super::NotionPages;
+use super::tracing::SKEW_SECONDS;
 use crate::client::{Endpoint, PAGE_SIZE};
 use crate::wire::{Fields, Page};
 
@@ -142,7 +144,7 @@ impl NotionPages {
             .unwrap_or_else(|| Cursor(String::new()));
         // Whatever was edited before `visibility` ago has been shown. Without this the edits of one
         // busy hour would be listed again with every query until somebody edits something else.
-        let shown = (scan.answered).map(|answered| answered - self.settings.visibility);
+        let shown = (scan.answered).map(|answered| answered - self.visibility());
         let cursor = match scan.newest.max(shown) {
             Some(reached) if scan.complete => {
                 // Never backward: a page may have left the listing.
@@ -166,6 +168,23 @@ impl NotionPages {
         })
     }
 
+    /// After how long a query surely shows an edit: as it is set, or twice of what was measured.
+    fn visibility(&self) -> Duration {
+        let measured = 2 * i64::from(self.lag.load(Ordering::Relaxed));
+        self.settings.visibility.max(Duration::seconds(measured))
+    }
+
+    /// How far successive queries overlap: the bucket of edit times and the skew of clocks come on top of what
+    /// was measured.
+    fn overlap(&self) -> Duration {
+        let lag = self.lag.load(Ordering::Relaxed);
+        if lag == 0 {
+            return self.settings.overlap;
+        }
+        let measured = 2 * i64::from(lag) + i64::from(self.settings.grain) + SKEW_SECONDS;
+        self.settings.overlap.max(Duration::seconds(measured))
+    }
+
     async fn start(&self, request: ListRequest) -> Result<Scan> {
         let since = match &request.cursor {
             Some(cursor) => parse_cursor(cursor)?,
@@ -178,7 +197,7 @@ impl NotionPages {
         } else {
             let from = since.and_then(|since| {
                 let minute = since.duration_trunc(Duration::minutes(1)).unwrap_or(since);
-                minute.checked_sub_signed(self.settings.overlap)
+                minute.checked_sub_signed(self.overlap())
             });
             ("last_edited_time", from, None)
         };

@@ -14,6 +14,7 @@ mod writing;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -102,6 +103,8 @@ pub struct NotionPages {
     schema: Mutex<Option<Arc<DataSource>>>,
     /// A listing that the rate budget stopped, to go on with.
     stopped: Mutex<Option<Scan>>,
+    /// How late queries were seen to show what was there, in seconds.
+    lag: AtomicU32,
 }
 
 impl fmt::Debug for NotionPages {
@@ -132,6 +135,7 @@ impl NotionPages {
             settings,
             data_source,
             schema: Mutex::new(None),
+            lag: AtomicU32::new(0),
             stopped: Mutex::new(None),
         })
     }
@@ -202,6 +206,10 @@ impl Remote for NotionPages {
             paths: false,
             removal_is_state: false,
         }
+    }
+
+    fn lags(&self, seconds: u32) {
+        self.lag.fetch_max(seconds, Ordering::Relaxed);
     }
 
     async fn schema(&self) -> Result<Schema> {

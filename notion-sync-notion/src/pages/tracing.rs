@@ -22,7 +22,7 @@ use crate::property;
 use crate::wire::{DataSource, Page};
 
 /// How far Notion's clock and ours may lie apart, in seconds, beyond the rounding of its times.
-const SKEW_SECONDS: i64 = 60;
+pub(super) const SKEW_SECONDS: i64 = 60;
 /// How far Notion rounds its times down, in seconds.
 const ROUNDING_SECONDS: i64 = 60;
 

@@ -205,6 +205,16 @@ fn changes_are_listed_from_a_cursor() {
     stage.clock.advance(Duration::minutes(15));
     let late = block_on(stage.pages.list(since(&fourth.cursor))).unwrap();
     assert_eq!(late.items.len(), 1);
+    // Later than that it is missed, and then again not, once queries were seen to lag so much.
+    let last = late.cursor;
+    stage.clock.advance(Duration::hours(3));
+    let old = block_on(stage.pages.list(since(&last))).unwrap();
+    assert_eq!(old.items.len(), 1);
+    let passed = block_on(stage.pages.list(since(&old.cursor))).unwrap();
+    assert!(passed.items.is_empty());
+    stage.pages.lags(2 * 60 * 60);
+    let again = block_on(stage.pages.list(since(&passed.cursor))).unwrap();
+    assert_eq!(again.items.len(), 1);
 }
 
 #[test]

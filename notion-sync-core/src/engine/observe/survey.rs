@@ -99,12 +99,19 @@ impl Engine {
             .as_ref()
             .or(stored.github_began.as_ref());
         let notion = request(stored.notion_cursor.as_ref(), full_notion);
+        let began = self.now();
         let notion = binding.notion.list(notion).await?;
+        let github_began = self.now();
         let github = binding.github.list(request(since, full_github)).await?;
 
         let mut looking = Looking::default();
         looking.take(Side::Notion, &notion);
         looking.take(Side::Github, &github);
+        let listings = [
+            (Side::Notion, began, notion.complete),
+            (Side::Github, github_began, github.complete),
+        ];
+        self.see_lags(binding, listings, &looking);
         let mut due: BTreeSet<RecordId> = BTreeSet::new();
         // Issues keep their names, and are listed by what they are now.
         if binding.mapping.kind == MappingKind::Documents

@@ -107,7 +107,7 @@ impl Engine {
             // Sending again is harmless, and so is looking at once.
             WriteKind::StrongCas | WriteKind::NamedCreate => intent,
             WriteKind::Set | WriteKind::WeakCas | WriteKind::Append => last,
-            WriteKind::UnnamedCreate => last + seconds(self.bounds.visibility),
+            WriteKind::UnnamedCreate => last + seconds(self.visibility(&op.mapping, op.side)),
         }
     }
 

@@ -24,7 +24,7 @@ use crate::operation::{OpState, Operation, Settlement};
 use crate::reconcile::table::Identity;
 use crate::reconcile::{REMOVED, refused_hash, unit_hash};
 use crate::record::{Base, Life, Problem, ProposalState, Record, Refusal, Seen, UnitId};
-use crate::remote::{Ack, Action, FieldChange, ProposalKind};
+use crate::remote::{Ack, Action, FieldChange, ProposalKind, WriteKind};
 use crate::snapshot::{Field, Snapshot};
 use crate::state::{Batch, RecordState, SaveBody};
 use crate::value::Value;
@@ -162,6 +162,10 @@ impl Engine {
             && let Some(snapshot) = &ack.snapshot
         {
             record.set_object(side, Some(snapshot.object.clone()));
+            if !traced && op.kind == WriteKind::UnnamedCreate {
+                let (mapping, now) = (&binding.mapping.id, self.now());
+                self.lags.made(mapping, side, &snapshot.object, now);
+            }
         }
         // A file that moved is another object.
         if settlement.path.is_some()
