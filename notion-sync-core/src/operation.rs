@@ -290,6 +290,13 @@ pub fn sync_run_id(subject: &str, revision: Option<DateTime<Utc>>, op: &OpId) ->
     SyncRunId::new(format!("{subject}:{minute}:{short}"))
 }
 
+/// `{mapping}:{minute}:look`: names the requests of a look at both sides, which no operation stands behind.
+#[must_use]
+pub(crate) fn look_run_id(mapping: &MappingId, at: DateTime<Utc>) -> SyncRunId {
+    let minute = at.format("%Y-%m-%dT%H:%MZ");
+    SyncRunId::new(format!("{mapping}:{minute}:look"))
+}
+
 /// What makes a write the same as one that a person gave up: what is done, to what, and what it
 /// wants. Not when it was planned: base moves for other reasons too.
 #[derive(Debug, Serialize)]

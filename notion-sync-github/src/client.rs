@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use notion_sync_core::clock::Clock;
 use notion_sync_core::http::{HttpSend, SendError};
@@ -356,9 +356,10 @@ impl GithubClient {
                 call,
             )
         })?;
+        let began = self.now();
         let sent = self.inner.send.send(request).await;
         let now = self.now();
-        self.report(call, sent.as_ref().ok());
+        self.report(call, sent.as_ref().ok(), now - began);
         match &sent {
             Ok(answer) => (self.inner.gate).ended(answer.status().is_server_error(), now),
             Err(SendError::HeldBack(_)) => {}
@@ -404,18 +405,38 @@ impl GithubClient {
         Ok((parts.status, parts.headers, body, kept))
     }
 
-    fn report(&self, call: &Call, response: Option<&notion_sync_core::http::Response>) {
+    fn report(
+        &self,
+        call: &Call,
+        response: Option<&notion_sync_core::http::Response>,
+        took: Duration,
+    ) {
+        let text = |name: &str| header(response?.headers(), name);
+        let status = response.map(|response| response.status().as_u16());
+        let remaining = text("x-ratelimit-remaining").and_then(|n| n.parse().ok());
+        let request_id = text("x-github-request-id");
+        // The template and not the path: names of files and branches are made of titles.
+        tracing::debug!(
+            service = "github",
+            method = %call.endpoint.method,
+            endpoint = call.endpoint.path,
+            during = call.endpoint.name,
+            status,
+            milliseconds = took.num_milliseconds(),
+            remaining,
+            request_id,
+            "call"
+        );
         let Some(observer) = &self.inner.observer else {
             return;
         };
-        let text = |name: &str| header(response?.headers(), name).map(str::to_owned);
         observer.observed(&Exchange {
             during: call.endpoint.name,
             method: call.endpoint.method.to_string(),
             path: path_of(&call.target).to_owned(),
-            status: response.map(|response| response.status().as_u16()),
-            request_id: text("x-github-request-id"),
-            remaining: text("x-ratelimit-remaining").and_then(|n| n.parse().ok()),
+            status,
+            request_id: request_id.map(str::to_owned),
+            remaining,
         });
     }
 

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod dead_letters;
 mod embedding;
+mod logging;
 mod rebuilding;
 mod receiver;
 mod receiver_missed;

@@ -364,12 +364,17 @@ impl Client {
     ) {
         let duration = self.now() - started;
         tracing::debug!(
+            service = "notion",
             method = %endpoint.method,
             endpoint = endpoint.template,
+            during = endpoint.during,
             status,
-            failure = ?failure,
+            failure = failure.map(tracing::field::debug),
             milliseconds = duration.num_milliseconds(),
-            "notion call"
+            // The service does not say it: what is left of the window that is counted here.
+            remaining = self.inner.gate.remaining(self.now()),
+            request_id,
+            "call"
         );
         if self.inner.observers.is_empty() {
             return;

@@ -130,6 +130,18 @@ impl RateGate {
         self.room(&mut state, now, requests)
     }
 
+    /// How many requests of the window are left at `now`.
+    #[must_use]
+    pub fn remaining(&self, now: DateTime<Utc>) -> u32 {
+        let window = Duration::seconds(i64::from(self.budget.window_seconds));
+        let state = self.lock();
+        let sent = (state.sent.iter().rev())
+            .take_while(|sent| **sent + window > now)
+            .count();
+        let budget = (self.budget.requests / self.sharers.load(Ordering::Relaxed)).max(1);
+        budget.saturating_sub(u32::try_from(sent).unwrap_or(u32::MAX))
+    }
+
     /// Remembers that the service asked to wait. The later of two wins.
     pub fn block_until(&self, until: DateTime<Utc>) {
         let mut state = self.lock();

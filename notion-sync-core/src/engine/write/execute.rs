@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
+use tracing::Instrument as _;
 
 use crate::engine::observe::bind::Bound;
 use crate::engine::report::{Incident, MappingReport};
@@ -276,7 +277,8 @@ impl Engine {
         }
 
         let writes: Vec<Write> = sent.iter().map(|op| op.write.clone()).collect();
-        let answers = binding.remote(side).write(&writes).await;
+        let answers = binding.remote(side).write(&writes);
+        let answers = answers.instrument(span(&writes)).await;
         let mut answers = answers.into_iter();
         for op in &sent {
             let answer = answers.next().unwrap_or_else(|| {
@@ -450,7 +452,8 @@ impl Engine {
                 .min()
                 .unwrap_or(now);
             let writes: Vec<Write> = members.iter().map(|op| op.value.write.clone()).collect();
-            let traces = match binding.remote(side).trace(&writes, sent_at).await {
+            let traces = binding.remote(side).trace(&writes, sent_at);
+            let traces = match traces.instrument(span(&writes)).await {
                 Ok(traces) => traces,
                 Err(error) => {
                     for op in &members {
@@ -554,4 +557,15 @@ impl Engine {
             error: op.error.clone(),
         }
     }
+}
+
+/// Whoever logs requests knows by it which writes they belong to.
+fn span(writes: &[Write]) -> tracing::Span {
+    let first = writes.first();
+    tracing::debug_span!(
+        "run",
+        sync_run_id = first.map(|write| tracing::field::display(&write.run)),
+        operation = first.map(|write| tracing::field::display(&write.op)),
+        together = writes.len(),
+    )
 }

@@ -1,12 +1,14 @@
 //! Work under the lease of a mapping.
 
 use chrono::Duration;
+use tracing::Instrument as _;
 
 use crate::engine::report::MappingReport;
 use crate::engine::{Binding, Budget, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::id::MappingId;
+use crate::operation::look_run_id;
 use crate::state::{State, Stored};
 use crate::worker::Asked;
 pub(in crate::engine) use crate::worker::Taken;
@@ -41,7 +43,10 @@ impl Engine {
             }
         };
         // On the heap: the whole of a tick is large, and callers have small stacks.
-        let worked = Box::pin(self.run_mapping(binding, budget, hints, taken)).await;
+        // Whoever logs requests knows by it what they were for; writes have one of their own.
+        let span = tracing::debug_span!("run", sync_run_id = %look_run_id(id, self.now()));
+        let worked = Box::pin(self.run_mapping(binding, budget, hints, taken));
+        let worked = worked.instrument(span).await;
         let lost = self.worker.release().await?;
         match worked {
             Ok(report) if !lost => Ok(report),
