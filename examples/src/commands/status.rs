@@ -135,6 +135,9 @@ pub(super) fn show(output: Output, one: &MappingStanding) {
         Some(at) => output.line(format!("  looked at both sides last: {}", time(at))),
         None => output.line("  never synchronised yet"),
     }
+    if let Some(at) = one.last_success {
+        output.line(format!("  succeeded last: {}", time(at)));
+    }
     if let Some(why) = &one.frozen {
         output.line(format!(
             "  {}; `notion-sync unfreeze` lets it go on",
