@@ -30,7 +30,7 @@ use notion_sync_notion::client::RateBudget;
 use notion_sync_notion::{
     Client, ClientSettings, NotionPages, PageSettings, RateGate, ReqwestSend, access, identifier,
 };
-use notion_sync_store::{Access, open_with};
+use notion_sync_store::{Access, Opened};
 
 pub use self::assembly::Assembly;
 use crate::config::{
@@ -226,15 +226,29 @@ pub async fn assemble(
 ///
 /// # Errors
 ///
-/// When there is no key for a sealed store, or as [`open_with`].
+/// When there is no key for a sealed store, or as [`notion_sync_store::open_with`].
 pub async fn open_store(
     config: &Config,
     secrets: &Secrets,
     folder: &Path,
     access: Access,
 ) -> Result<Arc<dyn Store>> {
+    Ok(open_layers(config, secrets, folder, access).await?.store)
+}
+
+/// As [`open_store`], with the sealing of the store for itself.
+///
+/// # Errors
+///
+/// As [`open_store`].
+pub async fn open_layers(
+    config: &Config,
+    secrets: &Secrets,
+    folder: &Path,
+    access: Access,
+) -> Result<Opened> {
     let keys = secrets.keys(config, folder)?;
-    open_with(&store_url(config, folder), keys, access).await
+    notion_sync_store::open_layers(&store_url(config, folder), keys, access).await
 }
 
 /// The url of the store, with a relative file taken from `folder`.

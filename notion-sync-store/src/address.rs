@@ -27,6 +27,15 @@ pub enum Access {
     ReadOnly,
 }
 
+/// A store, and the sealing that it has.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The same store where it is sealed, for changing its keys.
+    pub sealed: Option<Arc<Sealed<dyn Backing>>>,
+}
+
 /// Opens the store at `url`, for this process alone; see [`open_with`].
 ///
 /// # Errors
@@ -44,6 +53,15 @@ pub async fn open(url: &str, keys: Option<KeyRing>) -> Result<Arc<dyn Store>> {
 /// [`ErrorKind::Configuration`] for a url that no store understands, [`ErrorKind::Sealed`] when
 /// `keys` do not fit what is stored, [`ErrorKind::Store`] when the store cannot be opened.
 pub async fn open_with(url: &str, keys: Option<KeyRing>, access: Access) -> Result<Arc<dyn Store>> {
+    Ok(open_layers(url, keys, access).await?.store)
+}
+
+/// As [`open_with`], with the sealing for itself.
+///
+/// # Errors
+///
+/// As [`open_with`].
+pub async fn open_layers(url: &str, keys: Option<KeyRing>, access: Access) -> Result<Opened> {
     match url.split_once(':') {
         Some(("memory", "")) => layered(MemoryStore::new(), keys).await,
         Some(("sqlite", rest)) => sqlite(rest, keys, access).await,
@@ -52,7 +70,7 @@ pub async fn open_with(url: &str, keys: Option<KeyRing>, access: Access) -> Resu
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(rest: &str, keys: Option<KeyRing>, access: Access) -> Result<Arc<dyn Store>> {
+async fn sqlite(rest: &str, keys: Option<KeyRing>, access: Access) -> Result<Opened> {
     use crate::sqlite::SqliteStore;
     if rest == ":memory:" {
         return layered(SqliteStore::open_in_memory().await?, keys).await;
@@ -67,19 +85,28 @@ async fn sqlite(rest: &str, keys: Option<KeyRing>, access: Access) -> Result<Arc
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn sqlite(_: &str, _: Option<KeyRing>, _: Access) -> Result<Arc<dyn Store>> {
+async fn sqlite(_: &str, _: Option<KeyRing>, _: Access) -> Result<Opened> {
     Err(Error::new(ErrorKind::Configuration, "open the store")
         .message("this build has no SQLite store")
         .remedy("build notion-sync-store with the feature `sqlite`"))
 }
 
-async fn layered(store: impl Backing + 'static, keys: Option<KeyRing>) -> Result<Arc<dyn Store>> {
-    let store = Arc::new(store);
+async fn layered(store: impl Backing + 'static, keys: Option<KeyRing>) -> Result<Opened> {
     match keys {
-        Some(keys) => Ok(Arc::new(Sealed::open(store, keys).await?)),
+        Some(keys) => {
+            let below: Arc<dyn Backing> = Arc::new(store);
+            let sealed = Arc::new(Sealed::open(below, keys).await?);
+            Ok(Opened {
+                store: Arc::clone(&sealed) as _,
+                sealed: Some(sealed),
+            })
+        }
         None => {
-            refuse_sealed(&*store).await?;
-            Ok(store)
+            refuse_sealed(&store).await?;
+            Ok(Opened {
+                store: Arc::new(store),
+                sealed: None,
+            })
         }
     }
 }

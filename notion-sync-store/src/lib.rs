@@ -37,9 +37,9 @@ mod sealing;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-pub use address::{Access, open, open_with};
+pub use address::{Access, Opened, open, open_layers, open_with};
 pub use backing::{Backing, FRAME_ROOM, MAX_FRAME};
 pub use memory::MemoryStore;
-pub use sealing::{KeyId, KeyRing, Reseal, Sealed, refuse_sealed};
+pub use sealing::{KeyId, KeyRing, Rekeyed, Reseal, Sealed, refuse_sealed};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

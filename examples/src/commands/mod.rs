@@ -7,6 +7,7 @@
 mod arguments;
 mod audit;
 mod check;
+mod chores;
 mod conflicts;
 mod convert;
 mod dead_letter;
@@ -22,6 +23,7 @@ mod plan;
 mod progress;
 mod projects;
 mod reasons;
+mod rekey;
 mod serve;
 mod session;
 pub(crate) mod standing;
@@ -85,6 +87,8 @@ enum Command {
     Freeze(freeze::FreezeArgs),
     /// Let writing go on
     Unfreeze(freeze::UnfreezeArgs),
+    /// Seal the store again with ENCRYPTION_KEY, so that ENCRYPTION_KEY_PREVIOUS can go
+    Rekey(rekey::RekeyArgs),
     /// Join a page with a file or issue by hand, or break the pair
     Link(link::LinkArgs),
     /// Convert a document between the formats, from standard input to standard output
@@ -114,6 +118,7 @@ impl Command {
             Self::Audit(args) => args.common.json,
             Self::Freeze(args) => args.common.json,
             Self::Unfreeze(args) => args.common.json,
+            Self::Rekey(args) => args.common.json,
             Self::Link(args) => args.common.json,
             Self::Webhooks(args) => args.common.json,
             Self::Convert(_) | Self::Events(_) => false,
@@ -137,6 +142,7 @@ impl Command {
             Self::Audit(args) => audit::run(args).await,
             Self::Freeze(args) => freeze::freeze(args).await,
             Self::Unfreeze(args) => freeze::unfreeze(args).await,
+            Self::Rekey(args) => rekey::run(args).await,
             Self::Link(args) => link::run(args).await,
             Self::Convert(args) => convert::run(args),
             Self::Events(args) => events::run(args),

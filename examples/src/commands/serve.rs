@@ -1,6 +1,5 @@
 //! `serve`: syncs for ever.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,31 +9,21 @@ use chrono::Utc;
 use clap::Args;
 use notion_sync_core::doorbell::Doorbell;
 use notion_sync_core::engine::{Budget, Tick};
-use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
-use notion_sync_core::{Error, ErrorKind, Retry};
-use notion_sync_store::Access;
+use notion_sync_store::{Access, Opened};
 use serde_json::json;
 
 use super::arguments::Common;
+use super::chores::{self, passes};
 use super::output::{Output, message, plain};
 use super::session::Session;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::receiver::{self, HookReaders, Limits, Listening, Metered, Receiver, Served, Watch};
+use crate::receiver::{self, Limits, Listening, Metered, Receiver, Served, Watch};
 use crate::wiring::{self, Assembly, Parts};
 
 /// Most writes of one tick. A signal is looked at between ticks, so this is what may still be written
 /// after one; a commit of several files is one piece.
 const WRITES: usize = 8;
-
-/// How long ids of deliveries are kept: for longer than any service repeats one.
-const KEPT: chrono::Duration = chrono::Duration::days(8);
-
-/// How far back failed deliveries are asked for: GitHub keeps them for three days.
-const MISSED: chrono::Duration = chrono::Duration::days(3);
-
-/// Between two looks for deliveries that failed and ids to forget.
-const CHORES: Duration = Duration::from_secs(3_600);
 
 /// What `serve` takes.
 #[derive(Debug, Args)]
@@ -52,7 +41,7 @@ pub(super) struct ServeArgs {
 /// Nothing depends on a clean end: the next start recovers what was under way.
 pub(super) async fn run(args: ServeArgs) -> Outcome {
     let session = Session::open(&args.common)?;
-    let store = session.store(Access::Exclusive).await?;
+    let Opened { store, sealed } = session.layers(Access::Exclusive).await?;
     let online = session.online()?;
     let stop = stop()?;
     let receiver = Receiver::new(
@@ -88,7 +77,7 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
     };
     let ended = tokio::select! {
         ended = work.until(Box::pin(stop)) => ended,
-        ended = chores(&readers, &receiver, &*store) => ended,
+        ended = chores::run(&readers, &receiver, &*store, sealed) => ended,
     };
     receiver.set_ready(false);
     if let Some(listening) = listening {
@@ -121,41 +110,6 @@ fn metered(parts: &Parts, receiver: &Receiver) -> Parts {
         notion_http: meter(Arc::clone(&parts.notion_http), "notion"),
         github_http: meter(Arc::clone(&parts.github_http), "github"),
     }
-}
-
-/// What has to be done now and then. Ends only with an error of the store.
-async fn chores(
-    readers: &HookReaders,
-    receiver: &Receiver,
-    store: &dyn Store,
-) -> Result<(), Failure> {
-    let mut known = BTreeSet::new();
-    let mut since = MISSED;
-    loop {
-        let now = Utc::now();
-        match receiver::catch_up(readers, receiver, now - since, &mut known).await {
-            Ok(new) => {
-                if new > 0 {
-                    tracing::info!(new, "took deliveries that had failed");
-                }
-                // Later rounds overlap by an hour.
-                since = chrono::Duration::hours(2);
-            }
-            Err(error) => tracing::warn!(%error, "deliveries that failed could not be taken"),
-        }
-        match State::new(store).forget_hints(now - KEPT).await {
-            Ok(_) => {}
-            Err(error) if passes(&error) => tracing::warn!(%error, "ids could not be forgotten"),
-            Err(error) => return Err(error.into()),
-        }
-        tokio::time::sleep(CHORES).await;
-    }
-}
-
-/// Whether trying again can help. A store that is busy or a lost race is tried again; a broken one is
-/// not.
-fn passes(error: &Error) -> bool {
-    error.kind() == ErrorKind::Stale || error.retry() != Retry::Never
 }
 
 /// The worker.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use notion_sync_core::engine::Engine;
 use notion_sync_core::store::Store;
-use notion_sync_store::{Access, MemoryStore};
+use notion_sync_store::{Access, MemoryStore, Opened};
 
 use super::arguments::Common;
 use super::output::Output;
@@ -67,15 +67,25 @@ impl Session {
 
     /// The store; where several processes work on it, together with them instead of alone.
     pub(super) async fn store(&self, access: Access) -> Result<Arc<dyn Store>, Failure> {
+        Ok(self.layers(access).await?.store)
+    }
+
+    /// As [`store`](Self::store), with its sealing.
+    pub(super) async fn layers(&self, access: Access) -> Result<Opened, Failure> {
         let access = match access {
             Access::Exclusive if self.config.store.shared => Access::Together,
             access => access,
         };
-        Ok(wiring::open_store(&self.config, &self.secrets, &self.folder, access).await?)
+        Ok(wiring::open_layers(&self.config, &self.secrets, &self.folder, access).await?)
     }
 
     /// The store for looking only; an empty one where nothing was ever synchronised.
     pub(super) async fn look(&self) -> Result<Arc<dyn Store>, Failure> {
+        Ok(self.look_at_layers().await?.store)
+    }
+
+    /// As [`look`](Self::look), with its sealing.
+    pub(super) async fn look_at_layers(&self) -> Result<Opened, Failure> {
         let url = wiring::store_url(&self.config, &self.folder);
         let file = url
             .strip_prefix("sqlite:")
@@ -85,9 +95,12 @@ impl Session {
         {
             // A missing or wrong key is said now and not only when there is something to lose.
             self.secrets.keys(&self.config, &self.folder)?;
-            return Ok(Arc::new(MemoryStore::new()));
+            return Ok(Opened {
+                store: Arc::new(MemoryStore::new()),
+                sealed: None,
+            });
         }
-        self.store(Access::ReadOnly).await
+        self.layers(Access::ReadOnly).await
     }
 
     pub(super) fn online(&self) -> Result<Online, Failure> {

@@ -38,6 +38,8 @@ pub(crate) struct MappingStanding {
     /// Why absence proves nothing on a side.
     pub(crate) doubts: Vec<String>,
     pub(crate) last_poll: Option<DateTime<Utc>>,
+    /// When both sides were last looked at to their end without an error.
+    pub(crate) last_success: Option<DateTime<Utc>>,
     pub(crate) last_error: Option<String>,
     pub(crate) next_look: Option<DateTime<Utc>>,
     /// Steps of rules that wait for their precondition.
@@ -146,6 +148,7 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
             .map(|doubt| doubt.why.clone())
             .collect(),
         last_poll: remembered.polled_at,
+        last_success: remembered.last_success,
         last_error: remembered.last_error.clone(),
         next_look: state.next_look(&id).await?,
         waiting_steps: records

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 use notion_sync_core::state::State;
+use notion_sync_store::Opened;
 use serde_json::{Map, json};
 
 use super::arguments::Common;
@@ -21,7 +22,7 @@ pub(super) struct StatusArgs {
 
 pub(super) async fn run(args: StatusArgs) -> Outcome {
     let session = Session::open(&args.common)?;
-    let store = session.look().await?;
+    let Opened { store, sealed } = session.look_at_layers().await?;
     let standing = standing::of(&session.config, &*store).await?;
     let waiting = standing
         .iter()
@@ -49,8 +50,13 @@ pub(super) async fn run(args: StatusArgs) -> Outcome {
         }
     }
     let waiting = State::new(&*store).waiting().await?;
+    let old_keys = match &sealed {
+        Some(sealed) => sealed.old_keys().await?,
+        None => Vec::new(),
+    };
     session.output.object(&json!({
         "mappings": standing,
+        "old_keys": old_keys,
         "webhooks": webhooks,
         "inbox": { "hints": waiting.hints, "oldest": waiting.oldest },
         "exit": exit.code(),
@@ -62,6 +68,13 @@ pub(super) async fn run(args: StatusArgs) -> Outcome {
         session
             .output
             .line(format!("{} events wait to be looked at", waiting.hints));
+    }
+    if !old_keys.is_empty() {
+        session.output.line(format!(
+            "something is still sealed with key {}, which has to stay in ENCRYPTION_KEY_PREVIOUS: `serve` \
+             seals it again by and by, `notion-sync rekey` at once",
+            old_keys.join(", ")
+        ));
     }
     for one in &standing {
         show(session.output, one);
@@ -121,6 +134,9 @@ pub(super) fn show(output: Output, one: &MappingStanding) {
     match one.last_poll {
         Some(at) => output.line(format!("  looked at both sides last: {}", time(at))),
         None => output.line("  never synchronised yet"),
+    }
+    if let Some(at) = one.last_success {
+        output.line(format!("  succeeded last: {}", time(at)));
     }
     if let Some(why) = &one.frozen {
         output.line(format!(

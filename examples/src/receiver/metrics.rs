@@ -76,7 +76,8 @@ impl Served {
             let number = |count: usize| u64::try_from(count).unwrap_or_default();
             *counts.applied.entry(name.clone()).or_default() += number(report.applied.len());
             *counts.failed.entry(name.clone()).or_default() += number(report.errors.len());
-            if report.errors.is_empty() && report.guard.is_none() {
+            // What another worker has, is frozen, waits or was not due yet was not looked at.
+            if report.complete && report.errors.is_empty() && report.guard.is_none() {
                 counts.success.insert(name, now);
             }
         }
@@ -293,12 +294,13 @@ impl Served {
         text.family(
             "notion_sync_last_success_timestamp_seconds",
             "gauge",
-            "When both sides were last looked at without an error.",
+            "When both sides were last looked at to their end without an error.",
         );
         let counts = self.lock();
         for one in &looked.standings {
-            let before = one.last_poll.filter(|_| one.last_error.is_none());
-            if let Some(at) = counts.success.get(&one.mapping).copied().or(before) {
+            // Whichever process it was.
+            let own = counts.success.get(&one.mapping).copied();
+            if let Some(at) = own.max(one.last_success) {
                 text.line(&[("mapping", &one.mapping)], at.timestamp());
             }
         }

@@ -12,6 +12,7 @@ mod rebuilding;
 mod receiver;
 mod receiver_missed;
 mod receiver_order;
+mod rekeying;
 mod scene;
 mod scratch;
 mod sentinel;

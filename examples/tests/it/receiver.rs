@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::body::{Body, Bytes};
 use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, Method, Request};
-use notion_sync_core::clock::VirtualClock;
+use notion_sync_core::clock::{Clock as _, VirtualClock};
 use notion_sync_core::engine::Tick;
 use notion_sync_core::event::ChangeEvent;
 use notion_sync_core::id::{MappingId, Side};
@@ -561,13 +561,59 @@ async fn health_and_figures_are_shown_without_secrets() {
 }
 
 fn tick(found: usize) -> Tick {
-    serde_json::from_value(json!({"mappings": [{
-        "mapping": "backlog", "observed": found, "found": {"github": found}, "planned": 0, "applied": [],
+    tick_with(json!({"observed": found, "found": {"github": found}}))
+}
+
+/// A tick of a mapping of which this is known.
+fn tick_with(more: Value) -> Tick {
+    let mut report = json!({
+        "mapping": "backlog", "observed": 0, "found": {}, "planned": 0, "applied": [],
         "incidents": [], "conflicts": 0, "open_operations": 0, "blocked": 0, "dead": 0, "guard": null,
         "errors": [], "refused": false, "retry": false, "waits_until": null, "next_due": null,
         "settle_due": null,
-    }], "next_due": null, "settle_due": null}))
-    .unwrap()
+    });
+    for (name, value) in more.as_object().unwrap() {
+        report[name] = value.clone();
+    }
+    serde_json::from_value(json!({"mappings": [report], "next_due": null, "settle_due": null}))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn only_a_look_that_came_to_its_end_is_a_success() {
+    let stand = Stand::new().await;
+    let later = "2026-11-21T12:30:00Z";
+    let shown = async |looked: Value| {
+        let (served, now) = (stand.receiver.served(), stand.clock.now());
+        served.looked(&tick_with(looked), now);
+        let (_, text) = stand.get("/metrics").await;
+        let name = "notion_sync_last_success_timestamp_seconds{mapping=\"backlog\"} ";
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.map(|at| at.parse::<i64>().unwrap())
+    };
+    let elsewhere = json!({"worked_by": "process 2", "next_due": later});
+    let frozen = json!({"frozen": "frozen by ada", "next_due": later});
+    let waits = json!({"waits_until": later, "retry": true});
+    // Nothing was due: nobody looked.
+    for other in [&elsewhere, &frozen, &waits, &json!({})] {
+        assert_eq!(shown(other.clone()).await, None, "{other}");
+    }
+    assert_eq!(
+        shown(json!({"complete": true, "guard": "stopped"})).await,
+        None
+    );
+    assert_eq!(
+        shown(json!({"complete": true, "errors": ["no"]})).await,
+        None
+    );
+    assert_eq!(
+        shown(json!({"complete": true})).await,
+        Some(noon().timestamp())
+    );
+    stand.clock.advance(Duration::minutes(30));
+    for other in [elsewhere, frozen, waits] {
+        assert_eq!(shown(other).await, Some(noon().timestamp()));
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use std::sync::{MutexGuard, PoisonError};
 use notion_sync_examples::emulation::{
     HANDBOOK, Services, Serving, World, bounds_for, small_bounds,
 };
+use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule};
 use notion_sync_testkit::github::GithubEmulator;
 use notion_sync_testkit::notion::{NotionEmulator, NotionId};
 use notion_sync_testkit::server::{real_sleep, real_time};
@@ -482,6 +483,38 @@ fn the_guard_stops_a_run_until_it_is_approved() {
     let status = stand.run(&["status", "--json"]).json();
     assert_eq!(status["mappings"][0]["guarded"], Value::Null);
     assert_eq!(status["mappings"][0]["deleting"], 1, "{status}");
+}
+
+#[test]
+fn status_tells_when_both_sides_were_looked_at_without_an_error() {
+    let stand = Stand::configured("success", "");
+    let at = |stand: &Stand| -> chrono::DateTime<chrono::Utc> {
+        let status = stand.run(&["status", "--json"]).json();
+        let at = &status["mappings"][0]["last_success"];
+        at.as_str()
+            .unwrap_or_else(|| panic!("{status}"))
+            .parse()
+            .unwrap()
+    };
+    stand.run(&["sync", "--wait"]).ends(0);
+    let first = at(&stand);
+    stand.run(&["sync"]).ends(0);
+    let second = at(&stand);
+    assert!(second > first, "{second} after {first}");
+    let down = FaultRule {
+        method: String::new(),
+        path_contains: "/".to_owned(),
+        skip: 0,
+        times: 1_000,
+        fault: Fault::Refuse {
+            status: 503,
+            retry_after: None,
+        },
+    };
+    stand.notion().faults().push(down);
+    stand.run(&["sync"]).ends(1);
+    assert_eq!(at(&stand), second);
+    assert!(stand.run(&["status"]).out.contains("succeeded last"));
 }
 
 #[cfg(unix)]

@@ -24,6 +24,7 @@ pub(crate) const NO_POLL: &str = "[schedule]\npoll = 86000\n[receiver]\ngather_m
 /// The program while it serves.
 pub(crate) struct Served<'s> {
     stand: &'s Stand,
+    more: Vec<(&'s str, &'s str)>,
     pub(crate) child: Child,
     pub(crate) address: String,
 }
@@ -42,6 +43,7 @@ impl<'s> Served<'s> {
         std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
         Self {
             stand,
+            more: more.to_vec(),
             child,
             address: first["listening"].as_str().unwrap().to_owned(),
         }
@@ -71,8 +73,10 @@ impl<'s> Served<'s> {
         self.ask("POST", path, &delivery.headers, &delivery.body).0
     }
 
-    fn status(&self) -> Value {
-        self.stand.run(&["status", "--json"]).json()
+    pub(crate) fn status(&self) -> Value {
+        self.stand
+            .run_with(&["status", "--json"], &self.more)
+            .json()
     }
 
     /// Waits until the program has nothing to do by itself; the suite's own limit ends it.
@@ -109,7 +113,7 @@ impl<'s> Served<'s> {
 }
 
 /// Waits for an effect, however long it takes.
-fn until(mut happened: impl FnMut() -> bool) {
+pub(crate) fn until(mut happened: impl FnMut() -> bool) {
     while !happened() {
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -467,7 +467,8 @@ impl Engine {
             Vec::new()
         };
         let deferred = std::mem::take(&mut survey.deferred);
-        let looked_at_all = full && complete && survey.waits.is_none();
+        let ended_well = complete && survey.waits.is_none();
+        let looked_at_all = full && ended_well;
         if let Some((until, why)) = survey.waits.take() {
             report.wait(until, why);
         }
@@ -524,6 +525,10 @@ impl Engine {
         next.approved = None;
         next.doubts = doubts;
         self.keep_lags(binding, &mut next, report);
+        // With what is written anyway: a quiet look costs no commit more. The first one is kept at the end.
+        if ended_well && report.errors.is_empty() && next.last_success.is_some() {
+            next.last_success = Some(self.now());
+        }
         bound.remember(&mut next, self.now());
         if lacks {
             next.schema_at = Some(DateTime::UNIX_EPOCH);
@@ -567,6 +572,7 @@ impl Engine {
         let mut batch = Batch::default();
         batch.mapping(id, &next, &stored)?;
         self.state().commit(batch).await?;
+        report.complete = ended_well;
         let hints = self.tell_overlaps(hints, report).await?;
         for hints in hints.chunks(50) {
             let mut batch = Batch::default();
@@ -656,7 +662,7 @@ impl Engine {
         report.settle_due = after_wait(work.into_iter().min());
         report.next_due = after_wait(due.into_iter().min());
         let error = report.errors.first().cloned();
-        let success = error.is_none();
+        let success = error.is_none() && report.complete;
         if stored.value.last_error != error || (success && stored.value.last_success.is_none()) {
             let mut next = MappingState::clone(&stored.value);
             next.last_error = error;

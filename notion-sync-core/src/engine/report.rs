@@ -31,6 +31,9 @@ pub struct MappingReport {
     /// writes included. Full listings are left out.
     #[serde(default)]
     pub found: BTreeMap<Side, usize>,
+    /// Whether both sides were listed to their end, and nothing of what was listed had to wait.
+    #[serde(default)]
+    pub complete: bool,
     /// How many hints were answered.
     #[serde(default)]
     pub hints: usize,
@@ -143,6 +146,7 @@ impl MappingReport {
             mapping,
             observed: 0,
             found: BTreeMap::new(),
+            complete: false,
             hints: 0,
             paired: false,
             planned: 0,
@@ -171,6 +175,7 @@ impl MappingReport {
         tracing::debug!(mapping = %self.mapping, owner, %until, "another worker is at it");
         self.worked_by = Some(owner);
         self.errors.clear();
+        self.complete = false;
         self.next_due = Some(until);
         self.settle_due = Some(until);
     }

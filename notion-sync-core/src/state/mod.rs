@@ -100,7 +100,7 @@ pub struct MappingState {
     pub guarded: Option<ContentHash>,
     /// The plan hash a person approved.
     pub approved: Option<ContentHash>,
-    /// When a run last ended without errors.
+    /// When both sides were last looked at to their end without an error.
     pub last_success: Option<DateTime<Utc>>,
     /// The last error of a run.
     pub last_error: Option<String>,

@@ -24,8 +24,18 @@ const _: () = assert!(HEAD + TAG <= FRAME_ROOM);
 
 /// Seals a body with the active key.
 pub(super) fn seal(keys: &KeyRing, table: Table, key: &str, body: &[u8]) -> Result<Vec<u8>> {
+    seal_with(keys, keys.active(), table, key, body)
+}
+
+/// Seals a body with a key of the ring.
+pub(super) fn seal_with(
+    keys: &KeyRing,
+    id: KeyId,
+    table: Table,
+    key: &str,
+    body: &[u8],
+) -> Result<Vec<u8>> {
     const DURING: &str = "seal an item";
-    let id = keys.active();
     let failed = || {
         Error::new(ErrorKind::Internal, DURING)
             .with("table", table.name())

@@ -42,8 +42,8 @@ struct Key {
 /// The keys of an installation: one that seals, and any number that may still open.
 ///
 /// Rotation: make a new key, put it into `ENCRYPTION_KEY` and the old one into
-/// `ENCRYPTION_KEY_PREVIOUS`, run the sweep ([`Sealed::reseal_all`](crate::Sealed::reseal_all)),
-/// remove the old key. Key bytes are wiped when the ring is dropped and never printed.
+/// `ENCRYPTION_KEY_PREVIOUS`, run the sweep ([`Sealed::reseal_all`](crate::Sealed::reseal_all), or
+/// [`Sealed::reseal_some`](crate::Sealed::reseal_some) step by step), remove the old key. Key bytes are wiped when the ring is dropped and never printed.
 #[derive(Clone)]
 pub struct KeyRing {
     active: Key,

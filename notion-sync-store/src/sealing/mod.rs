@@ -2,7 +2,9 @@
 
 mod envelope;
 mod key;
+mod rotation;
 mod sealed;
 
 pub use key::{KeyId, KeyRing};
+pub use rotation::Rekeyed;
 pub use sealed::{Reseal, Sealed, refuse_sealed};

@@ -3,20 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use notion_sync_core::store::{Change, Expect, Hit, Item, Query, Store, Table};
+use notion_sync_core::store::{Change, Hit, Item, MAX_CHANGES, Query, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
 
-use super::envelope::{key_id, names, open, seal};
-use super::key::{KeyId, KeyRing};
+use super::envelope::{key_id, open, seal};
+use super::key::KeyRing;
+use super::rotation::{Seen, is_own, needed};
 use crate::backing::{Backing, PLAIN, plain_item};
 use crate::limits::{COMMITTING, MAX_KEYS, check_commit, target};
 
-const OPENING: &str = "open the sealed store";
-
-/// Keys of the items that tell which keys the store needs: one for each, under its id.
-const CHECKS: &str = "sealing/";
-
-const CHECK_BODY: &[u8] = b"notion-sync sealing check";
+pub(super) const OPENING: &str = "open the sealed store";
 
 /// Seals every body on its way into a store and opens it on the way out.
 ///
@@ -25,11 +21,13 @@ const CHECK_BODY: &[u8] = b"notion-sync sealing check";
 ///
 /// The store remembers the ids of the keys it needs in items `sealing/<id>` of the table
 /// `setting`, which callers cannot write. With a ring that lacks one of them the store does not
-/// open, instead of failing later at the first item.
+/// open, instead of failing later at the first item. [`reseal_some`](Self::reseal_some) and
+/// [`reseal_all`](Self::reseal_all) make old keys needless, also while others work on the store.
 #[derive(Debug)]
 pub struct Sealed<B: ?Sized> {
-    keys: KeyRing,
-    store: Arc<B>,
+    pub(super) keys: KeyRing,
+    pub(super) store: Arc<B>,
+    pub(super) seen: Seen,
 }
 
 /// What a sweep over sealed items did.
@@ -47,7 +45,7 @@ pub struct Reseal {
 ///
 /// [`ErrorKind::Sealed`] naming the key the store was written with, or what reading failed with.
 pub async fn refuse_sealed(store: &(impl Backing + ?Sized)) -> Result<()> {
-    let ids = checks(store).await?;
+    let ids = needed(store).await?;
     if ids.is_empty() {
         return Ok(());
     }
@@ -67,7 +65,7 @@ impl<B: Backing + ?Sized> Sealed<B> {
     /// [`ErrorKind::Sealed`] when the ring lacks a key the store needs, or the store holds items
     /// that were written without sealing.
     pub async fn open(store: Arc<B>, keys: KeyRing) -> Result<Self> {
-        let sealed = Self { keys, store };
+        let sealed = Self::over(store, keys);
         let known = sealed.verify().await?;
         if known.is_empty() && sealed.holds_items().await? {
             return Err(Error::new(ErrorKind::Sealed, OPENING)
@@ -77,7 +75,7 @@ impl<B: Backing + ?Sized> Sealed<B> {
                      sealing = \"off\"",
                 ));
         }
-        sealed.announce(&known).await?;
+        sealed.announce().await?;
         Ok(sealed)
     }
 
@@ -90,10 +88,10 @@ impl<B: Backing + ?Sized> Sealed<B> {
     ///
     /// As [`open`](Self::open), except that unsealed items are taken.
     pub async fn adopt(store: Arc<B>, keys: KeyRing) -> Result<(Self, Reseal)> {
-        let sealed = Self { keys, store };
-        let known = sealed.verify().await?;
+        let sealed = Self::over(store, keys);
+        sealed.verify().await?;
         // First of all, so that from here on the store no longer opens without a key.
-        sealed.announce(&known).await?;
+        sealed.announce().await?;
         let mut done = Reseal::default();
         for table in Table::ALL {
             done += sealed.sweep(table, true).await?;
@@ -112,89 +110,17 @@ impl<B: Backing + ?Sized> Sealed<B> {
         self.sweep(table, false).await
     }
 
-    /// Sweeps all tables. When it returns `Ok` and nobody writes with an older key, the previous
-    /// keys are no longer needed.
-    ///
-    /// # Errors
-    ///
-    /// As [`reseal`](Self::reseal). All keys stay required then.
-    pub async fn reseal_all(&self) -> Result<Reseal> {
-        let mut done = Reseal::default();
-        for table in Table::ALL {
-            done += self.reseal(table).await?;
-        }
-        let active = self.keys.active().to_string();
-        let obsolete: Vec<_> = checks(&*self.store)
-            .await?
-            .into_iter()
-            .filter(|id| *id != active)
-            .map(|id| Change::Delete {
-                table: Table::Setting,
-                key: format!("{CHECKS}{id}"),
-                expect: Expect::Any,
-            })
-            .collect();
-        for chunk in obsolete.chunks(MAX_KEYS) {
-            self.store.commit_frames(chunk.to_vec()).await?;
-        }
-        Ok(done)
-    }
-
     /// The store below.
     #[must_use]
     pub fn backing(&self) -> &Arc<B> {
         &self.store
     }
 
-    /// The ids of the keys the store needs; all of them open with this ring.
-    async fn verify(&self) -> Result<Vec<String>> {
-        let ids = checks(&*self.store).await?;
-        let known: Vec<_> = self.keys.ids().iter().map(KeyId::to_string).collect();
-        if let Some(missing) = ids.iter().find(|id| !known.contains(id)) {
-            return Err(Error::new(ErrorKind::Sealed, OPENING)
-                .message(format!(
-                    "it needs key {missing}, the key ring has {}",
-                    names(&self.keys)
-                ))
-                .remedy(
-                    "set ENCRYPTION_KEY to the key the store was written with, or add it to \
-                     ENCRYPTION_KEY_PREVIOUS",
-                ));
-        }
-        for id in &ids {
-            let keys = [format!("{CHECKS}{id}")];
-            for item in self.store.frames(Table::Setting, &keys).await? {
-                let body = open(&self.keys, Table::Setting, &item.key, &item.body)?;
-                if body != CHECK_BODY {
-                    return Err(Error::new(ErrorKind::Store, OPENING)
-                        .with("key", item.key)
-                        .message("the check of the key holds something else")
-                        .remedy("restore a backup"));
-                }
-            }
-        }
-        Ok(ids)
-    }
-
-    /// Writes down that the active key is needed from now on.
-    async fn announce(&self, known: &[String]) -> Result<()> {
-        let id = self.keys.active().to_string();
-        if known.contains(&id) || !self.store.is_writable() {
-            return Ok(());
-        }
-        let key = format!("{CHECKS}{id}");
-        let body = seal(&self.keys, Table::Setting, &key, CHECK_BODY)?;
-        let change = Change::Put {
-            table: Table::Setting,
-            key,
-            expect: Expect::Absent,
-            indexes: Vec::new(),
-            body,
-        };
-        match self.store.commit_frames(vec![change]).await {
-            // Another process announced the same key.
-            Err(error) if error.kind() == ErrorKind::Stale => Ok(()),
-            result => result,
+    fn over(store: Arc<B>, keys: KeyRing) -> Self {
+        Self {
+            keys,
+            store,
+            seen: Seen::default(),
         }
     }
 
@@ -216,20 +142,28 @@ impl<B: Backing + ?Sized> Sealed<B> {
                 return Ok(done);
             };
             after = Some(last.clone());
-            // One at a time: a hundred largest items would be 30 MB in memory.
-            for key in keys {
-                if is_check(table, &key) {
-                    continue;
-                }
-                for item in self.store.frames(table, &[key]).await? {
-                    if self.reseal_item(table, item, take_plain).await? {
-                        done.rewritten += 1;
-                    } else {
-                        done.kept += 1;
-                    }
+            done += self.reseal_keys(table, &keys, take_plain).await?;
+        }
+    }
+
+    pub(super) async fn reseal_keys(
+        &self,
+        table: Table,
+        keys: &[String],
+        take_plain: bool,
+    ) -> Result<Reseal> {
+        let mut done = Reseal::default();
+        // One at a time: a hundred largest items would be 30 MB in memory.
+        for key in keys.iter().filter(|key| !is_own(table, key)) {
+            for item in self.store.frames(table, std::slice::from_ref(key)).await? {
+                if self.reseal_item(table, item, take_plain).await? {
+                    done.rewritten += 1;
+                } else {
+                    done.kept += 1;
                 }
             }
         }
+        Ok(done)
     }
 
     async fn reseal_item(&self, table: Table, item: Item, take_plain: bool) -> Result<bool> {
@@ -259,30 +193,6 @@ impl std::ops::AddAssign for Reseal {
     }
 }
 
-fn is_check(table: Table, key: &str) -> bool {
-    table == Table::Setting && key.starts_with(CHECKS)
-}
-
-/// The ids of the keys a store needs.
-async fn checks(store: &(impl Backing + ?Sized)) -> Result<Vec<String>> {
-    let mut ids = Vec::new();
-    let mut after = CHECKS.to_owned();
-    loop {
-        let keys = store.keys(Table::Setting, Some(&after), MAX_KEYS).await?;
-        let Some(last) = keys.last() else {
-            return Ok(ids);
-        };
-        after = last.clone();
-        for key in keys {
-            match key.strip_prefix(CHECKS) {
-                Some(id) => ids.push(id.to_owned()),
-                // Keys are sorted: nothing with the prefix follows.
-                None => return Ok(ids),
-            }
-        }
-    }
-}
-
 #[async_trait]
 impl<B: Backing + ?Sized> Store for Sealed<B> {
     async fn get(&self, table: Table, key: &str) -> Result<Option<Item>> {
@@ -303,9 +213,11 @@ impl<B: Backing + ?Sized> Store for Sealed<B> {
 
     async fn commit(&self, mut changes: Vec<Change>) -> Result<()> {
         check_commit(&changes)?;
+        let room = changes.len() < MAX_CHANGES;
+        let mut writes = false;
         for change in &mut changes {
             let (table, key, _) = target(change);
-            if is_check(table, key) && !matches!(change, Change::Check { .. }) {
+            if is_own(table, key) {
                 return Err(Error::new(ErrorKind::Invalid, COMMITTING)
                     .with("table", table.name())
                     .with("key", key)
@@ -316,8 +228,13 @@ impl<B: Backing + ?Sized> Store for Sealed<B> {
             } = change
             {
                 *body = seal(&self.keys, *table, key, body)?;
+                writes = true;
             }
         }
-        self.store.commit_frames(changes).await
+        if writes {
+            self.commit_marked(changes, room).await
+        } else {
+            self.store.commit_frames(changes).await
+        }
     }
 }

@@ -314,7 +314,7 @@ fn a_sweep_reseals_a_file() {
         drop(store);
         let both = notion_sync_store::KeyRing::parse(&new, Some(&old)).unwrap();
         let store = Sealed::open(file().await, both).await.unwrap();
-        assert_eq!(store.reseal_all().await.unwrap().rewritten, 120);
+        assert_eq!(store.reseal_all().await.unwrap().items.rewritten, 120);
         drop(store);
         let store = Sealed::open(file().await, ring(&new)).await.unwrap();
         for number in 0..120 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use notion_sync_core::ErrorKind;
 use notion_sync_core::store::{Change, Expect, Query, Store, Table};
-use notion_sync_store::{Backing, KeyRing, MemoryStore, Reseal, Sealed};
+use notion_sync_store::{Backing, KeyRing, MemoryStore, Rekeyed, Reseal, Sealed};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::scratch::{body, contains, put, ring, run, secret};
@@ -14,6 +14,33 @@ const TEXT: &[u8] = b"Salary of Ada: 120000";
 fn both(active: &SecretString, previous: &[&SecretString]) -> KeyRing {
     let list: Vec<_> = previous.iter().map(|key| key.expose_secret()).collect();
     KeyRing::parse(active, Some(&SecretString::from(list.join(",")))).unwrap()
+}
+
+fn id(key: &SecretString) -> String {
+    ring(key).active().to_string()
+}
+
+/// A store with `items` sealed by a key, and who seals with another one and can open both.
+async fn rotating(items: usize) -> (Arc<MemoryStore>, SecretString, SecretString) {
+    let (old, new) = (secret(), secret());
+    let below = Arc::new(MemoryStore::new());
+    let store = Sealed::open(Arc::clone(&below), ring(&old)).await.unwrap();
+    for number in 0..items {
+        let key = format!("old-{number:03}");
+        let item = put(Table::Record, &key, TEXT);
+        store.commit(vec![item]).await.unwrap();
+    }
+    (below, old, new)
+}
+
+/// Every item opens with this key alone.
+async fn needs_only(below: &Arc<MemoryStore>, key: &SecretString) {
+    let store = Sealed::open(Arc::clone(below), ring(key)).await.unwrap();
+    for table in Table::ALL {
+        for key in below.keys(table, None, 1_000).await.unwrap() {
+            store.get(table, &key).await.unwrap().unwrap();
+        }
+    }
 }
 
 async fn frame(store: &MemoryStore, table: Table, key: &str) -> Vec<u8> {
@@ -181,20 +208,20 @@ fn keys_rotate_without_losing_anything() {
         let indexed = below.query(question).await.unwrap();
         assert_eq!(indexed.len(), 251);
         let before = below.get_versions().await;
-        let expected = Reseal {
-            rewritten: 249,
-            kept: 2,
+        assert_eq!(store.old_keys().await.unwrap(), [id(&old)]);
+        let expected = Rekeyed {
+            items: Reseal {
+                rewritten: 249,
+                kept: 2,
+            },
+            retired: vec![id(&old)],
+            left: Vec::new(),
+            begun: true,
         };
         assert_eq!(store.reseal_all().await.unwrap(), expected);
         assert_eq!(below.get_versions().await, before);
         assert_eq!(below.query(question).await.unwrap(), indexed);
-        assert_eq!(
-            store.reseal_all().await.unwrap(),
-            Reseal {
-                rewritten: 0,
-                kept: 251
-            }
-        );
+        assert_eq!(store.reseal_all().await.unwrap(), Rekeyed::default());
         drop(store);
 
         // Now the new key is enough, and the old one no longer opens anything.
@@ -209,6 +236,112 @@ fn keys_rotate_without_losing_anything() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Sealed);
+    });
+}
+
+#[test]
+fn a_sweep_goes_on_where_another_process_ended() {
+    run(async {
+        let (below, old, new) = rotating(350).await;
+        let mut rewritten = Vec::new();
+        loop {
+            let store = Sealed::open(Arc::clone(&below), both(&new, &[&old]))
+                .await
+                .unwrap();
+            let step = store.reseal_some(100).await.unwrap();
+            rewritten.push(step.items.rewritten);
+            if step.left.is_empty() {
+                assert_eq!(step.retired, [id(&old)]);
+                break;
+            }
+            assert_eq!(step.left, [id(&old)]);
+            assert!(Sealed::open(Arc::clone(&below), ring(&new)).await.is_err());
+        }
+        assert_eq!(rewritten, [100, 100, 100, 50]);
+        needs_only(&below, &new).await;
+    });
+}
+
+#[test]
+fn what_is_sealed_with_the_old_key_after_the_sweep_keeps_it_required() {
+    run(async {
+        let (below, old, new) = rotating(3).await;
+        let late = Sealed::open(Arc::clone(&below), both(&old, &[&new]))
+            .await
+            .unwrap();
+        late.commit(vec![put(Table::Record, "before", TEXT)])
+            .await
+            .unwrap();
+        let store = Sealed::open(Arc::clone(&below), both(&new, &[&old]))
+            .await
+            .unwrap();
+        store.reseal_all().await.unwrap();
+        needs_only(&below, &new).await;
+        // It was started before the rotation, and nobody told it.
+        late.commit(vec![put(Table::Record, "after", TEXT)])
+            .await
+            .unwrap();
+        assert!(Sealed::open(Arc::clone(&below), ring(&new)).await.is_err());
+        assert_eq!(store.reseal_all().await.unwrap().items.rewritten, 1);
+        needs_only(&below, &new).await;
+        // As large as a commit may be.
+        let full: Vec<Change> = (0..100)
+            .map(|number| put(Table::Record, &format!("full-{number}"), TEXT))
+            .collect();
+        late.commit(full).await.unwrap();
+        assert!(Sealed::open(Arc::clone(&below), ring(&new)).await.is_err());
+        assert_eq!(store.reseal_all().await.unwrap().items.rewritten, 100);
+        needs_only(&below, &new).await;
+    });
+}
+
+#[test]
+fn what_is_sealed_with_the_old_key_behind_a_sweep_is_not_left_behind() {
+    run(async {
+        let (below, old, new) = rotating(250).await;
+        let late = Sealed::open(Arc::clone(&below), both(&old, &[&new]))
+            .await
+            .unwrap();
+        let store = Sealed::open(Arc::clone(&below), both(&new, &[&old]))
+            .await
+            .unwrap();
+        store.reseal_some(100).await.unwrap();
+        // Where the sweep was already, and where it is not yet.
+        for key in ["a", "old-007", "z"] {
+            late.commit(vec![put(Table::Record, key, TEXT)])
+                .await
+                .unwrap();
+        }
+        let done = store.reseal_all().await.unwrap();
+        assert_eq!((done.retired.len(), done.left.len()), (1, 0));
+        needs_only(&below, &new).await;
+        // The other one cannot take its key back without saying so either.
+        late.commit(vec![put(Table::Record, "late", TEXT)])
+            .await
+            .unwrap();
+        assert_eq!(store.old_keys().await.unwrap(), [id(&old)]);
+    });
+}
+
+#[test]
+fn two_sweeps_at_the_same_time_end_as_one() {
+    run(async {
+        let (below, old, new) = rotating(450).await;
+        let open = || Sealed::open(Arc::clone(&below), both(&new, &[&old]));
+        let (one, other) = (open().await.unwrap(), open().await.unwrap());
+        loop {
+            let (first, second) = futures::join!(one.reseal_some(100), other.reseal_some(200));
+            if first.unwrap().left.is_empty() && second.unwrap().left.is_empty() {
+                break;
+            }
+        }
+        needs_only(&below, &new).await;
+        // Back again, as after a change that was a mistake.
+        let back = Sealed::open(Arc::clone(&below), both(&old, &[&new]))
+            .await
+            .unwrap();
+        assert_eq!(back.reseal_all().await.unwrap().retired, [id(&new)]);
+        needs_only(&below, &old).await;
     });
 }
 
