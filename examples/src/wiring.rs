@@ -178,6 +178,7 @@ pub async fn assemble(
         .with_schedule(Schedule {
             poll: Duration::seconds(i64::from(config.schedule.poll)),
             sweep: Duration::seconds(i64::from(config.schedule.sweep)),
+            contents: Duration::seconds(i64::from(config.schedule.contents)),
         });
     for section in &config.documents {
         let pages = pages(config, &notion, &section.data_source, None)?;

@@ -154,6 +154,8 @@ pub struct ScheduleSection {
     pub poll: u32,
     /// Seconds between full listings. Default 86,400.
     pub sweep: u32,
+    /// Seconds between full listings that read every body, edited or not. Default 604,800.
+    pub contents: u32,
 }
 
 impl Default for ScheduleSection {
@@ -161,6 +163,7 @@ impl Default for ScheduleSection {
         Self {
             poll: 60,
             sweep: 86_400,
+            contents: 604_800,
         }
     }
 }

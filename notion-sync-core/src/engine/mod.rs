@@ -92,6 +92,9 @@ pub struct Schedule {
     pub poll: Duration,
     /// Between full listings. Default 24 h.
     pub sweep: Duration,
+    /// Between full listings with which the content of every pair is read, whether or not it was edited as far
+    /// as its time says. Default 7 days.
+    pub contents: Duration,
 }
 
 impl Default for Schedule {
@@ -99,6 +102,7 @@ impl Default for Schedule {
         Self {
             poll: Duration::seconds(60),
             sweep: Duration::hours(24),
+            contents: Duration::days(7),
         }
     }
 }
@@ -369,6 +373,12 @@ impl Engine {
         }
     }
 
+    /// Whether the next full listing compares the content of every pair.
+    pub(crate) fn contents_due(&self, state: &MappingState) -> bool {
+        let due = |at: DateTime<Utc>| at + self.schedule.contents <= self.now();
+        state.contents_at.is_some_and(due)
+    }
+
     /// Whether this is the first time that a mapping is looked at in this process.
     fn begins(&self, mapping: &MappingId) -> bool {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
@@ -466,6 +476,7 @@ impl Engine {
         } else {
             Vec::new()
         };
+        let digest = survey.digest;
         let deferred = std::mem::take(&mut survey.deferred);
         let ended_well = complete && survey.waits.is_none();
         let looked_at_all = full && ended_well;
@@ -543,7 +554,12 @@ impl Engine {
                 next.github_began = None;
             }
             if complete && (full || next.swept_at.is_none()) {
+                // The first listing reads all of it.
+                if next.contents_at.is_none() || (looked_at_all && self.contents_due(&next)) {
+                    next.contents_at = Some(self.now());
+                }
                 next.swept_at = Some(self.now());
+                next.swept = digest;
             }
             // A store of an older version knows none: what it holds is taken as made under this one.
             if looked_at_all || next.fingerprint.is_none() {

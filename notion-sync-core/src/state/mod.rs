@@ -94,6 +94,12 @@ pub struct MappingState {
     pub polled_at: Option<DateTime<Utc>>,
     /// When everything was listed last.
     pub swept_at: Option<DateTime<Utc>>,
+    /// Hash of what was listed then, where a record owns all of it: a listing that shows the same needs no look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept: Option<ContentHash>,
+    /// When the content of every pair was read last, edited or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents_at: Option<DateTime<Utc>>,
     /// Fingerprint of the configuration the state was made under.
     pub fingerprint: Option<Fingerprint>,
     /// A plan that the guard stopped, and its hash.

@@ -286,6 +286,13 @@ impl Check<'_> {
                 "write at least as much as schedule.poll",
             );
         }
+        if schedule.contents < schedule.sweep {
+            self.fault(
+                "schedule.contents",
+                "everything would be read with each full listing",
+                "write at least as much as schedule.sweep",
+            );
+        }
         let receiver = &config.receiver;
         if receiver.gather_ms > 60_000 {
             self.fault(

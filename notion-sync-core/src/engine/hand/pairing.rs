@@ -20,7 +20,7 @@ use crate::reconcile::table::Identity;
 use crate::record::{Life, Record};
 use crate::remote::{Action, ContentChange, Update};
 use crate::snapshot::Presence;
-use crate::state::{Batch, RecordState, SaveBody};
+use crate::state::{Batch, MappingState, RecordState, SaveBody};
 
 const STAMPING: &str = "stamp a file";
 
@@ -85,6 +85,8 @@ impl Engine {
                     .remedy("break that pair first, with `link --remove`"));
             }
         }
+        // What one of them was paired with is nobody's from here on.
+        self.forget_sweep(mapping).await?;
         // Whatever knew one of the two alone gives it up first: an object has one owner.
         let keep = of_page.clone();
         for owner in owners {
@@ -254,6 +256,25 @@ impl Engine {
         let mut tick = Tick::default();
         tick.add(report);
         Ok(tick)
+    }
+
+    /// Makes the next full listing look at everything, although it shows what the last one showed.
+    async fn forget_sweep(&self, mapping: &MappingId) -> Result<()> {
+        loop {
+            let stored = self.state().mapping(mapping).await?;
+            if stored.value.swept.is_none() {
+                return Ok(());
+            }
+            let mut next = MappingState::clone(&stored.value);
+            next.swept = None;
+            let mut batch = Batch::default();
+            batch.mapping(mapping, &next, &stored)?;
+            match self.state().commit(batch).await {
+                // An engine at work saved it in between.
+                Err(error) if error.kind() == ErrorKind::Stale => {}
+                other => return other,
+            }
+        }
     }
 
     /// Makes a record that knows only one object give it up.

@@ -155,6 +155,23 @@ impl Looking {
         out
     }
 
+    /// A hash of all that full listings of both sides show: while it stays, nothing moved. `None` where something
+    /// may still change under what is shown, or is gone.
+    pub(in crate::engine) fn digest(&self, slack: Duration) -> Option<ContentHash> {
+        let at_rest = self.gone.is_empty()
+            && self.renamed.is_empty()
+            && self.items.values().all(|item| item.is_settled(slack));
+        at_rest.then(|| {
+            let shown: Vec<_> = (self.items.iter())
+                .map(|((side, object), item)| {
+                    let place = (&item.presence, &item.place, &item.marker);
+                    (side, object, &item.revision, &item.fields, place)
+                })
+                .collect();
+            ContentHash::of("nsync/sweep/v1", &shown)
+        })
+    }
+
     pub(in crate::engine) fn lists(&self, side: Side, object: &RemoteRef) -> bool {
         self.items.contains_key(&(side, object.clone()))
     }

@@ -13,6 +13,7 @@ use crate::engine::tell::comments::{Heard, Listening, Overheard};
 use crate::engine::{Binding, Engine, HINTS};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
+use crate::hash::ContentHash;
 use crate::id::{RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, View};
 use crate::operation::backoff;
@@ -48,6 +49,8 @@ pub(crate) struct Survey {
     pub(crate) overheard: Overheard,
     /// Until when a remote asked to wait, with what it said.
     pub(crate) waits: Option<(DateTime<Utc>, String)>,
+    /// What the full listings of both sides showed, where a record owns all of it and nothing is missing.
+    pub(crate) digest: Option<ContentHash>,
 }
 
 /// A record with what was just seen of it.
@@ -88,6 +91,8 @@ impl Engine {
     ) -> Result<Survey> {
         let id = &binding.mapping.id;
         let stored = self.state().mapping(id).await?.value;
+        // Now and then the content of everything is compared too: a service may change what it does not date.
+        let contents = full && self.contents_due(&stored);
         let full_notion = full || stored.notion_cursor.is_none();
         let full_github = full || stored.github_cursor.is_none();
         let request = |cursor: Option<&Cursor>, full: bool| ListRequest {
@@ -154,12 +159,31 @@ impl Engine {
         nudged.extend(self.linked_to(binding, &github.touched, &strange).await?);
         due.extend(nudged.iter().cloned());
 
-        let objects: Vec<RemoteRef> = looking.objects();
+        // Where a sweep shows what the last one showed, nothing of it is looked at once more, not even in the
+        // store.
+        let digest = (full_notion && full_github && notion.complete && github.complete)
+            .then(|| looking.digest(self.bounds.settle()))
+            .flatten();
+        let unchanged = digest.is_some()
+            && digest == stored.swept
+            && stored.doubts.is_empty()
+            && !bound.is_other_schema(&stored)
+            && Self::reconfigured(binding, &stored).is_empty();
+        let objects = if unchanged {
+            Vec::new()
+        } else {
+            looking.objects()
+        };
         let owners = self.state().owners(&objects).await?;
         let mut records: BTreeMap<RecordId, RecordState> = BTreeMap::new();
         let mut new: Vec<(Side, RemoteRef)> = Vec::new();
         let mut found: BTreeMap<Side, usize> = BTreeMap::new();
-        for (side, object) in looking.pairs() {
+        let pairs = if unchanged {
+            Vec::new()
+        } else {
+            looking.pairs()
+        };
+        for (side, object) in pairs {
             // What we moved ourselves is known under the name that it has by now, and what nobody knew
             // before is there under no other.
             let object = match looking.renamed.get(&object) {
@@ -195,7 +219,8 @@ impl Engine {
                 *found.entry(side).or_default() += 1;
             }
         }
-        if full_notion || full_github {
+        let mut whole_registry = unchanged || new.is_empty();
+        if (full_notion || full_github) && !unchanged {
             for record in self.state().records(id).await? {
                 if record.life == Life::Tombstone || record.life == Life::Detached {
                     continue;
@@ -207,8 +232,14 @@ impl Engine {
                     || (full_github && unseen(Side::Github, record.github.as_ref()))
                 {
                     due.insert(record.id.clone());
+                    whole_registry = false;
                 }
             }
+        }
+        if contents {
+            let live = |record: &Record| record.life == Life::Live;
+            let records = self.state().records(id).await?;
+            due.extend(records.into_iter().filter(live).map(|record| record.id));
         }
 
         let mut jobs: Vec<RecordState> = Vec::new();
@@ -360,6 +391,7 @@ impl Engine {
             None
         };
         let doubts = self.doubts(binding, &prepared, &stored.doubts, full).await;
+        let nothing_deferred = deferred.is_empty();
         let whole = |side: Side, listing: &Listing| listing.complete && !unread.contains(&side);
         Ok(Survey {
             prepared,
@@ -373,6 +405,9 @@ impl Engine {
             emptied,
             doubts,
             deferred,
+            digest: digest.filter(|_| {
+                whole_registry && waits.is_none() && unread.is_empty() && nothing_deferred
+            }),
             overheard,
             waits,
         })

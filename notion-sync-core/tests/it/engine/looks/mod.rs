@@ -4,6 +4,7 @@ mod lag;
 mod meanwhile;
 mod reads;
 mod shown;
+mod sweep;
 
 use std::sync::Arc;
 
