@@ -1,11 +1,10 @@
 //! How steps of rules end: what the outcome of their operation makes of them.
 
-use std::collections::BTreeMap;
-
 use crate::audit::AuditEvent;
 use crate::engine::observe::bind::Bound;
 use crate::engine::plan::rules::hear;
 use crate::engine::report::{Incident, MappingReport};
+use crate::engine::write::exchange;
 use crate::engine::{Binding, Engine};
 use crate::error::Result;
 use crate::id::{OpId, Side};
@@ -103,12 +102,8 @@ impl Engine {
         let what = format!("{}: {why}", dead.label);
         if let Some(mut state) = self.state().record(&dead.record).await? {
             self.effect_failed(&dead, &why, &mut state.record);
-            let row = self.rule_row(
-                &state.record,
-                AuditEvent::Dead,
-                what.clone(),
-                BTreeMap::new(),
-            );
+            let details = exchange::attempted(&dead);
+            let row = self.audit_row(&state.record, &dead, AuditEvent::Dead, &what, &details);
             state.record.look_at = Some(self.now());
             batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
         }

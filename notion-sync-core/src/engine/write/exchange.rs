@@ -17,7 +17,7 @@ pub(super) fn details(op: &Operation, ack: &Ack, traced: bool) -> BTreeMap<Strin
 }
 
 /// The details of the row about a write that will not be applied.
-pub(super) fn attempted(op: &Operation) -> BTreeMap<String, String> {
+pub(in crate::engine) fn attempted(op: &Operation) -> BTreeMap<String, String> {
     [
         ("request".to_owned(), request(&op.write.action)),
         ("attempts".to_owned(), op.attempts.to_string()),

@@ -1,6 +1,6 @@
 //! Saves what was decided, sends it, and records what came of it.
 
-mod exchange;
+pub(in crate::engine) mod exchange;
 pub(in crate::engine) mod execute;
 pub(in crate::engine) mod lease;
 pub(in crate::engine) mod outcome;

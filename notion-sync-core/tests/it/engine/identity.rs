@@ -2,7 +2,6 @@
 //! contradict each other.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures::executor::block_on;
 use notion_sync_core::ErrorKind;
@@ -12,7 +11,6 @@ use notion_sync_core::mapping::{Mapping, Policy};
 use notion_sync_core::record::{Life, UnitId};
 use notion_sync_core::rule::Rule;
 use notion_sync_core::value::Value;
-use notion_sync_store::MemoryStore;
 use notion_sync_testkit::model::ModelFault;
 
 use super::world::{World, body, documents, plain, rewrite, tasks};
@@ -74,11 +72,6 @@ fn pairs(world: &World) -> Pairs {
         .collect()
 }
 
-fn lose_registry(world: &mut World) {
-    world.store = Arc::new(MemoryStore::new());
-    world.restart();
-}
-
 fn rebuild(world: &World) -> Rebuilt {
     block_on(world.engine.rebuild(&world.mapping.id, false, false)).unwrap()
 }
@@ -105,7 +98,7 @@ fn a_lost_registry_is_rebuilt_with_the_same_ids_and_nothing_is_written() {
             let before = pairs(&world);
             assert_eq!(findings(&world), []);
             let wrote = writes(&world);
-            lose_registry(&mut world);
+            world.lose_store();
             // A dry run keeps nothing.
             let dry = block_on(world.engine.rebuild(&world.mapping.id, false, true)).unwrap();
             assert!(world.records().is_empty());
@@ -140,7 +133,7 @@ fn an_ordinary_run_after_the_loss_finds_the_pairs_too() {
     for mut world in [backlog(Policy::GithubWins), handbook(Policy::NotionWins)] {
         let before = pairs(&world);
         let wrote = writes(&world);
-        lose_registry(&mut world);
+        world.lose_store();
         world.settle();
         assert_eq!(pairs(&world), before);
         assert_eq!(writes(&world), wrote);
@@ -156,7 +149,7 @@ fn what_was_edited_meanwhile_parks_under_every_policy() {
         let number = (world.repo.numbers().into_iter())
             .find(|number| world.repo.issue(*number, "title") == title)
             .unwrap();
-        lose_registry(&mut world);
+        world.lose_store();
         world.pages.set(&page, "title", Value::text("Changed"));
         rebuild(&world);
         world.settle();
@@ -176,7 +169,7 @@ fn what_was_edited_meanwhile_parks_under_every_policy() {
         let page = (world.pages.live().into_iter())
             .find(|page| plain(&world.pages.body(page)).contains(&"Hello".to_owned()))
             .unwrap();
-        lose_registry(&mut world);
+        world.lose_store();
         world
             .pages
             .edit_body(&page, |body| rewrite(body, "Hello", "Edited"));
@@ -198,7 +191,7 @@ fn each_mark_alone_is_enough() {
         world.pages.set_bookkeeping(&first, key, "");
     }
     let before = pairs(&world);
-    lose_registry(&mut world);
+    world.lose_store();
     let rebuilt = rebuild(&world);
     assert_eq!(pairs(&world), before);
     let pair = rebuilt
@@ -217,7 +210,7 @@ fn each_mark_alone_is_enough() {
         world.repo.set_issue_page(number, None);
     }
     let before = pairs(&world);
-    lose_registry(&mut world);
+    world.lose_store();
     let rebuilt = rebuild(&world);
     assert_eq!(pairs(&world), before);
     assert!(
@@ -250,7 +243,7 @@ fn a_rule_does_not_fire_because_the_registry_was_lost() {
     world.pass(10);
     world.settle();
     assert_eq!(world.repo.effects().len(), 1);
-    lose_registry(&mut world);
+    world.lose_store();
     rebuild(&world);
     world.settle();
     world.pass(30);
@@ -271,7 +264,7 @@ fn a_rule_does_not_fire_because_the_registry_was_lost() {
 fn what_the_sync_made_and_lost_its_partner_is_no_new_object() {
     let mut world = backlog(Policy::ManualReview);
     let trashed = world.pages.live()[0].clone();
-    lose_registry(&mut world);
+    world.lose_store();
     // Its issue names a page that is not there any more.
     world.pages.trash(&trashed, true);
     let rebuilt = rebuild(&world);
@@ -333,7 +326,7 @@ fn two_that_claim_one_are_left_to_people() {
     let page = world.repo.issue_page(number).unwrap();
     let copy = world.repo.copy_issue(number).unwrap();
     // The page still says which of the two it is.
-    lose_registry(&mut world);
+    world.lose_store();
     let rebuilt = rebuild(&world);
     assert_eq!(rebuilt.pairs.len(), 4);
     let left: Vec<_> = rebuilt
@@ -344,7 +337,7 @@ fn two_that_claim_one_are_left_to_people() {
     assert_eq!(left, [(FindingKind::Copy, copy.to_string())]);
 
     // Nobody says it.
-    lose_registry(&mut world);
+    world.lose_store();
     world.pages.set_bookkeeping(&page, "url", "");
     let rebuilt = rebuild(&world);
     assert_eq!(rebuilt.pairs.len(), 3);
@@ -377,7 +370,7 @@ fn marks_that_disagree_with_the_registry_or_each_other_freeze_the_pair() {
         .collect();
     let (one, two) = (marked[0], marked[1]);
     let (page_one, page_two) = (world.repo.issue_page(one), world.repo.issue_page(two));
-    lose_registry(&mut world);
+    world.lose_store();
     world.repo.set_issue_page(one, page_two.as_deref());
     world.repo.set_issue_page(two, page_one.as_deref());
     let rebuilt = rebuild(&world);

@@ -1,15 +1,12 @@
 //! What is kept on issues: the block that names the page, the comment that shows what both agree on,
 //! comments on changes.
 
-use std::sync::Arc;
-
 use futures::executor::block_on;
 use notion_sync_core::comment::{Card, CommentSync};
 use notion_sync_core::effect::{Effect, Merge};
 use notion_sync_core::mapping::{IssueMarks, IssueNotes, Mapping, Policy};
 use notion_sync_core::rule::{Rule, When};
 use notion_sync_core::value::Value;
-use notion_sync_store::MemoryStore;
 use notion_sync_testkit::model::{ModelFault, ModelGate};
 
 use super::world::{World, body, tasks};
@@ -51,11 +48,6 @@ fn discussed(world: &World) -> usize {
         .iter()
         .filter(|write| write.what == "discuss")
         .count()
-}
-
-fn lose_registry(world: &mut World) {
-    world.store = Arc::new(MemoryStore::new());
-    world.restart();
 }
 
 /// Nothing is written any more, whatever is looked at.
@@ -119,7 +111,7 @@ fn an_issue_of_people_names_its_page_as_soon_as_there_is_one() {
     for key in ["url", "status", "message", "synced_at"] {
         world.pages.set_bookkeeping(&page, key, "");
     }
-    lose_registry(&mut world);
+    world.lose_store();
     let rebuilt = block_on(world.engine.rebuild(&world.mapping.id, false, false)).unwrap();
     assert_eq!((rebuilt.pairs.len(), rebuilt.findings.len()), (1, 0));
     assert!(rebuilt.pairs[0].object_names && !rebuilt.pairs[0].page_names);
@@ -167,7 +159,7 @@ fn pairs_that_their_pages_name_cost_no_write_where_only_own_issues_are_marked() 
         assert_eq!((world.live(), world.repo.writes().len()), (40, writes));
         quiet(&world);
         // With the registry lost the pages say it, or both.
-        lose_registry(&mut world);
+        world.lose_store();
         rest(&world);
         assert_eq!((world.live(), world.pages.live().len()), (40, 40));
         assert_eq!(world.repo.writes().len(), writes);
@@ -181,7 +173,7 @@ fn a_pair_without_a_mark_gets_it_when_it_is_rebuilt_or_joined() {
     rest(&world);
     assert_eq!(world.repo.issue_page(number), None);
     world.mapping.notes.marks = IssueMarks::All;
-    lose_registry(&mut world);
+    world.lose_store();
     block_on(world.engine.rebuild(&world.mapping.id, false, false)).unwrap();
     rest(&world);
     assert_eq!(world.repo.issue_page(number), Some(only_page(&world)));
@@ -342,7 +334,7 @@ fn the_comment_alone_is_enough_to_find_the_pair() {
         let before = world.records()[0].id.clone();
         world.repo.open_issue("Other", "Nothing to do with it.\n");
         strip(&world, &page, number);
-        lose_registry(&mut world);
+        world.lose_store();
         if rebuilds {
             let found = block_on(world.engine.rebuild(&world.mapping.id, false, false)).unwrap();
             assert_eq!(found.pairs.len(), 1);
@@ -373,7 +365,7 @@ fn comments_are_asked_for_only_where_nothing_else_tells() {
     }
     rest(&world);
     let asked = world.repo.reads().comments;
-    lose_registry(&mut world);
+    world.lose_store();
     block_on(world.engine.rebuild(&world.mapping.id, false, false)).unwrap();
     block_on(world.engine.findings(&world.mapping.id)).unwrap();
     rest(&world);

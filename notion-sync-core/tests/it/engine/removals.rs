@@ -30,9 +30,46 @@ fn the_guard_stops_mass_deletion_until_it_is_approved() {
     assert!(stop.contains("20 removals"), "{stop}");
     assert_eq!(world.pages.live().len(), 30);
     let hash = stop.rsplit(' ').next().unwrap().trim_end_matches('`');
-    futures::executor::block_on(world.engine.approve(hash)).unwrap();
+    block_on(world.engine.approve(hash)).unwrap();
     world.settle();
     assert_eq!(world.pages.live().len(), 10);
+}
+
+/// An approval is for what was shown: not for one removal more, and not for another day.
+#[test]
+fn an_approval_is_for_exactly_one_plan() {
+    let mut world = World::new(documents(Policy::ManualReview));
+    let file = |n: usize| format!("docs/f{n:02}.md");
+    for n in 0..60 {
+        let text = format!("# F{n}\n\nText {n}\n");
+        world.repo.put(&file(n), Some(&text));
+    }
+    world.settle();
+    world.guard(Guard::default());
+    let remove = |range: std::ops::Range<usize>| {
+        range.for_each(|n| world.repo.put(&file(n), None));
+        world.pass(10);
+        let tick = world.poll();
+        let stop = tick.mappings[0].guard.clone().expect("the guard stops it");
+        stop.rsplit(' ')
+            .next()
+            .unwrap()
+            .trim_end_matches('`')
+            .to_owned()
+    };
+    let first = remove(0..20);
+    block_on(world.engine.approve(&first)).unwrap();
+    let second = remove(20..21);
+    assert_ne!(first, second);
+    assert_eq!(world.pages.live().len(), 60);
+    assert!(block_on(world.engine.approve(&first)).is_err());
+    block_on(world.engine.approve(&second)).unwrap();
+    world.settle();
+    assert_eq!(world.pages.live().len(), 39);
+    let third = remove(21..41);
+    assert!(third != first && third != second);
+    world.settle();
+    assert_eq!(world.pages.live().len(), 39, "it was used up");
 }
 
 /// A deletion of many files is one, although some of their pages were edited in this minute and have to wait.

@@ -1,5 +1,6 @@
 //! A mapping between model sides, driven until it rests.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -7,10 +8,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use futures::executor::block_on;
 use notion_sync_core::Result;
+use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::clock::{Clock, VirtualClock};
 use notion_sync_core::document::{Block, BlockKind, Document, RichText};
 use notion_sync_core::engine::{Binding, Budget, Engine, Tick};
-use notion_sync_core::id::{RemoteRef, Side};
+use notion_sync_core::id::{OpId, RemoteRef, Side};
 use notion_sync_core::mapping::{
     Direction, FieldKind, FieldMap, Guard, Mapping, MappingKind, People, Policy,
 };
@@ -22,7 +24,7 @@ use notion_sync_core::snapshot::Snapshot;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_store::MemoryStore;
-use notion_sync_testkit::model::{ModelPages, ModelRepository};
+use notion_sync_testkit::model::{ModelPages, ModelRepository, ModelWrite};
 
 pub(crate) struct World {
     pub(crate) clock: Arc<VirtualClock>,
@@ -31,6 +33,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) engine: Engine,
     pub(crate) mapping: Mapping,
+    /// How many writes the sides had taken when the store was lost: no audit tells of these.
+    pub(crate) before: (usize, usize),
 }
 
 pub(crate) fn field(id: &str, kind: FieldKind) -> FieldMap {
@@ -140,6 +144,7 @@ impl World {
             repo,
             store,
             mapping,
+            before: (0, 0),
         };
         world.restart();
         world
@@ -213,6 +218,7 @@ impl World {
                 }
                 None if tick.writes() == 0 => {
                     self.replay();
+                    self.accounts();
                     return writes;
                 }
                 None => {}
@@ -235,6 +241,42 @@ impl World {
         let replay = block_on(state.replay(std::slice::from_ref(&self.mapping.id), None)).unwrap();
         assert_eq!(replay.faults, []);
         replay.decisions
+    }
+
+    /// Everything that was remembered is gone.
+    pub(crate) fn lose_store(&mut self) {
+        self.before = (self.pages.writes().len(), self.repo.writes().len());
+        self.store = Arc::new(MemoryStore::new());
+        self.restart();
+    }
+
+    /// What the sides took and what the audit says was applied belong together, one by one.
+    fn accounts(&self) {
+        let rows = block_on(State::new(&*self.store).audit(None)).unwrap();
+        let mut told: BTreeMap<OpId, usize> = BTreeMap::new();
+        let (mut ended, mut decided) = (BTreeSet::new(), BTreeSet::new());
+        for row in rows {
+            let Some(op) = row.op else { continue };
+            match row.event {
+                AuditEvent::Applied => *told.entry(op).or_default() += 1,
+                AuditEvent::Voided | AuditEvent::Dead => drop(ended.insert(op)),
+                // A person said what became of it.
+                AuditEvent::Decision => drop(decided.insert(op)),
+                _ => {}
+            }
+        }
+        assert!(told.values().all(|rows| *rows == 1), "{told:?}");
+        let pages = self.pages.writes().into_iter().skip(self.before.0);
+        let taken = pages.chain(self.repo.writes().into_iter().skip(self.before.1));
+        let taken: BTreeMap<OpId, ModelWrite> =
+            taken.map(|write| (write.op.clone(), write)).collect();
+        for (op, write) in &taken {
+            let known = told.contains_key(op) || ended.contains(op) || decided.contains(op);
+            assert!(known, "{write:?} is in no row");
+        }
+        let unheard = |op: &&OpId| !taken.contains_key(*op) && !decided.contains(*op);
+        let unheard: Vec<&OpId> = told.keys().filter(unheard).collect();
+        assert!(unheard.is_empty(), "nothing was written by {unheard:?}");
     }
 
     pub(crate) fn records(&self) -> Vec<Record> {
