@@ -13,5 +13,6 @@ pub mod github;
 pub mod model;
 pub mod notion;
 pub mod server;
+pub mod simulation;
 pub mod store_suite;
 pub mod webhook;

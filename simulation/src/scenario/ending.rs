@@ -8,9 +8,11 @@ use notion_sync_core::state::{State, load_many};
 use notion_sync_core::store::Table;
 use notion_sync_examples::emulation::HANDBOOK;
 use notion_sync_store::Backing as _;
+use notion_sync_testkit::simulation::Failure;
+use notion_sync_testkit::simulation::properties::is_parked;
 
-use super::check::{Checked, Scene, failed, is_parked};
-use super::play::{Failure, Theatre};
+use super::check::{Checked, Scene, failed};
+use super::play::Theatre;
 
 /// Items of the store that are read at once.
 const PAGE: usize = 100;
