@@ -12,7 +12,7 @@ use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 
 use super::season::Failure;
-use super::words::{Ledger, words};
+use super::words::{Ledger, origins, words};
 
 /// Whether a record waits for a person: it is not asked of it that both sides are the same.
 #[must_use]
@@ -244,6 +244,144 @@ pub async fn registered(store: &dyn Store, records: &[Record]) -> Result<(), Fai
                 "P21",
                 format!("{} is live with one object", record.id),
             ));
+        }
+    }
+    Ok(())
+}
+
+/// P20: what is still under way, as a failure.
+///
+/// # Errors
+///
+/// `harness` where the store cannot be read.
+pub async fn restless(
+    store: &dyn Store,
+    mappings: &[MappingId],
+    minutes: i64,
+) -> Result<Failure, Failure> {
+    let state = State::new(store);
+    let mut waiting = Vec::new();
+    for mapping in mappings {
+        let records = state.records(mapping).await;
+        for record in records.map_err(|error| Failure::harness(&error))? {
+            if let Some(at) = record.look_at {
+                waiting.push(format!("{} ({:?}) at {at}", record.title, record.life));
+            }
+        }
+    }
+    for mapping in mappings {
+        let open = state.open_operations(mapping).await;
+        for op in open.map_err(|error| Failure::harness(&error))? {
+            let op = op.value;
+            waiting.push(format!(
+                "{} is {}: {:?}",
+                op.label,
+                op.state.name(),
+                op.error
+            ));
+        }
+    }
+    Ok(Failure::new(
+        "P20",
+        format!("no rest within {minutes} virtual minutes; waiting: {waiting:?}"),
+    ))
+}
+
+/// Counts what the audit tells of as markers.
+pub fn count_audit(audit: &[AuditRow], count: &dyn Fn(&'static str)) {
+    for row in audit {
+        count(match row.event {
+            AuditEvent::Planned => "planned",
+            AuditEvent::Applied => "applied",
+            AuditEvent::Voided => "voided",
+            AuditEvent::Blocked => "blocked",
+            AuditEvent::Dead => "set aside",
+            AuditEvent::Agreed => "agreed",
+            AuditEvent::ConflictOpened => "parked",
+            AuditEvent::ConflictClosed => "conflict settled",
+            AuditEvent::Loser => "audited loser",
+            AuditEvent::Mapping => "mapping",
+            AuditEvent::Drift => "drift",
+            AuditEvent::Overlap => "edited while a write was under way",
+            AuditEvent::Decision => "decided",
+            AuditEvent::Problem => "problem",
+            AuditEvent::Fired => "rule fired",
+            AuditEvent::Step => "step ended without a write",
+        });
+        if row.summary.contains("not all of it is there") {
+            count("partly applied");
+        }
+    }
+}
+
+/// Everything that an object says, title and fields included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text {
+    /// On which side.
+    pub side: Side,
+    /// The object.
+    pub object: RemoteRef,
+    /// What it says.
+    pub text: String,
+}
+
+/// P01 and P02: each word that people wrote is on both sides or on neither, and none is lost. A word may
+/// be on one side alone where the record of what it stands in waits for a person.
+///
+/// # Errors
+///
+/// `P01` with the word that is on one side alone, `P02` with the one that is lost.
+pub fn on_both_sides(
+    ledger: &Ledger,
+    texts: &[Text],
+    records: &[Record],
+    audit: &[AuditRow],
+    count: &dyn Fn(&'static str),
+) -> Result<(), Failure> {
+    let mut places: BTreeMap<u32, Vec<&Text>> = BTreeMap::new();
+    for text in texts {
+        for token in words(&text.text) {
+            places.entry(token).or_default().push(text);
+        }
+    }
+    let mut found = words_in_conflict(records);
+    found.extend(places.keys());
+    kept(ledger, &found, audit, count)?;
+    let waits = |text: &Text| {
+        let of = |record: &&Record| record.object(text.side) == Some(&text.object);
+        let mut own = records.iter().filter(of);
+        own.any(is_parked)
+    };
+    for (token, texts) in places {
+        let on = |side| texts.iter().any(|text| text.side == side);
+        if on(Side::Notion) && on(Side::Github) {
+            continue;
+        }
+        match texts.iter().find(|text| !waits(text)) {
+            Some(text) => {
+                let said = format!("tk{token}q is on one side alone, in {}", text.object);
+                return Err(Failure::new("P01", said));
+            }
+            None => count("word parked"),
+        }
+    }
+    Ok(())
+}
+
+/// P11: nothing was made twice: of the objects of a side one alone carries the origin that it was made
+/// with, unless people copied it.
+///
+/// # Errors
+///
+/// `P11` with the origin.
+pub fn made_once(ledger: &Ledger, texts: &[Text]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    for text in texts {
+        for origin in origins(&text.text) {
+            if !seen.insert((text.side, origin)) && !ledger.is_copied(origin) {
+                let said = format!("{} and another one come from og{origin}q", text.object);
+                return Err(Failure::new("P11", said));
+            }
         }
     }
     Ok(())

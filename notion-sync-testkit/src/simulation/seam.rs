@@ -188,6 +188,12 @@ impl Seam {
         self.past().sky.counted(writes)
     }
 
+    /// How many requests that change something the tick has made so far.
+    #[must_use]
+    pub fn written(&self) -> u32 {
+        self.past().sky.written()
+    }
+
     /// The process dies in this kind of step, which is a marker: nobody comes back from here, and
     /// whatever drives it notices with [`until_death`](Self::until_death).
     pub async fn die(&self, kind: &'static str, what: &str) {

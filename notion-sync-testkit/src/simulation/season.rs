@@ -79,6 +79,9 @@ pub struct How {
     pub canary: bool,
 }
 
+/// The property of a script that fails at its end because it was asked to.
+pub(super) const CANARY: &str = "canary";
+
 /// Something that makes a script of a seed, and plays it.
 pub trait Play: Sync {
     /// What happens in a seed, written down before anything runs.
@@ -325,4 +328,23 @@ pub fn shrink<P: Play>(
     }
     let run = play.play(&best, How { told: true, ..how });
     (best, run)
+}
+
+/// What a person needs to understand a seed that failed: the property, the smallest script that fails so,
+/// and everything that happens in it.
+pub fn tell<P: Play>(play: &P, seed: u64, failure: &Failure) -> String {
+    let how = How {
+        told: false,
+        canary: failure.property == CANARY,
+    };
+    let (script, run) = shrink(play, play.script(seed), how, failure.property);
+    let mut out = format!("SEED={seed}\n{}: {}\n", failure.property, failure.message);
+    out.push_str(&format!(
+        "the smallest script that fails so:\n{script:#?}\n"
+    ));
+    out.push_str("what happens:\n");
+    for line in &run.lines {
+        out.push_str(&format!("  {line}\n"));
+    }
+    out
 }

@@ -199,3 +199,106 @@ impl<T: Traffic> HttpSend for Way<T> {
         answer
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use chrono::{DateTime, Utc};
+    use futures::executor::block_on;
+    use notion_sync_core::clock::{Clock as _, VirtualClock};
+
+    use super::super::weather::{Strike, Weather};
+    use super::*;
+
+    /// A service that counts what reaches it.
+    #[derive(Debug, Default)]
+    struct Service(AtomicUsize);
+
+    #[async_trait]
+    impl HttpSend for Service {
+        async fn send(&self, _: Request) -> Result<Response, SendError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(Response::new(Bytes::new()))
+        }
+    }
+
+    /// Nothing is known of requests. Where `elsewhere`, the service harms them itself.
+    #[derive(Debug)]
+    struct Plain {
+        elsewhere: bool,
+    }
+
+    impl Traffic for Plain {
+        type Call = ();
+
+        fn writes(&self, _: Side, _: &Request) -> bool {
+            true
+        }
+
+        fn passes(&self, _: Side, _: &mut Request) {}
+
+        fn harmed(&self, (): &(), _: Harm) -> bool {
+            self.elsewhere
+        }
+    }
+
+    /// The answer to the first of two requests, which is harmed; how many reached the service; and how many
+    /// seconds that took.
+    fn harmed(harm: Harm, elsewhere: bool) -> (Result<Response, SendError>, usize, i64) {
+        let start: DateTime<Utc> = "2026-09-01T10:00:00Z".parse().unwrap();
+        let clock = Arc::new(VirtualClock::new(start));
+        let seam = Seam::new(10, false);
+        seam.tie(clock.clone());
+        let strike = Strike {
+            at: 0,
+            writes: true,
+            harm,
+        };
+        seam.begin(Weather {
+            strikes: vec![strike],
+            ..Weather::default()
+        });
+        let service = Arc::new(Service::default());
+        let traffic = Arc::new(Plain { elsewhere });
+        let way = Way::new(seam.clone(), traffic, Side::Notion, service.clone());
+        let request = || Request::new(Bytes::new());
+        let answer = block_on(way.send(request()));
+        let next = block_on(way.send(request()));
+        assert_eq!(next.map(|next| next.status().as_u16()), Ok(200));
+        assert_eq!(seam.counts().get(harm.marker()), Some(&1));
+        let seconds = (clock.now() - start).num_seconds();
+        (answer, service.0.load(Ordering::Relaxed), seconds)
+    }
+
+    #[test]
+    fn a_request_is_harmed_before_or_after_its_effect() {
+        for (harm, status, reached) in [
+            (Harm::DropBefore, None, 1),
+            (Harm::DropAfter, None, 2),
+            (Harm::Refuse, Some(503), 1),
+            (Harm::FailAfter, Some(502), 2),
+            (Harm::Limit(7), Some(429), 1),
+            (Harm::LimitUnsaid, Some(429), 1),
+            (Harm::Unauthorized, Some(401), 1),
+            (Harm::Delay(25), Some(200), 2),
+        ] {
+            let (answer, at_service, seconds) = harmed(harm, false);
+            let wait = answer.as_ref().ok().and_then(|answer| {
+                let wait = answer.headers().get("retry-after")?;
+                wait.to_str().ok().map(str::to_owned)
+            });
+            let said = answer.ok().map(|answer| answer.status().as_u16());
+            assert_eq!((said, at_service), (status, reached), "{harm:?}");
+            assert_eq!(wait, (harm == Harm::Limit(7)).then(|| "7".to_owned()));
+            assert_eq!(seconds, if harm == Harm::Delay(25) { 25 } else { 0 });
+        }
+    }
+
+    #[test]
+    fn a_service_that_harms_requests_itself_gets_them() {
+        let (answer, reached, _) = harmed(Harm::DropBefore, true);
+        assert_eq!(answer.map(|answer| answer.status().as_u16()), Ok(200));
+        assert_eq!(reached, 2);
+    }
+}

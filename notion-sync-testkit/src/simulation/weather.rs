@@ -128,6 +128,11 @@ impl Sky {
         }
     }
 
+    /// How many writes were counted.
+    pub(super) fn written(&self) -> u32 {
+        self.writes
+    }
+
     /// Counts a commit; says whether it fails, and whether it is stored nevertheless.
     pub(super) fn breaks(&mut self) -> Option<bool> {
         let at = self.commits;

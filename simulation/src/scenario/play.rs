@@ -8,13 +8,13 @@ use notion_sync_core::comment::CommentSync;
 use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::Tick;
 use notion_sync_core::mapping::FileMarker;
-use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_examples::config::RuleSection;
 use notion_sync_examples::demo::{Between, Stage, Terms};
 use notion_sync_examples::emulation::World;
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::emulator::EmulatorBounds;
+use notion_sync_testkit::simulation::properties::restless;
 use notion_sync_testkit::simulation::{self, Failure, Fragile};
 
 use super::actions;
@@ -257,26 +257,7 @@ impl Theatre {
         match tick {
             Ok(tick) => {
                 let Some(tick) = tick else { return Ok(None) };
-                for error in tick.errors() {
-                    seam.note(&format!("error: {error}"));
-                }
-                for report in &tick.mappings {
-                    for applied in &report.applied {
-                        seam.note(&format!(
-                            "applied {} on {:?}: {}",
-                            applied.op, applied.side, applied.summary
-                        ));
-                    }
-                    for incident in &report.incidents {
-                        seam.note(&format!(
-                            "incident {}: {}",
-                            incident.subject, incident.message
-                        ));
-                    }
-                    if let Some(guard) = &report.guard {
-                        seam.note(&format!("guard: {guard}"));
-                    }
-                }
+                simulation::note_tick(seam, &tick);
                 Ok(Some(tick))
             }
             Err(error) if error.kind() == ErrorKind::Store && planned => {
@@ -291,51 +272,17 @@ impl Theatre {
     pub(super) async fn rest(
         &mut self,
         until: chrono::DateTime<chrono::Utc>,
-        mut full: bool,
+        full: bool,
     ) -> Result<(), Failure> {
-        for _ in 0..400 {
-            let tick = self.tick(None, full).await?;
-            full = false;
-            let Some(tick) = tick else {
-                return Err(Failure::new("engine", "a quiet tick did not end"));
-            };
-            match tick.settle_due {
-                Some(due) => {
-                    self.stage.clock.advance_to(due);
-                    self.stage.clock.advance(Duration::milliseconds(250));
-                }
-                None if tick.writes() == 0 => return Ok(()),
-                None => {}
-            }
-            if self.stage.now() > until {
-                break;
-            }
-        }
-        let mut waiting = Vec::new();
-        for record in self.stage.records().await.map_err(|error| broken(&error))? {
-            if let Some(at) = record.look_at {
-                waiting.push(format!("{} ({:?}) at {at}", record.title, record.life));
-            }
+        let seam = self.seam.clone();
+        let tick = async |full| self.tick(None, full).await;
+        if simulation::rest(&seam, until, full, tick).await? {
+            return Ok(());
         }
         let engine = self.stage.engine().await.map_err(|error| broken(&error))?;
         let ids: Vec<_> = engine.bindings().map(|b| b.mapping.id.clone()).collect();
         let store = engine.store().clone();
-        for id in ids {
-            let open = State::new(&*store).open_operations(&id).await;
-            for op in open.map_err(|error| broken(&error))? {
-                let op = op.value;
-                waiting.push(format!(
-                    "{} is {}: {:?}",
-                    op.label,
-                    op.state.name(),
-                    op.error
-                ));
-            }
-        }
-        Err(Failure::new(
-            "P20",
-            format!("no rest within {LIVENESS} virtual minutes; waiting: {waiting:?}"),
-        ))
+        Err(restless(&*store, &ids, LIVENESS).await?)
     }
 
     /// Nobody does anything any more and nothing fails: everything comes to rest.
