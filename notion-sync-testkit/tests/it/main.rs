@@ -37,3 +37,4 @@ mod notion_shapes;
 mod notion_support;
 
 mod simulation;
+mod simulation_http;

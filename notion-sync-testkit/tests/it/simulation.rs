@@ -10,6 +10,7 @@ use notion_sync_core::Result;
 use notion_sync_core::clock::VirtualClock;
 use notion_sync_core::document::{Block, BlockKind, Document, RichText};
 use notion_sync_core::engine::{Binding, Engine};
+use notion_sync_core::http::Request;
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::mapping::{
     Direction, FieldKind, FieldMap, Guard, Mapping, MappingKind, People, Policy,
@@ -28,10 +29,14 @@ use notion_sync_testkit::simulation::{
     play_all, shrink, tell,
 };
 
+use super::simulation_http::{Posted, Service, page_of};
+
 /// What is wrong with a shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Planted {
     Nothing,
+    /// Nothing; pages are asked for over HTTP.
+    OverHttp,
     /// Each third page that is made is made twice.
     Doubled,
     /// Each third change of a page is answered, and not made.
@@ -232,12 +237,22 @@ impl World for Shop {
 
     fn engine(&self, parts: &Parts) -> Result<Engine> {
         let pages: Arc<dyn Remote> = match self.planted {
+            Planted::OverHttp => {
+                let service = Service::new(self.pages.clone());
+                let way = parts.way(Side::Notion, service.clone());
+                Arc::new(Posted::new(service, way, parts.clock()))
+            }
             Planted::Doubled | Planted::Unmade => Arc::new(Sloppy {
                 inner: self.pages.clone(),
                 planted: self.planted,
                 writes: AtomicUsize::new(0),
             }),
             _ => Arc::new(self.pages.clone()),
+        };
+        let notion = match self.planted {
+            // What it sends fails on its way already.
+            Planted::OverHttp => pages,
+            _ => parts.remote(pages),
         };
         let engine = Engine::new(parts.store(), parts.clock()).with_decisions(3);
         let guard = Guard {
@@ -247,7 +262,7 @@ impl World for Shop {
         };
         Ok(engine.with_guard(guard).with_mapping(Binding {
             mapping: mapping(self.policy),
-            notion: parts.remote(pages),
+            notion,
             github: parts.remote(Arc::new(self.repo.clone())),
             people: People::default(),
         }))
@@ -258,6 +273,10 @@ impl World for Shop {
             Side::Notion => self.in_notion(act, ledger),
             Side::Github => self.on_github(act, ledger),
         }
+    }
+
+    fn object(&self, _: Side, request: &Request) -> Option<RemoteRef> {
+        page_of(request)
     }
 
     fn texts(&self) -> Vec<Text> {
@@ -296,6 +315,22 @@ fn seeds_of_an_own_world_hold() {
     assert_eq!((tally.seeds, tally.repeated), (50, 1));
     assert_eq!(tally.missing(&MARKERS), Vec::<&str>::new());
     assert!(tally.counts.contains_key("parked"), "{:?}", tally.counts);
+}
+
+#[test]
+fn seeds_of_an_adapter_over_http_hold() {
+    let worlds = Simulation::new(shop(Planted::OverHttp));
+    let tally = play_all(&worlds, &Season::of(1..31), &mut |_, _| {});
+    if let Some((seed, failure)) = tally.failures.first() {
+        panic!("{}", tell(&worlds, *seed, failure));
+    }
+    let must = [
+        "limited",
+        "dropped after",
+        "5xx after",
+        "crashed after a write",
+    ];
+    assert_eq!(tally.missing(&must), Vec::<&str>::new());
 }
 
 #[test]
