@@ -1,4 +1,4 @@
-//! Emulators of Notion and GitHub, faults, a virtual clock and conformance suites.
+//! Emulators of Notion and GitHub, faults, a virtual clock, conformance suites and seeded simulations.
 //!
 //! The emulators are state machines without sockets: a request and the time go in, a reply comes
 //! out ([`emulator::Emulator`]). They are written from the published behaviour of both services and
@@ -13,5 +13,6 @@ pub mod github;
 pub mod model;
 pub mod notion;
 pub mod server;
+pub mod simulation;
 pub mod store_suite;
 pub mod webhook;

@@ -1,4 +1,4 @@
-//! The emulators from outside.
+//! The emulators and the simulation from outside.
 
 mod github_apps;
 mod github_checks;
@@ -35,3 +35,6 @@ mod notion_query;
 mod notion_recorded;
 mod notion_shapes;
 mod notion_support;
+
+mod simulation;
+mod simulation_http;

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
 use notion_sync_testkit::github::{GithubEmulator, Refusal};
 use notion_sync_testkit::notion::{NotionId, Person, PersonError};
+use notion_sync_testkit::simulation::{Failure, words};
 use serde_json::{Value, json};
 
-use crate::scenario::{Failure, Theatre, lock, words};
+use crate::scenario::{Theatre, lock};
 
 /// What becomes of something that people do.
 pub(crate) type Done = Result<(), Failure>;

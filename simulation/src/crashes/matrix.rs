@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use notion_sync_testkit::simulation::{Failure, Stream};
+
 use super::kind::Kind;
 use super::play::{Played, play};
 use super::step::Step;
 use super::watch::{Life, Nth, Target};
 use super::worlds::{SCENES, Scene};
-use crate::scenario::{Failure, Stream, lock};
+use crate::scenario::lock;
 
 /// Most requests of one operation after which the process dies, each in a run of its own.
 const PARTS: u32 = 8;

@@ -12,11 +12,12 @@ use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::emulator::EmulatorBounds;
 use notion_sync_testkit::github::ProjectPlace;
+use notion_sync_testkit::simulation::{Failure, Fragile};
 
 use super::hands::{Done, Hands, Memory, broken};
 use super::watch::{Life, Nth, Target, Watch, Watched, WatchedStore};
 use super::worlds::Scene;
-use crate::scenario::{Failure, Fragile, Knobs, People, Seam, Theatre, Ways, check_all};
+use crate::scenario::{Knobs, People, Seam, Theatre, Ways, check_all};
 
 /// How long a request takes, in milliseconds.
 const LATENCY: u32 = 30;
@@ -80,7 +81,7 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
     };
     let kept = Arc::new(MemoryStore::new());
     let store: Arc<dyn Store> = Arc::new(WatchedStore {
-        inner: Arc::new(Fragile::new(kept.clone(), seam.clone())),
+        inner: Arc::new(Fragile::new(kept.clone(), seam.common())),
         watch: watch.clone(),
     });
     let ways: Arc<dyn Between> = Arc::new(Watched {

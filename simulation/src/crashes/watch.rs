@@ -12,10 +12,11 @@ use notion_sync_core::operation::{OpState, Operation};
 use notion_sync_core::remote::{Remote, Write};
 use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
 use notion_sync_examples::demo::Between;
+use notion_sync_testkit::simulation::{OnWrite, Overheard};
 
 use super::kind::Kind;
 use super::step::Step;
-use crate::scenario::{OnWrite, Overheard, Seam, lock};
+use crate::scenario::{Seam, lock};
 
 /// Which operation of a world: its kind, and how many of that kind were planned before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

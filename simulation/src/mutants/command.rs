@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use notion_sync_testkit::simulation::Failure;
+
 use super::catalogue::{self, Entry};
 use super::store::STRUCK;
-use crate::scenario::{Failure, Profile, play_mutant};
+use crate::scenario::{Profile, play_mutant};
 
 const USAGE: &str = "usage: notion-sync-simulation mutants [--seeds N] \
 [--profile documents|tasks|both|faults|workers] [--only NAME[,NAME]] [--control N] [--from SEED] [--told] [--json]";

@@ -10,9 +10,11 @@ use notion_sync_core::rule::ActionState;
 use notion_sync_core::state::State;
 use notion_sync_examples::emulation::BACKLOG;
 use notion_sync_testkit::notion::NotionId;
+use notion_sync_testkit::simulation::Failure;
+use notion_sync_testkit::simulation::properties::is_parked;
 
-use super::check::{Checked, failed, is_parked};
-use super::play::{Failure, Theatre, rules};
+use super::check::{Checked, failed};
+use super::play::{Theatre, rules};
 
 /// Tasks whose rules are tried once more at the end.
 const TRIED: usize = 2;

@@ -6,11 +6,12 @@ use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::bounds::Bounds;
 use notion_sync_core::http::{Request, Response};
 use notion_sync_core::id::Side;
+use notion_sync_testkit::simulation::Harm;
 use serde_json::Value;
 
 use super::cells::{Asked, Cells, Squalls, commits_late};
 use super::endpoint::endpoint;
-use super::script::{Harm, Script};
+use super::script::Script;
 
 /// Items on a page of a list that adapters ask for.
 const PAGE: u32 = 100;

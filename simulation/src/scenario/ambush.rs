@@ -8,8 +8,8 @@ use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{Action, Remote, Write};
 use notion_sync_examples::demo::Between;
 use notion_sync_github::reference;
+use notion_sync_testkit::simulation::{OnWrite, Overheard};
 
-use super::overheard::{OnWrite, Overheard};
 use super::people::Aim;
 use super::seam::Seam;
 

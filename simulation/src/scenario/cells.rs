@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use notion_sync_core::id::Side;
-
-use super::random::Stream;
-use super::script::Harm;
+use notion_sync_testkit::simulation::{Harm, More, Stream};
 
 /// Worlds in which an endpoint was asked while faults were about, from which on each of its cells must
 /// have been struck. An endpoint is struck at its first call in a third of such worlds, by one of at
@@ -167,22 +165,6 @@ impl Cells {
         self.row(asked).listed += 1;
     }
 
-    /// Those of another world too.
-    pub(super) fn add(&mut self, other: Self) {
-        for (endpoint, more) in other.0 {
-            let row = self.0.entry(endpoint).or_default();
-            row.writes |= more.writes;
-            row.calls += more.calls;
-            row.worlds += more.worlds;
-            row.prompt += more.prompt;
-            row.late += more.late;
-            row.listed += more.listed;
-            for (kind, times) in more.struck {
-                *row.struck.entry(kind).or_default() += times;
-            }
-        }
-    }
-
     /// Cells that must have been struck, and were not.
     pub(super) fn empty(&self) -> Vec<String> {
         let mut out = Vec::new();
@@ -252,6 +234,23 @@ impl Cells {
             self.demanded(),
             self.rare()
         )
+    }
+}
+
+impl More for Cells {
+    fn add(&mut self, other: Self) {
+        for (endpoint, more) in other.0 {
+            let row = self.0.entry(endpoint).or_default();
+            row.writes |= more.writes;
+            row.calls += more.calls;
+            row.worlds += more.worlds;
+            row.prompt += more.prompt;
+            row.late += more.late;
+            row.listed += more.listed;
+            for (kind, times) in more.struck {
+                *row.struck.entry(kind).or_default() += times;
+            }
+        }
     }
 }
 

@@ -2,22 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-use notion_sync_core::audit::{AuditEvent, AuditRow};
-use notion_sync_core::id::{OpId, RecordId, Side};
+use notion_sync_core::audit::AuditRow;
+use notion_sync_core::id::{OpId, RemoteRef};
 use notion_sync_core::mapping::FileMarker;
-use notion_sync_core::operation::{OpState, Operation, group_id};
-use notion_sync_core::record::{Life, ProposalState, Record};
-use notion_sync_core::remote::{Action, ProposalKind};
+use notion_sync_core::record::Record;
 use notion_sync_core::state::State;
 use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
 use notion_sync_github::reference;
+use notion_sync_testkit::simulation::properties::{self, is_parked};
+use notion_sync_testkit::simulation::{Failure, origins, words};
 use serde_json::Value;
 
 use super::ending;
-use super::ledger::{origins, words};
 use super::people::{lock, table};
-use super::play::{Failure, Theatre};
+use super::play::Theatre;
 
 /// Everything that is looked at.
 pub(super) struct Scene {
@@ -42,14 +40,18 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     tokens(theatre, &scene)?;
     convergence(theatre, &scene).await?;
     once(theatre, &scene)?;
-    audit(theatre, &scene).await?;
-    proven(theatre, &scene).await?;
-    registry(theatre, &scene).await?;
+    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
+    let store = engine.store().clone();
+    properties::audited(&*store, &scene.audit, &scene.marks).await?;
+    let people = theatre.people.clone();
+    let trashed = |page: &RemoteRef| people.ever_trashed(&page.id);
+    properties::proven(&*store, &scene.records, &trashed).await?;
+    properties::registered(&*store, &scene.records).await?;
     ending::seal(theatre, &scene).await
 }
 
 pub(super) fn failed(error: &notion_sync_core::Error) -> Failure {
-    Failure::new("harness", error.to_string())
+    Failure::harness(error)
 }
 
 fn plain(value: Option<&Value>) -> String {
@@ -154,7 +156,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
 
 /// P02: no word that a person wrote is lost.
 fn tokens(theatre: &Theatre, scene: &Scene) -> Checked {
-    let mut found = BTreeSet::new();
+    let mut found = properties::words_in_conflict(&scene.records);
     let texts = scene
         .pages
         .values()
@@ -164,46 +166,10 @@ fn tokens(theatre: &Theatre, scene: &Scene) -> Checked {
     for text in texts {
         found.extend(words(text));
     }
-    for conflict in scene.records.iter().flat_map(|r| r.conflicts.values()) {
-        found.extend(words(&conflict.notion_text));
-        found.extend(words(&conflict.github_text));
-    }
-    let mut lost_by_policy = BTreeSet::new();
-    for row in scene.audit.iter().filter(|r| r.event == AuditEvent::Loser) {
-        for detail in row.details.values() {
-            lost_by_policy.extend(words(detail));
-        }
-    }
-    for (token, word) in lock(&theatre.people.ledger).all() {
-        if !word.alive || found.contains(&token) {
-            continue;
-        }
-        if lost_by_policy.contains(&token) {
-            theatre.seam.count("word kept as an audited loser");
-        } else if word.in_window {
-            theatre.seam.count("word lost in the stated window");
-        } else {
-            return Err(Failure::new(
-                "P02",
-                format!("tk{token}q, written in {}, is lost", word.place),
-            ));
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn is_parked(record: &Record) -> bool {
-    !record.conflicts.is_empty()
-        || record.problem.is_some()
-        || record.life != Life::Live
-        || record.same_key
-        || record.copy
-        || record.proposal.as_ref().is_some_and(|proposal| {
-            matches!(
-                proposal.state,
-                ProposalState::Open | ProposalState::Planned | ProposalState::Refused
-            )
-        })
+    let ledger = lock(&theatre.people.ledger);
+    properties::kept(&ledger, &found, &scene.audit, &|what| {
+        theatre.seam.count(what);
+    })
 }
 
 /// P30: what was edited or made is seen without hints and without a listing of everything. What was
@@ -350,143 +316,6 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
             return Err(Failure::new(
                 "P11",
                 format!("pull request {number} of {head} belongs to no record"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// P14 and P18: every write has one row of the audit, and those of a record are in order, but for copies of
-/// comments and marks of issues that a service refused at first.
-async fn audit(theatre: &mut Theatre, scene: &Scene) -> Checked {
-    let mut applied: BTreeMap<&OpId, &RecordId> = BTreeMap::new();
-    let mut last: BTreeMap<&RecordId, (u64, DateTime<Utc>)> = BTreeMap::new();
-    let mut groups = BTreeSet::new();
-    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
-    let store = engine.store().clone();
-    let state = State::new(&*store);
-    // Nothing waits for what a service refuses to let us say beside the values.
-    let refused: BTreeSet<&OpId> = (scene.audit.iter())
-        .filter(|row| row.event == AuditEvent::Blocked)
-        .filter_map(|row| row.op.as_ref())
-        .collect();
-    for row in scene
-        .audit
-        .iter()
-        .filter(|r| r.event == AuditEvent::Applied)
-    {
-        let Some(op) = &row.op else { continue };
-        if applied.insert(op, &row.record).is_some() {
-            return Err(Failure::new("P14", format!("{op} was applied twice")));
-        }
-        let stored = state.operation(op).await.map_err(|e| failed(&e))?;
-        let Some(stored) = stored else { continue };
-        if stored.value.state != OpState::Done {
-            return Err(Failure::new(
-                "P14",
-                format!("{op} was applied but is {}", stored.value.state.name()),
-            ));
-        }
-        if !stored.value.group.is_empty() {
-            groups.insert(group_id(&stored.value.group));
-        }
-        if refused.contains(op) && is_note(&stored.value) {
-            continue;
-        }
-        let sequence = stored.value.sequence;
-        let before = last.insert(&row.record, (sequence, row.at));
-        // Rows of one moment are in no order.
-        if before.is_some_and(|(before, at)| before >= sequence && at < row.at) {
-            return Err(Failure::new(
-                "P18",
-                format!("{op} was applied out of order"),
-            ));
-        }
-    }
-    for (kind, op) in &scene.marks {
-        if !applied.contains_key(op) && !groups.contains(op) {
-            return Err(Failure::new(
-                "P14",
-                format!("the {kind} of {op} has no row in the audit"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a write keeps something on an issue, or between comments, that no value waits for.
-fn is_note(op: &Operation) -> bool {
-    match op.write.action {
-        Action::Discuss(_) => true,
-        Action::Bookkeep { .. } => op.side == Side::Github,
-        _ => false,
-    }
-}
-
-/// P16: what belongs to a page is removed, or its removal proposed, only if somebody moved the page to
-/// the trash.
-async fn proven(theatre: &mut Theatre, scene: &Scene) -> Checked {
-    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
-    let store = engine.store().clone();
-    let state = State::new(&*store);
-    for record in &scene.records {
-        let Some(page) = &record.notion else { continue };
-        if theatre.people.ever_trashed(&page.id) {
-            continue;
-        }
-        let operations = state.operations_of(&record.id).await;
-        for op in operations.map_err(|e| failed(&e))? {
-            let removes = match &op.write.action {
-                Action::Remove { .. } => op.side == Side::Github,
-                Action::Propose(propose) => propose.kind == ProposalKind::Delete,
-                _ => false,
-            };
-            if removes && op.state == OpState::Done {
-                return Err(Failure::new(
-                    "P16",
-                    format!(
-                        "{}, and nobody moved page {} to the trash",
-                        op.label, page.id
-                    ),
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// P21: the registry is a partial bijection, and the claims say the same.
-async fn registry(theatre: &mut Theatre, scene: &Scene) -> Checked {
-    let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
-    let store = engine.store().clone();
-    let state = State::new(&*store);
-    let mut owners = BTreeMap::new();
-    for record in &scene.records {
-        if matches!(record.life, Life::Tombstone | Life::Detached) {
-            continue;
-        }
-        for side in [Side::Notion, Side::Github] {
-            let Some(object) = record.object(side) else {
-                continue;
-            };
-            if let Some(other) = owners.insert(object.clone(), record.id.clone()) {
-                return Err(Failure::new(
-                    "P21",
-                    format!("{object:?} belongs to {other} and {}", record.id),
-                ));
-            }
-            let owner = state.owner(object).await.map_err(|e| failed(&e))?;
-            if owner.as_ref() != Some(&record.id) {
-                return Err(Failure::new(
-                    "P21",
-                    format!("{object:?} of {} is claimed by {owner:?}", record.id),
-                ));
-            }
-        }
-        if record.life == Life::Live && (record.notion.is_none() || record.github.is_none()) {
-            return Err(Failure::new(
-                "P21",
-                format!("{} is live with one object", record.id),
             ));
         }
     }

@@ -4,16 +4,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use notion_sync_testkit::simulation::{self, Failure, How};
+
 use super::markers;
-use super::play::{self, Failure, Manner, Run};
+use super::play::{self, Manner, Run};
 use super::script::{Profile, Script};
-use super::season::{self, Season, Tally};
+use super::season::{self, Player, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
 [--profile documents|tasks|both|faults|workers] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]";
-
-/// Most smaller scripts that are tried for one that fails.
-const TRIES: u32 = 600;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -78,28 +77,17 @@ fn read(arguments: &[String]) -> Option<Wanted> {
 
 /// Leaves out of a failing script whatever can be left out while it fails in the same way.
 pub(super) fn shrink(script: Script, manner: Manner, property: &str) -> (Script, Run) {
-    let mut best = script;
-    let mut tries = 0;
-    'again: loop {
-        for next in best.smaller() {
-            tries += 1;
-            if tries > TRIES {
-                break 'again;
-            }
-            let failure = play::run(&next, manner).failure;
-            if failure.is_some_and(|failure| failure.property == property) {
-                best = next;
-                continue 'again;
-            }
-        }
-        break;
-    }
-    let told = Manner {
-        told: true,
-        ..manner
+    let player = Player {
+        // The script is there already.
+        profile: Profile::Both,
+        cells: false,
+        manner: Some(manner),
     };
-    let run = play::run(&best, told);
-    (best, run)
+    let how = How {
+        told: manner.told,
+        canary: manner.canary,
+    };
+    simulation::shrink(&player, script, how, property)
 }
 
 fn tell(seed: u64, wanted: &Wanted, failure: &Failure, out: &mut dyn Write) -> std::io::Result<()> {

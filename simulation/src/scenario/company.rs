@@ -9,9 +9,9 @@ use std::task::Poll;
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::engine::Tick;
 use notion_sync_examples::demo::Stage;
+use notion_sync_testkit::simulation::{Failure, Stop, Stream};
 
-use super::play::{Failure, Theatre};
-use super::random::Stream;
+use super::play::Theatre;
 use super::script::Step;
 
 /// Processes that work at the same time.
@@ -22,17 +22,6 @@ pub(super) const LAST: usize = PROCESSES;
 const AGAIN: u32 = 5;
 /// Seconds for which a process may pause between the check of its lease and the socket: half of G.
 const PAUSE: u64 = 15;
-
-/// Where a process stops for a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// A request is about to leave.
-    Send,
-    /// A commit is about to be made.
-    Commit,
-    /// Anything else.
-    Other,
-}
 
 /// When a process falls asleep within a tick.
 #[derive(Debug, Clone, Copy)]

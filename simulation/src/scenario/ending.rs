@@ -1,6 +1,5 @@
 //! What a seed came to: what was reached on the way, and the hash of what is there in the end.
 
-use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::operation::{Attempt, OpState};
 use notion_sync_core::record::Life;
 use notion_sync_core::remote::{Action, ProposalKind};
@@ -8,9 +7,11 @@ use notion_sync_core::state::{State, load_many};
 use notion_sync_core::store::Table;
 use notion_sync_examples::emulation::HANDBOOK;
 use notion_sync_store::Backing as _;
+use notion_sync_testkit::simulation::Failure;
+use notion_sync_testkit::simulation::properties::{count_audit, is_parked};
 
-use super::check::{Checked, Scene, failed, is_parked};
-use super::play::{Failure, Theatre};
+use super::check::{Checked, Scene, failed};
+use super::play::Theatre;
 
 /// Items of the store that are read at once.
 const PAGE: usize = 100;
@@ -18,29 +19,7 @@ const PAGE: usize = 100;
 /// What was reached.
 pub(super) async fn count(theatre: &mut Theatre, scene: &Scene) -> Checked {
     let seam = theatre.seam.clone();
-    for row in &scene.audit {
-        seam.count(match row.event {
-            AuditEvent::Planned => "planned",
-            AuditEvent::Applied => "applied",
-            AuditEvent::Voided => "voided",
-            AuditEvent::Blocked => "blocked",
-            AuditEvent::Dead => "set aside",
-            AuditEvent::Agreed => "agreed",
-            AuditEvent::ConflictOpened => "parked",
-            AuditEvent::ConflictClosed => "conflict settled",
-            AuditEvent::Loser => "audited loser",
-            AuditEvent::Mapping => "mapping",
-            AuditEvent::Drift => "drift",
-            AuditEvent::Overlap => "edited while a write was under way",
-            AuditEvent::Decision => "decided",
-            AuditEvent::Problem => "problem",
-            AuditEvent::Fired => "rule fired",
-            AuditEvent::Step => "step ended without a write",
-        });
-        if row.summary.contains("not all of it is there") {
-            seam.count("partly applied");
-        }
-    }
+    count_audit(&scene.audit, &|what| seam.count(what));
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();
     let state = State::new(&*store);

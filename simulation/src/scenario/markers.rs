@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use notion_sync_testkit::simulation;
+
 use super::script::Profile;
 
 /// In every kind of world.
@@ -79,7 +81,5 @@ pub(super) fn of(profile: Profile) -> Vec<&'static str> {
 
 /// What never happened.
 pub(super) fn missing(profile: Profile, counts: &BTreeMap<&'static str, u64>) -> Vec<&'static str> {
-    let mut out = of(profile);
-    out.retain(|what| counts.get(what).is_none_or(|times| *times == 0));
-    out
+    simulation::missing(&of(profile), counts)
 }

@@ -10,21 +10,15 @@ mod command;
 mod company;
 mod ending;
 mod endpoint;
-mod fragile;
-mod leases;
-mod ledger;
 mod markers;
-mod overheard;
 mod people;
 mod play;
-mod random;
 mod script;
 mod seam;
 mod season;
 #[cfg(test)]
 mod tests;
 mod text;
-mod turns;
 mod vignette;
 
 use play::{Manner, Run};
@@ -35,12 +29,8 @@ use crate::mutants::Mutant;
 pub(crate) use check::all as check_all;
 pub(crate) use chunks::run as campaign;
 pub(crate) use command::run;
-pub(crate) use fragile::Fragile;
-pub(crate) use ledger::words;
-pub(crate) use overheard::{OnWrite, Overheard};
 pub(crate) use people::{People, lock};
-pub(crate) use play::{Failure, Theatre};
-pub(crate) use random::Stream;
+pub(crate) use play::Theatre;
 pub(crate) use script::{Knobs, Profile};
 pub(crate) use seam::{Seam, Ways};
 

@@ -8,9 +8,9 @@ use notion_sync_core::id::Side;
 use notion_sync_examples::emulation::{BACKLOG, HANDBOOK, Services};
 use notion_sync_testkit::github::{GithubEmulator, MergeMethod};
 use notion_sync_testkit::notion::{BlockView, NotionEmulator, NotionId};
+use notion_sync_testkit::simulation::{Ledger, origin, origins, word, words};
 use serde_json::{Value, json};
 
-use super::ledger::{Ledger, origin, origins, word, words};
 use super::script::{Act, Deed, Knobs};
 use super::text::changed_text;
 

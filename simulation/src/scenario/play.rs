@@ -1,11 +1,6 @@
 //! One seed in one world: the real engine and adapters, both emulators, a store in memory, one clock.
 
-use std::any::Any;
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use chrono::Duration;
 use notion_sync_core::ErrorKind;
@@ -13,20 +8,20 @@ use notion_sync_core::comment::CommentSync;
 use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::Tick;
 use notion_sync_core::mapping::FileMarker;
-use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_examples::config::RuleSection;
 use notion_sync_examples::demo::{Between, Stage, Terms};
 use notion_sync_examples::emulation::World;
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::emulator::EmulatorBounds;
+use notion_sync_testkit::simulation::properties::restless;
+use notion_sync_testkit::simulation::{self, Failure, Fragile};
 
 use super::actions;
 use super::ambush::Ambushed;
 use super::cells::Cells;
 use super::check;
 use super::company::{self, Company};
-use super::fragile::Fragile;
 use super::people::People;
 use super::script::{Script, Step};
 use super::seam::{Seam, Ways};
@@ -35,38 +30,8 @@ use crate::mutants::{self, Mutant};
 /// Virtual minutes within which everything comes to rest once nobody does anything any more.
 const LIVENESS: i64 = 200;
 
-/// What does not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// The property, for example `P02`.
-    pub(crate) property: &'static str,
-    /// How it shows.
-    pub(crate) message: String,
-}
-
-impl Failure {
-    pub(crate) fn new(property: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            property,
-            message: message.into(),
-        }
-    }
-}
-
-/// What came of a seed.
-#[derive(Debug)]
-pub(crate) struct Run {
-    /// Hash of everything that happened, and of what both sides and the store hold in the end.
-    pub(crate) hash: String,
-    /// Everything that happened, where it was asked for.
-    pub(crate) lines: Vec<String>,
-    /// What was reached, and how often.
-    pub(crate) counts: BTreeMap<&'static str, u64>,
-    /// Which fault struck which endpoint, where that was asked for.
-    pub(crate) cells: Cells,
-    /// What does not hold, if anything.
-    pub(crate) failure: Option<Failure>,
-}
+/// What came of a seed, and which fault struck which endpoint, where that was asked for.
+pub(crate) type Run = simulation::Run<Cells>;
 
 /// How a seed is played.
 #[derive(Debug, Clone, Copy, Default)]
@@ -101,32 +66,18 @@ pub(crate) fn run(script: &Script, manner: Manner) -> Run {
     if manner.cells || script.is_aimed() {
         seam.aim(script);
     }
-    // A panic is a failure of its seed like any other: it must not hide which one it was.
-    let played = catch_unwind(AssertUnwindSafe(|| {
-        futures::executor::block_on(play(script, manner, &seam))
-    }))
-    .unwrap_or_else(|panic| Err(Failure::new("panic", said_in(&*panic))));
-    if let Err(failure) = &played {
-        seam.note(&format!("{}: {}", failure.property, failure.message));
-    }
+    let run = simulation::play_on(&seam, play(script, manner, &seam));
     Run {
-        hash: seam.hash(),
-        lines: seam.lines(),
-        counts: seam.counts(),
-        cells: seam.cells(),
-        failure: played.err(),
+        more: seam.cells(),
+        hash: run.hash,
+        lines: run.lines,
+        counts: run.counts,
+        failure: run.failure,
     }
-}
-
-/// What a panic says.
-fn said_in(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "it says nothing".to_owned())
 }
 
 fn broken(error: &notion_sync_core::Error) -> Failure {
-    Failure::new("harness", error.to_string())
+    Failure::harness(error)
 }
 
 async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), Failure> {
@@ -210,7 +161,7 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         ..EmulatorBounds::notion()
     };
     let kept = Arc::new(MemoryStore::new());
-    let store: Arc<dyn Store> = Arc::new(Fragile::new(kept.clone(), seam.clone()));
+    let store: Arc<dyn Store> = Arc::new(Fragile::new(kept.clone(), seam.common()));
     let ways: Arc<dyn Between> = Arc::new(Ways(seam.clone()));
     let (store, ways) = match mutant {
         Some(mutant) => mutants::around(mutant, seam, store, ways),
@@ -287,19 +238,7 @@ impl Theatre {
         let seam = self.seam.clone();
         seam.begin(step);
         seam.note(if full { "a full tick" } else { "a tick" });
-        let ended = {
-            let mut tick = pin!(self.stage.tick(full));
-            futures::future::poll_fn(|context| {
-                let polled = tick.as_mut().poll(context);
-                match polled {
-                    _ if seam.crashed() => Poll::Ready(None),
-                    Poll::Ready(tick) => Poll::Ready(Some(tick)),
-                    Poll::Pending => Poll::Pending,
-                }
-            })
-            .await
-        };
-        let Some(tick) = ended else {
+        let Some(tick) = seam.until_death(self.stage.tick(full)).await else {
             self.stage.stop();
             seam.restarted();
             return Ok(None);
@@ -318,26 +257,7 @@ impl Theatre {
         match tick {
             Ok(tick) => {
                 let Some(tick) = tick else { return Ok(None) };
-                for error in tick.errors() {
-                    seam.note(&format!("error: {error}"));
-                }
-                for report in &tick.mappings {
-                    for applied in &report.applied {
-                        seam.note(&format!(
-                            "applied {} on {:?}: {}",
-                            applied.op, applied.side, applied.summary
-                        ));
-                    }
-                    for incident in &report.incidents {
-                        seam.note(&format!(
-                            "incident {}: {}",
-                            incident.subject, incident.message
-                        ));
-                    }
-                    if let Some(guard) = &report.guard {
-                        seam.note(&format!("guard: {guard}"));
-                    }
-                }
+                simulation::note_tick(seam, &tick);
                 Ok(Some(tick))
             }
             Err(error) if error.kind() == ErrorKind::Store && planned => {
@@ -352,51 +272,17 @@ impl Theatre {
     pub(super) async fn rest(
         &mut self,
         until: chrono::DateTime<chrono::Utc>,
-        mut full: bool,
+        full: bool,
     ) -> Result<(), Failure> {
-        for _ in 0..400 {
-            let tick = self.tick(None, full).await?;
-            full = false;
-            let Some(tick) = tick else {
-                return Err(Failure::new("engine", "a quiet tick did not end"));
-            };
-            match tick.settle_due {
-                Some(due) => {
-                    self.stage.clock.advance_to(due);
-                    self.stage.clock.advance(Duration::milliseconds(250));
-                }
-                None if tick.writes() == 0 => return Ok(()),
-                None => {}
-            }
-            if self.stage.now() > until {
-                break;
-            }
-        }
-        let mut waiting = Vec::new();
-        for record in self.stage.records().await.map_err(|error| broken(&error))? {
-            if let Some(at) = record.look_at {
-                waiting.push(format!("{} ({:?}) at {at}", record.title, record.life));
-            }
+        let seam = self.seam.clone();
+        let tick = async |full| self.tick(None, full).await;
+        if simulation::rest(&seam, until, full, tick).await? {
+            return Ok(());
         }
         let engine = self.stage.engine().await.map_err(|error| broken(&error))?;
         let ids: Vec<_> = engine.bindings().map(|b| b.mapping.id.clone()).collect();
         let store = engine.store().clone();
-        for id in ids {
-            let open = State::new(&*store).open_operations(&id).await;
-            for op in open.map_err(|error| broken(&error))? {
-                let op = op.value;
-                waiting.push(format!(
-                    "{} is {}: {:?}",
-                    op.label,
-                    op.state.name(),
-                    op.error
-                ));
-            }
-        }
-        Err(Failure::new(
-            "P20",
-            format!("no rest within {LIVENESS} virtual minutes; waiting: {waiting:?}"),
-        ))
+        Err(restless(&*store, &ids, LIVENESS).await?)
     }
 
     /// Nobody does anything any more and nothing fails: everything comes to rest.

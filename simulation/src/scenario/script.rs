@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::Policy;
+use notion_sync_testkit::simulation::{Crash, Harm, Stream, Strike};
 
-use super::random::Stream;
 use super::vignette;
 
 /// About as many endpoints are asked in one world.
@@ -186,40 +186,6 @@ pub(crate) struct Act {
     pub(crate) token: u32,
 }
 
-/// What the network or a service does to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Harm {
-    /// The connection breaks before the effect.
-    DropBefore,
-    /// The connection breaks after the effect.
-    DropAfter,
-    /// 5xx without an effect.
-    Refuse,
-    /// 5xx after the effect.
-    FailAfter,
-    /// 429 with `Retry-After` in seconds.
-    Limit(u32),
-    /// 429 that does not say how long to wait.
-    LimitUnsaid,
-    /// 401: the credential is not accepted this time.
-    Unauthorized,
-    /// The answer takes so many seconds.
-    Delay(u32),
-    /// The answer to a list is one that was true a while ago, by less than V.
-    Stale,
-}
-
-/// A request that is harmed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Strike {
-    /// Which request of the tick, or which write, from 0.
-    pub(crate) at: u32,
-    /// Whether only writes are counted.
-    pub(crate) writes: bool,
-    /// How.
-    pub(crate) harm: Harm,
-}
-
 /// A person who acts while the engine works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hook {
@@ -231,17 +197,6 @@ pub(crate) struct Hook {
     pub(crate) aimed: bool,
     /// What is done.
     pub(crate) act: Act,
-}
-
-/// The process dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Crash {
-    /// At which call of a service or the store within the tick, from 0.
-    pub(crate) at: u32,
-    /// Whether only writes to services are counted.
-    pub(crate) writes: bool,
-    /// Whether the call still takes effect.
-    pub(crate) after: bool,
 }
 
 /// A stretch of time.
@@ -338,7 +293,7 @@ impl Writer {
         } else {
             (Side::Github, weighted(random, &GITHUB))
         };
-        let pick = random.next();
+        let pick = random.number();
         self.act_of(side, deed, pick)
     }
 

@@ -1,106 +1,72 @@
-//! What stands between the engine and the world: faults, people who act at bad moments, crashes, and
-//! the record of everything that happened.
+//! What stands between the engine and our world: people who act at bad moments, what a request is about,
+//! and faults that are aimed at endpoints.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use notion_sync_core::bounds::Bounds;
-use notion_sync_core::clock::{Clock, VirtualClock};
+use notion_sync_core::clock::VirtualClock;
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::id::Side;
 use notion_sync_examples::demo::Between;
 use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
 use notion_sync_testkit::emulator::{Emulator, Fault, FaultRule};
 use notion_sync_testkit::notion::NotionId;
+use notion_sync_testkit::simulation::{self, Counted, Harm, Traffic, Way, Weather};
 
 use super::aimed::{Aimed, unsaid};
 use super::cells::{Asked, Cells};
-use super::company::Stop;
-use super::leases::Leases;
 use super::people::{Aim, People, github, lock, notion};
-use super::script::{Act, Crash, Harm, Hook, Script, Step, Strike};
+use super::script::{Act, Hook, Script, Step};
 
-/// What happens in the tick under way.
+/// What happened so far, as far as our world is concerned.
 #[derive(Debug, Default)]
-struct Weather {
-    requests: u32,
-    writes: u32,
-    calls: u32,
-    commits: u32,
-    strikes: Vec<Strike>,
+struct Past {
     hooks: Vec<Hook>,
-    crash: Option<Crash>,
-    broken_commit: Option<(u32, bool)>,
     squally: bool,
-}
-
-/// What happened so far.
-#[derive(Debug)]
-pub(super) struct Past {
-    weather: Weather,
     /// What is done to the object of the next removal.
     ambush: Option<Act>,
-    pub(super) crashed: bool,
-    pub(super) life: u64,
     /// The page that each process asked for last.
     page: BTreeMap<usize, NotionId>,
     /// The id by which the backlog is asked for.
     backlog: Option<String>,
-    /// When each process may ask a side again.
-    pub(super) not_before: BTreeMap<(usize, Side), DateTime<Utc>>,
-    /// Whose turn it is.
-    pub(super) process: usize,
-    /// Whether there are several.
-    pub(super) company: bool,
-    pub(super) stopped: Option<Stop>,
-    pub(super) leases: Leases,
-    hasher: blake3::Hasher,
-    lines: Option<Vec<String>>,
-    counts: BTreeMap<&'static str, u64>,
     /// What is known of endpoints, where that is asked for.
     aimed: Option<Aimed>,
-    pub(super) violations: Vec<(&'static str, String)>,
 }
 
 /// The seam of a world.
 #[derive(Debug)]
 pub(crate) struct Seam {
-    clock: Mutex<Option<Arc<VirtualClock>>>,
+    common: Arc<simulation::Seam>,
     people: Mutex<Option<Arc<People>>>,
-    pub(super) past: Mutex<Past>,
-    latency: u32,
+    past: Mutex<Past>,
     late: u32,
+}
+
+impl Deref for Seam {
+    type Target = simulation::Seam;
+
+    fn deref(&self) -> &Self::Target {
+        &self.common
+    }
 }
 
 impl Seam {
     /// A seam where nothing happened yet. With `told` every event is kept as a line.
     pub(crate) fn new(latency: u32, late: u32, told: bool) -> Arc<Self> {
         Arc::new(Self {
-            clock: Mutex::default(),
+            common: simulation::Seam::new(latency, told),
             people: Mutex::default(),
-            past: Mutex::new(Past {
-                weather: Weather::default(),
-                ambush: None,
-                crashed: false,
-                life: 0,
-                page: BTreeMap::new(),
-                backlog: None,
-                not_before: BTreeMap::new(),
-                process: 0,
-                company: false,
-                stopped: None,
-                leases: Leases::default(),
-                hasher: blake3::Hasher::new(),
-                lines: told.then(Vec::new),
-                counts: BTreeMap::new(),
-                aimed: None,
-                violations: Vec::new(),
-            }),
-            latency,
+            past: Mutex::default(),
             late,
         })
+    }
+
+    /// The part that has nothing to do with our world.
+    pub(crate) fn common(&self) -> Arc<simulation::Seam> {
+        self.common.clone()
     }
 
     /// Tells endpoints apart from now on.
@@ -114,78 +80,14 @@ impl Seam {
         (past.aimed.as_ref()).map_or_else(Cells::default, |aimed| aimed.cells.clone())
     }
 
-    /// A request whose endpoint is told from others, and what strikes it because of that.
-    fn aimed_at(
-        &self,
-        side: Side,
-        request: &mut Request,
-        writes: bool,
-    ) -> Option<(Asked, Option<Harm>)> {
-        let mut past = lock(&self.past);
-        let squally = past.weather.squally;
-        let aimed = past.aimed.as_mut()?;
-        aimed.shorten(request);
-        let asked = aimed.asked(side, request, writes);
-        let harm = squally.then(|| aimed.strike(&asked)).flatten();
-        Some((asked, harm))
-    }
-
     /// Ties it to a world.
     pub(crate) fn tie(&self, clock: Arc<VirtualClock>, people: Arc<People>) {
-        *lock(&self.clock) = Some(clock);
+        self.common.tie(clock);
         *lock(&self.people) = Some(people);
-    }
-
-    pub(super) fn clock(&self) -> Option<Arc<VirtualClock>> {
-        lock(&self.clock).clone()
     }
 
     fn people(&self) -> Option<Arc<People>> {
         lock(&self.people).clone()
-    }
-
-    /// Writes down what happened.
-    pub(crate) fn note(&self, line: &str) {
-        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
-        let mut past = lock(&self.past);
-        past.hasher.update(&now.timestamp_millis().to_le_bytes());
-        past.hasher.update(line.as_bytes());
-        past.hasher.update(b"\n");
-        if let Some(lines) = &mut past.lines {
-            lines.push(format!("{} {line}", now.format("%dT%H:%M:%S%.3f")));
-        }
-    }
-
-    /// Adds what is there in the end to the hash.
-    pub(crate) fn seal(&self, what: &[u8]) {
-        let mut past = lock(&self.past);
-        past.hasher.update(&(what.len() as u64).to_le_bytes());
-        past.hasher.update(what);
-    }
-
-    /// Counts something that should happen sometimes.
-    pub(crate) fn count(&self, what: &'static str) {
-        *lock(&self.past).counts.entry(what).or_default() += 1;
-    }
-
-    /// What was counted.
-    pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
-        lock(&self.past).counts.clone()
-    }
-
-    /// Everything that was noted.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        lock(&self.past).lines.clone().unwrap_or_default()
-    }
-
-    /// Hash of everything that was noted.
-    pub(crate) fn hash(&self) -> String {
-        lock(&self.past).hasher.finalize().to_hex().to_string()
-    }
-
-    /// What was found wrong on the way.
-    pub(crate) fn violation(&self) -> Option<(&'static str, String)> {
-        lock(&self.past).violations.first().cloned()
     }
 
     /// A tick begins in which all that happens.
@@ -193,19 +95,18 @@ impl Seam {
         if let Some(people) = self.people() {
             lock(&people.ledger).tick();
         }
+        self.common
+            .begin(step.map_or_else(Weather::default, |step| Weather {
+                strikes: step.strikes.clone(),
+                crash: step.crash,
+                broken_commit: step.broken_commit,
+            }));
         let mut past = lock(&self.past);
-        past.crashed = false;
         if let Some(act) = step.and_then(|step| step.ambush) {
             past.ambush = Some(act);
         }
-        past.weather = step.map_or_else(Weather::default, |step| Weather {
-            strikes: step.strikes.clone(),
-            hooks: step.hooks.clone(),
-            crash: step.crash,
-            broken_commit: step.broken_commit,
-            squally: step.squally,
-            ..Weather::default()
-        });
+        past.hooks = step.map_or_else(Vec::new, |step| step.hooks.clone());
+        past.squally = step.is_some_and(|step| step.squally);
     }
 
     /// Nobody does anything any more.
@@ -216,63 +117,12 @@ impl Seam {
     /// The engine begins a removal: what somebody does to the object just then.
     pub(crate) fn ambushed(&self, aim: Aim) {
         let act = lock(&self.past).ambush.take();
-        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
         if let (Some(act), Some(people)) = (act, self.people())
-            && let Some(said) = people.act(act, Some(aim), now)
+            && let Some(said) = people.act(act, Some(aim), self.now())
         {
             self.note(&format!("meanwhile {said}"));
             self.count("person acts right before a removal");
         }
-    }
-
-    /// Whether the process died.
-    pub(crate) fn crashed(&self) -> bool {
-        lock(&self.past).crashed
-    }
-
-    /// A new process: it knows nothing of limits that the old one was told of.
-    pub(crate) fn restarted(&self) {
-        let mut past = lock(&self.past);
-        past.not_before.clear();
-        past.life += 1;
-    }
-
-    /// How many processes died before the present one.
-    pub(crate) fn life(&self) -> u64 {
-        lock(&self.past).life
-    }
-
-    /// Counts a commit; says whether it fails, and whether it is stored nevertheless.
-    pub(super) fn breaks(&self) -> Option<bool> {
-        let mut past = lock(&self.past);
-        let at = past.weather.commits;
-        past.weather.commits += 1;
-        let (which, stored) = past.weather.broken_commit?;
-        (which == at).then_some(stored)
-    }
-
-    /// Counts a call; says whether the process dies there, and whether the call takes effect first.
-    pub(super) fn dies(&self, writes: bool) -> Option<bool> {
-        let mut past = lock(&self.past);
-        let (call, write) = (past.weather.calls, past.weather.writes);
-        past.weather.calls += 1;
-        let now = |crash: &Crash| match crash.writes {
-            true => writes && crash.at == write,
-            false => crash.at == call,
-        };
-        let crash = past.weather.crash.filter(now)?;
-        past.weather.crash = None;
-        Some(crash.after)
-    }
-
-    /// The process dies in this kind of step: nobody comes back from here.
-    pub(crate) async fn die(&self, kind: &'static str, what: &str) {
-        self.note(&format!("the process dies {what}"));
-        self.count("crashed");
-        self.count(kind);
-        lock(&self.past).crashed = true;
-        // Nobody will ever hear the answer.
-        std::future::pending::<()>().await;
     }
 
     /// Whether a request changes something.
@@ -289,8 +139,8 @@ impl Seam {
             Side::Notion => {
                 let writes = !get && !path.ends_with("/query");
                 let id = parts.get(2).and_then(|id| id.parse::<NotionId>().ok());
+                let process = self.process();
                 let mut past = lock(&self.past);
-                let process = past.process;
                 if parts.get(1) == Some(&"pages")
                     && let Some(id) = id
                 {
@@ -326,89 +176,119 @@ impl Seam {
             }
         }
     }
+}
 
-    /// Lets people act, and says how this request is harmed.
-    fn before(&self, side: Side, aim: Option<Aim>, writes: bool) -> Option<Harm> {
-        let (hooks, harm) = {
-            let mut past = lock(&self.past);
-            let weather = &mut past.weather;
-            let (request, write) = (weather.requests, weather.writes);
-            weather.requests += 1;
-            weather.writes += u32::from(writes);
-            let now = |at: u32, of_writes: bool| {
-                if of_writes {
-                    writes && at == write
-                } else {
-                    at == request
-                }
-            };
-            let hooks: Vec<Hook> = weather
-                .hooks
-                .iter()
-                .copied()
-                .filter(|hook| now(hook.at, hook.writes))
-                .collect();
-            let struck = weather
-                .strikes
-                .iter()
-                .position(|strike| now(strike.at, strike.writes));
-            (hooks, struck.map(|at| weather.strikes.remove(at).harm))
-        };
-        let at = self.clock().map(|clock| clock.now()).unwrap_or_default();
-        if let Some(people) = self.people() {
-            for hook in hooks {
-                let aim = aim.filter(|_| hook.aimed);
-                if let Some(said) = people.act(hook.act, aim, at) {
-                    self.note(&format!("meanwhile {said}"));
-                    self.count(if aim.is_some() && writes {
-                        "person acts right before a write"
-                    } else {
-                        "person acts during a tick"
-                    });
-                }
-            }
-        }
-        if !self.has_company() {
-            self.not_early(side, at);
-        }
-        harm
+/// A request whose endpoint is told from others.
+#[derive(Debug)]
+struct Told {
+    asked: Asked,
+    /// What strikes it because of that.
+    harm: Option<Harm>,
+    /// As it reaches the service.
+    request: Request,
+}
+
+/// What is known of a request.
+#[derive(Debug)]
+pub(crate) struct Call {
+    side: Side,
+    aim: Option<Aim>,
+    writes: bool,
+    /// What it is about, as the ledger names it.
+    object: Option<String>,
+    asks_backlog: bool,
+    told: Option<Told>,
+}
+
+impl Seam {
+    /// A request whose endpoint is told from others, and what strikes it because of that.
+    fn aimed_at(&self, side: Side, request: &mut Request, writes: bool) -> Option<Told> {
+        let mut past = lock(&self.past);
+        let squally = past.squally;
+        let aimed = past.aimed.as_mut()?;
+        aimed.shorten(request);
+        let asked = aimed.asked(side, request, writes);
+        let harm = squally.then(|| aimed.strike(&asked)).flatten();
+        let request = request.clone();
+        Some(Told {
+            asked,
+            harm,
+            request,
+        })
     }
 
-    /// The answer as who asked hears it.
-    fn heard(
-        &self,
-        asked: &Asked,
-        request: &Request,
-        harm: Option<Harm>,
-        answer: Result<Response, SendError>,
-    ) -> Result<Response, SendError> {
-        let mut answer = answer?;
-        if harm == Some(Harm::LimitUnsaid) {
-            unsaid(&mut answer);
-        }
-        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
-        let stale = {
+    /// The answer as who asked hears it: that of a while ago where a list is stale.
+    fn retold(&self, told: &Told, answer: Response, now: DateTime<Utc>) -> Response {
+        let (answer, stale) = {
             let mut past = lock(&self.past);
-            let squally = past.weather.squally;
-            let Some(aimed) = past.aimed.as_mut() else {
-                return Ok(answer);
-            };
-            let (heard, stale) = aimed.heard(asked, request, answer, squally, now);
-            answer = heard;
-            stale
+            let squally = past.squally;
+            match past.aimed.as_mut() {
+                Some(aimed) => aimed.heard(&told.asked, &told.request, answer, squally, now),
+                None => (answer, false),
+            }
         };
         if stale {
             self.count("answered with an older list");
             self.note("an older list is shown");
         }
-        Ok(answer)
+        answer
+    }
+}
+
+impl Traffic for Seam {
+    type Call = Call;
+
+    fn writes(&self, side: Side, request: &Request) -> bool {
+        self.changes(side, request)
     }
 
-    fn harm(&self, side: Side, harm: Harm, object: Option<&str>, writes: bool) {
+    fn passes(&self, side: Side, request: &mut Request) -> Call {
+        let (aim, writes) = self.about(side, request);
+        let object = match aim {
+            Some(Aim::Page(page)) => Some(format!("page {page}")),
+            Some(Aim::Issue(number)) => Some(format!("issue {number}")),
+            _ => None,
+        };
+        let told = self.aimed_at(side, request, writes);
+        Call {
+            side,
+            aim,
+            writes,
+            object,
+            asks_backlog: request.uri().path() == format!("/repos/{BACKLOG}"),
+            told,
+        }
+    }
+
+    fn aimed(&self, call: &Call) -> Option<Harm> {
+        call.told.as_ref().and_then(|told| told.harm)
+    }
+
+    fn meanwhile(&self, call: &Call, counted: &Counted) {
+        let hooks: Vec<Hook> = (lock(&self.past).hooks.iter().copied())
+            .filter(|hook| counted.is(hook.at, hook.writes))
+            .collect();
         let Some(people) = self.people() else {
             return;
         };
-        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
+        for hook in hooks {
+            let aim = call.aim.filter(|_| hook.aimed);
+            if let Some(said) = people.act(hook.act, aim, self.now()) {
+                self.note(&format!("meanwhile {said}"));
+                self.count(if aim.is_some() && call.writes {
+                    "person acts right before a write"
+                } else {
+                    "person acts during a tick"
+                });
+            }
+        }
+    }
+
+    /// The emulators do it themselves: they know what a late commit is, and what their refusals say.
+    fn harmed(&self, call: &Call, harm: Harm) -> bool {
+        if let (Some(known), Some(told)) = (&mut lock(&self.past).aimed, &call.told) {
+            known.cells.struck(&told.asked, harm);
+        }
         let fault = match harm {
             Harm::DropBefore => Fault::DropBefore,
             Harm::DropAfter => Fault::DropAfter,
@@ -430,36 +310,15 @@ impl Seam {
                 retry_after: None,
             },
             // What the service says now is asked first, and shown only where it says the same.
-            Harm::Stale => return,
-            Harm::Delay(seconds) => {
-                if let Some(clock) = self.clock() {
-                    clock.advance(Duration::seconds(i64::from(seconds)));
-                }
-                self.count("delayed");
-                return;
-            }
+            Harm::Stale | Harm::Delay(_) => return true,
         };
-        self.count(match harm {
-            Harm::DropBefore => "dropped before",
-            Harm::DropAfter => "dropped after",
-            Harm::Refuse => "5xx before",
-            Harm::FailAfter => "5xx after",
-            Harm::Limit(_) => "limited",
-            Harm::LimitUnsaid => "limited without saying for how long",
-            Harm::Unauthorized => "not authorized for once",
-            Harm::Stale => "answered with an older list",
-            Harm::Delay(_) => "delayed",
-        });
-        if let Harm::Limit(seconds) = harm {
-            let until = now + Duration::seconds(i64::from(seconds));
-            if !self.has_company() {
-                self.limited(side, until);
-            }
-        }
-        if let (true, Harm::DropAfter | Harm::FailAfter, Some(object)) = (writes, harm, object)
-            && (self.late > 0 && side == Side::Notion)
+        let Some(people) = self.people() else {
+            return true;
+        };
+        if let (true, true, Some(object)) = (call.writes, harm.is_after(), &call.object)
+            && (self.late > 0 && call.side == Side::Notion)
         {
-            let until = now + Bounds::default().quiet_after_set();
+            let until = self.now() + Bounds::default().quiet_after_set();
             lock(&people.ledger).unknown(object, until);
         }
         let rule = FaultRule {
@@ -469,19 +328,41 @@ impl Seam {
             times: 1,
             fault,
         };
-        match side {
+        match call.side {
             Side::Notion => notion(&people.services).faults().push(rule),
             Side::Github => github(&people.services).faults().push(rule),
         }
+        true
     }
-}
 
-/// One way through the seam.
-#[derive(Debug)]
-struct Way {
-    seam: Arc<Seam>,
-    side: Side,
-    inner: Arc<dyn HttpSend>,
+    fn leaves(&self, call: &Call) {
+        if let (Some(object), Some(people)) = (&call.object, self.people()) {
+            lock(&people.ledger).engine(object, call.writes);
+        }
+    }
+
+    fn heard(
+        &self,
+        call: &Call,
+        harm: Option<Harm>,
+        answer: Result<Response, SendError>,
+    ) -> Result<Response, SendError> {
+        let mut answer = answer?;
+        if let Some(told) = &call.told {
+            if harm == Some(Harm::LimitUnsaid) {
+                unsaid(&mut answer);
+            }
+            answer = self.retold(told, answer, self.now());
+        }
+        if call.asks_backlog {
+            let body: Option<serde_json::Value> = serde_json::from_slice(answer.body()).ok();
+            let id = body.and_then(|body| body.get("id")?.as_u64());
+            if let Some(id) = id {
+                lock(&self.past).backlog = Some(id.to_string());
+            }
+        }
+        Ok(answer)
+    }
 }
 
 /// The seam as something that stands between.
@@ -490,99 +371,6 @@ pub(crate) struct Ways(pub(crate) Arc<Seam>);
 
 impl Between for Ways {
     fn way(&self, side: Side, inner: Arc<dyn HttpSend>) -> Arc<dyn HttpSend> {
-        Arc::new(Way {
-            seam: self.0.clone(),
-            side,
-            inner,
-        })
-    }
-}
-
-#[async_trait]
-impl HttpSend for Way {
-    async fn send(&self, mut request: Request) -> Result<Response, SendError> {
-        let seam = &self.seam;
-        if seam.has_company() {
-            let (_, writes) = seam.about(self.side, &request);
-            seam.leaves(self.side, writes);
-            seam.stop(Stop::Send).await;
-        }
-        if let Some(clock) = seam.clock() {
-            clock.advance(Duration::milliseconds(i64::from(seam.latency)));
-        }
-        let (aim, writes) = seam.about(self.side, &request);
-        let object = match aim {
-            Some(Aim::Page(page)) => Some(format!("page {page}")),
-            Some(Aim::Issue(number)) => Some(format!("issue {number}")),
-            _ => None,
-        };
-        let dies = seam.dies(writes);
-        let aimed = seam.aimed_at(self.side, &mut request, writes);
-        let line = format!(
-            "{:?} {} {} {}",
-            self.side,
-            request.method(),
-            request
-                .uri()
-                .path_and_query()
-                .map_or("", |path| path.as_str()),
-            &blake3::hash(request.body()).to_hex()[..8],
-        );
-        let harm = seam.before(self.side, aim, writes);
-        let harm = harm.or_else(|| aimed.as_ref().and_then(|(_, harm)| *harm));
-        if dies == Some(false) {
-            let kind = if writes {
-                "crashed before a write"
-            } else {
-                "crashed before a read"
-            };
-            seam.die(kind, &format!("before {line}")).await;
-        }
-        if let Some(harm) = harm {
-            seam.harm(self.side, harm, object.as_deref(), writes);
-            if let (Some(known), Some((asked, _))) = (&mut lock(&seam.past).aimed, &aimed) {
-                known.cells.struck(asked, harm);
-            }
-        }
-        if let (Some(object), Some(people)) = (&object, seam.people()) {
-            lock(&people.ledger).engine(object, writes);
-        }
-        let asks_backlog = request.uri().path() == format!("/repos/{BACKLOG}");
-        let answer = match &aimed {
-            Some((asked, _)) => {
-                let answer = self.inner.send(request.clone()).await;
-                seam.heard(asked, &request, harm, answer)
-            }
-            None => self.inner.send(request).await,
-        };
-        if let (true, Ok(response)) = (asks_backlog, &answer) {
-            let body: Option<serde_json::Value> = serde_json::from_slice(response.body()).ok();
-            let id = body.and_then(|body| body.get("id")?.as_u64());
-            if let Some(id) = id {
-                lock(&seam.past).backlog = Some(id.to_string());
-            }
-        }
-        let said = match &answer {
-            Ok(response) => response.status().as_u16().to_string(),
-            Err(error) => error.to_string(),
-        };
-        let harmed = harm.map(|harm| format!(" ({harm:?})")).unwrap_or_default();
-        seam.note(&format!("{line}: {said}{harmed}"));
-        if dies == Some(true) {
-            let kind = if writes {
-                "crashed after a write"
-            } else {
-                "crashed after a read"
-            };
-            seam.die(kind, "before it hears of it").await;
-        }
-        if seam.has_company() {
-            let now = seam.clock().map(|clock| clock.now()).unwrap_or_default();
-            seam.stop(Stop::Other).await;
-            if let Some(Harm::Limit(seconds)) = harm {
-                seam.limited(self.side, now + Duration::seconds(i64::from(seconds)));
-            }
-        }
-        answer
+        Arc::new(Way::new(self.0.common(), self.0.clone(), side, inner))
     }
 }

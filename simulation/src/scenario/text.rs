@@ -1,8 +1,8 @@
 //! What people do to a Markdown text.
 
-use super::ledger::{moment, origins, word};
 use super::people::nth;
 use super::script::{Act, Deed};
+use notion_sync_testkit::simulation::{moment, origins, word};
 
 /// The lines of a Markdown text that somebody would edit.
 fn lines_of(text: &str) -> Vec<usize> {

@@ -3,9 +3,9 @@
 //! is about to be removed.
 
 use notion_sync_core::id::Side;
+use notion_sync_testkit::simulation::{Harm, Stream, Strike};
 
-use super::random::Stream;
-use super::script::{Act, Deed, Harm, Knobs, Step, Strike, Writer};
+use super::script::{Act, Deed, Knobs, Step, Writer};
 
 /// A scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(super) fn add_minute(seed: u64, knobs: &Knobs, writer: &mut Writer, steps: &
     if !random.chance(50) {
         return;
     }
-    let pick = random.next();
+    let pick = random.number();
     let wait = u32::try_from(300 + random.below(600)).unwrap_or(300);
     // Nothing is under way any more that would make the engine look.
     steps.push(step(wait, Vec::new(), 4));
@@ -102,7 +102,7 @@ pub(super) fn add(seed: u64, knobs: &mut Knobs, writer: &mut Writer, steps: &mut
     else {
         return;
     };
-    let pick = random.next();
+    let pick = random.number();
     let wait = u32::try_from(300 + random.below(600)).unwrap_or(300);
     let mut act = |side, deed| writer.act_of(side, deed, pick);
     let new = |act: &mut dyn FnMut(Side, Deed) -> Act| act(Side::Github, Deed::NewObject);

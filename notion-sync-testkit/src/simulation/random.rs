@@ -2,19 +2,20 @@
 
 /// SplitMix64: small, and the same on every machine.
 #[derive(Debug, Clone)]
-pub(crate) struct Stream(u64);
+pub struct Stream(u64);
 
 impl Stream {
     /// The stream of this name under this seed.
-    pub(crate) fn new(seed: u64, name: &str) -> Self {
+    #[must_use]
+    pub fn new(seed: u64, name: &str) -> Self {
         let hash = blake3::hash(format!("{seed}/{name}").as_bytes());
         let mut first = [0; 8];
         first.copy_from_slice(&hash.as_bytes()[..8]);
         Self(u64::from_le_bytes(first))
     }
 
-    /// The next number.
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number, any that 64 bits hold.
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,23 +24,27 @@ impl Stream {
     }
 
     /// A number below `limit`, which is not 0.
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit.max(1)
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.number() % limit.max(1)
     }
 
     /// Whether something happens that has `percent` chances in a hundred.
-    pub(crate) fn chance(&mut self, percent: u64) -> bool {
+    pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// A number up to `limit`, small ones more often than large ones.
-    pub(crate) fn mostly_small(&mut self, limit: u64) -> u64 {
+    pub fn mostly_small(&mut self, limit: u64) -> u64 {
         let bound = 1 + self.below(limit);
         self.below(bound)
     }
 
     /// One of the items.
-    pub(crate) fn of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+    ///
+    /// # Panics
+    ///
+    /// Where there is none.
+    pub fn of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         let at = self.below(items.len() as u64);
         &items[usize::try_from(at).unwrap_or(0)]
     }

@@ -5,31 +5,30 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use notion_sync_core::store::{Change, Expect, Hit, Item, Query, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
-use notion_sync_store::MemoryStore;
 
-use super::company::Stop;
 use super::seam::Seam;
+use super::turns::Stop;
 
-/// A store in memory that fails and crashes when the weather says so.
+/// A store that fails, and whose process dies, when the weather says so.
 #[derive(Debug)]
-pub(crate) struct Fragile {
-    inner: Arc<MemoryStore>,
+pub struct Fragile {
+    inner: Arc<dyn Store>,
     seam: Arc<Seam>,
 }
 
 impl Fragile {
     /// A store that keeps everything in `inner`.
-    pub(crate) fn new(inner: Arc<MemoryStore>, seam: Arc<Seam>) -> Self {
+    pub fn new(inner: Arc<dyn Store>, seam: Arc<Seam>) -> Self {
         Self { inner, seam }
     }
 
     /// Stores changes, where others may have come in between.
     async fn stored(&self, changes: Vec<Change>) -> Result<()> {
         if !self.seam.has_company() {
-            return Store::commit(&*self.inner, changes).await;
+            return self.inner.commit(changes).await;
         }
         self.seam.stop(Stop::Commit).await;
-        let done = Store::commit(&*self.inner, changes.clone()).await;
+        let done = self.inner.commit(changes.clone()).await;
         match &done {
             Ok(()) => self.seam.committed(&changes),
             Err(error) if error.kind() == ErrorKind::Stale && self.outside(&changes).await? => {
@@ -52,7 +51,7 @@ impl Fragile {
             } = change
                 && key.starts_with("fence:")
             {
-                let now = Store::get(&*self.inner, Table::Lease, key).await?;
+                let now = self.inner.get(Table::Lease, key).await?;
                 let now = now.map_or(Expect::Absent, |item| Expect::Version(item.version));
                 return Ok(now != *expect);
             }
@@ -73,17 +72,17 @@ impl Fragile {
 impl Store for Fragile {
     async fn get(&self, table: Table, key: &str) -> Result<Option<Item>> {
         self.read().await;
-        Store::get(&*self.inner, table, key).await
+        self.inner.get(table, key).await
     }
 
     async fn get_many(&self, table: Table, keys: &[String]) -> Result<Vec<Item>> {
         self.read().await;
-        Store::get_many(&*self.inner, table, keys).await
+        self.inner.get_many(table, keys).await
     }
 
     async fn query(&self, query: Query<'_>) -> Result<Vec<Hit>> {
         self.read().await;
-        Store::query(&*self.inner, query).await
+        self.inner.query(query).await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {

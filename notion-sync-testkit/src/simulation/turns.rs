@@ -4,52 +4,68 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use chrono::{DateTime, Utc};
-use notion_sync_core::clock::Clock;
 use notion_sync_core::id::Side;
 use notion_sync_core::store::Change;
 
-use super::company::Stop;
 use super::leases::Event;
-use super::people::lock;
 use super::seam::Seam;
+
+/// Where a process stops for a moment, so that another one may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// A request is about to leave.
+    Send,
+    /// A commit is about to be made.
+    Commit,
+    /// Anything else.
+    Other,
+}
 
 impl Seam {
     /// Several processes work from now on.
-    pub(super) fn keep_company(&self) {
-        lock(&self.past).company = true;
+    pub fn keep_company(&self) {
+        self.past().company = true;
     }
 
     /// One process works alone from now on.
-    pub(super) fn alone(&self, process: usize) {
-        lock(&self.past).company = false;
+    pub fn alone(&self, process: usize) {
+        self.past().company = false;
         self.turn(process);
     }
 
     /// Whether several processes work.
-    pub(super) fn has_company(&self) -> bool {
-        lock(&self.past).company
+    #[must_use]
+    pub fn has_company(&self) -> bool {
+        self.past().company
+    }
+
+    /// The process whose turn it is.
+    #[must_use]
+    pub fn process(&self) -> usize {
+        self.past().process
     }
 
     /// It is the turn of a process.
-    pub(super) fn turn(&self, process: usize) {
-        let mut past = lock(&self.past);
+    pub fn turn(&self, process: usize) {
+        let mut past = self.past();
         past.process = process;
         past.stopped = None;
     }
 
     /// Where the process stopped whose turn it was.
-    pub(super) fn stopped(&self) -> Option<Stop> {
-        lock(&self.past).stopped
+    #[must_use]
+    pub fn stopped(&self) -> Option<Stop> {
+        self.past().stopped
     }
 
     /// A process works on nothing any more.
-    pub(super) fn rests(&self, process: usize) {
-        lock(&self.past).leases.rests(process);
+    pub fn rests(&self, process: usize) {
+        self.past().leases.rests(process);
     }
 
     /// A process died; the others go on.
-    pub(super) fn buried(&self, process: usize) {
-        let mut past = lock(&self.past);
+    pub fn buried(&self, process: usize) {
+        let mut past = self.past();
         past.crashed = false;
         past.not_before.retain(|(of, _), _| *of != process);
         past.life += 1;
@@ -57,9 +73,9 @@ impl Seam {
     }
 
     /// Another process may go on here.
-    pub(super) async fn stop(&self, stop: Stop) {
+    pub async fn stop(&self, stop: Stop) {
         {
-            let mut past = lock(&self.past);
+            let mut past = self.past();
             if !past.company {
                 return;
             }
@@ -80,10 +96,10 @@ impl Seam {
     }
 
     /// A commit was stored.
-    pub(super) fn committed(&self, changes: &[Change]) {
-        let now = self.clock().map(|clock| clock.now()).unwrap_or_default();
+    pub fn committed(&self, changes: &[Change]) {
+        let now = self.now();
         let event = {
-            let mut past = lock(&self.past);
+            let mut past = self.past();
             let process = past.process;
             past.leases.committed(process, changes, now)
         };
@@ -94,39 +110,44 @@ impl Seam {
             }
             Some(Event::Intruded(mapping)) => {
                 let said = format!("something of {mapping} was stored under a lost lease");
-                lock(&self.past).violations.push(("P15", said));
+                self.violate("P15", said);
             }
             None => {}
         }
     }
 
     /// The process whose turn it is has heard that it must not ask a side again before `until`.
-    pub(super) fn limited(&self, side: Side, until: DateTime<Utc>) {
-        let mut past = lock(&self.past);
+    pub fn limited(&self, side: Side, until: DateTime<Utc>) {
+        let mut past = self.past();
         let process = past.process;
         past.not_before.insert((process, side), until);
     }
 
     /// The process whose turn it is asks a side: not before it may (P19).
-    pub(super) fn not_early(&self, side: Side, at: DateTime<Utc>) {
-        let mut past = lock(&self.past);
-        let not_before = past.not_before.get(&(past.process, side));
-        if not_before.is_some_and(|not_before| at < *not_before) {
+    pub fn not_early(&self, side: Side, at: DateTime<Utc>) {
+        let early = {
+            let past = self.past();
+            let not_before = past.not_before.get(&(past.process, side));
+            not_before.is_some_and(|not_before| at < *not_before)
+        };
+        if early {
             let said = format!("{side:?} was asked before it wanted to be asked again");
-            past.violations.push(("P19", said));
+            self.violate("P19", said);
         }
     }
 
     /// A request is about to leave, the lease was just looked at. What is heard while it is on its way
     /// it cannot know.
-    pub(super) fn leaves(&self, side: Side, writes: bool) {
-        let at = self.clock().map(|clock| clock.now()).unwrap_or_default();
+    pub fn leaves(&self, side: Side, writes: bool) {
+        let at = self.now();
         self.not_early(side, at);
-        let mut past = lock(&self.past);
-        let process = past.process;
-        if writes && let Some(mapping) = past.leases.lost(process) {
+        let lost = {
+            let past = self.past();
+            past.leases.lost(past.process)
+        };
+        if writes && let Some(mapping) = lost {
             let said = format!("something of {mapping} was sent under a lost lease");
-            past.violations.push(("P15", said));
+            self.violate("P15", said);
         }
     }
 }

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 /// The word of a number.
-pub(crate) fn word(token: u32) -> String {
+#[must_use]
+pub fn word(token: u32) -> String {
     format!("tk{token}q")
 }
 
 /// The word that marks where an object comes from. Nobody edits it.
-pub(crate) fn origin(token: u32) -> String {
+#[must_use]
+pub fn origin(token: u32) -> String {
     format!("og{token}q")
 }
 
@@ -25,12 +27,14 @@ fn numbers(text: &str, prefix: &str) -> BTreeSet<u32> {
 const MOMENT: &str = "2031-01-01T00:00:00.000";
 
 /// The number of a word as a moment, to the microsecond.
-pub(crate) fn moment(token: u32) -> String {
+#[must_use]
+pub fn moment(token: u32) -> String {
     format!("{MOMENT}{token:03}Z")
 }
 
 /// The words in a text, and the moments that stand for words.
-pub(crate) fn words(text: &str) -> BTreeSet<u32> {
+#[must_use]
+pub fn words(text: &str) -> BTreeSet<u32> {
     let mut out = numbers(text, "tk");
     for part in text.split(MOMENT).skip(1) {
         let digits = part.split_once('Z').map(|(digits, _)| digits);
@@ -44,20 +48,21 @@ pub(crate) fn words(text: &str) -> BTreeSet<u32> {
 }
 
 /// The origins in a text.
-pub(crate) fn origins(text: &str) -> BTreeSet<u32> {
+#[must_use]
+pub fn origins(text: &str) -> BTreeSet<u32> {
     numbers(text, "og")
 }
 
 /// What became of a word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Word {
+pub struct Word {
     /// Where it was written, for people.
-    pub(crate) place: String,
+    pub place: String,
     /// Whether nobody who saw it replaced it.
-    pub(crate) alive: bool,
+    pub alive: bool,
     /// Whether it was written in the moment in which the engine may overwrite it: between the read
     /// that a write was checked with and the write, where the service has no conditional writes.
-    pub(crate) in_window: bool,
+    pub in_window: bool,
 }
 
 /// Something that matters for that moment, in order.
@@ -71,7 +76,7 @@ enum Event {
 
 /// Every word.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub struct Ledger {
     words: BTreeMap<u32, Word>,
     /// Origins that people copied.
     copied: BTreeSet<u32>,
@@ -83,7 +88,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// A person wrote a word.
-    pub(crate) fn born(&mut self, token: u32, place: &str) {
+    pub fn born(&mut self, token: u32, place: &str) {
         self.words.insert(
             token,
             Word {
@@ -99,7 +104,7 @@ impl Ledger {
     }
 
     /// A person who saw `old` put `new` there.
-    pub(crate) fn replaced(&mut self, old: &str, new: &str) {
+    pub fn replaced(&mut self, old: &str, new: &str) {
         let kept = words(new);
         for token in words(old).difference(&kept) {
             if let Some(word) = self.words.get_mut(token) {
@@ -109,29 +114,31 @@ impl Ledger {
     }
 
     /// People copied what carries these origins.
-    pub(crate) fn copied(&mut self, text: &str) {
+    pub fn copied(&mut self, text: &str) {
         self.copied.extend(origins(text));
         self.copies = true;
     }
 
     /// Whether people copied anything.
-    pub(crate) fn any_copied(&self) -> bool {
+    #[must_use]
+    pub fn any_copied(&self) -> bool {
         self.copies
     }
 
     /// Whether people copied it.
-    pub(crate) fn is_copied(&self, origin: u32) -> bool {
+    #[must_use]
+    pub fn is_copied(&self, origin: u32) -> bool {
         self.copied.contains(&origin)
     }
 
     /// Another tick begins.
-    pub(crate) fn tick(&mut self) {
+    pub fn tick(&mut self) {
         self.events.clear();
     }
 
     /// The engine read or wrote an object. A write right after what a person wrote, without a read
     /// in between, may overwrite that.
-    pub(crate) fn engine(&mut self, object: &str, writes: bool) {
+    pub fn engine(&mut self, object: &str, writes: bool) {
         if writes {
             for event in self.events.iter().rev() {
                 match event {
@@ -159,17 +166,17 @@ impl Ledger {
 
     /// A write to an object was begun whose end nobody knows: until then the service may commit it on
     /// top of what people write.
-    pub(crate) fn unknown(&mut self, object: &str, until: DateTime<Utc>) {
+    pub fn unknown(&mut self, object: &str, until: DateTime<Utc>) {
         self.unknown.push((object.to_owned(), until));
     }
 
     /// It is so late.
-    pub(crate) fn now(&mut self, now: DateTime<Utc>) {
+    pub fn now(&mut self, now: DateTime<Utc>) {
         self.unknown.retain(|(_, until)| *until >= now);
     }
 
     /// Every word.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Word)> {
+    pub fn all(&self) -> impl Iterator<Item = (u32, &Word)> {
         self.words.iter().map(|(token, word)| (*token, word))
     }
 }

@@ -16,7 +16,7 @@ use notion_sync_core::remote::{
 use notion_sync_core::snapshot::Snapshot;
 
 /// Hears of writes.
-pub(crate) trait OnWrite: fmt::Debug + Send + Sync {
+pub trait OnWrite: fmt::Debug + Send + Sync {
     /// The engine hands these writes to the adapter.
     fn begins(&self, side: Side, batch: &[Write]);
 
@@ -26,14 +26,14 @@ pub(crate) trait OnWrite: fmt::Debug + Send + Sync {
 
 /// A side whose writes are heard.
 #[derive(Debug)]
-pub(crate) struct Overheard {
+pub struct Overheard {
     inner: Arc<dyn Remote>,
     by: Arc<dyn OnWrite>,
 }
 
 impl Overheard {
     /// Lets somebody hear of the writes to a side.
-    pub(crate) fn new(inner: Arc<dyn Remote>, by: Arc<dyn OnWrite>) -> Self {
+    pub fn new(inner: Arc<dyn Remote>, by: Arc<dyn OnWrite>) -> Self {
         Self { inner, by }
     }
 }
