@@ -1,5 +1,6 @@
 //! Looks at both sides: what is there, in which fields, and what changed.
 
+pub(in crate::engine) mod arrivals;
 pub(in crate::engine) mod below;
 pub(in crate::engine) mod bind;
 pub(in crate::engine) mod fields;

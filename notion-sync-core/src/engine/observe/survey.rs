@@ -23,7 +23,7 @@ use crate::snapshot::{Content, Presence, Proof, Revision, Snapshot};
 use crate::state::{RecordState, Stored};
 
 /// How many objects are read at once.
-const READERS: usize = 4;
+pub(super) const READERS: usize = 4;
 
 /// What was seen.
 #[derive(Debug)]
@@ -268,28 +268,10 @@ impl Engine {
             }
         }
         self.look_at_pulls(binding, bound, &mut prepared).await?;
-        // New objects are known only from the listing: it must show them again.
         let mut unread: BTreeSet<Side> = BTreeSet::new();
-        let mut fresh = Vec::new();
-        let read = self.read_new(binding, bound, looking, &new).await;
-        if self.is_halted() {
-            return Err(halted());
-        }
-        for (side, read) in read {
-            match read {
-                // An operation that is not settled yet will adopt it, or it is a copy of what that one made,
-                // which carries the same mark: then it must be listed again.
-                Ok(view) if self.made_by_us(&view).await? => {
-                    unread.insert(side);
-                }
-                Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
-                Ok(_) => {}
-                Err(error) => {
-                    self.wait_for(error, &mut waits)?;
-                    unread.insert(side);
-                }
-            }
-        }
+        let (fresh, held) = self
+            .arrivals(binding, bound, looking, &new, &mut waits, &mut unread)
+            .await?;
         let mut overheard = Overheard::default();
         if waits.is_none() && (poll || full) {
             let (found, heard) = self.overhear(binding, listening, &stored, &due).await?;
@@ -321,8 +303,13 @@ impl Engine {
         let strange: BTreeSet<RemoteRef> = (fresh.iter().filter(|(side, _)| *side == Side::Github))
             .map(|(_, view)| view.object.clone())
             .collect();
-        self.pair(binding, bound, &mut prepared, fresh, &mut records)
+        let missed = self
+            .pair(binding, bound, &mut prepared, fresh, held, &mut records)
             .await?;
+        for (sides, error) in missed {
+            self.wait_for(error, &mut waits)?;
+            unread.extend(sides);
+        }
         for one in &mut prepared {
             if (one.state.record.github.as_ref()).is_some_and(|object| strange.contains(object)) {
                 looking.note_new(&mut one.state.record);
@@ -376,7 +363,7 @@ impl Engine {
     /// # Errors
     ///
     /// The error itself where waiting does not help.
-    fn wait_for(
+    pub(super) fn wait_for(
         &self,
         error: crate::Error,
         waits: &mut Option<(DateTime<Utc>, String)>,
@@ -541,35 +528,9 @@ impl Engine {
             bookkeeping: BTreeMap::new(),
         }
     }
-
-    /// Reads objects that no record owns.
-    async fn read_new(
-        &self,
-        binding: &Binding,
-        bound: &Bound,
-        looking: &Looking,
-        new: &[(Side, RemoteRef)],
-    ) -> Vec<(Side, Result<View>)> {
-        stream::iter(new.iter().cloned())
-            .map(|(side, object)| async move {
-                let snapshot = match looking.ready(side, &object) {
-                    Some(snapshot) => Ok(snapshot.clone()),
-                    None if self.is_halted() => Err(halted()),
-                    None => binding.remote(side).read(&object, true).await,
-                };
-                // Only the links of a page depend on a path, and a new page has no file yet.
-                let view = snapshot.map(|snapshot| {
-                    text::view(binding, bound, &self.bounds, side, &snapshot, None)
-                });
-                (side, view)
-            })
-            .buffered(READERS)
-            .collect()
-            .await
-    }
 }
 
-fn halted() -> Error {
+pub(super) fn halted() -> Error {
     Error::new(ErrorKind::Unavailable, "look at both sides").message("told to end")
 }
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use notion_sync_core::Result;
-use notion_sync_core::comment::{Comments, RemoteComment};
+use notion_sync_core::comment::{Comments, FoundCard, RemoteComment};
 use notion_sync_core::effect::LinkedPull;
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
@@ -19,11 +19,14 @@ type Lists = Box<dyn FnMut(&mut Listing) + Send>;
 type Schemas = Box<dyn FnMut(&mut Schema) + Send>;
 type Reads = Box<dyn FnMut(&mut Snapshot) -> Result<()> + Send>;
 
+type Cards = Box<dyn FnMut() -> Result<()> + Send>;
+
 pub(super) struct Shown<R> {
     inner: R,
     schemas: Mutex<Schemas>,
     lists: Mutex<Lists>,
     reads: Mutex<Reads>,
+    cards: Mutex<Cards>,
     pulls: Vec<LinkedPull>,
 }
 
@@ -34,6 +37,7 @@ impl<R> Shown<R> {
             schemas: Mutex::new(Box::new(|_| {})),
             lists: Mutex::new(Box::new(|_| {})),
             reads: Mutex::new(Box::new(|_| Ok(()))),
+            cards: Mutex::new(Box::new(|| Ok(()))),
             pulls: Vec::new(),
         }
     }
@@ -47,6 +51,12 @@ impl<R> Shown<R> {
     /// What becomes of each listing before it is looked at.
     pub(super) fn listing(mut self, lists: impl FnMut(&mut Listing) + Send + 'static) -> Self {
         self.lists = Mutex::new(Box::new(lists));
+        self
+    }
+
+    /// Whether the sync's own comments can be looked for.
+    pub(super) fn carding(mut self, cards: impl FnMut() -> Result<()> + Send + 'static) -> Self {
+        self.cards = Mutex::new(Box::new(cards));
         self
     }
 
@@ -107,6 +117,11 @@ impl<R: Remote> Remote for Shown<R> {
         let objects = objects.iter();
         let pulls = objects.map(|(object, _)| (object.clone(), self.pulls.clone()));
         Ok(pulls.collect())
+    }
+
+    async fn cards(&self, objects: &[RemoteRef]) -> Result<Vec<FoundCard>> {
+        (self.cards.lock().unwrap())()?;
+        self.inner.cards(objects).await
     }
 
     async fn comments(&self, object: &RemoteRef) -> Result<Comments> {

@@ -1,0 +1,91 @@
+//! Objects that no record owns, and what waits for one of them.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt as _};
+
+use crate::engine::observe::bind::Bound;
+use crate::engine::observe::looking::Looking;
+use crate::engine::observe::survey::{READERS, halted};
+use crate::engine::observe::text;
+use crate::engine::pairs::partners::Held;
+use crate::engine::{Binding, Engine};
+use crate::error::Result;
+use crate::id::{RemoteRef, Side};
+use crate::mapping::View;
+use crate::snapshot::Presence;
+
+impl Engine {
+    /// Reads objects that no record owns, and before them those that wait for a partner: any of the
+    /// new ones may be it, so none is judged without them. What cannot be read now is known only from
+    /// the listing, which must show it again: its side is `unread`.
+    pub(super) async fn arrivals(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        looking: &Looking,
+        new: &[(Side, RemoteRef)],
+        waits: &mut Option<(DateTime<Utc>, String)>,
+        unread: &mut BTreeSet<Side>,
+    ) -> Result<(Vec<(Side, View)>, Held)> {
+        if new.is_empty() {
+            return Ok(Default::default());
+        }
+        // First, or the new ones would use up again each time what a remote allows at once.
+        let held = match self.held_back_by_marks(binding, bound).await {
+            Ok(held) => held,
+            Err(error) => {
+                self.wait_for(error, waits)?;
+                unread.extend(new.iter().map(|(side, _)| *side));
+                return Ok(Default::default());
+            }
+        };
+        let mut fresh = Vec::new();
+        let read = self.read_new(binding, bound, looking, new).await;
+        if self.is_halted() {
+            return Err(halted());
+        }
+        for (side, read) in read {
+            match read {
+                // An operation that is not settled yet will adopt it, or it is a copy of what that one made,
+                // which carries the same mark: then it must be listed again.
+                Ok(view) if self.made_by_us(&view).await? => {
+                    unread.insert(side);
+                }
+                Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
+                Ok(_) => {}
+                Err(error) => {
+                    self.wait_for(error, waits)?;
+                    unread.insert(side);
+                }
+            }
+        }
+        Ok((fresh, held))
+    }
+
+    async fn read_new(
+        &self,
+        binding: &Binding,
+        bound: &Bound,
+        looking: &Looking,
+        new: &[(Side, RemoteRef)],
+    ) -> Vec<(Side, Result<View>)> {
+        stream::iter(new.iter().cloned())
+            .map(|(side, object)| async move {
+                let snapshot = match looking.ready(side, &object) {
+                    Some(snapshot) => Ok(snapshot.clone()),
+                    None if self.is_halted() => Err(halted()),
+                    None => binding.remote(side).read(&object, true).await,
+                };
+                // Only the links of a page depend on a path, and a new page has no file yet.
+                let view = snapshot.map(|snapshot| {
+                    text::view(binding, bound, &self.bounds, side, &snapshot, None)
+                });
+                (side, view)
+            })
+            .buffered(READERS)
+            .collect()
+            .await
+    }
+}

@@ -1,0 +1,160 @@
+//! A look that needs more requests than a side answers at once gets on, part by part.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use notion_sync_core::clock::{Clock as _, VirtualClock};
+use notion_sync_core::mapping::Policy;
+use notion_sync_core::snapshot::Snapshot;
+use notion_sync_core::value::Value;
+use notion_sync_core::{Error, ErrorKind, Result, Retry};
+
+use super::super::world::{World, body, tasks};
+use super::seeing;
+use super::shown::Shown;
+
+/// How many reads the rate gate lets through in a minute.
+const READS: usize = 6;
+
+/// A rate gate.
+pub(super) fn gate(
+    clock: Arc<VirtualClock>,
+    reads: usize,
+) -> impl FnMut(&mut Snapshot) -> Result<()> + Send {
+    let mut window: Option<(DateTime<Utc>, usize)> = None;
+    move |page| {
+        let now = clock.now();
+        let (until, used) = window
+            .filter(|(until, _)| *until > now)
+            .unwrap_or((now + Duration::minutes(1), 0));
+        window = Some((until, used + 1));
+        if used < reads {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::RateLimited, "read a page")
+            .with("page", &page.object.id)
+            .retry_at(Retry::NotBefore(until)))
+    }
+}
+
+/// A page that says it belongs to an issue that is nowhere.
+fn drifting(world: &mut World) -> String {
+    world.pages = world.pages.clone().with_bookkeeping();
+    world.restart();
+    let page = world.pages.create("Elsewhere", body(&["Text"]));
+    let url = "https://github.example/acme/shop/issues/99";
+    world.pages.set_bookkeeping(&page, "url", url);
+    world.settle();
+    assert!(world.records()[0].problem.as_ref().unwrap().drift);
+    world.pass(10);
+    page
+}
+
+fn titles(world: &World) -> BTreeSet<String> {
+    let numbers = world.repo.numbers().into_iter();
+    let title = |number| match world.repo.issue(number, "title") {
+        Value::Text(title) => title,
+        other => format!("{other:?}"),
+    };
+    numbers.map(title).collect()
+}
+
+#[test]
+fn new_pages_arrive_part_by_part_while_a_record_waits_for_its_partner() {
+    let mut world = World::new(tasks(Policy::ManualReview));
+    drifting(&mut world);
+    for number in 0..20 {
+        (world.pages).create(&format!("Task {number}"), body(&["Text"]));
+    }
+    let pages = Shown::new(world.pages.clone()).reading(gate(world.clock.clone(), READS));
+    let repo = Arc::new(world.repo.clone());
+    seeing(&mut world, Arc::new(pages), repo);
+    let mut known = Vec::new();
+    for _ in 0..8 {
+        world.poll();
+        known.push(world.records().len() - 1);
+        world.pass(2);
+    }
+    assert!(known[0] > 0, "{known:?}");
+    assert_eq!(known.last(), Some(&20), "{known:?}");
+    for _ in 0..8 {
+        world.poll();
+        world.pass(2);
+    }
+    assert_eq!(world.repo.numbers().len(), 20);
+    assert_eq!(titles(&world).len(), 20, "nothing twice");
+}
+
+/// What is held back may be what a new object names: nothing new is judged while it is not known.
+#[test]
+fn nothing_new_is_judged_without_what_waits_for_a_partner() {
+    let mut world = World::new(tasks(Policy::ManualReview));
+    let held = drifting(&mut world);
+    let down = Shown::new(world.pages.clone()).reading({
+        let held = held.clone();
+        move |page| match page.object.id == held {
+            true => Err(Error::new(ErrorKind::Unavailable, "read a page")),
+            false => Ok(()),
+        }
+    });
+    let repo = Arc::new(world.repo.clone());
+    seeing(&mut world, Arc::new(down), repo);
+    let known = world.pages.create("Known", body(&["Text"]));
+    let number = world.repo.open_issue("Elsewhere", "Text");
+    world.repo.set_issue_page(number, Some(&held));
+    let tick = world.poll();
+    assert_eq!(tick.mappings[0].errors, Vec::<String>::new());
+    assert!(tick.mappings[0].waits_until.is_some());
+    assert_eq!(world.records().len(), 1, "the rest waits");
+    world.restart();
+    world.pages.set_bookkeeping(&held, "url", "");
+    world.pass(10);
+    world.settle();
+    let ends = |page: &str| {
+        (world.records().into_iter())
+            .find(|record| record.notion.as_ref().is_some_and(|one| one.id == page))
+            .unwrap()
+    };
+    assert_eq!(ends(&held).github.unwrap().id, number.to_string());
+    assert!(ends(&known).github.is_some());
+    assert_eq!(world.repo.numbers().len(), 2);
+}
+
+/// The sync's own comments say what new issues belong to. While nobody knows them, what is known already
+/// goes on.
+#[test]
+fn what_is_known_goes_on_while_the_comments_of_new_issues_cannot_be_read() {
+    let mut mapping = tasks(Policy::ManualReview);
+    mapping.notes.automation_comment = true;
+    let mut world = World::new(mapping);
+    let known = world.pages.create("Known", body(&["Text"]));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    let until = world.engine_time() + Duration::minutes(5);
+    let clock = world.clock.clone();
+    let repo =
+        Shown::new(world.repo.clone()).carding(move || match clock.now() < until {
+            true => Err(Error::new(ErrorKind::RateLimited, "list comments")
+                .retry_at(Retry::NotBefore(until))),
+            false => Ok(()),
+        });
+    let pages = Arc::new(world.pages.clone());
+    seeing(&mut world, pages, Arc::new(repo));
+    world.pages.set(&known, "title", Value::text("Renamed"));
+    world.pages.create("New page", body(&["Text"]));
+    world.repo.open_issue("New issue", "Text");
+    let tick = world.poll();
+    assert_eq!(tick.mappings[0].errors, Vec::<String>::new());
+    assert_eq!(tick.mappings[0].waits_until, Some(until));
+    assert_eq!(world.records().len(), 1, "nothing new is judged alone");
+    assert_eq!(
+        titles(&world),
+        ["New issue", "Renamed"].map(str::to_owned).into()
+    );
+    world.pass(6);
+    world.settle();
+    assert_eq!((world.live(), world.pages.live().len()), (3, 3));
+    assert_eq!(world.repo.numbers().len(), 3);
+}
