@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod dead_letters;
 mod embedding;
+mod pointed_elsewhere;
 mod rebuilding;
 mod receiver;
 mod receiver_missed;

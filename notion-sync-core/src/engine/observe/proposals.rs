@@ -53,7 +53,8 @@ impl Engine {
         let snapshot = binding.github.read(pull, false).await?;
         let state = match (&snapshot.presence, snapshot.fields.get("state")) {
             (Presence::Present, Some(Field::Value(Value::Text(state)))) => state.as_str(),
-            (Presence::Gone(_), _) => "closed",
+            // Nobody can merge it into what the mapping holds now.
+            (Presence::Gone(_) | Presence::MovedOut(_), _) => "closed",
             _ => return Ok(None),
         };
         Ok(match state {
