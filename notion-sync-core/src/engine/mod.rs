@@ -122,9 +122,6 @@ impl Default for Budget {
     }
 }
 
-/// How many hints one tick answers.
-const HINTS: usize = 500;
-
 /// Keeps any number of mappings the same.
 #[derive(Debug)]
 pub struct Engine {
@@ -143,6 +140,8 @@ pub struct Engine {
     bindings: BTreeMap<MappingId, Binding>,
     halted: AtomicBool,
     begun: Mutex<BTreeSet<MappingId>>,
+    /// Until when mappings are left alone.
+    rests: Mutex<BTreeMap<MappingId, DateTime<Utc>>>,
     recall: Recall,
 }
 
@@ -168,6 +167,7 @@ impl Engine {
             bindings: BTreeMap::new(),
             halted: AtomicBool::new(false),
             begun: Mutex::default(),
+            rests: Mutex::default(),
             recall: Recall::default(),
         }
     }
@@ -272,18 +272,17 @@ impl Engine {
     pub async fn tick(&self, budget: Budget) -> Result<Tick> {
         let _ticking = self.ticking.lock().await;
         let mut tick = Tick::default();
-        // Taken once: a hint that names no mapping makes each of them look, whichever comes first.
-        let hints = self.state().inbox(HINTS).await?;
+        // Asked once: a hint that names no mapping makes each of them look, whichever comes first.
+        let hinted = self.hinted().await?;
         for binding in self.bindings.values() {
             if self.is_halted() {
                 return Ok(tick);
             }
-            let report = self.lease_mapping(binding, budget, &hints).await?;
+            let hinted = hinted.contains(&binding.mapping.id);
+            let report = self.lease_mapping(binding, budget, hinted).await?;
             tick.add(report);
         }
-        if hints.len() == HINTS {
-            tick.more(self.now());
-        }
+        tick.more(self.now());
         Ok(tick)
     }
 
@@ -328,6 +327,7 @@ impl Engine {
                 next.approved = next.guarded;
                 let mut batch = Batch::default();
                 batch.mapping(id, &next, &stored)?;
+                self.rest(id, None);
                 return self.state().commit(batch).await;
             }
         }
@@ -364,7 +364,7 @@ impl Engine {
         &self,
         binding: &Binding,
         budget: Budget,
-        hints: &[Stored<ChangeEvent>],
+        hinted: bool,
         taken: Taken,
     ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
@@ -373,12 +373,16 @@ impl Engine {
 
         let stored = self.state().mapping(id).await?;
         let reconfigured = !Self::reconfigured(binding, &stored.value).is_empty();
-        let poll_due = budget.poll_now
-            || budget.full
-            || stored
-                .value
-                .polled_at
-                .is_none_or(|at| at + self.schedule.poll <= self.now());
+        let by_schedule = stored
+            .value
+            .polled_at
+            .is_none_or(|at| at + self.schedule.poll <= self.now());
+        // Also after a restart a plan that the guard stopped is not made again for each hint.
+        let stopped = stored.value.guarded.is_some()
+            && stored.value.approved != stored.value.guarded
+            && !by_schedule;
+        let rests = self.rests(id) || stopped;
+        let poll_due = budget.poll_now || budget.full || (by_schedule && !rests);
         let looks_due = !self.state().due(id, self.now()).await?.is_empty();
         let full = budget.full
             || reconfigured
@@ -386,8 +390,7 @@ impl Engine {
                 .value
                 .swept_at
                 .is_some_and(|at| at + self.schedule.sweep <= self.now());
-        let hinted = hints.iter().any(|hint| self.concerns(&hint.value, id));
-        if poll_due || looks_due || hinted {
+        if poll_due || ((looks_due || hinted) && !rests) {
             let look = Box::pin(self.observe_and_plan(binding, full, poll_due, &mut report));
             match look.await {
                 Ok(()) => {}
@@ -622,6 +625,7 @@ impl Engine {
             for at in &mut work {
                 *at = (*at).max(later);
             }
+            self.rest(id, Some(later));
         }
         work.extend(self.operations_due(&open));
         due.extend(work.iter().copied());

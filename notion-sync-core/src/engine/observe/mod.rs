@@ -4,6 +4,7 @@ pub(in crate::engine) mod arrivals;
 pub(in crate::engine) mod below;
 pub(in crate::engine) mod bind;
 pub(in crate::engine) mod fields;
+pub(in crate::engine) mod hints;
 pub(in crate::engine) mod looking;
 pub(in crate::engine) mod partial;
 pub(in crate::engine) mod paths;

@@ -10,7 +10,7 @@ use crate::engine::observe::looking::Looking;
 use crate::engine::observe::text;
 use crate::engine::pairs::identity;
 use crate::engine::tell::comments::{Heard, Listening, Overheard};
-use crate::engine::{Binding, Engine, HINTS};
+use crate::engine::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::id::{RecordId, RemoteRef, Side};
@@ -130,10 +130,7 @@ impl Engine {
         }
         let proposals = self.ended_proposals(binding).await?;
         due.extend(proposals.keys().cloned());
-        let mut hints = self.state().inbox(HINTS).await?;
-        hints.retain(|hint| self.concerns(&hint.value, id));
-        let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
-        let hint_owners = self.state().owners(&hinted).await?;
+        let (hints, hint_owners) = self.hints_of(id).await?;
         let listening = Listening::new(binding, &stored, full, &hints, &hint_owners, now);
         let hinting = (hints.iter())
             .filter(|hint| listening.concerns(&hint.value))
@@ -210,22 +207,6 @@ impl Engine {
                 && state.record.mapping == *id
             {
                 jobs.push(state.clone());
-            }
-        }
-        // A hint about another mapping's record is answered by that mapping.
-        let mut answered = Vec::with_capacity(hints.len());
-        for hint in hints {
-            let elsewhere = match hint_owners.get(&hint.value.object) {
-                Some(owner) if hint.value.mapping.is_none() => {
-                    self.known(&mut records, owner).await?.is_some_and(|state| {
-                        state.record.mapping != *id
-                            && self.bindings.contains_key(&state.record.mapping)
-                    })
-                }
-                _ => false,
-            };
-            if !elsewhere {
-                answered.push(hint);
             }
         }
         let (looking, listening) = (&looking, &listening);
@@ -349,7 +330,7 @@ impl Engine {
                 whole(Side::Notion, &notion).then_some(notion.cursor),
                 whole(Side::Github, &github).then_some(github.cursor),
             ),
-            hints: answered,
+            hints,
             emptied,
             doubts,
             deferred,

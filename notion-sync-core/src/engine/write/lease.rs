@@ -5,9 +5,8 @@ use chrono::Duration;
 use crate::engine::report::MappingReport;
 use crate::engine::{Binding, Budget, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::event::ChangeEvent;
 use crate::id::MappingId;
-use crate::state::{State, Stored};
+use crate::state::State;
 use crate::worker::Asked;
 pub(in crate::engine) use crate::worker::Taken;
 
@@ -20,7 +19,7 @@ impl Engine {
         &self,
         binding: &Binding,
         budget: Budget,
-        hints: &[Stored<ChangeEvent>],
+        hinted: bool,
     ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
         if let Some(why) = self.frozen(id).await? {
@@ -34,14 +33,13 @@ impl Engine {
             Asked::Elsewhere { owner, until } => {
                 let mut report = MappingReport::new(id.clone());
                 // The other one may have begun before these arrived, and be done soon.
-                let hinted = hints.iter().any(|hint| self.concerns(&hint.value, id));
                 let soon = self.now() + HINTED;
                 report.elsewhere(owner, if hinted { until.min(soon) } else { until });
                 return Ok(report);
             }
         };
         // On the heap: the whole of a tick is large, and callers have small stacks.
-        let worked = Box::pin(self.run_mapping(binding, budget, hints, taken)).await;
+        let worked = Box::pin(self.run_mapping(binding, budget, hinted, taken)).await;
         let lost = self.worker.release().await?;
         match worked {
             Ok(report) if !lost => Ok(report),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::clock::{Clock as _, VirtualClock};
-use notion_sync_core::mapping::Policy;
+use notion_sync_core::mapping::{Guard, Policy};
 use notion_sync_core::snapshot::Snapshot;
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result, Retry};
 
-use super::super::world::{World, body, tasks};
+use super::super::hints::{about, look, take};
+use super::super::world::{World, body, documents, tasks};
 use super::seeing;
 use super::shown::Shown;
 
@@ -157,4 +158,57 @@ fn what_is_known_goes_on_while_the_comments_of_new_issues_cannot_be_read() {
     world.settle();
     assert_eq!((world.live(), world.pages.live().len()), (3, 3));
     assert_eq!(world.repo.numbers().len(), 3);
+}
+
+#[test]
+fn a_mapping_that_fails_or_is_stopped_does_not_look_for_each_hint() {
+    for fails in [true, false] {
+        let mut world = World::new(documents(Policy::ManualReview));
+        world.mapping.delete_by_proposal = false;
+        world.restart();
+        for name in ["a", "b"] {
+            let text = format!("# {name}\n\nText\n");
+            world.repo.put(&format!("docs/{name}.md"), Some(&text));
+        }
+        world.settle();
+        world.pass(10);
+        world.settle();
+        if fails {
+            let refused = Shown::new(world.pages.clone())
+                .reading(|_| Err(Error::new(ErrorKind::Forbidden, "read a page")));
+            let repo = Arc::new(world.repo.clone());
+            seeing(&mut world, Arc::new(refused), repo);
+            let page = world.pages.live()[0].clone();
+            world.pages.set(&page, "title", Value::text("New"));
+        } else {
+            world.guard(Guard {
+                removals: 0,
+                removal_percent: 0,
+                ..Guard::default()
+            });
+            world.repo.put("docs/a.md", None);
+        }
+        world.pass(5);
+        let tick = look(&world);
+        let report = &tick.mappings[0];
+        assert_eq!(
+            (!report.errors.is_empty(), report.guard.is_some()),
+            (fails, !fails)
+        );
+        let due = tick.next_due.unwrap();
+        assert!(due > world.engine_time());
+        let lists = world.repo.reads().lists;
+        for number in 0..5 {
+            world.clock.advance(Duration::seconds(2));
+            take(&world, &[about(&format!("h{number}"), "new", None)]);
+            look(&world);
+        }
+        assert_eq!(world.repo.reads().lists, lists, "{fails}");
+        // Whoever asks for a look gets it, and so does the schedule.
+        world.poll();
+        assert_eq!(world.repo.reads().lists, lists + 1);
+        world.pass(2);
+        look(&world);
+        assert_eq!(world.repo.reads().lists, lists + 2);
+    }
 }
