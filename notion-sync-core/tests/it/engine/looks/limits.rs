@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::clock::{Clock as _, VirtualClock};
+use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{Guard, Policy};
+use notion_sync_core::record::Record;
 use notion_sync_core::snapshot::Snapshot;
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result, Retry};
 
+use super::super::comments::talking;
 use super::super::hints::{about, look, take};
 use super::super::world::{World, body, documents, tasks};
 use super::seeing;
@@ -210,5 +213,56 @@ fn a_mapping_that_fails_or_is_stopped_does_not_look_for_each_hint() {
         world.pass(2);
         look(&world);
         assert_eq!(world.repo.reads().lists, lists + 2);
+    }
+}
+
+/// A task whose comments cannot be read, whatever the reason, keeps no other from its turn.
+#[test]
+fn comments_that_cannot_be_read_hide_none_of_other_tasks() {
+    let far = "2027-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    let closed = Retry::NotBefore(far);
+    for (retry, sweeps) in [
+        (Retry::Backoff, false),
+        (Retry::Backoff, true),
+        (closed, false),
+    ] {
+        let mut world = World::new(talking(CommentSync {
+            pages_per_poll: 4,
+            ..CommentSync::default()
+        }));
+        for number in 0..12 {
+            (world.pages).create(&format!("Task {number}"), body(&["Text"]));
+        }
+        world.settle();
+        world.pass(10);
+        world.settle();
+        let records = world.records();
+        // The first in turn.
+        let broken = records[0].notion.clone().unwrap();
+        let pages = Shown::new(world.pages.clone()).talking(move |page| match *page == broken {
+            true => Err(Error::new(ErrorKind::Unavailable, "list comments").retry_at(retry)),
+            false => Ok(()),
+        });
+        let repo = Arc::new(world.repo.clone());
+        seeing(&mut world, Arc::new(pages), repo);
+        for record in &records[1..] {
+            let page = record.notion.as_ref().unwrap();
+            world.pages.comment(&page.id, "user-ada", "Hello");
+        }
+        for _ in 0..10 {
+            let tick = if sweeps { world.sweep() } else { world.poll() };
+            assert_eq!(tick.mappings[0].errors, Vec::<String>::new());
+            world.pass(2);
+        }
+        let copied = |record: &Record| {
+            let number = record.github.as_ref().unwrap().id.parse().unwrap();
+            world.repo.discussion(number).len()
+        };
+        let copies: Vec<usize> = records.iter().map(copied).collect();
+        assert_eq!(
+            copies,
+            [[0].as_slice(), &[1; 11]].concat(),
+            "{retry:?} {sweeps}"
+        );
     }
 }

@@ -19,6 +19,7 @@ type Lists = Box<dyn FnMut(&mut Listing) + Send>;
 type Schemas = Box<dyn FnMut(&mut Schema) + Send>;
 type Reads = Box<dyn FnMut(&mut Snapshot) -> Result<()> + Send>;
 
+type Talks = Box<dyn FnMut(&RemoteRef) -> Result<()> + Send>;
 type Cards = Box<dyn FnMut() -> Result<()> + Send>;
 
 pub(super) struct Shown<R> {
@@ -27,6 +28,7 @@ pub(super) struct Shown<R> {
     lists: Mutex<Lists>,
     reads: Mutex<Reads>,
     cards: Mutex<Cards>,
+    talks: Mutex<Talks>,
     pulls: Vec<LinkedPull>,
 }
 
@@ -38,6 +40,7 @@ impl<R> Shown<R> {
             lists: Mutex::new(Box::new(|_| {})),
             reads: Mutex::new(Box::new(|_| Ok(()))),
             cards: Mutex::new(Box::new(|| Ok(()))),
+            talks: Mutex::new(Box::new(|_| Ok(()))),
             pulls: Vec::new(),
         }
     }
@@ -57,6 +60,15 @@ impl<R> Shown<R> {
     /// Whether the sync's own comments can be looked for.
     pub(super) fn carding(mut self, cards: impl FnMut() -> Result<()> + Send + 'static) -> Self {
         self.cards = Mutex::new(Box::new(cards));
+        self
+    }
+
+    /// Whether the comments of an object can be read.
+    pub(super) fn talking(
+        mut self,
+        talks: impl FnMut(&RemoteRef) -> Result<()> + Send + 'static,
+    ) -> Self {
+        self.talks = Mutex::new(Box::new(talks));
         self
     }
 
@@ -125,6 +137,7 @@ impl<R: Remote> Remote for Shown<R> {
     }
 
     async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        (self.talks.lock().unwrap())(object)?;
         self.inner.comments(object).await
     }
 
