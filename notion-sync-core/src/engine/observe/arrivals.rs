@@ -1,6 +1,6 @@
 //! Objects that no record owns, and what waits for one of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _};
@@ -11,10 +11,10 @@ use crate::engine::observe::survey::{READERS, halted};
 use crate::engine::observe::text;
 use crate::engine::pairs::partners::Held;
 use crate::engine::{Binding, Engine};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{RemoteRef, Side};
 use crate::mapping::View;
-use crate::snapshot::Presence;
+use crate::snapshot::{Content, Marker, Presence, Revision, Snapshot};
 
 impl Engine {
     /// Reads objects that no record owns, and before them those that wait for a partner: any of the
@@ -46,7 +46,8 @@ impl Engine {
         if self.is_halted() {
             return Err(halted());
         }
-        for (side, read) in read {
+        for ((side, object), (_, read)) in new.iter().zip(read) {
+            let side = *side;
             match read {
                 // An operation that is not settled yet will adopt it, or it is a copy of what that one made,
                 // which carries the same mark: then it must be listed again.
@@ -55,6 +56,15 @@ impl Engine {
                 }
                 Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
                 Ok(_) => {}
+                // It takes part with what the listing says of it, and waits.
+                Err(error) if is_of_one(&error) => {
+                    if let Some(item) = looking.items.get(&(side, object.clone())) {
+                        let mut item = item.clone();
+                        item.presence = Presence::Unread(error.to_string());
+                        let view = text::view(binding, bound, &self.bounds, side, &item, None);
+                        fresh.push((side, view));
+                    }
+                }
                 Err(error) => {
                     self.wait_for(error, waits)?;
                     unread.insert(side);
@@ -88,4 +98,51 @@ impl Engine {
             .collect()
             .await
     }
+
+    /// Reads one object. What cannot be read of it alone, until a person changes something, is an object
+    /// that was not read: its record waits and says why, and the others go on.
+    ///
+    /// # Errors
+    ///
+    /// Those that concern more than this object, or that pass.
+    pub(in crate::engine) async fn read_object(
+        &self,
+        binding: &Binding,
+        side: Side,
+        object: &RemoteRef,
+    ) -> Result<Snapshot> {
+        match binding.remote(side).read(object, true).await {
+            Err(error) if is_of_one(&error) => {
+                Ok(self.absent(object, Presence::Unread(error.to_string())))
+            }
+            read => read,
+        }
+    }
+
+    /// An object of which nothing is seen.
+    pub(super) fn absent(&self, object: &RemoteRef, presence: Presence) -> Snapshot {
+        Snapshot {
+            object: object.clone(),
+            previous: None,
+            presence,
+            revision: Revision {
+                at: self.now(),
+                grain_seconds: 0,
+                token: String::new(),
+            },
+            observed_at: self.now(),
+            fields: BTreeMap::new(),
+            content: Content::NotRead,
+            place: None,
+            marker: Marker::default(),
+            url: None,
+            actor: None,
+            bookkeeping: BTreeMap::new(),
+        }
+    }
+}
+
+/// Whether an error is about one object and stays: GitHub withholds it, Notion cannot show it.
+pub(super) fn is_of_one(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Blocked | ErrorKind::Invalid)
 }

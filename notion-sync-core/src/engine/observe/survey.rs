@@ -19,7 +19,7 @@ use crate::operation::backoff;
 use crate::reconcile::table::Identity;
 use crate::record::{Life, ProposalState, Record};
 use crate::remote::{Cursor, ListRequest, Listing};
-use crate::snapshot::{Content, Presence, Proof, Revision, Snapshot};
+use crate::snapshot::Presence;
 use crate::state::{RecordState, Stored};
 
 /// How many objects are read at once.
@@ -468,10 +468,10 @@ impl Engine {
             return Ok(None);
         };
         let mut snapshot = match looking.proof(side, object) {
-            Some(proof) => self.gone(object, proof),
+            Some(proof) => self.absent(object, Presence::Gone(proof)),
             None => match looking.ready(side, object) {
                 Some(snapshot) => snapshot.clone(),
-                None => binding.remote(side).read(object, true).await?,
+                None => self.read_object(binding, side, object).await?,
             },
         };
         if snapshot.presence == Presence::Missing
@@ -487,27 +487,6 @@ impl Engine {
             &snapshot,
             path,
         )))
-    }
-
-    fn gone(&self, object: &RemoteRef, proof: Proof) -> Snapshot {
-        Snapshot {
-            object: object.clone(),
-            previous: None,
-            presence: Presence::Gone(proof),
-            revision: Revision {
-                at: self.now(),
-                grain_seconds: 0,
-                token: String::new(),
-            },
-            observed_at: self.now(),
-            fields: BTreeMap::new(),
-            content: Content::NotRead,
-            place: None,
-            marker: crate::snapshot::Marker::default(),
-            url: None,
-            actor: None,
-            bookkeeping: BTreeMap::new(),
-        }
     }
 }
 

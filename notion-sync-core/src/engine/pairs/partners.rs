@@ -169,7 +169,7 @@ impl Engine {
             let Some((side, object)) = held_back(&record) else {
                 continue;
             };
-            let snapshot = binding.remote(side).read(&object, true).await?;
+            let snapshot = self.read_object(binding, side, &object).await?;
             let place = snapshot.place.clone().filter(|_| side == Side::Github);
             let view = text::view(
                 binding,

@@ -266,3 +266,72 @@ fn comments_that_cannot_be_read_hide_none_of_other_tasks() {
         );
     }
 }
+
+/// What one object cannot be read for is said of that one; the others go on.
+#[test]
+fn an_object_that_cannot_be_read_stops_nothing_else() {
+    for kind in [ErrorKind::Blocked, ErrorKind::Invalid] {
+        let mut world = World::new(tasks(Policy::ManualReview));
+        let pages: Vec<String> = (0..3)
+            .map(|number| (world.pages).create(&format!("Task {number}"), body(&["Text"])))
+            .collect();
+        world.settle();
+        world.pass(10);
+        world.settle();
+        let odd = world.pages.create("Odd", body(&["Text"]));
+        let withheld = [pages[0].clone(), odd.clone()];
+        let shown = Shown::new(world.pages.clone()).reading(move |page| {
+            match withheld.contains(&page.object.id) {
+                true => Err(Error::new(kind, "read a page")
+                    .with("page", &page.object.id)
+                    .remedy("ask for it")),
+                false => Ok(()),
+            }
+        });
+        let repo = Arc::new(world.repo.clone());
+        seeing(&mut world, Arc::new(shown), repo);
+        for page in &pages {
+            world.pages.set(page, "title", Value::text("Renamed"));
+        }
+        world.pages.create("New", body(&["Text"]));
+        for _ in 0..4 {
+            let tick = world.poll();
+            assert_eq!(tick.mappings[0].errors, Vec::<String>::new());
+            world.pass(2);
+        }
+        let all: Vec<Value> = (world.repo.numbers().into_iter())
+            .map(|number| world.repo.issue(number, "title"))
+            .collect();
+        let count = |title: &str| {
+            all.iter()
+                .filter(|one| one.as_text() == Some(title))
+                .count()
+        };
+        assert_eq!(
+            (count("Renamed"), count("New"), count("Odd")),
+            (2, 1, 0),
+            "{all:?}"
+        );
+        for page in [&pages[0], &odd] {
+            let record = (world.records().into_iter())
+                .find(|record| record.notion.as_ref().is_some_and(|one| one.id == *page))
+                .unwrap();
+            let problem = record.problem.unwrap().message;
+            assert!(
+                problem.contains(page) && problem.contains("ask for it"),
+                "{problem}"
+            );
+        }
+        // Once they can be read nothing is missing.
+        world.restart();
+        world.pass(120);
+        world.settle();
+        assert_eq!(world.repo.numbers().len(), 5);
+        assert!(
+            world
+                .records()
+                .iter()
+                .all(|record| record.problem.is_none())
+        );
+    }
+}
