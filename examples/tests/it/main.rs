@@ -8,6 +8,7 @@ mod config;
 mod dead_letters;
 mod embedding;
 mod logging;
+mod pointed_elsewhere;
 mod rebuilding;
 mod receiver;
 mod receiver_missed;

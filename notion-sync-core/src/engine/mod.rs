@@ -128,9 +128,6 @@ impl Default for Budget {
     }
 }
 
-/// How many hints one tick answers.
-const HINTS: usize = 500;
-
 /// Keeps any number of mappings the same.
 #[derive(Debug)]
 pub struct Engine {
@@ -150,6 +147,8 @@ pub struct Engine {
     halted: AtomicBool,
     begun: Mutex<BTreeSet<MappingId>>,
     lags: Lags,
+    /// Until when mappings are left alone.
+    rests: Mutex<BTreeMap<MappingId, DateTime<Utc>>>,
     recall: Recall,
 }
 
@@ -176,6 +175,7 @@ impl Engine {
             halted: AtomicBool::new(false),
             begun: Mutex::default(),
             lags: Lags::default(),
+            rests: Mutex::default(),
             recall: Recall::default(),
         }
     }
@@ -280,18 +280,17 @@ impl Engine {
     pub async fn tick(&self, budget: Budget) -> Result<Tick> {
         let _ticking = self.ticking.lock().await;
         let mut tick = Tick::default();
-        // Taken once: a hint that names no mapping makes each of them look, whichever comes first.
-        let hints = self.state().inbox(HINTS).await?;
+        // Asked once: a hint that names no mapping makes each of them look, whichever comes first.
+        let hinted = self.hinted().await?;
         for binding in self.bindings.values() {
             if self.is_halted() {
                 return Ok(tick);
             }
-            let report = self.lease_mapping(binding, budget, &hints).await?;
+            let hinted = hinted.contains(&binding.mapping.id);
+            let report = self.lease_mapping(binding, budget, hinted).await?;
             tick.add(report);
         }
-        if hints.len() == HINTS {
-            tick.more(self.now());
-        }
+        tick.more(self.now());
         Ok(tick)
     }
 
@@ -347,6 +346,7 @@ impl Engine {
                         summary,
                     )
                     .await?;
+                self.rest(id, None);
                 return self.state().commit(batch).await;
             }
         }
@@ -389,7 +389,7 @@ impl Engine {
         &self,
         binding: &Binding,
         budget: Budget,
-        hints: &[Stored<ChangeEvent>],
+        hinted: bool,
         taken: Taken,
     ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
@@ -399,12 +399,16 @@ impl Engine {
         self.recover(binding, taken.sent_until, &mut report).await?;
 
         let reconfigured = !Self::reconfigured(binding, &stored.value).is_empty();
-        let poll_due = budget.poll_now
-            || budget.full
-            || stored
-                .value
-                .polled_at
-                .is_none_or(|at| at + self.schedule.poll <= self.now());
+        let by_schedule = stored
+            .value
+            .polled_at
+            .is_none_or(|at| at + self.schedule.poll <= self.now());
+        // Also after a restart a plan that the guard stopped is not made again for each hint.
+        let stopped = stored.value.guarded.is_some()
+            && stored.value.approved != stored.value.guarded
+            && !by_schedule;
+        let rests = self.rests(id) || stopped;
+        let poll_due = budget.poll_now || budget.full || (by_schedule && !rests);
         let looks_due = !self.state().due(id, self.now()).await?.is_empty();
         let full = budget.full
             || reconfigured
@@ -412,8 +416,7 @@ impl Engine {
                 .value
                 .swept_at
                 .is_some_and(|at| at + self.schedule.sweep <= self.now());
-        let hinted = hints.iter().any(|hint| self.concerns(&hint.value, id));
-        if poll_due || looks_due || hinted {
+        if poll_due || ((looks_due || hinted) && !rests) {
             let look = Box::pin(self.observe_and_plan(binding, full, poll_due, &mut report));
             match look.await {
                 Ok(()) => {}
@@ -667,6 +670,7 @@ impl Engine {
             for at in &mut work {
                 *at = (*at).max(later);
             }
+            self.rest(id, Some(later));
         }
         work.extend(self.operations_due(&open));
         due.extend(work.iter().copied());

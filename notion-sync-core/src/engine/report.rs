@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::observe::hints::HINTS;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::id::{MappingId, OpId, Side};
 
@@ -114,10 +115,10 @@ impl Tick {
         self.mappings.push(report);
     }
 
-    /// Hints are left: the next tick is due unless everything waits for later anyway.
+    /// Where a mapping answered as many hints as it does in one tick others may be left for it: the next
+    /// tick is due.
     pub(super) fn more(&mut self, now: DateTime<Utc>) {
-        let answered = self.mappings.iter().any(|report| report.hints > 0);
-        if answered {
+        if self.mappings.iter().any(|report| report.hints >= HINTS) {
             self.next_due = Some(now);
             self.settle_due = Some(now);
         }

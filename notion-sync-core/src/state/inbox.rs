@@ -1,11 +1,11 @@
 //! The inbox of hints, and settings of the installation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
-use super::{Batch, State, Stored, index, load, stamp};
+use super::{Batch, State, Stored, index, load, stamp, value};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{ChangeEvent, EVENT_VERSION};
 use crate::store::{Change, Expect, Query, Table};
@@ -24,6 +24,13 @@ pub struct Waiting {
     pub hints: usize,
     /// When the oldest of them was detected.
     pub oldest: Option<DateTime<Utc>>,
+}
+
+/// A place in the inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HintAt {
+    sort: String,
+    key: String,
 }
 
 impl State<'_> {
@@ -82,23 +89,44 @@ impl State<'_> {
     ///
     /// When the store fails.
     pub async fn inbox(&self, limit: usize) -> Result<Vec<Stored<ChangeEvent>>> {
+        Ok(self.inbox_after(None, limit).await?.0)
+    }
+
+    /// The same behind a place in the inbox, with the place behind which others follow, where there may
+    /// be others.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn inbox_after(
+        &self,
+        after: Option<&HintAt>,
+        limit: usize,
+    ) -> Result<(Vec<Stored<ChangeEvent>>, Option<HintAt>)> {
+        let limit = limit.clamp(1, 1_000);
         let hits = self
             .store
             .query(Query {
                 table: Table::Inbox,
                 name: index::INBOX,
                 key: "new",
-                after: None,
-                limit: limit.clamp(1, 1_000),
+                after: after.map(|at| (at.sort.as_str(), at.key.as_str())),
+                limit,
             })
             .await?;
-        let mut out = Vec::with_capacity(hits.len());
-        for hit in hits {
-            if let Some(event) = load::<ChangeEvent>(self.store, Table::Inbox, &hit.key).await? {
-                out.push(event);
-            }
-        }
-        Ok(out)
+        let last = hits.last().filter(|_| hits.len() == limit);
+        let next = last.map(|hit| HintAt {
+            sort: hit.sort.clone(),
+            key: hit.key.clone(),
+        });
+        let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
+        let loaded: Vec<Stored<ChangeEvent>> =
+            value::load_many_stored(self.store, Table::Inbox, &keys).await?;
+        let mut by_id: BTreeMap<String, Stored<ChangeEvent>> = (loaded.into_iter())
+            .map(|hint| (hint.value.id.clone(), hint))
+            .collect();
+        let out = keys.iter().filter_map(|key| by_id.remove(key));
+        Ok((out.collect(), next))
     }
 
     /// How many hints wait, and since when.

@@ -21,7 +21,7 @@ pub use batch::{Batch, SaveBody};
 pub(crate) use decision::DECISION;
 pub use decision::{Replay, ReplayFault};
 pub use freeze::Freeze;
-pub use inbox::{MAX_EVENT, Waiting};
+pub use inbox::{HintAt, MAX_EVENT, Waiting};
 pub(crate) use recall::Recall;
 pub use value::{Stored, load, load_many};
 

@@ -142,23 +142,26 @@ impl GithubFiles {
         self.repository.get(&self.client).await
     }
 
-    /// Repository and path of a file, checked to be ours.
-    async fn own_file<'a>(&self, object: &'a RemoteRef) -> Result<(&RepositoryInfo, &'a str)> {
-        // Before anything is asked: an id of another kind needs no repository.
-        reference::parse_file(object)?;
-        let repository = self.repository().await?;
-        Ok((repository, self.path_of(repository, object)?))
+    /// Where a file lies that is none of this repository and branch: the mapping was pointed elsewhere
+    /// since.
+    fn elsewhere(&self, repository: &RepositoryInfo, object: &RemoteRef) -> Result<Option<String>> {
+        let (id, branch, path) = reference::parse_file(object)?;
+        Ok(if id != repository.id {
+            Some(format!("{path} in {}", other_repository(id)))
+        } else {
+            (branch != self.settings.branch).then(|| format!("{path} on the branch {branch}"))
+        })
     }
 
     /// The path of a file of this repository and branch.
     fn path_of<'a>(&self, repository: &RepositoryInfo, object: &'a RemoteRef) -> Result<&'a str> {
-        let (id, branch, path) = reference::parse_file(object)?;
-        if id != repository.id || branch != self.settings.branch {
-            return Err(Error::new(ErrorKind::Invalid, "use a file")
+        let (_, _, path) = reference::parse_file(object)?;
+        match self.elsewhere(repository, object)? {
+            None => Ok(path),
+            Some(_) => Err(Error::new(ErrorKind::Invalid, "use a file")
                 .with("object", object)
-                .message("the file belongs to another repository or branch"));
+                .message("the file belongs to another repository or branch")),
         }
-        Ok(path)
     }
 
     /// Repository and number of a pull request, checked to be ours.
@@ -298,6 +301,10 @@ impl GithubFiles {
             }
         }
     }
+}
+
+fn other_repository(id: u64) -> String {
+    format!("the repository with the id {id}")
 }
 
 fn unsupported(text: &str) -> Error {

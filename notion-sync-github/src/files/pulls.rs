@@ -36,7 +36,12 @@ impl GithubFiles {
     }
 
     pub(super) async fn read_pull(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
-        let (repository, number) = self.own_pull(object).await?;
+        let (id, number) = reference::parse_numbered(object)?;
+        let repository = self.repository().await?;
+        if id != repository.id {
+            let place = super::other_repository(id);
+            return Ok(self.no_pull(object, Presence::MovedOut(place)));
+        }
         match self.pull(repository, number).await {
             Ok(pull) => self.pull_snapshot(repository, number, &pull, content).await,
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -94,7 +94,12 @@ impl GithubFiles {
     /// Reads one file at the head of the branch: the head first, then the file at that commit, so
     /// that both belong together.
     pub(super) async fn read_file(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
-        let (repository, path) = self.own_file(object).await?;
+        // Before anything is asked: an id of another kind needs no repository.
+        let (_, _, path) = reference::parse_file(object)?;
+        let repository = self.repository().await?;
+        if let Some(place) = self.elsewhere(repository, object)? {
+            return Ok(self.absent(object.clone(), Presence::MovedOut(place), None));
+        }
         let Some(head) = self.branch_head(repository).await? else {
             return Ok(self.absent(object.clone(), Presence::Missing, None));
         };

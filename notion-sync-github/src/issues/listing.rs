@@ -69,10 +69,17 @@ impl GithubIssues {
                 .get(&repository.id)
                 .cloned()
                 .unwrap_or_default();
-            let mark = self
+            let listed = self
                 .list_one(repository, mark, request.full, &mut items, &mut touched)
-                .await?;
-            position.repositories.insert(repository.id, mark);
+                .await;
+            match listed {
+                Ok(mark) => position.repositories.insert(repository.id, mark),
+                Err(error) if self.is_left_out(&error) => {
+                    tracing::warn!(repository = configured.name, %error, "left out");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             seen.push(repository);
         }
         position.project = match walk {

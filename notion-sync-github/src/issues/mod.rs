@@ -136,8 +136,13 @@ impl GithubIssues {
         }
     }
 
+    /// Whether an error is about one repository of several: it is not shared any more, its issues are
+    /// switched off, or GitHub withholds it.
     fn is_left_out(&self, error: &Error) -> bool {
-        let unseen = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden);
+        let unseen = matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::Forbidden | ErrorKind::Blocked
+        );
         unseen && self.repositories.len() > 1
     }
 

@@ -225,16 +225,20 @@ impl GithubIssues {
         number: u64,
         applied: bool,
     ) -> Result<Shown> {
+        let sets = !item.sets.is_empty();
         let sent = self.send_item(item).await;
-        let (shown, refused) = sent.map_err(|error| match error.kind() {
-            // An id that was found a moment ago is not one any more.
-            ErrorKind::NotFound | ErrorKind::Invalid => {
-                stale(number, "", error.to_string()).caused_by(error)
-            }
-            _ => partial(error, applied),
+        let (shown, refused) = sent.map_err(|error| {
+            let error = match error.kind() {
+                // An id that was found a moment ago is not one any more.
+                ErrorKind::NotFound | ErrorKind::Invalid => {
+                    stale(number, "", error.to_string()).caused_by(error)
+                }
+                _ => error,
+            };
+            partial(error, applied)
         })?;
         match refused {
-            Some(error) => Err(error),
+            Some(error) => Err(partial(error, applied || sets)),
             None => Ok(shown),
         }
     }

@@ -606,16 +606,14 @@ pub(super) fn unapplied(error: Error) -> Error {
     error
 }
 
-/// A failure after a part was written: what may be repeated from the start is then not "not
-/// applied" any more.
+/// A failure after a part was written, of whatever kind: what is there has to be looked at before anything
+/// else is decided, or it would pass for somebody's edit.
 pub(super) fn partial(error: Error, applied: bool) -> Error {
-    let open = matches!(error.kind(), ErrorKind::RateLimited | ErrorKind::NotApplied);
-    if applied && open {
-        let retry = error.retry();
-        return Error::new(ErrorKind::Unavailable, "change an issue")
-            .message("a part was written, the rest was not")
-            .retry_at(retry)
-            .caused_by(error);
+    if !applied || error.kind() == ErrorKind::Unavailable {
+        return error;
     }
-    error
+    Error::new(ErrorKind::Unavailable, "change an issue")
+        .message(format!("a part was written, the rest was not: {error}"))
+        .retry_at(error.retry())
+        .caused_by(error)
 }

@@ -1,6 +1,5 @@
 //! Files: listing and reading.
 
-use notion_sync_core::ErrorKind;
 use notion_sync_core::remote::Remote as _;
 use notion_sync_core::snapshot::{Content, Presence, Proof};
 
@@ -226,11 +225,28 @@ async fn reads_what_is_there_and_says_what_cannot_be_used() {
         snapshot.content,
         Content::Unusable("the file has 6 bytes, the limit is 5".to_owned())
     );
-    let foreign = notion_sync_github::reference::file(999, "main", "docs/a.md");
-    assert_eq!(
-        files.read(&foreign, true).await.unwrap_err().kind(),
-        ErrorKind::Invalid
-    );
+}
+
+/// The mapping was pointed to another branch or repository: what it knew is not there, and not deleted.
+#[tokio::test]
+async fn what_lies_in_another_branch_or_repository_has_moved_out() {
+    let world = World::new();
+    let files = world.files();
+    for (id, branch, place) in [
+        (REPO_ID, "old", "docs/a.md on the branch old"),
+        (999, "main", "docs/a.md in the repository with the id 999"),
+    ] {
+        let foreign = notion_sync_github::reference::file(id, branch, "docs/a.md");
+        let mark = world.mark();
+        let snapshot = files.read(&foreign, true).await.unwrap();
+        assert_eq!(snapshot.presence, Presence::MovedOut(place.to_owned()));
+        assert_eq!(snapshot.place.as_deref(), Some("docs/a.md"));
+        assert!(world.asked(mark).len() <= 1, "only for the repository");
+    }
+    let foreign = notion_sync_github::reference::pull(999, 1);
+    let snapshot = files.read(&foreign, false).await.unwrap();
+    let place = Presence::MovedOut("the repository with the id 999".to_owned());
+    assert_eq!(snapshot.presence, place);
 }
 
 #[tokio::test]

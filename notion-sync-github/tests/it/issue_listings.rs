@@ -2,9 +2,10 @@
 
 use chrono::Duration;
 use notion_sync_core::ErrorKind;
-use notion_sync_core::remote::Remote as _;
+use notion_sync_core::remote::{ListRequest, Remote as _};
 use notion_sync_core::snapshot::{Presence, Proof};
 use notion_sync_github::{GithubIssues, reference};
+use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule};
 use serde_json::json;
 
 use crate::support::*;
@@ -254,6 +255,69 @@ async fn several_repositories_share_one_cursor() {
     assert_eq!(
         pinned.schema().await.unwrap_err().kind(),
         ErrorKind::Configuration
+    );
+}
+
+/// Issues that were switched off, or that GitHub withholds.
+#[tokio::test]
+async fn one_repository_that_is_withheld_does_not_stop_the_others() {
+    let world = World::new();
+    let names = [(REPO, None), ("acme/backlog", None)];
+    let issues = GithubIssues::new(world.client(), &names).unwrap();
+    let now = world.now();
+    for repository in [REPO, "acme/backlog"] {
+        (world.hub().open_issue(repository, "ada", "one", None, now)).unwrap();
+    }
+    let all = list(&issues, None, true).await;
+    assert_eq!(all.items.len(), 2);
+    world.tick();
+    world.hub().faults().push(FaultRule {
+        method: "GET".to_owned(),
+        path_contains: "/repositories/101/issues".to_owned(),
+        skip: 0,
+        times: 2,
+        fault: Fault::Refuse {
+            status: 451,
+            retry_after: None,
+        },
+    });
+    let now = world.now();
+    world.hub().close(REPO, 1, "ada", None, now).unwrap();
+    let some = list(&issues, Some(all.cursor), true).await;
+    assert_eq!(some.items.len(), 1);
+    assert_eq!(some.items[0].object, issue(1));
+    let error = issues.read(&reference::issue(101, 1), true).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Blocked);
+    // Alone it is all there is.
+    world.hub().faults().push(FaultRule {
+        method: "GET".to_owned(),
+        path_contains: "/repositories/101/issues".to_owned(),
+        skip: 0,
+        times: 1,
+        fault: Fault::Refuse {
+            status: 451,
+            retry_after: None,
+        },
+    });
+    let alone = GithubIssues::new(world.client(), &names[1..]).unwrap();
+    let request = ListRequest {
+        cursor: None,
+        full: true,
+    };
+    assert_eq!(
+        alone.list(request).await.unwrap_err().kind(),
+        ErrorKind::Blocked
+    );
+    // It goes on where it ended.
+    (world
+        .hub()
+        .open_issue("acme/backlog", "ada", "two", None, now))
+    .unwrap();
+    let back = list(&issues, Some(some.cursor), false).await;
+    assert!(
+        back.items
+            .iter()
+            .any(|item| item.object == reference::issue(101, 2))
     );
 }
 

@@ -357,12 +357,20 @@ async fn what_the_project_does_not_take_holds_up_nothing_else() {
                     field(&now, "project:Note").clone(),
                     text(name),
                 ),
-                (&project_attribute(name), Value::Null, value),
+                (&project_attribute(name), Value::Null, value.clone()),
             ],
             None,
         );
-        let error = one(&issues, write("w1", action)).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
+        let op = write("w1", action);
+        let sent_at = world.now();
+        let error = one(&issues, op.clone()).await.unwrap_err();
+        // The rest is there: what would be blocked as a whole has to be compared part by part.
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        let traced = issues.trace(&[op], sent_at).await.unwrap();
+        assert!(
+            matches!(traced.as_slice(), [Trace::Partly(_)]),
+            "{traced:?}"
+        );
         let message = error.to_string();
         assert!(
             message.contains(said) && message.contains(name),
@@ -371,6 +379,10 @@ async fn what_the_project_does_not_take_holds_up_nothing_else() {
         assert_eq!(world.hub().issue(REPO, 1).unwrap().title, title);
         assert_eq!(stands(&world, PLAN, "Note").as_deref(), Some(name));
         assert_eq!(stands(&world, PLAN, name), None);
+        // Alone it is what it is.
+        let alone = change_of(name, Value::Null, value);
+        let error = one(&issues, write("w2", alone)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Blocked, "{error}");
     }
 }
 

@@ -303,6 +303,7 @@ pub fn count_audit(audit: &[AuditRow], count: &dyn Fn(&'static str)) {
             AuditEvent::Mapping => "mapping",
             AuditEvent::Drift => "drift",
             AuditEvent::Overlap => "edited while a write was under way",
+            AuditEvent::Guard => "stopped by the guard",
             AuditEvent::Decision => "decided",
             AuditEvent::Problem => "problem",
             AuditEvent::Fired => "rule fired",

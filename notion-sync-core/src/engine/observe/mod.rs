@@ -1,8 +1,10 @@
 //! Looks at both sides: what is there, in which fields, and what changed.
 
+pub(in crate::engine) mod arrivals;
 pub(in crate::engine) mod below;
 pub(in crate::engine) mod bind;
 pub(in crate::engine) mod fields;
+pub(in crate::engine) mod hints;
 pub(in crate::engine) mod lag;
 pub(in crate::engine) mod looking;
 pub(in crate::engine) mod partial;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::engine::observe::arrivals::is_of_one;
 use crate::engine::{Binding, Engine};
 use crate::error::Result;
 use crate::id::{RecordId, RemoteRef};
@@ -50,10 +51,17 @@ impl Engine {
         binding: &Binding,
         pull: &RemoteRef,
     ) -> Result<Option<ProposalState>> {
-        let snapshot = binding.github.read(pull, false).await?;
+        let snapshot = match binding.github.read(pull, false).await {
+            Err(error) if is_of_one(&error) => {
+                tracing::warn!(%error, "a pull request was not looked at");
+                return Ok(None);
+            }
+            read => read?,
+        };
         let state = match (&snapshot.presence, snapshot.fields.get("state")) {
             (Presence::Present, Some(Field::Value(Value::Text(state)))) => state.as_str(),
-            (Presence::Gone(_), _) => "closed",
+            // Nobody can merge it into what the mapping holds now.
+            (Presence::Gone(_) | Presence::MovedOut(_), _) => "closed",
             _ => return Ok(None),
         };
         Ok(match state {

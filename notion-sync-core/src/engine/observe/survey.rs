@@ -10,7 +10,7 @@ use crate::engine::observe::looking::Looking;
 use crate::engine::observe::text;
 use crate::engine::pairs::identity;
 use crate::engine::tell::comments::{Heard, Listening, Overheard};
-use crate::engine::{Binding, Engine, HINTS};
+use crate::engine::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::hash::ContentHash;
@@ -20,11 +20,11 @@ use crate::operation::backoff;
 use crate::reconcile::table::Identity;
 use crate::record::{Life, ProposalState, Record};
 use crate::remote::{Cursor, ListRequest, Listing};
-use crate::snapshot::{Content, Presence, Proof, Revision, Snapshot};
+use crate::snapshot::Presence;
 use crate::state::{RecordState, Stored};
 
 /// How many objects are read at once.
-const READERS: usize = 4;
+pub(super) const READERS: usize = 4;
 
 /// What was seen.
 #[derive(Debug)]
@@ -142,10 +142,7 @@ impl Engine {
         }
         let proposals = self.ended_proposals(binding).await?;
         due.extend(proposals.keys().cloned());
-        let mut hints = self.state().inbox(HINTS).await?;
-        hints.retain(|hint| self.concerns(&hint.value, id));
-        let hinted: Vec<RemoteRef> = hints.iter().map(|hint| hint.value.object.clone()).collect();
-        let hint_owners = self.state().owners(&hinted).await?;
+        let (hints, hint_owners) = self.hints_of(id).await?;
         let listening = Listening::new(binding, &stored, full, &hints, &hint_owners, now);
         let hinting = (hints.iter())
             .filter(|hint| listening.concerns(&hint.value))
@@ -250,22 +247,6 @@ impl Engine {
                 jobs.push(state.clone());
             }
         }
-        // A hint about another mapping's record is answered by that mapping.
-        let mut answered = Vec::with_capacity(hints.len());
-        for hint in hints {
-            let elsewhere = match hint_owners.get(&hint.value.object) {
-                Some(owner) if hint.value.mapping.is_none() => {
-                    self.known(&mut records, owner).await?.is_some_and(|state| {
-                        state.record.mapping != *id
-                            && self.bindings.contains_key(&state.record.mapping)
-                    })
-                }
-                _ => false,
-            };
-            if !elsewhere {
-                answered.push(hint);
-            }
-        }
         let (looking, listening) = (&looking, &listening);
         let reads: Vec<(RecordState, Result<Prepared>)> = stream::iter(jobs)
             .map(|state| {
@@ -306,28 +287,10 @@ impl Engine {
             }
         }
         self.look_at_pulls(binding, bound, &mut prepared).await?;
-        // New objects are known only from the listing: it must show them again.
         let mut unread: BTreeSet<Side> = BTreeSet::new();
-        let mut fresh = Vec::new();
-        let read = self.read_new(binding, bound, looking, &new).await;
-        if self.is_halted() {
-            return Err(halted());
-        }
-        for (side, read) in read {
-            match read {
-                // An operation that is not settled yet will adopt it, or it is a copy of what that one made,
-                // which carries the same mark: then it must be listed again.
-                Ok(view) if self.made_by_us(&view).await? => {
-                    unread.insert(side);
-                }
-                Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),
-                Ok(_) => {}
-                Err(error) => {
-                    self.wait_for(error, &mut waits)?;
-                    unread.insert(side);
-                }
-            }
-        }
+        let (fresh, held) = self
+            .arrivals(binding, bound, looking, &new, &mut waits, &mut unread)
+            .await?;
         let mut overheard = Overheard::default();
         if waits.is_none() && (poll || full) {
             let (found, heard) = self.overhear(binding, listening, &stored, &due).await?;
@@ -359,8 +322,13 @@ impl Engine {
         let strange: BTreeSet<RemoteRef> = (fresh.iter().filter(|(side, _)| *side == Side::Github))
             .map(|(_, view)| view.object.clone())
             .collect();
-        self.pair(binding, bound, &mut prepared, fresh, &mut records)
+        let missed = self
+            .pair(binding, bound, &mut prepared, fresh, held, &mut records)
             .await?;
+        for (sides, error) in missed {
+            self.wait_for(error, &mut waits)?;
+            unread.extend(sides);
+        }
         for one in &mut prepared {
             if (one.state.record.github.as_ref()).is_some_and(|object| strange.contains(object)) {
                 looking.note_new(&mut one.state.record);
@@ -401,7 +369,7 @@ impl Engine {
                 whole(Side::Notion, &notion).then_some(notion.cursor),
                 whole(Side::Github, &github).then_some(github.cursor),
             ),
-            hints: answered,
+            hints,
             emptied,
             doubts,
             deferred,
@@ -418,7 +386,7 @@ impl Engine {
     /// # Errors
     ///
     /// The error itself where waiting does not help.
-    fn wait_for(
+    pub(super) fn wait_for(
         &self,
         error: crate::Error,
         waits: &mut Option<(DateTime<Utc>, String)>,
@@ -542,10 +510,10 @@ impl Engine {
             return Ok(None);
         };
         let mut snapshot = match looking.proof(side, object) {
-            Some(proof) => self.gone(object, proof),
+            Some(proof) => self.absent(object, Presence::Gone(proof)),
             None => match looking.ready(side, object) {
                 Some(snapshot) => snapshot.clone(),
-                None => binding.remote(side).read(object, true).await?,
+                None => self.read_object(binding, side, object).await?,
             },
         };
         if snapshot.presence == Presence::Missing
@@ -562,56 +530,9 @@ impl Engine {
             path,
         )))
     }
-
-    fn gone(&self, object: &RemoteRef, proof: Proof) -> Snapshot {
-        Snapshot {
-            object: object.clone(),
-            previous: None,
-            presence: Presence::Gone(proof),
-            revision: Revision {
-                at: self.now(),
-                grain_seconds: 0,
-                token: String::new(),
-            },
-            observed_at: self.now(),
-            fields: BTreeMap::new(),
-            content: Content::NotRead,
-            place: None,
-            marker: crate::snapshot::Marker::default(),
-            url: None,
-            actor: None,
-            bookkeeping: BTreeMap::new(),
-        }
-    }
-
-    /// Reads objects that no record owns.
-    async fn read_new(
-        &self,
-        binding: &Binding,
-        bound: &Bound,
-        looking: &Looking,
-        new: &[(Side, RemoteRef)],
-    ) -> Vec<(Side, Result<View>)> {
-        stream::iter(new.iter().cloned())
-            .map(|(side, object)| async move {
-                let snapshot = match looking.ready(side, &object) {
-                    Some(snapshot) => Ok(snapshot.clone()),
-                    None if self.is_halted() => Err(halted()),
-                    None => binding.remote(side).read(&object, true).await,
-                };
-                // Only the links of a page depend on a path, and a new page has no file yet.
-                let view = snapshot.map(|snapshot| {
-                    text::view(binding, bound, &self.bounds, side, &snapshot, None)
-                });
-                (side, view)
-            })
-            .buffered(READERS)
-            .collect()
-            .await
-    }
 }
 
-fn halted() -> Error {
+pub(super) fn halted() -> Error {
     Error::new(ErrorKind::Unavailable, "look at both sides").message("told to end")
 }
 

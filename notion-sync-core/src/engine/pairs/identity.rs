@@ -253,7 +253,7 @@ impl Engine {
         let read = |side: Side, object: Option<RemoteRef>| async move {
             match object {
                 Some(object) => {
-                    let snapshot = binding.remote(side).read(&object, true).await?;
+                    let snapshot = self.read_object(binding, side, &object).await?;
                     Ok::<_, crate::Error>(Some(text::view(
                         binding,
                         bound,

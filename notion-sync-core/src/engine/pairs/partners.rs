@@ -9,7 +9,7 @@ use crate::engine::pairs::identity::{dashed, remember_marks};
 use crate::engine::pairs::marks::{self, Standing, bare, is_marked_page, named_by_page};
 use crate::engine::tell::comments::Heard;
 use crate::engine::{Binding, Engine};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, View};
 use crate::reconcile::table::Identity;
@@ -19,16 +19,28 @@ use crate::state::RecordState;
 /// An object that takes part: with the record that holds it back, where there is one.
 type Part = (View, Option<RecordState>);
 
+/// Objects whose records wait because their marks contradict something, as just read.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Held {
+    pages: Vec<Part>,
+    others: Vec<Part>,
+}
+
+/// Objects that cannot be judged now because something else could not be read: their sides, and why.
+type Missed = Vec<(Vec<Side>, Error)>;
+
 impl Engine {
-    /// Gives each unowned object a record: the one its marks name, or a new one.
+    /// Gives each unowned object a record: the one its marks name, or a new one. Answers what of it has
+    /// to be listed again.
     pub(in crate::engine) async fn pair(
         &self,
         binding: &Binding,
         bound: &Bound,
         prepared: &mut Vec<Prepared>,
         fresh: Vec<(Side, View)>,
+        held: Held,
         records: &mut BTreeMap<RecordId, RecordState>,
-    ) -> Result<()> {
+    ) -> Result<Missed> {
         let mut pages: Vec<Part> = Vec::new();
         let mut others: Vec<Part> = Vec::new();
         for (side, view) in fresh {
@@ -38,26 +50,29 @@ impl Engine {
             }
         }
         if pages.is_empty() && others.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         {
             let seen: Vec<&View> = pages.iter().map(|(view, _)| view).collect();
             let mut issues: Vec<&mut View> = others.iter_mut().map(|(view, _)| view).collect();
-            self.read_cards(binding, &seen, &mut issues).await?;
+            if let Err(error) = self.read_cards(binding, &seen, &mut issues).await {
+                // Each of these issues may belong to one of the pages: neither is judged alone.
+                let page = (!pages.is_empty()).then_some(Side::Notion);
+                let sides = page.into_iter().chain([Side::Github]).collect();
+                return Ok(vec![(sides, error)]);
+            }
         }
-        let (held_pages, held_others) = self.held_back_by_marks(binding, bound).await?;
-        let others = self
-            .unclaimed(binding, bound, prepared, records, others, &held_pages)
+        let (mut all, missed) = self
+            .unclaimed(binding, bound, prepared, records, others, &held.pages)
             .await?;
         let mut pages = self.no_copies(binding, prepared, pages).await?;
-        pages.extend(held_pages);
-        let mut all = others;
-        all.extend(held_others);
+        pages.extend(held.pages);
+        all.extend(held.others);
         self.by_marks(binding, prepared, pages, all).await?;
         for one in prepared.iter_mut().filter(|one| !one.state.is_stored()) {
             self.free_id(binding, &mut one.state.record).await?;
         }
-        Ok(())
+        Ok(missed)
     }
 
     /// Objects of GitHub that name no page which a record owns, and are no proposed file.
@@ -69,7 +84,7 @@ impl Engine {
         records: &mut BTreeMap<RecordId, RecordState>,
         others: Vec<Part>,
         held: &[Part],
-    ) -> Result<Vec<Part>> {
+    ) -> Result<(Vec<Part>, Missed)> {
         let proposed = if others.is_empty() {
             BTreeMap::new()
         } else {
@@ -80,7 +95,7 @@ impl Engine {
                 .filter_map(|(_, state)| state.as_ref())
                 .any(|state| state.record.id == *owner)
         };
-        let mut out = Vec::new();
+        let (mut out, mut missed) = (Vec::new(), Missed::new());
         for (view, state) in others {
             let owner = match view.marker.counterpart.as_deref() {
                 Some(named) => {
@@ -93,13 +108,13 @@ impl Engine {
             };
             match owner {
                 Some(owner) => {
-                    self.claimed(binding, bound, prepared, records, &owner, view)
-                        .await?;
+                    let claimed = self.claimed(binding, bound, prepared, records, &owner, view);
+                    missed.extend(claimed.await.err().map(|error| (vec![Side::Github], error)));
                 }
                 None => out.push((view, state)),
             }
         }
-        Ok(out)
+        Ok((out, missed))
     }
 
     /// Pages that do not carry the marks of a page that a record owns.
@@ -144,17 +159,17 @@ impl Engine {
 
     /// Objects whose records wait because their marks contradict something: what is new may be what
     /// they lack.
-    async fn held_back_by_marks(
+    pub(in crate::engine) async fn held_back_by_marks(
         &self,
         binding: &Binding,
         bound: &Bound,
-    ) -> Result<(Vec<Part>, Vec<Part>)> {
-        let mut out = (Vec::new(), Vec::new());
+    ) -> Result<Held> {
+        let mut out = Held::default();
         for record in self.state().records(&binding.mapping.id).await? {
             let Some((side, object)) = held_back(&record) else {
                 continue;
             };
-            let snapshot = binding.remote(side).read(&object, true).await?;
+            let snapshot = self.read_object(binding, side, &object).await?;
             let place = snapshot.place.clone().filter(|_| side == Side::Github);
             let view = text::view(
                 binding,
@@ -169,8 +184,8 @@ impl Engine {
             };
             if text::is_present(Some(&view)) {
                 match side {
-                    Side::Notion => out.0.push((view, Some(state))),
-                    Side::Github => out.1.push((view, Some(state))),
+                    Side::Notion => out.pages.push((view, Some(state))),
+                    Side::Github => out.others.push((view, Some(state))),
                 }
             }
         }

@@ -4,11 +4,12 @@
 //! looked through in each poll, in turn. Their pages are read only where there is something to do.
 //! What is remembered is saved in the transaction that saves the operation it speaks of.
 
+mod turn;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use futures::future::join_all;
 
 use crate::audit::{AuditEvent, AuditRow};
 use crate::comment::{
@@ -31,8 +32,6 @@ use crate::remote::{Ack, Action};
 use crate::state::{Batch, MappingState, RecordState, Stored};
 use crate::value::Value;
 
-/// How many tasks are looked through at once.
-const LISTENERS: usize = 4;
 /// Most blocks of one page whose discussions are read.
 const BLOCKS: usize = 20;
 /// Most comments of one task that are read by themselves in one look.
@@ -68,6 +67,8 @@ pub(crate) enum Heard {
     /// They were read.
     Talk(Box<Talk>),
     /// They cannot be read now; when to try again.
+    Failed(DateTime<Utc>),
+    /// A remote asked to wait, and would say so of every other task; until when.
     Later(DateTime<Utc>),
 }
 
@@ -77,7 +78,7 @@ impl Heard {
         match self {
             Self::Nothing => None,
             Self::Talk(talk) => talk.again,
-            Self::Later(at) => Some(*at),
+            Self::Failed(at) | Self::Later(at) => Some(*at),
         }
     }
 
@@ -288,7 +289,7 @@ impl Engine {
             }
             Err(error) => Ok(match error.retry() {
                 Retry::NotBefore(at) => Heard::Later(at),
-                Retry::Backoff => Heard::Later(self.now() + backoff(3, self.jitter.next())),
+                Retry::Backoff => Heard::Failed(self.now() + backoff(3, self.jitter.next())),
                 Retry::Never => {
                     // What is wrong with one page or issue alone, the look at it says.
                     if matches!(
@@ -366,73 +367,6 @@ impl Engine {
             places,
             again: None,
         })
-    }
-
-    /// Looks through further tasks for comments, in turn; answers those with something to do.
-    pub(in crate::engine) async fn overhear(
-        &self,
-        binding: &Binding,
-        listening: &Listening,
-        mapping: &MappingState,
-        due: &BTreeSet<RecordId>,
-    ) -> Result<(Vec<(RecordState, Heard)>, Overheard)> {
-        let mut found = Vec::new();
-        let mut overheard = Overheard::default();
-        let Some(settings) = listening.settings.as_ref().filter(|_| listening.reads()) else {
-            return Ok((found, overheard));
-        };
-        let limit = if listening.thorough {
-            usize::MAX
-        } else {
-            usize::try_from(settings.pages_per_poll).unwrap_or(usize::MAX)
-        };
-        let mut after = if listening.thorough {
-            None
-        } else {
-            mapping.comments_after.clone()
-        };
-        let (mut looked, mut visited) = (0, 0_usize);
-        // Records that are over cost no request, but they cost time.
-        'turn: while looked < limit && visited < limit.saturating_mul(10) {
-            let ids = self
-                .state()
-                .records_after(&binding.mapping.id, after.as_ref(), LISTENERS)
-                .await?;
-            let mut states = Vec::new();
-            for id in ids.iter().filter(|id| !due.contains(*id)) {
-                states.extend(self.state().record(id).await?);
-            }
-            let heard = join_all(states.iter().map(|state| async {
-                if self.is_halted() {
-                    return Ok(Heard::Later(self.now()));
-                }
-                self.listen(binding, &state.record, listening).await
-            }))
-            .await;
-            for (state, heard) in states.into_iter().zip(heard) {
-                match heard? {
-                    Heard::Nothing => {}
-                    // The rest comes with the next poll.
-                    Heard::Later(_) => break 'turn,
-                    Heard::Talk(talk) => {
-                        looked += 1;
-                        let steps = plan(&talk.next, &talk.seen, settings, listening.since);
-                        if !steps.is_empty() || talk.is_news() {
-                            found.push((state, Heard::Talk(talk)));
-                        }
-                    }
-                }
-            }
-            visited += ids.len();
-            if ids.len() < LISTENERS {
-                // Once around is enough.
-                after = None;
-                break;
-            }
-            after = ids.last().cloned();
-        }
-        overheard.turn = Some(after);
-        Ok((found, overheard))
     }
 
     /// Plans what comments ask for. What has to be remembered of it waits in `prepared`.

@@ -6,10 +6,9 @@ use tracing::Instrument as _;
 use crate::engine::report::MappingReport;
 use crate::engine::{Binding, Budget, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
-use crate::event::ChangeEvent;
 use crate::id::MappingId;
 use crate::operation::look_run_id;
-use crate::state::{State, Stored};
+use crate::state::State;
 use crate::worker::Asked;
 pub(in crate::engine) use crate::worker::Taken;
 
@@ -22,7 +21,7 @@ impl Engine {
         &self,
         binding: &Binding,
         budget: Budget,
-        hints: &[Stored<ChangeEvent>],
+        hinted: bool,
     ) -> Result<MappingReport> {
         let id = &binding.mapping.id;
         if let Some(why) = self.frozen(id).await? {
@@ -36,7 +35,6 @@ impl Engine {
             Asked::Elsewhere { owner, until } => {
                 let mut report = MappingReport::new(id.clone());
                 // The other one may have begun before these arrived, and be done soon.
-                let hinted = hints.iter().any(|hint| self.concerns(&hint.value, id));
                 let soon = self.now() + HINTED;
                 report.elsewhere(owner, if hinted { until.min(soon) } else { until });
                 return Ok(report);
@@ -45,7 +43,7 @@ impl Engine {
         // On the heap: the whole of a tick is large, and callers have small stacks.
         // Whoever logs requests knows by it what they were for; writes have one of their own.
         let span = tracing::debug_span!("run", sync_run_id = %look_run_id(id, self.now()));
-        let worked = Box::pin(self.run_mapping(binding, budget, hints, taken));
+        let worked = Box::pin(self.run_mapping(binding, budget, hinted, taken));
         let worked = worked.instrument(span).await;
         let lost = self.worker.release().await?;
         match worked {

@@ -9,7 +9,7 @@ use notion_sync_core::engine::{Binding, Budget, Engine, Tick};
 use notion_sync_core::event::ChangeEvent;
 use notion_sync_core::id::{MappingId, Side};
 use notion_sync_core::mapping::{People, Policy};
-use notion_sync_core::state::{State, Waiting};
+use notion_sync_core::state::{Freeze, State, Waiting};
 use serde_json::json;
 
 use super::world::{World, body, documents, tasks};
@@ -221,4 +221,62 @@ fn a_flood_is_worked_off_in_parts() {
         ));
     }
     assert_eq!(ticks, [(500, true), (500, true), (200, false)]);
+}
+
+/// So many hints that no look gets beyond them.
+fn flood(mapping: Option<&str>, page: &str) -> Vec<ChangeEvent> {
+    let number = |n: usize| about(&format!("f{n}"), page, mapping);
+    (0..1_200).map(number).collect()
+}
+
+#[test]
+fn hints_of_a_frozen_mapping_make_no_other_one_deaf() {
+    let (world, handbook, backlog) = pair();
+    freeze(&world, &handbook);
+    take(&world, &flood(Some("handbook"), "new"));
+    let mut last = about("last", "new", Some("backlog"));
+    last.detected_at += Duration::seconds(1);
+    take(&world, &[last]);
+    world.clock.advance(Duration::seconds(1));
+    let tick = look(&world);
+    let hints = |id: &MappingId| {
+        let mut reports = tick.mappings.iter();
+        reports.find(|one| one.mapping == *id).map(|one| one.hints)
+    };
+    assert_eq!((hints(&handbook), hints(&backlog)), (Some(0), Some(1)));
+    assert_eq!(waiting(&world).hints, 1_200);
+    assert!(
+        tick.next_due > Some(world.engine_time()),
+        "no tick follows at once"
+    );
+    assert_eq!(polled(&world, &backlog), Some(world.engine_time()));
+}
+
+#[test]
+fn hints_about_records_of_a_frozen_mapping_wait_for_it_alone() {
+    let (world, handbook, backlog) = pair();
+    let page = world.pages.create("Welcome", body(&["Hello"]));
+    world.settle();
+    freeze(&world, &handbook);
+    take(&world, &flood(None, &page));
+    world.clock.advance(Duration::seconds(1));
+    let before = polled(&world, &backlog);
+    look(&world);
+    assert_eq!(polled(&world, &backlog), before, "it has no reason to look");
+    let mut last = about("last", "new", None);
+    last.detected_at += Duration::seconds(1);
+    take(&world, &[last]);
+    look(&world);
+    assert_eq!(polled(&world, &backlog), Some(world.engine_time()));
+    assert_eq!(waiting(&world).hints, 1_200);
+}
+
+fn freeze(world: &World, id: &MappingId) {
+    let state = State::new(&*world.store);
+    let freeze = Freeze {
+        since: world.engine_time(),
+        by: "ada".to_owned(),
+        reason: "it moves".to_owned(),
+    };
+    block_on(state.freeze(Some(id), &freeze)).unwrap();
 }

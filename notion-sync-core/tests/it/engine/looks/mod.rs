@@ -1,6 +1,7 @@
 //! What a look lists and reads, what it leaves alone, and what it makes of a world that moves meanwhile.
 
 mod lag;
+mod limits;
 mod meanwhile;
 mod reads;
 mod shown;

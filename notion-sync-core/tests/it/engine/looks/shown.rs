@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use notion_sync_core::Result;
-use notion_sync_core::comment::{Comments, RemoteComment};
+use notion_sync_core::comment::{Comments, FoundCard, RemoteComment};
 use notion_sync_core::effect::LinkedPull;
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
@@ -19,11 +19,16 @@ type Lists = Box<dyn FnMut(&mut Listing) + Send>;
 type Schemas = Box<dyn FnMut(&mut Schema) + Send>;
 type Reads = Box<dyn FnMut(&mut Snapshot) -> Result<()> + Send>;
 
+type Talks = Box<dyn FnMut(&RemoteRef) -> Result<()> + Send>;
+type Cards = Box<dyn FnMut() -> Result<()> + Send>;
+
 pub(super) struct Shown<R> {
     inner: R,
     schemas: Mutex<Schemas>,
     lists: Mutex<Lists>,
     reads: Mutex<Reads>,
+    cards: Mutex<Cards>,
+    talks: Mutex<Talks>,
     pulls: Vec<LinkedPull>,
 }
 
@@ -34,6 +39,8 @@ impl<R> Shown<R> {
             schemas: Mutex::new(Box::new(|_| {})),
             lists: Mutex::new(Box::new(|_| {})),
             reads: Mutex::new(Box::new(|_| Ok(()))),
+            cards: Mutex::new(Box::new(|| Ok(()))),
+            talks: Mutex::new(Box::new(|_| Ok(()))),
             pulls: Vec::new(),
         }
     }
@@ -47,6 +54,21 @@ impl<R> Shown<R> {
     /// What becomes of each listing before it is looked at.
     pub(super) fn listing(mut self, lists: impl FnMut(&mut Listing) + Send + 'static) -> Self {
         self.lists = Mutex::new(Box::new(lists));
+        self
+    }
+
+    /// Whether the sync's own comments can be looked for.
+    pub(super) fn carding(mut self, cards: impl FnMut() -> Result<()> + Send + 'static) -> Self {
+        self.cards = Mutex::new(Box::new(cards));
+        self
+    }
+
+    /// Whether the comments of an object can be read.
+    pub(super) fn talking(
+        mut self,
+        talks: impl FnMut(&RemoteRef) -> Result<()> + Send + 'static,
+    ) -> Self {
+        self.talks = Mutex::new(Box::new(talks));
         self
     }
 
@@ -109,7 +131,13 @@ impl<R: Remote> Remote for Shown<R> {
         Ok(pulls.collect())
     }
 
+    async fn cards(&self, objects: &[RemoteRef]) -> Result<Vec<FoundCard>> {
+        (self.cards.lock().unwrap())()?;
+        self.inner.cards(objects).await
+    }
+
     async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        (self.talks.lock().unwrap())(object)?;
         self.inner.comments(object).await
     }
 
