@@ -192,6 +192,10 @@ impl Remote for Unsteady {
         Ok(snapshot)
     }
 
+    fn lags(&self, seconds: u32) {
+        self.inner.lags(seconds);
+    }
+
     fn group(&self, action: &Action) -> Option<String> {
         self.inner.group(action)
     }

@@ -435,6 +435,10 @@ impl Remote for MutantRemote {
         Ok(self.shown(snapshot))
     }
 
+    fn lags(&self, seconds: u32) {
+        self.inner.lags(seconds);
+    }
+
     fn group(&self, action: &Action) -> Option<String> {
         self.inner.group(action)
     }

@@ -64,6 +64,10 @@ impl Remote for Limited {
         self.inner.read(object, content).await
     }
 
+    fn lags(&self, seconds: u32) {
+        self.inner.lags(seconds);
+    }
+
     fn group(&self, action: &Action) -> Option<String> {
         self.inner.group(action)
     }

@@ -383,6 +383,10 @@ impl<R: Remote> Remote for Meddled<R> {
         self.inner.read(object, content).await
     }
 
+    fn lags(&self, seconds: u32) {
+        self.inner.lags(seconds);
+    }
+
     fn group(&self, action: &Action) -> Option<String> {
         self.inner.group(action)
     }

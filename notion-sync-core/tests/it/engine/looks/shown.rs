@@ -145,6 +145,10 @@ impl<R: Remote> Remote for Shown<R> {
         self.inner.comment(comment).await
     }
 
+    fn lags(&self, seconds: u32) {
+        self.inner.lags(seconds);
+    }
+
     fn group(&self, action: &Action) -> Option<String> {
         self.inner.group(action)
     }
