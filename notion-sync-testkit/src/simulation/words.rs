@@ -113,6 +113,16 @@ impl Ledger {
         }
     }
 
+    /// A person put words back that had been replaced, where both sides already said what stood there since: that is
+    /// an edit like any other.
+    pub fn put_back(&mut self, tokens: &BTreeSet<u32>, place: &str) {
+        for token in tokens {
+            if self.words.contains_key(token) {
+                self.born(*token, place);
+            }
+        }
+    }
+
     /// People copied what carries these origins.
     pub fn copied(&mut self, text: &str) {
         self.copied.extend(origins(text));
@@ -203,6 +213,19 @@ mod tests {
             .map(|(token, _)| token)
             .collect();
         assert_eq!(alive, [4]);
+    }
+
+    #[test]
+    fn what_is_put_back_is_alive_again() {
+        let mut ledger = Ledger::default();
+        ledger.born(3, "page a");
+        ledger.replaced("tk3q", "");
+        ledger.put_back(&BTreeSet::from([3, 9]), "file a");
+        let all: Vec<_> = ledger
+            .all()
+            .map(|(token, word)| (token, word.alive))
+            .collect();
+        assert_eq!(all, [(3, true)]);
     }
 
     #[test]

@@ -187,6 +187,45 @@ impl People {
         if words(new).contains(&act.token) {
             ledger.born(act.token, place);
         }
+        if matches!(act.deed, Deed::RevertBlock | Deed::RevertText) {
+            let (old, new) = (words(old), words(new));
+            let back: BTreeSet<u32> = new.difference(&old).copied().collect();
+            let other = self.other_side(place);
+            // Before the other side has it, who edits and puts back what was there has edited nothing.
+            let carried = old.difference(&new).all(|token| other.contains(token));
+            if carried && back.is_disjoint(&other) {
+                ledger.put_back(&back, place);
+            }
+        }
+    }
+
+    /// Every word on the side that a place is not on.
+    fn other_side(&self, place: &str) -> BTreeSet<u32> {
+        let mut out = BTreeSet::new();
+        if place.starts_with("page ") {
+            let github = github(&self.services);
+            for (_, text) in github.files(HANDBOOK, "main").unwrap_or_default() {
+                out.extend(words(&text));
+            }
+            for number in github.issue_numbers(BACKLOG).unwrap_or_default() {
+                if let Some(issue) = github.issue(BACKLOG, number) {
+                    out.extend(words(&issue.title));
+                    out.extend(words(issue.body.as_deref().unwrap_or_default()));
+                }
+            }
+            return out;
+        }
+        let notion = notion(&self.services);
+        for tasks in [false, true] {
+            for page in notion.rows(notion.id(table(tasks))) {
+                out.extend(words(&notion.title(page).unwrap_or_default()));
+                out.extend(words(&notion.markdown(page)));
+                for value in notion.properties(page).values() {
+                    out.extend(words(&value.to_string()));
+                }
+            }
+        }
+        out
     }
 
     fn page(&self, act: Act, aim: Option<Aim>) -> Option<(NotionId, bool)> {
