@@ -48,6 +48,8 @@ pub(crate) struct Survey {
     pub(crate) overheard: Overheard,
     /// Until when a remote asked to wait, with what it said.
     pub(crate) waits: Option<(DateTime<Utc>, String)>,
+    /// What a person has to know about the listings.
+    pub(crate) alerts: Vec<String>,
 }
 
 /// A record with what was just seen of it.
@@ -321,6 +323,13 @@ impl Engine {
             None
         };
         let doubts = self.doubts(binding, &prepared, &stored.doubts, full).await;
+        let said = |side: Side, listing: &Listing| -> Vec<String> {
+            (listing.alerts.iter())
+                .map(|alert| format!("{side}: {alert}"))
+                .collect()
+        };
+        let mut alerts = said(Side::Notion, &notion);
+        alerts.extend(said(Side::Github, &github));
         let whole = |side: Side, listing: &Listing| listing.complete && !unread.contains(&side);
         Ok(Survey {
             prepared,
@@ -336,6 +345,7 @@ impl Engine {
             deferred,
             overheard,
             waits,
+            alerts,
         })
     }
 
