@@ -256,6 +256,8 @@ pub struct Listing {
     /// Whether everything asked for is in it. An incomplete listing proves no absence and moves no
     /// cursor.
     pub complete: bool,
+    /// What a person has to know about the listing itself.
+    pub alerts: Vec<String>,
 }
 
 /// A change to make on a remote, as plain data.

@@ -466,6 +466,13 @@ impl Engine {
             });
         }
         let mut survey = self.survey(binding, &bound, full, poll).await?;
+        for message in std::mem::take(&mut survey.alerts) {
+            report.incidents.push(Incident {
+                subject: format!("mapping {id}"),
+                message,
+                drift: false,
+            });
+        }
         let overheard = std::mem::take(&mut survey.overheard);
         if let Some(told) = self.news_of_refusal(binding, &stored.value, &overheard) {
             report.incidents.push(told);

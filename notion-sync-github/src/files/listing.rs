@@ -349,6 +349,7 @@ fn listing((items, gone): Outcome, continues: bool, at: &Position) -> Listing {
         cursor: Cursor(serde_json::to_string(at).unwrap_or_default()),
         complete: true,
         touched: Vec::new(),
+        alerts: Vec::new(),
     }
 }
 

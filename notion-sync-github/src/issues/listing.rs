@@ -41,9 +41,19 @@ struct Mark {
 
 /// Whether `since` includes its own second is not documented; this much is asked again.
 const EDGE: Duration = Duration::seconds(1);
+/// How far a mark may be ahead of the time of an answer: clocks of several servers differ.
+const AHEAD: Duration = Duration::minutes(1);
 const PAGE: usize = 100;
 /// Listings longer than this are refused rather than walked for ever.
 const MAX_ROUNDS: u32 = 10_000;
+
+/// What listing one repository came to.
+enum Listed {
+    /// Everything was listed up to here.
+    To(Mark),
+    /// The mark is ahead of the service's clock, which says this: nothing newer would ever be shown.
+    Ahead(DateTime<Utc>),
+}
 
 impl GithubIssues {
     pub(super) async fn list_issues(&self, request: ListRequest) -> Result<Listing> {
@@ -60,20 +70,36 @@ impl GithubIssues {
         let mut position = Position::default();
         let mut items = Vec::new();
         let mut touched = BTreeMap::new();
+        let mut alerts = Vec::new();
         for configured in &self.repositories {
             let Some(repository) = self.visible(configured).await? else {
                 continue;
             };
-            let mark = old
+            let mut mark = old
                 .repositories
                 .get(&repository.id)
                 .cloned()
                 .unwrap_or_default();
-            let listed = self
-                .list_one(repository, mark, request.full, &mut items, &mut touched)
+            let mut listed = self
+                .list_one(repository, &mark, request.full, &mut items, &mut touched)
                 .await;
+            if let Ok(Listed::Ahead(now)) = listed {
+                alerts.push(format!(
+                    "what was listed of {} last is dated after GitHub's own time: listed again from there",
+                    repository.full_name
+                ));
+                mark = Mark {
+                    updated: Some(now),
+                    ..Mark::default()
+                };
+                listed = self
+                    .list_one(repository, &mark, request.full, &mut items, &mut touched)
+                    .await;
+            }
             match listed {
-                Ok(mark) => position.repositories.insert(repository.id, mark),
+                Ok(Listed::To(mark)) => position.repositories.insert(repository.id, mark),
+                // The clock of the service moved on meanwhile: once more with the next look.
+                Ok(Listed::Ahead(_)) => position.repositories.insert(repository.id, mark),
                 Err(error) if self.is_left_out(&error) => {
                     tracing::warn!(repository = configured.name, %error, "left out");
                     continue;
@@ -100,6 +126,7 @@ impl GithubIssues {
             cursor: Cursor(serde_json::to_string(&position).unwrap_or_default()),
             complete: true,
             touched: touched.into_iter().collect(),
+            alerts,
         })
     }
 
@@ -109,11 +136,11 @@ impl GithubIssues {
     async fn list_one(
         &self,
         repository: &RepositoryInfo,
-        mark: Mark,
+        mark: &Mark,
         full: bool,
         items: &mut Vec<Snapshot>,
         touched: &mut BTreeMap<RemoteRef, DateTime<Utc>>,
-    ) -> Result<Mark> {
+    ) -> Result<Listed> {
         let overlap = self.overlap();
         let start = if full {
             None
@@ -152,19 +179,29 @@ impl GithubIssues {
                 call = call.if_changed(mark.etag.as_deref());
             }
             let answer = self.client.call(call).await?;
+            let now = answer.answered_at();
+            if let (Some(updated), Some(now)) = (mark.updated.filter(|_| first), now)
+                && is_ahead(updated, now)
+            {
+                return Ok(Listed::Ahead(now));
+            }
             if answer.not_modified() {
-                return Ok(mark);
+                return Ok(Listed::To(mark.clone()));
             }
             if first {
                 etag = answer.etag();
-                answered = answer.answered_at();
+                answered = now;
             }
             // A page may hold fewer than were asked for and yet not be the last.
             let goes_on = answer.next().is_some();
             let issues: Vec<Issue> = answer.json()?;
             let count = issues.len();
             let last = issues.iter().filter_map(|issue| issue.updated_at).max();
-            latest = latest.max(last);
+            // Never ahead of the service's own clock.
+            latest = latest.max(match (last, now) {
+                (Some(last), Some(now)) if is_ahead(last, now) => Some(now),
+                (last, _) => last,
+            });
             for issue in issues {
                 self.know_parent(&issue).await;
                 let Some(number) = issue.number else { continue };
@@ -199,10 +236,14 @@ impl GithubIssues {
         }
         // The answer may only be revalidated where it was the whole answer.
         let etag = etag.filter(|_| rounds == 1);
-        Ok(Mark {
+        Ok(Listed::To(Mark {
             updated: latest,
             since: start.filter(|_| etag.is_some()),
             etag,
-        })
+        }))
     }
+}
+
+fn is_ahead(time: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    time - now > AHEAD
 }

@@ -2,7 +2,7 @@
 
 use chrono::Duration;
 use notion_sync_core::ErrorKind;
-use notion_sync_core::remote::{ListRequest, Remote as _};
+use notion_sync_core::remote::{Cursor, ListRequest, Remote as _};
 use notion_sync_core::snapshot::{Presence, Proof};
 use notion_sync_github::{GithubIssues, reference};
 use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule};
@@ -256,6 +256,31 @@ async fn several_repositories_share_one_cursor() {
         pinned.schema().await.unwrap_err().kind(),
         ErrorKind::Configuration
     );
+}
+
+/// A mark that GitHub's clock has not reached would show nothing until then.
+#[tokio::test]
+async fn a_cursor_ahead_of_the_service_is_told_and_hides_no_edit() {
+    let world = World::new();
+    let issues = world.issues();
+    let now = world.now();
+    (world.hub().open_issue(REPO, "ada", "one", None, now)).unwrap();
+    let first = list(&issues, None, false).await;
+    let mut position: serde_json::Value = serde_json::from_str(&first.cursor.0).unwrap();
+    position["repositories"][REPO_ID.to_string()] = json!({"updated": "2099-01-01T00:00:00Z"});
+    let ahead = Cursor(position.to_string());
+    world.tick();
+    let now = world.now();
+    world.hub().close(REPO, 1, "ada", None, now).unwrap();
+    world.tick();
+    let second = list(&issues, Some(ahead), false).await;
+    assert_eq!(second.items.len(), 1);
+    assert_eq!(field(&second.items[0], "state"), &text("closed"));
+    assert!(!second.cursor.0.contains("2099"), "{}", second.cursor.0);
+    assert_eq!(second.alerts.len(), 1);
+    assert!(second.alerts[0].contains(REPO), "{:?}", second.alerts);
+    let third = list(&issues, Some(second.cursor), false).await;
+    assert_eq!(third.alerts, Vec::<String>::new());
 }
 
 /// Issues that were switched off, or that GitHub withholds.

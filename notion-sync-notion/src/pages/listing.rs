@@ -21,6 +21,8 @@ const STOPPED_MINUTES: i64 = 30;
 const MAX_FILTERED: usize = 100;
 /// How often a listing starts a query again because the service forgot its cursor.
 const MAX_RESTARTS: u32 = 3;
+/// How far a cursor may be ahead of the time of an answer.
+const AHEAD: Duration = Duration::minutes(1);
 
 /// A listing under way.
 #[derive(Debug)]
@@ -36,6 +38,10 @@ pub(super) struct Scan {
     cursor: Option<String>,
     /// When the first of its queries was answered, by the service's clock.
     answered: Option<DateTime<Utc>>,
+    /// The same of the last one.
+    now: Option<DateTime<Utc>>,
+    /// Whether it began again, because its cursor is ahead of that clock.
+    ahead: bool,
     /// The newest edit that the service showed.
     newest: Option<DateTime<Utc>>,
     /// Whether `newest` follows the items, or was found before a full listing began.
@@ -47,6 +53,16 @@ pub(super) struct Scan {
     complete: bool,
     /// How often the service forgot its cursor.
     restarts: u32,
+}
+
+impl Scan {
+    /// A time, but not one that the service's clock has not reached. Its servers differ a little.
+    fn within(&self, time: DateTime<Utc>) -> DateTime<Utc> {
+        match self.now {
+            Some(now) if time - now > AHEAD => now,
+            _ => time,
+        }
+    }
 }
 
 fn text(time: DateTime<Utc>) -> String {
@@ -145,14 +161,24 @@ impl NotionPages {
         // Whatever was edited before `visibility` ago has been shown. Without this the edits of one
         // busy hour would be listed again with every query until somebody edits something else.
         let shown = (scan.answered).map(|answered| answered - self.visibility());
+        let old = parse_cursor(&before)?;
         let cursor = match scan.newest.max(shown) {
             Some(reached) if scan.complete => {
-                // Never backward: a page may have left the listing.
-                let old = parse_cursor(&before)?;
+                // Never backward: a page may have left the listing. Never ahead of the service's clock:
+                // what is edited until then would not be listed.
+                let reached = scan.within(reached);
+                let old = old.filter(|old| scan.within(*old) == *old);
                 Cursor(text(old.map_or(reached, |old| old.max(reached))))
             }
-            _ => before,
+            _ => before.clone(),
         };
+        let mut alerts = Vec::new();
+        if old.is_some_and(|old| scan.within(old) != old) {
+            alerts.push(format!(
+                "what was listed last is dated {}, after Notion's own time: listed again from there",
+                before.0
+            ));
+        }
         let mut items = scan.items;
         Ok(Listing {
             continues: false,
@@ -165,6 +191,7 @@ impl NotionPages {
             cursor,
             complete: scan.complete,
             touched: Vec::new(),
+            alerts,
         })
     }
 
@@ -195,10 +222,7 @@ impl NotionPages {
             // does not. What is edited meanwhile is newer than what was newest before.
             ("created_time", None, self.newest_edit().await?)
         } else {
-            let from = since.and_then(|since| {
-                let minute = since.duration_trunc(Duration::minutes(1)).unwrap_or(since);
-                minute.checked_sub_signed(self.overlap())
-            });
+            let from = since.and_then(|since| self.begin_at(since));
             ("last_edited_time", from, None)
         };
         Ok(Scan {
@@ -209,6 +233,8 @@ impl NotionPages {
             from,
             cursor: None,
             answered: None,
+            now: None,
+            ahead: false,
             newest,
             last: None,
             items: BTreeMap::new(),
@@ -216,6 +242,12 @@ impl NotionPages {
             complete: true,
             restarts: 0,
         })
+    }
+
+    /// Where a listing of what changed since begins.
+    fn begin_at(&self, since: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let minute = since.duration_trunc(Duration::minutes(1)).unwrap_or(since);
+        minute.checked_sub_signed(self.overlap())
     }
 
     /// Reads one page of the listing. `false` when there is no more.
@@ -256,6 +288,24 @@ impl NotionPages {
             other => other?,
         };
         scan.answered = scan.answered.or(list.answered_at);
+        scan.now = scan.now.max(list.answered_at);
+        if scan.follow
+            && !scan.ahead
+            && let Some(since) = scan
+                .request
+                .cursor
+                .as_ref()
+                .map(parse_cursor)
+                .transpose()?
+                .flatten()
+            && scan.within(since) != since
+        {
+            // Nothing before that time would be shown.
+            scan.ahead = true;
+            scan.from = scan.now.and_then(|now| self.begin_at(now));
+            scan.cursor = None;
+            return Ok(true);
+        }
         for raw in &list.results {
             let object = Fields::of(raw);
             let kind = (object.as_ref().ok()).and_then(|object| object.get::<String>("object"));

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use futures::executor::block_on;
+use notion_sync_core::clock::Clock as _;
 use notion_sync_core::remote::{Cursor, ListRequest, Remote};
 use notion_sync_core::snapshot::{Content, Presence, Proof};
 use notion_sync_core::value::Value;
@@ -215,6 +216,40 @@ fn changes_are_listed_from_a_cursor() {
     stage.pages.lags(2 * 60 * 60);
     let again = block_on(stage.pages.list(since(&passed.cursor))).unwrap();
     assert_eq!(again.items.len(), 1);
+}
+
+/// A cursor that the service's clock has not reached (a restored store, a clock that was set back) would
+/// show nothing until then.
+#[test]
+fn a_cursor_ahead_of_the_service_is_told_and_hides_no_edit() {
+    for full in [false, true] {
+        let stage = Stage::new(many(3));
+        let id = stage.id("p1");
+        stage.ada(|ada| ada.rename(id, "New name").unwrap());
+        stage.clock.advance(Duration::minutes(2));
+        let ahead = ListRequest {
+            cursor: Some(Cursor("2099-01-01T00:00:00.000Z".to_owned())),
+            full,
+        };
+        let listing = block_on(stage.pages.list(ahead)).unwrap();
+        let listed = |id: &str| listing.items.iter().any(|item| item.object.id == id);
+        assert!(listed(&id.to_string()), "{full}");
+        let now = stage.clock.now().to_rfc3339();
+        assert!(listing.cursor.0 < now, "{} {now}", listing.cursor.0);
+        assert_eq!(listing.alerts.len(), 1);
+        assert!(
+            listing.alerts[0].contains("2099-01-01"),
+            "{:?}",
+            listing.alerts
+        );
+        // Once.
+        let since = ListRequest {
+            cursor: Some(listing.cursor),
+            full: false,
+        };
+        let next = block_on(stage.pages.list(since)).unwrap();
+        assert_eq!(next.alerts, Vec::<String>::new());
+    }
 }
 
 #[test]

@@ -532,6 +532,7 @@ impl Remote for ModelPages {
             cursor: Cursor(newest.to_rfc3339_opts(SecondsFormat::Secs, true)),
             complete: true,
             touched: Vec::new(),
+            alerts: Vec::new(),
         })
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct Survey {
     pub(crate) waits: Option<(DateTime<Utc>, String)>,
     /// What the full listings of both sides showed, where a record owns all of it and nothing is missing.
     pub(crate) digest: Option<ContentHash>,
+    /// What a person has to know about the listings.
+    pub(crate) alerts: Vec<String>,
 }
 
 /// A record with what was just seen of it.
@@ -360,6 +362,13 @@ impl Engine {
         };
         let doubts = self.doubts(binding, &prepared, &stored.doubts, full).await;
         let nothing_deferred = deferred.is_empty();
+        let said = |side: Side, listing: &Listing| -> Vec<String> {
+            (listing.alerts.iter())
+                .map(|alert| format!("{side}: {alert}"))
+                .collect()
+        };
+        let mut alerts = said(Side::Notion, &notion);
+        alerts.extend(said(Side::Github, &github));
         let whole = |side: Side, listing: &Listing| listing.complete && !unread.contains(&side);
         Ok(Survey {
             prepared,
@@ -378,6 +387,7 @@ impl Engine {
             }),
             overheard,
             waits,
+            alerts,
         })
     }
 

@@ -100,6 +100,7 @@ impl Remote for ModelRepository {
             cursor: Cursor(cursor),
             complete: true,
             touched: Vec::new(),
+            alerts: Vec::new(),
         })
     }
 

@@ -335,3 +335,18 @@ fn an_object_that_cannot_be_read_stops_nothing_else() {
         );
     }
 }
+
+#[test]
+fn what_a_listing_has_to_say_is_told() {
+    let mut world = World::new(tasks(Policy::ManualReview));
+    let told = "listed again from there";
+    let pages = Shown::new(world.pages.clone())
+        .listing(move |listing| listing.alerts.push(told.to_owned()));
+    let repo = Arc::new(world.repo.clone());
+    seeing(&mut world, Arc::new(pages), repo);
+    let tick = world.poll();
+    let said: Vec<&str> = (tick.mappings[0].incidents.iter())
+        .map(|incident| incident.message.as_str())
+        .collect();
+    assert_eq!(said, [format!("Notion: {told}")]);
+}
