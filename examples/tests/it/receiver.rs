@@ -19,6 +19,7 @@ use notion_sync_examples::receiver::{
     Limits, Receiver, Source, Watch, forget_handshake, handshake_token, heard,
 };
 use notion_sync_examples::secrets::Secrets;
+use notion_sync_github::webhook::HookPlace;
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::webhook::Delivery;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -646,4 +647,65 @@ async fn a_silent_webhook_is_noticed() {
     let again = Watch::load(&store, Duration::minutes(10)).await.unwrap();
     assert_eq!(again.of(Source::Github), watch.of(Source::Github));
     assert!(!watch.of(Source::Notion).is_silent(at(1_000)));
+}
+
+#[tokio::test]
+async fn what_one_process_hears_is_no_silence_of_another() {
+    let store = MemoryStore::new();
+    let at = |minutes: i64| noon() + Duration::minutes(minutes);
+    let load = async || {
+        let watch = Watch::load(&store, Duration::minutes(10)).await.unwrap();
+        watch.expects(Source::Github, true);
+        watch
+    };
+    // One receives, the other one polls.
+    let (receives, polls) = (load().await, load().await);
+    for minute in [0, 15, 30] {
+        receives.heard(Source::Github, at(minute));
+        receives.save(&store).await.unwrap();
+        polls.looked(&tick(2), at(minute + 1));
+        polls.save(&store).await.unwrap();
+    }
+    let stored = heard(&store, Source::Github).await.unwrap();
+    assert_eq!(stored.last_event, Some(at(30)));
+    assert_eq!(stored.unannounced_since, None);
+    assert_eq!(polls.of(Source::Github).last_event, Some(at(30)));
+    assert!(!polls.of(Source::Github).is_silent(at(60)));
+    // What both find counts once each, since the first of them.
+    polls.looked(&tick(2), at(50));
+    receives.looked(&tick(3), at(45));
+    for watch in [&polls, &receives, &polls] {
+        watch.save(&store).await.unwrap();
+        watch.save(&store).await.unwrap();
+    }
+    let stored = heard(&store, Source::Github).await.unwrap();
+    assert_eq!(
+        (stored.unannounced, stored.unannounced_since),
+        (5, Some(at(45)))
+    );
+    assert!(stored.is_silent(at(55)) && polls.of(Source::Github).is_silent(at(55)));
+    // A hook that each of them knows is known to both.
+    let place = |id| HookPlace::Repository {
+        repository: id,
+        hook: 1,
+    };
+    receives.hook(place(1));
+    polls.hook(place(2));
+    for watch in [&polls, &receives] {
+        watch.save(&store).await.unwrap();
+    }
+    let stored = heard(&store, Source::Github).await.unwrap();
+    assert_eq!(stored.hooks, [place(1), place(2)].into());
+    // An event ends it for both.
+    receives.heard(Source::Github, at(70));
+    receives.save(&store).await.unwrap();
+    polls.save(&store).await.unwrap();
+    assert_eq!(heard(&store, Source::Github).await.unwrap().unannounced, 0);
+    // Another process that has no secret says nothing about what is expected here.
+    let other = Watch::load(&store, Duration::minutes(10)).await.unwrap();
+    other.expects(Source::Github, false);
+    other.save(&store).await.unwrap();
+    polls.looked(&tick(1), at(90));
+    polls.save(&store).await.unwrap();
+    assert!(polls.of(Source::Github).is_silent(at(100)));
 }
