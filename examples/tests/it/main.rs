@@ -11,6 +11,7 @@ mod rebuilding;
 mod receiver;
 mod receiver_missed;
 mod receiver_order;
+mod receiver_shared;
 mod rekeying;
 mod scene;
 mod scratch;
