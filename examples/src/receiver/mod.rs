@@ -42,7 +42,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 pub use catch_up::{HookReaders, catch_up, deliveries};
-pub use listen::Listening;
+pub use listen::{Listening, Patience};
 pub use metrics::{Metered, Served};
 pub use scope::{Concern, Scope};
 pub use watch::{Heard, Source, Watch, heard};
