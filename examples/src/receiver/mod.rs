@@ -41,7 +41,7 @@ use notion_sync_notion::webhook::{Delivery, Handshake, NotionWebhook};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-pub use catch_up::{HookReaders, catch_up, deliveries};
+pub use catch_up::{CaughtUp, HookReaders, Missed, catch_up, deliveries};
 pub use listen::{Listening, Patience};
 pub use metrics::{Metered, Served};
 pub use scope::{Concern, Scope};
