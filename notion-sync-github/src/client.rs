@@ -57,7 +57,7 @@ struct Inner {
     tokens: Arc<dyn TokenSource>,
     clock: Arc<dyn Clock>,
     settings: GithubSettings,
-    gate: RateGate,
+    gate: Arc<RateGate>,
     etags: EtagStore,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -149,7 +149,7 @@ impl GithubClient {
         settings.validate()?;
         Ok(Self {
             inner: Arc::new(Inner {
-                gate: RateGate::new(settings.limits),
+                gate: Arc::new(RateGate::new(settings.limits)),
                 etags: EtagStore::default(),
                 observer: None,
                 send,
@@ -166,10 +166,28 @@ impl GithubClient {
         let inner = &self.inner;
         Self {
             inner: Arc::new(Inner {
-                gate: RateGate::new(inner.settings.limits),
+                gate: Arc::new(RateGate::new(inner.settings.limits)),
                 etags: EtagStore::default(),
                 observer: Some(observer),
                 send: Arc::clone(&inner.send),
+                tokens: Arc::clone(&inner.tokens),
+                clock: Arc::clone(&inner.clock),
+                settings: inner.settings.clone(),
+            }),
+        }
+    }
+
+    /// The same client, with the same gate, that sends another way: for requests that belong to no
+    /// work under a lease. Kept answers start empty.
+    #[must_use]
+    pub fn sending_by(&self, send: Arc<dyn HttpSend>) -> Self {
+        let inner = &self.inner;
+        Self {
+            inner: Arc::new(Inner {
+                gate: Arc::clone(&inner.gate),
+                etags: EtagStore::default(),
+                observer: inner.observer.clone(),
+                send,
                 tokens: Arc::clone(&inner.tokens),
                 clock: Arc::clone(&inner.clock),
                 settings: inner.settings.clone(),

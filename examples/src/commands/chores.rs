@@ -1,6 +1,5 @@
 //! What `serve` does now and then, besides the work.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,16 +10,16 @@ use notion_sync_core::{Error, ErrorKind, Retry};
 use notion_sync_store::{Backing, Sealed};
 
 use crate::exit::Failure;
-use crate::receiver::{self, HookReaders, Receiver};
+use crate::receiver::{self, CaughtUp, HookReaders, Missed, Receiver};
 
 /// How long ids of deliveries are kept: for longer than any service repeats one.
 const KEPT: chrono::Duration = chrono::Duration::days(8);
 
-/// How far back failed deliveries are asked for: GitHub keeps them for three days.
-const MISSED: chrono::Duration = chrono::Duration::days(3);
-
 /// Between two looks for what there is to do.
 const ROUND: Duration = Duration::from_secs(3_600);
+/// The same where deliveries could not be read, and where there are more of them.
+const AGAIN: Duration = Duration::from_secs(300);
+const MORE: Duration = Duration::from_secs(60);
 
 /// Items that are sealed again in one go, and the rest between two: each is a transaction, and the work
 /// shall not wait for them.
@@ -52,26 +51,31 @@ async fn deliveries(
     receiver: &Receiver,
     store: &dyn Store,
 ) -> Result<(), Failure> {
-    let mut known = BTreeSet::new();
-    let mut since = MISSED;
+    let mut missed = Missed::default();
     loop {
-        let now = Utc::now();
-        match receiver::catch_up(readers, receiver, now - since, &mut known).await {
-            Ok(new) => {
-                if new > 0 {
-                    tracing::info!(new, "took deliveries that had failed");
+        let rest = match receiver::catch_up(readers, receiver, &mut missed).await {
+            Ok(caught) => {
+                if caught.new > 0 {
+                    tracing::info!(new = caught.new, "took deliveries that had failed");
                 }
-                // Later rounds overlap by an hour.
-                since = chrono::Duration::hours(2);
+                match caught {
+                    CaughtUp { more: true, .. } => MORE,
+                    CaughtUp { failed: true, .. } => AGAIN,
+                    _ => ROUND,
+                }
             }
-            Err(error) => tracing::warn!(%error, "deliveries that failed could not be taken"),
-        }
+            Err(error) => {
+                tracing::warn!(%error, "deliveries that failed could not be taken");
+                AGAIN
+            }
+        };
+        let now = Utc::now();
         match State::new(store).forget_hints(now - KEPT).await {
             Ok(_) => {}
             Err(error) if passes(&error) => tracing::warn!(%error, "ids could not be forgotten"),
             Err(error) => return Err(error.into()),
         }
-        tokio::time::sleep(ROUND).await;
+        tokio::time::sleep(rest).await;
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
     let parts = metered(&online.parts, &receiver);
     let (config, secrets) = (&session.config, &session.secrets);
     let assembly = wiring::assemble(config, secrets, &parts, Arc::clone(&store)).await?;
-    let readers = receiver::deliveries(config, secrets, &parts)?;
+    let readers = receiver::deliveries(assembly.github(), secrets, &parts)?;
     tracing::info!("started");
     let mut work = Work {
         assembly: &assembly,

@@ -7,12 +7,16 @@ use std::future::{Future, IntoFuture as _};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
+use axum::extract::Request;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -22,6 +26,28 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 const CONNECTIONS: usize = 1_024;
 /// How long a connection may neither send nor take anything.
 const IDLE: Duration = Duration::from_secs(30);
+/// How long it may take until the head of a request is complete, and how long its body and the answer may
+/// take from then on, however steadily bytes come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// From the first moment of a connection, for the first head.
+    pub first: Duration,
+    /// From one answer to the end of the next head: a connection may rest in between.
+    pub next: Duration,
+    /// From the end of the head to the answer. Bodies have shorter limits of their own.
+    pub whole: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(10),
+            next: IDLE,
+            whole: Duration::from_secs(60),
+        }
+    }
+}
+
 /// How long requests under way may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -51,6 +77,15 @@ impl Listening {
     ///
     /// When it cannot be bound.
     pub fn start(router: Router, address: SocketAddr) -> io::Result<Self> {
+        Self::start_with(router, address, Patience::default())
+    }
+
+    /// As [`start`](Self::start), with other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(router: Router, address: SocketAddr, patience: Patience) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -62,7 +97,7 @@ impl Listening {
         std::thread::Builder::new()
             .name("receiver".to_owned())
             .spawn(move || {
-                if let Err(error) = runtime.block_on(serve(listener, router, told)) {
+                if let Err(error) = runtime.block_on(serve(listener, router, patience, told)) {
                     tracing::error!(%error, "stopped listening");
                 }
                 let _ = tell.send(true);
@@ -96,12 +131,17 @@ impl Drop for Listening {
 async fn serve(
     listener: std::net::TcpListener,
     router: Router,
+    patience: Patience,
     told: watch::Receiver<State>,
 ) -> io::Result<()> {
     let bounded = Bounded {
         inner: TcpListener::from_std(listener)?,
         room: Arc::new(Semaphore::new(CONNECTIONS)),
+        patience,
     };
+    let router = router
+        .layer(axum::middleware::from_fn(timed))
+        .into_make_service_with_connect_info::<Turn>();
     let (mut gently, mut at_once) = (told.clone(), told);
     let farewell = async move {
         // A sender that is gone means the same as one that says so.
@@ -114,9 +154,53 @@ async fn serve(
     }
 }
 
+/// Tells the connection when the head of a request is complete, and when it is answered.
+async fn timed(request: Request, next: Next) -> Response {
+    let turn = request.extensions().get::<ConnectInfo<Turn>>().cloned();
+    if let Some(ConnectInfo(turn)) = &turn {
+        turn.grant(turn.patience.whole);
+    }
+    let response = next.run(request).await;
+    if let Some(ConnectInfo(turn)) = &turn {
+        turn.grant(turn.patience.next);
+    }
+    response
+}
+
+/// Until when a connection has to be done with what it is doing.
+#[derive(Debug, Clone)]
+struct Turn {
+    patience: Patience,
+    until: Arc<Mutex<Instant>>,
+}
+
+impl Turn {
+    fn new(patience: Patience) -> Self {
+        Self {
+            patience,
+            until: Arc::new(Mutex::new(Instant::now() + patience.first)),
+        }
+    }
+
+    fn grant(&self, time: Duration) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + time;
+    }
+
+    fn until(&self) -> Instant {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connected<IncomingStream<'_, Bounded>> for Turn {
+    fn connect_info(stream: IncomingStream<'_, Bounded>) -> Self {
+        stream.io().turn.clone()
+    }
+}
+
 struct Bounded {
     inner: TcpListener,
     room: Arc<Semaphore>,
+    patience: Patience,
 }
 
 impl Listener for Bounded {
@@ -132,6 +216,8 @@ impl Listener for Bounded {
         let guarded = Guarded {
             inner,
             idle: Box::pin(sleep(IDLE)),
+            turn: Turn::new(self.patience),
+            late: Box::pin(sleep(self.patience.first)),
             _room: room,
         };
         (guarded, address)
@@ -142,20 +228,31 @@ impl Listener for Bounded {
     }
 }
 
-/// A connection that ends when nothing moves.
+/// A connection that ends when nothing moves, and when its turn is over.
 struct Guarded {
     inner: TcpStream,
     idle: Pin<Box<Sleep>>,
+    turn: Turn,
+    late: Pin<Box<Sleep>>,
     _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Guarded {
-    /// Counts idle time from now where something moved, and ends the connection where nothing does.
+    /// Counts idle time from now where something moved, and ends the connection where nothing does, or
+    /// where its turn is over.
     fn watched<T>(
         &mut self,
         context: &mut Context<'_>,
         moved: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        let until = self.turn.until();
+        if self.late.deadline() != until {
+            self.late.as_mut().reset(until);
+        }
+        // However much moves: a byte now and then must not hold a place for ever.
+        if self.late.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
         if moved.is_ready() {
             self.idle.as_mut().reset(Instant::now() + IDLE);
             return moved;

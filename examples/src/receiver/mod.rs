@@ -23,7 +23,7 @@ mod watch;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::Body;
@@ -41,8 +41,8 @@ use notion_sync_notion::webhook::{Delivery, Handshake, NotionWebhook};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-pub use catch_up::{HookReaders, catch_up, deliveries};
-pub use listen::Listening;
+pub use catch_up::{CaughtUp, HookReaders, Missed, catch_up, deliveries};
+pub use listen::{Listening, Patience};
 pub use metrics::{Metered, Served};
 pub use scope::{Concern, Scope};
 pub use watch::{Heard, Source, Watch, heard};
@@ -58,6 +58,10 @@ const MAX_EVENT: usize = 256 * 1024;
 
 /// Where the token of a handshake is kept.
 const TOKEN: &str = "webhook:notion:token";
+
+/// How often the store is asked for a token at most: another process may have taken the handshake, and
+/// anybody can send what nobody signed.
+const ASK_AGAIN: Duration = Duration::seconds(5);
 
 type Response = http::Response<Body>;
 
@@ -76,6 +80,10 @@ pub struct Receiver {
 
 struct Shared {
     notion: RwLock<NotionWebhook>,
+    /// Whether the environment names the secret of Notion: then no other counts.
+    named: bool,
+    /// When the store was last asked for the token of a handshake.
+    asked: Mutex<Option<DateTime<Utc>>>,
     github: GithubWebhook,
     limits: Limits,
     events: Option<SecretString>,
@@ -186,6 +194,9 @@ impl Receiver {
         Ok(Self {
             shared: Arc::new(Shared {
                 notion: RwLock::new(notion),
+                named: secrets.notion_webhook.is_some()
+                    || secrets.notion_webhook_previous.is_some(),
+                asked: Mutex::default(),
                 github,
                 limits,
                 events: secrets.events_token.clone(),
@@ -264,12 +275,14 @@ impl Receiver {
             Err(stop) => return self.stopped(Source::Notion, &stop),
         };
         let now = shared.clock.now();
-        let hook = shared
-            .notion
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let event = match hook.receive(headers, &body, now) {
+        let mut received = self.hook().receive(headers, &body, now);
+        if matches!(received, Err(Refusal::NoSecret | Refusal::BadSignature))
+            && self.may_ask(now)
+            && self.learn_token().await.is_some()
+        {
+            received = self.hook().receive(headers, &body, now);
+        }
+        let event = match received {
             Ok(Delivery::Event(event)) => event,
             Ok(Delivery::Handshake(handshake)) => return self.handshake(handshake, now).await,
             Err(refusal) => return self.refused(Source::Notion, &refusal),
@@ -391,6 +404,52 @@ impl Receiver {
         }
     }
 
+    fn hook(&self) -> NotionWebhook {
+        let notion = self.shared.notion.read();
+        notion.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it is time to ask the store for a token once more.
+    fn may_ask(&self, now: DateTime<Utc>) -> bool {
+        if self.shared.named {
+            return false;
+        }
+        let mut asked = self
+            .shared
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if asked.is_some_and(|at| now < at + ASK_AGAIN) {
+            return false;
+        }
+        *asked = Some(now);
+        true
+    }
+
+    /// Takes over the token that another process keeps, and answers it.
+    async fn learn_token(&self) -> Option<SecretString> {
+        match handshake_token(&*self.shared.store).await {
+            Ok(token) => {
+                self.use_token(token.clone()?);
+                token
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the token of the webhook cannot be read");
+                None
+            }
+        }
+    }
+
+    fn use_token(&self, token: SecretString) {
+        let shared = &self.shared;
+        let hook = NotionWebhook::new([token]).with_max_bytes(shared.limits.notion);
+        *shared
+            .notion
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = hook;
+        shared.watch.expects(Source::Notion, true);
+    }
+
     /// Keeps the token of the first handshake. Two at the same time: the store lets one win.
     async fn handshake(&self, handshake: Handshake, now: DateTime<Utc>) -> Response {
         let shared = &self.shared;
@@ -410,20 +469,20 @@ impl Receiver {
         };
         match stored {
             Ok(()) => {
-                let hook = NotionWebhook::new([handshake.token]);
-                *shared
-                    .notion
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner) =
-                    hook.with_max_bytes(shared.limits.notion);
-                shared.watch.expects(Source::Notion, true);
+                self.use_token(handshake.token);
                 shared.served.delivery(Source::Notion, "handshake");
                 tracing::warn!(
                     "Notion sent the token of a webhook; `notion-sync webhooks token` shows it"
                 );
                 plain(StatusCode::OK, "kept")
             }
+            // Another process took one: the same, where the service sent it twice.
             Err(error) if error.kind() == ErrorKind::Stale => {
+                let known = self.learn_token().await;
+                if known.is_some_and(|known| same(known.expose_secret(), &kept.token)) {
+                    shared.served.delivery(Source::Notion, "handshake");
+                    return plain(StatusCode::OK, "the token is in place");
+                }
                 self.refused(Source::Notion, &Refusal::Handshake)
             }
             Err(_) => {

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 /// Most hooks whose failed deliveries are asked for.
 const MAX_HOOKS: usize = 100;
 
+/// How often what is stored is joined again when another process stores at the same time.
+const TRIES: usize = 4;
+
 /// Who sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
@@ -91,7 +94,8 @@ pub async fn heard(store: &dyn Store, source: Source) -> Result<Heard> {
     Ok(stored.map(|stored| stored.value).unwrap_or_default())
 }
 
-/// Keeps an eye on all sources.
+/// Keeps an eye on all sources, together with the other processes on the store: each knows only what it
+/// received and found itself, so what it knows is joined with what the others stored.
 #[derive(Debug)]
 pub struct Watch {
     grace: Duration,
@@ -100,12 +104,53 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct Entry {
-    heard: Heard,
-    saved: Heard,
+    /// What the store said last.
+    stored: Heard,
+    /// What this process knows; of changes only those that are not stored yet.
+    own: Heard,
+    /// Whether the store was told what this process expects.
+    told: bool,
+}
+
+impl Entry {
+    /// What is known altogether.
+    fn joined(&self, grace: Duration) -> Heard {
+        let (stored, own) = (&self.stored, &self.own);
+        let mut all = own.clone();
+        all.last_event = own.last_event.max(stored.last_event);
+        let room = MAX_HOOKS.saturating_sub(own.hooks.len());
+        all.hooks.extend(stored.hooks.iter().take(room).cloned());
+        // What was found before the event, or shortly after it, is what it announced: whoever found it
+        // may not have known of the event.
+        let counts = |one: &Heard| {
+            let since = one.unannounced_since?;
+            let announced = all.last_event.is_some_and(|event| since < event + grace);
+            (own.expected && !announced).then_some((since, one.unannounced))
+        };
+        let found = [counts(stored), counts(own)];
+        all.unannounced_since = found.iter().flatten().map(|(since, _)| *since).min();
+        all.unannounced = found.iter().flatten().map(|(_, count)| count).sum();
+        all
+    }
+
+    /// As it shall be stored. What is expected is said once: of processes that expect different
+    /// things, the one that was started last is right.
+    fn storable(&self, grace: Duration) -> Heard {
+        let mut all = self.joined(grace);
+        if self.told {
+            all.expected = self.stored.expected;
+            all.grace_seconds = self.stored.grace_seconds;
+            if !self.own.expected {
+                all.unannounced_since = self.stored.unannounced_since;
+                all.unannounced = self.stored.unannounced;
+            }
+        }
+        all
+    }
 }
 
 impl Watch {
-    /// Goes on where the last process ended. `grace` is how long an event may take.
+    /// Goes on where other processes are or ended. `grace` is how long an event may take.
     ///
     /// # Errors
     ///
@@ -113,9 +158,9 @@ impl Watch {
     pub async fn load(store: &dyn Store, grace: Duration) -> Result<Self> {
         let mut state: [Entry; 3] = Default::default();
         for (entry, source) in state.iter_mut().zip(Source::ALL) {
-            entry.saved = heard(store, source).await?;
-            entry.heard = entry.saved.clone();
-            entry.heard.grace_seconds = grace.num_seconds();
+            entry.stored = heard(store, source).await?;
+            entry.own.expected = entry.stored.expected;
+            entry.own.grace_seconds = grace.num_seconds();
         }
         Ok(Self {
             grace,
@@ -127,47 +172,45 @@ impl Watch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with<T>(&self, source: Source, work: impl FnOnce(&mut Heard) -> T) -> T {
+    fn with<T>(&self, source: Source, work: impl FnOnce(&mut Entry) -> T) -> T {
         let mut state = self.lock();
         let [notion, github, events] = &mut *state;
         work(match source {
-            Source::Notion => &mut notion.heard,
-            Source::Github => &mut github.heard,
-            Source::Events => &mut events.heard,
+            Source::Notion => notion,
+            Source::Github => github,
+            Source::Events => events,
         })
     }
 
     /// What was heard from a source.
     #[must_use]
     pub fn of(&self, source: Source) -> Heard {
-        self.with(source, |heard| heard.clone())
+        self.with(source, |entry| entry.joined(self.grace))
     }
 
     /// Says whether something is expected from a source.
     pub fn expects(&self, source: Source, expected: bool) {
-        self.with(source, |heard| {
-            heard.expected = expected;
-            if !expected {
-                heard.unannounced_since = None;
-                heard.unannounced = 0;
-            }
+        self.with(source, |entry| {
+            entry.own.expected = expected;
+            entry.told = false;
         });
     }
 
     /// A delivery came.
     pub fn heard(&self, source: Source, now: DateTime<Utc>) {
-        self.with(source, |heard| {
-            heard.last_event = heard.last_event.max(Some(now));
-            heard.unannounced_since = None;
-            heard.unannounced = 0;
+        self.with(source, |entry| {
+            let own = &mut entry.own;
+            own.last_event = own.last_event.max(Some(now));
+            own.unannounced_since = None;
+            own.unannounced = 0;
         });
     }
 
     /// A hook of GitHub sent something.
     pub fn hook(&self, place: HookPlace) {
-        self.with(Source::Github, |heard| {
-            if heard.hooks.len() < MAX_HOOKS {
-                heard.hooks.insert(place);
+        self.with(Source::Github, |entry| {
+            if entry.own.hooks.len() < MAX_HOOKS {
+                entry.own.hooks.insert(place);
             }
         });
     }
@@ -182,46 +225,62 @@ impl Watch {
     }
 
     fn found(&self, source: Source, found: usize, now: DateTime<Utc>) {
-        self.with(source, |heard| {
-            let announced = heard.last_event.is_some_and(|at| now < at + self.grace);
-            if heard.expected && found > 0 && !announced {
-                heard.unannounced_since.get_or_insert(now);
-                heard.unannounced += u64::try_from(found).unwrap_or_default();
+        self.with(source, |entry| {
+            let last = entry.own.last_event.max(entry.stored.last_event);
+            let announced = last.is_some_and(|at| now < at + self.grace);
+            let own = &mut entry.own;
+            if own.expected && found > 0 && !announced {
+                own.unannounced_since.get_or_insert(now);
+                own.unannounced += u64::try_from(found).unwrap_or_default();
             }
         });
     }
 
-    /// Stores what is new.
+    /// Learns what other processes heard and found, and stores what is new.
     ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn save(&self, store: &dyn Store) -> Result<()> {
-        let state = State::new(store);
-        for (index, source) in Source::ALL.into_iter().enumerate() {
-            let changed = {
-                let state = self.lock();
-                state
-                    .get(index)
-                    .filter(|entry| entry.heard != entry.saved)
-                    .map(|entry| entry.heard.clone())
-            };
-            let Some(heard) = changed else { continue };
-            let name = source.setting();
-            let stored = state.setting::<Heard>(&name).await?;
-            let mut batch = Batch::default();
-            batch.setting(&name, &heard, stored.as_ref())?;
-            match state.commit(batch).await {
-                Ok(()) => {
-                    if let Some(entry) = self.lock().get_mut(index) {
-                        entry.saved = heard;
+        for source in Source::ALL {
+            for _ in 0..TRIES {
+                match self.join(store, source).await {
+                    // Another process saved its own at the same time.
+                    Err(error) if error.kind() == ErrorKind::Stale => {}
+                    result => {
+                        result?;
+                        break;
                     }
                 }
-                // Another process saved its own; ours follows with the next round.
-                Err(error) if error.kind() == ErrorKind::Stale => {}
-                Err(error) => return Err(error),
             }
         }
+        Ok(())
+    }
+
+    async fn join(&self, store: &dyn Store, source: Source) -> Result<()> {
+        let state = State::new(store);
+        let name = source.setting();
+        let stored = state.setting::<Heard>(&name).await?;
+        let known = stored.as_ref().map(|stored| stored.value.clone());
+        let known = known.unwrap_or_default();
+        let (next, own) = self.with(source, |entry| {
+            entry.stored = known.clone();
+            (entry.storable(self.grace), entry.own.clone())
+        });
+        if next != known {
+            let mut batch = Batch::default();
+            batch.setting(&name, &next, stored.as_ref())?;
+            state.commit(batch).await?;
+        }
+        self.with(source, |entry| {
+            entry.stored = next;
+            entry.told |= entry.own.expected == own.expected;
+            // What was found meanwhile is still to be stored.
+            entry.own.unannounced = entry.own.unannounced.saturating_sub(own.unannounced);
+            if entry.own.unannounced == 0 {
+                entry.own.unannounced_since = None;
+            }
+        });
         Ok(())
     }
 }

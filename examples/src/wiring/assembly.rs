@@ -33,6 +33,12 @@ struct Gates {
 }
 
 impl Assembly {
+    /// The client for GitHub. It sends under the lease of the mapping that is worked on.
+    #[must_use]
+    pub fn github(&self) -> &GithubClient {
+        &self.github
+    }
+
     /// One tick. Among others, each worker takes its part of the limits of the services, and all wait
     /// when one was asked to.
     ///

@@ -13,6 +13,8 @@ mod rebuilding;
 mod receiver;
 mod receiver_missed;
 mod receiver_order;
+mod receiver_shared;
+mod receiver_slow;
 mod rekeying;
 mod scene;
 mod scratch;

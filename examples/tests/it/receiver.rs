@@ -1,23 +1,20 @@
 //! The receiver without a socket: what is taken, what is refused, what is left behind.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use axum::body::{Body, Bytes};
 use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, Method, Request};
-use notion_sync_core::clock::{Clock as _, VirtualClock};
-use notion_sync_core::engine::Tick;
+use notion_sync_core::clock::VirtualClock;
 use notion_sync_core::event::ChangeEvent;
 use notion_sync_core::id::{MappingId, Side};
 use notion_sync_core::state::{Batch, Doubt, MappingState, State};
 use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
 use notion_sync_examples::config::Config;
-use notion_sync_examples::receiver::{
-    Limits, Receiver, Source, Watch, forget_handshake, handshake_token, heard,
-};
+use notion_sync_examples::receiver::{Limits, Receiver, Source, forget_handshake, handshake_token};
 use notion_sync_examples::secrets::Secrets;
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::webhook::Delivery;
@@ -48,14 +45,16 @@ repository = "codertocat/hello-world"
 
 /// A memory store that can be broken.
 #[derive(Debug, Default)]
-struct Fragile {
+pub(crate) struct Fragile {
     inner: MemoryStore,
     broken: AtomicBool,
+    pub(crate) looks: AtomicUsize,
 }
 
 #[async_trait]
 impl Store for Fragile {
     async fn get(&self, table: Table, key: &str) -> Result<Option<Item>> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         self.inner.get(table, key).await
     }
 
@@ -76,8 +75,8 @@ impl Store for Fragile {
 }
 
 pub(crate) struct Stand {
-    store: Arc<Fragile>,
-    clock: Arc<VirtualClock>,
+    pub(crate) store: Arc<Fragile>,
+    pub(crate) clock: Arc<VirtualClock>,
     pub(crate) receiver: Receiver,
 }
 
@@ -110,7 +109,7 @@ impl Stand {
         Self::with(&secrets(), Arc::default()).await
     }
 
-    async fn with(secrets: &Secrets, store: Arc<Fragile>) -> Self {
+    pub(crate) async fn with(secrets: &Secrets, store: Arc<Fragile>) -> Self {
         Self::at(noon(), secrets, store).await
     }
 
@@ -558,92 +557,4 @@ async fn health_and_figures_are_shown_without_secrets() {
     for secret in [NOTION, GITHUB, EVENTS] {
         assert!(!text.contains(secret) && !format!("{:?}", stand.receiver).contains(secret));
     }
-}
-
-fn tick(found: usize) -> Tick {
-    tick_with(json!({"observed": found, "found": {"github": found}}))
-}
-
-/// A tick of a mapping of which this is known.
-fn tick_with(more: Value) -> Tick {
-    let mut report = json!({
-        "mapping": "backlog", "observed": 0, "found": {}, "planned": 0, "applied": [],
-        "incidents": [], "conflicts": 0, "open_operations": 0, "blocked": 0, "dead": 0, "guard": null,
-        "errors": [], "refused": false, "retry": false, "waits_until": null, "next_due": null,
-        "settle_due": null,
-    });
-    for (name, value) in more.as_object().unwrap() {
-        report[name] = value.clone();
-    }
-    serde_json::from_value(json!({"mappings": [report], "next_due": null, "settle_due": null}))
-        .unwrap()
-}
-
-#[tokio::test]
-async fn only_a_look_that_came_to_its_end_is_a_success() {
-    let stand = Stand::new().await;
-    let later = "2026-11-21T12:30:00Z";
-    let shown = async |looked: Value| {
-        let (served, now) = (stand.receiver.served(), stand.clock.now());
-        served.looked(&tick_with(looked), now);
-        let (_, text) = stand.get("/metrics").await;
-        let name = "notion_sync_last_success_timestamp_seconds{mapping=\"backlog\"} ";
-        let line = text.lines().find_map(|line| line.strip_prefix(name));
-        line.map(|at| at.parse::<i64>().unwrap())
-    };
-    let elsewhere = json!({"worked_by": "process 2", "next_due": later});
-    let frozen = json!({"frozen": "frozen by ada", "next_due": later});
-    let waits = json!({"waits_until": later, "retry": true});
-    // Nothing was due: nobody looked.
-    for other in [&elsewhere, &frozen, &waits, &json!({})] {
-        assert_eq!(shown(other.clone()).await, None, "{other}");
-    }
-    assert_eq!(
-        shown(json!({"complete": true, "guard": "stopped"})).await,
-        None
-    );
-    assert_eq!(
-        shown(json!({"complete": true, "errors": ["no"]})).await,
-        None
-    );
-    assert_eq!(
-        shown(json!({"complete": true})).await,
-        Some(noon().timestamp())
-    );
-    stand.clock.advance(Duration::minutes(30));
-    for other in [elsewhere, frozen, waits] {
-        assert_eq!(shown(other).await, Some(noon().timestamp()));
-    }
-}
-
-#[tokio::test]
-async fn a_silent_webhook_is_noticed() {
-    let store = MemoryStore::new();
-    let watch = Watch::load(&store, Duration::minutes(10)).await.unwrap();
-    let at = |minutes: i64| noon() + Duration::minutes(minutes);
-    let silent = |minutes: i64| watch.of(Source::Github).is_silent(at(minutes));
-    // Nothing is expected: polls are all there is.
-    watch.looked(&tick(3), at(0));
-    assert!(!silent(60));
-    watch.expects(Source::Github, true);
-    watch.looked(&tick(0), at(0));
-    assert!(!silent(60), "nothing happened, nothing was missed");
-    watch.looked(&tick(2), at(1));
-    watch.looked(&tick(1), at(5));
-    assert!(!silent(10) && silent(11));
-    assert_eq!(watch.of(Source::Github).unannounced, 3);
-    // What was heard outlives the process.
-    watch.save(&store).await.unwrap();
-    let stored = heard(&store, Source::Github).await.unwrap();
-    assert!(stored.is_silent(at(11)) && stored == watch.of(Source::Github));
-    // An event, and what is found shortly after it is what it announced.
-    watch.heard(Source::Github, at(12));
-    watch.looked(&tick(4), at(13));
-    assert!(!silent(60));
-    watch.looked(&tick(1), at(22));
-    assert!(!silent(31) && silent(32));
-    watch.save(&store).await.unwrap();
-    let again = Watch::load(&store, Duration::minutes(10)).await.unwrap();
-    assert_eq!(again.of(Source::Github), watch.of(Source::Github));
-    assert!(!watch.of(Source::Notion).is_silent(at(1_000)));
 }

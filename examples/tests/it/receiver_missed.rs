@@ -1,7 +1,7 @@
 //! Deliveries of GitHub that failed while nobody listened.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use axum::body::Bytes;
@@ -9,29 +9,50 @@ use chrono::Duration;
 use notion_sync_core::clock::VirtualClock;
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_examples::config::Config;
-use notion_sync_examples::receiver::{Source, catch_up, deliveries};
+use notion_sync_examples::receiver::{CaughtUp, HookReaders, Missed, Source, catch_up, deliveries};
 use notion_sync_examples::secrets::{GithubSecret, Secrets};
-use notion_sync_examples::wiring::Parts;
+use notion_sync_examples::wiring::{self, Parts};
+use notion_sync_github::GithubClient;
 use notion_sync_testkit::webhook::Delivery;
 use serde_json::{Value, json};
 
 use crate::receiver::{CONFIG, GITHUB, Stand, issue, noon};
 
 /// The hook 4 of repository 9: one delivery failed, one came late, one cannot be read.
-#[derive(Debug)]
-struct Hook;
+#[derive(Debug, Default)]
+struct Hook {
+    /// Whether the list cannot be read.
+    down: AtomicBool,
+    /// How many more failed, two days ago.
+    more: u64,
+    asked: AtomicUsize,
+}
 
 #[async_trait]
 impl HttpSend for Hook {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.down.load(Ordering::Relaxed) {
+            let mut response = http::Response::new(Bytes::from("{}"));
+            *response.status_mut() = http::StatusCode::BAD_GATEWAY;
+            return Ok(response);
+        }
         let attempt = |id: u64, guid: &str, status: u16| json!({"id": id, "guid": guid, "delivered_at": "2026-11-21T11:30:00Z", "status_code": status, "event": "issues"});
         let body: Value = match request.uri().path() {
-            "/repositories/9/hooks/4/deliveries" => json!([
-                attempt(3, "missed", 502),
-                attempt(2, "late", 202),
-                attempt(1, "late", 0),
-                attempt(4, "elsewhere", 500),
-            ]),
+            "/repositories/9/hooks/4/deliveries" => {
+                let mut list = vec![
+                    attempt(3, "missed", 502),
+                    attempt(2, "late", 202),
+                    attempt(1, "late", 0),
+                    attempt(4, "elsewhere", 500),
+                ];
+                for id in 0..self.more {
+                    let mut one = attempt(1_000 + id, &format!("more-{id}"), 502);
+                    one["delivered_at"] = json!("2026-11-19T12:00:00Z");
+                    list.push(one);
+                }
+                Value::Array(list)
+            }
             "/repositories/9/hooks/4/deliveries/3" => {
                 let payload: Value = serde_json::from_slice(&issue("missed").body).unwrap();
                 json!({"guid": "missed", "event": "issues", "request": {"payload": payload}})
@@ -40,41 +61,55 @@ impl HttpSend for Hook {
                 "guid": "elsewhere", "event": "issues", "request": {"payload": {
                     "issue": {"number": 1}, "repository": {"id": 1, "full_name": "other/place"}}}
             }),
-            path => panic!("{path} is not asked for"),
+            path => {
+                let id = path.rsplit('/').next().unwrap().parse::<u64>();
+                let guid = format!("more-{}", id.unwrap() - 1_000);
+                let payload: Value = serde_json::from_slice(&issue(&guid).body).unwrap();
+                json!({"guid": guid, "event": "issues", "request": {"payload": payload}})
+            }
         };
         Ok(http::Response::new(Bytes::from(body.to_string())))
     }
 }
 
-#[tokio::test]
-async fn what_failed_is_taken_once_from_hooks_that_are_known() {
-    let stand = Stand::new().await;
+/// What reads the lists of a hook, and the client whose limits it keeps to.
+fn readers(hook: &Arc<Hook>) -> (HookReaders, GithubClient) {
     let parts = Parts {
         clock: Arc::new(VirtualClock::new(noon())),
-        notion_http: Arc::new(Hook),
-        github_http: Arc::new(Hook),
+        notion_http: hook.clone(),
+        github_http: hook.clone(),
     };
     let secrets = Secrets {
         github: Some(GithubSecret::Token("github_pat_x".to_owned().into())),
         ..Secrets::default()
     };
     let config = Config::parse(CONFIG, "test").unwrap();
-    let readers = deliveries(&config, &secrets, &parts).unwrap();
-    let since = noon() - Duration::days(3);
-    let mut known = BTreeSet::new();
-    let run = async |known: &mut BTreeSet<String>| {
-        catch_up(&readers, &stand.receiver, since, known)
-            .await
-            .unwrap()
-    };
-    // No hook ever sent anything: nobody is asked.
-    assert_eq!(run(&mut known).await, 0);
-    let ping = Delivery::github(GITHUB, "p", "ping", "{}")
+    let client = wiring::github_client(&config, &secrets, &parts).unwrap();
+    (deliveries(&client, &secrets, &parts).unwrap(), client)
+}
+
+/// A delivery after which the hook is known.
+fn ping() -> Delivery {
+    Delivery::github(GITHUB, "p", "ping", "{}")
         .with_header("x-github-hook-id", "4")
         .with_header("x-github-hook-installation-target-type", "repository")
-        .with_header("x-github-hook-installation-target-id", "9");
-    assert_eq!(stand.send("/webhooks/github", ping).await, 202);
-    assert_eq!(run(&mut known).await, 1);
+        .with_header("x-github-hook-installation-target-id", "9")
+}
+
+#[tokio::test]
+async fn what_failed_is_taken_once_from_hooks_that_are_known() {
+    let stand = Stand::new().await;
+    let (readers, _) = readers(&Arc::default());
+    let mut missed = Missed::default();
+    let run = async |missed: &mut Missed| {
+        let caught = catch_up(&readers, &stand.receiver, missed).await.unwrap();
+        assert!(!caught.more && !caught.failed, "{caught:?}");
+        caught.new
+    };
+    // No hook ever sent anything: nobody is asked.
+    assert_eq!(run(&mut missed).await, 0);
+    assert_eq!(stand.send("/webhooks/github", ping()).await, 202);
+    assert_eq!(run(&mut missed).await, 1);
     let hints = stand.inbox().await;
     assert_eq!(hints.len(), 1);
     assert_eq!(
@@ -83,7 +118,56 @@ async fn what_failed_is_taken_once_from_hooks_that_are_known() {
     );
     assert_eq!(stand.count(Source::Github, "caught_up"), 1);
     // Neither again, nor after a restart that forgot what was read.
-    assert_eq!(run(&mut known).await, 0);
-    assert_eq!(run(&mut BTreeSet::new()).await, 0);
+    assert_eq!(run(&mut missed).await, 0);
+    assert_eq!(run(&mut Missed::default()).await, 0);
     assert_eq!(stand.inbox().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_loses_nothing_of_its_window() {
+    let stand = Stand::new().await;
+    assert_eq!(stand.send("/webhooks/github", ping()).await, 202);
+    let hook = Arc::new(Hook {
+        down: true.into(),
+        more: 230,
+        ..Hook::default()
+    });
+    let (readers, _) = readers(&hook);
+    let mut missed = Missed::default();
+    let first = catch_up(&readers, &stand.receiver, &mut missed).await;
+    let first = first.unwrap();
+    assert!(first.failed && !first.more && first.new == 0, "{first:?}");
+    hook.down.store(false, Ordering::Relaxed);
+    // Two days old, and more than are read in one go.
+    let mut rounds = 0;
+    let mut new = 0;
+    loop {
+        let caught = catch_up(&readers, &stand.receiver, &mut missed).await;
+        let caught = caught.unwrap();
+        assert!(!caught.failed, "{caught:?}");
+        new += caught.new;
+        rounds += 1;
+        if !caught.more {
+            break;
+        }
+    }
+    assert_eq!((new, rounds), (231, 2));
+    // From here on only what is new is asked for.
+    let asked = hook.asked.load(Ordering::Relaxed);
+    let again = catch_up(&readers, &stand.receiver, &mut missed).await;
+    assert_eq!(again.unwrap(), CaughtUp::default());
+    assert_eq!(hook.asked.load(Ordering::Relaxed), asked + 1);
+}
+
+#[tokio::test]
+async fn catching_up_keeps_to_the_limits_of_the_work() {
+    let stand = Stand::new().await;
+    assert_eq!(stand.send("/webhooks/github", ping()).await, 202);
+    let hook = Arc::new(Hook::default());
+    let (readers, client) = readers(&hook);
+    client.gate().block_until(noon() + Duration::hours(1));
+    let mut missed = Missed::default();
+    let caught = catch_up(&readers, &stand.receiver, &mut missed).await;
+    assert!(caught.unwrap().failed);
+    assert_eq!(hook.asked.load(Ordering::Relaxed), 0);
 }

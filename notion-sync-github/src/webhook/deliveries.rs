@@ -114,9 +114,10 @@ impl Attempt {
 pub struct CatchUp {
     /// Deliveries no attempt of which succeeded, oldest first.
     pub missed: Vec<Delivery>,
-    /// How many more there are that were not read: their payload cannot be used, or there were more
-    /// than asked for.
+    /// How many more there are than were asked for; they were not read.
     pub left: usize,
+    /// Ids of those whose payload cannot be used, now or later.
+    pub unusable: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -206,7 +207,9 @@ impl Deliveries {
             match self.delivery(place, &attempt).await {
                 Ok(delivery) => out.missed.push(delivery),
                 // One that cannot be used must not hide the others.
-                Err(error) if error.kind() == ErrorKind::Invalid => out.left += 1,
+                Err(error) if error.kind() == ErrorKind::Invalid => {
+                    out.unusable.push(attempt.guid);
+                }
                 Err(error) => return Err(error),
             }
         }
