@@ -33,7 +33,7 @@ impl Engine {
             return Ok(Default::default());
         }
         // First, or the new ones would use up again each time what a remote allows at once.
-        let held = match self.held_back_by_marks(binding, bound).await {
+        let mut held = match self.held_back_by_marks(binding, bound).await {
             Ok(held) => held,
             Err(error) => {
                 self.wait_for(error, waits)?;
@@ -68,6 +68,10 @@ impl Engine {
                 Err(error) => {
                     self.wait_for(error, waits)?;
                     unread.insert(side);
+                    if let Some(item) = looking.items.get(&(side, object.clone())) {
+                        let view = text::view(binding, bound, &self.bounds, side, item, None);
+                        Self::not_read(binding, side, &view, &mut held);
+                    }
                 }
             }
         }

@@ -325,7 +325,15 @@ impl Engine {
             .map(|(_, view)| view.object.clone())
             .collect();
         let missed = self
-            .pair(binding, bound, &mut prepared, fresh, held, &mut records)
+            .pair(
+                binding,
+                bound,
+                &mut prepared,
+                fresh,
+                held,
+                &mut records,
+                &mut unread,
+            )
             .await?;
         for (sides, error) in missed {
             self.wait_for(error, &mut waits)?;

@@ -24,6 +24,9 @@ type Part = (View, Option<RecordState>);
 pub(in crate::engine) struct Held {
     pages: Vec<Part>,
     others: Vec<Part>,
+    /// Keys of new objects that could not be read now, as the listing shows them: what has no marks and the
+    /// same key may be the partner of one.
+    unread: BTreeSet<String>,
 }
 
 /// Objects that cannot be judged now because something else could not be read: their sides, and why.
@@ -40,6 +43,7 @@ impl Engine {
         fresh: Vec<(Side, View)>,
         held: Held,
         records: &mut BTreeMap<RecordId, RecordState>,
+        again: &mut BTreeSet<Side>,
     ) -> Result<Missed> {
         let mut pages: Vec<Part> = Vec::new();
         let mut others: Vec<Part> = Vec::new();
@@ -68,7 +72,10 @@ impl Engine {
         let mut pages = self.no_copies(binding, prepared, pages).await?;
         pages.extend(held.pages);
         all.extend(held.others);
-        self.by_marks(binding, prepared, pages, all).await?;
+        let waiting = self
+            .by_marks(binding, prepared, pages, all, &held.unread)
+            .await?;
+        again.extend(waiting);
         for one in prepared.iter_mut().filter(|one| !one.state.is_stored()) {
             self.free_id(binding, &mut one.state.record).await?;
         }
@@ -198,7 +205,8 @@ impl Engine {
         prepared: &mut Vec<Prepared>,
         pages: Vec<Part>,
         others: Vec<Part>,
-    ) -> Result<()> {
+        unread: &BTreeSet<String>,
+    ) -> Result<BTreeSet<Side>> {
         let kind = binding.mapping.kind;
         let (page_is, other_is) = {
             let pages: Vec<&View> = pages.iter().map(|(view, _)| view).collect();
@@ -264,8 +272,33 @@ impl Engine {
                 (Standing::Unmarked, None) => unmarked.push(other.clone()),
             }
         }
+        let mut waiting = BTreeSet::new();
+        left.retain(|page| {
+            let waits = unread.contains(&key_of_page(binding, page));
+            waiting.extend(waits.then_some(Side::Notion));
+            !waits
+        });
+        unmarked.retain(|other| {
+            let waits = unread.contains(&key_of_other(binding, other));
+            waiting.extend(waits.then_some(Side::Github));
+            !waits
+        });
         self.by_key(binding, prepared, left, unmarked);
-        Ok(())
+        Ok(waiting)
+    }
+
+    /// A new object could not be read now.
+    pub(in crate::engine) fn not_read(
+        binding: &Binding,
+        side: Side,
+        listed: &View,
+        held: &mut Held,
+    ) {
+        let key = match side {
+            Side::Notion => key_of_page(binding, listed),
+            Side::Github => key_of_other(binding, listed),
+        };
+        held.unread.extend((!key.is_empty()).then_some(key));
     }
 
     /// Objects without marks: a page and an object of the same key are not doubled.

@@ -350,3 +350,34 @@ fn what_a_listing_has_to_say_is_told() {
         .collect();
     assert_eq!(said, [format!("Notion: {told}")]);
 }
+
+/// A page and a file of one key are one document: the file waits while the page cannot be read, and is not given
+/// a page of its own; all others go on.
+#[test]
+fn nothing_is_doubled_while_its_partner_cannot_be_read() {
+    for adopt in [false, true] {
+        let mut world = World::new(documents(Policy::ManualReview));
+        world.mapping.adopt_by_key = adopt;
+        for number in 0..20 {
+            let title = format!("Doc {number}");
+            world.pages.create(&title, body(&["Text"]));
+            let path = format!("docs/doc-{number}.md");
+            let text = format!("# {title}\n\nText\n");
+            world.repo.put(&path, Some(&text));
+        }
+        world.repo.put("docs/alone.md", Some("# Alone\n\nText\n"));
+        world.pass(10);
+        let pages = Shown::new(world.pages.clone()).reading(gate(world.clock.clone(), READS));
+        let repo = Arc::new(world.repo.clone());
+        seeing(&mut world, Arc::new(pages), repo);
+        world.poll();
+        assert!(world.records().iter().any(|one| one.title == "Alone"));
+        for _ in 0..20 {
+            world.pass(2);
+            world.poll();
+        }
+        assert_eq!(world.pages.live().len(), 21, "adopt {adopt}");
+        assert_eq!(world.records().len(), 21, "adopt {adopt}");
+        assert!(world.repo.pulls("open").is_empty(), "adopt {adopt}");
+    }
+}
