@@ -219,6 +219,7 @@ pub async fn assemble(
         worker,
         notion,
         github,
+        runs: assembly::Runs::new(parts.clock.now()),
     })
 }
 

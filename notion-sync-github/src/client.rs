@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use notion_sync_core::clock::Clock;
 use notion_sync_core::http::{HttpSend, SendError};
@@ -44,6 +44,29 @@ pub trait Observer: fmt::Debug + Send + Sync {
 
     /// A name was followed to where the repository or issue is now: the configuration is outdated.
     fn moved(&self, _from: &str, _to: &str) {}
+}
+
+/// Writes a request to the log, however it ended: the template of its address, never what stands in it.
+pub(crate) fn log_call(
+    method: &http::Method,
+    endpoint: &'static str,
+    response: Option<&notion_sync_core::http::Response>,
+    took: Duration,
+) {
+    let left = |response: &notion_sync_core::http::Response| {
+        let left = header(response.headers(), "x-ratelimit-remaining")?;
+        left.parse::<u64>().ok()
+    };
+    tracing::debug!(
+        target: "notion_sync::call",
+        service = "github",
+        method = %method,
+        endpoint,
+        status = response.map(|response| response.status().as_u16()),
+        milliseconds = took.num_milliseconds(),
+        remaining = response.and_then(left),
+        "call"
+    );
 }
 
 /// Sends requests to GitHub with one credential. Cheap to clone.
@@ -374,9 +397,10 @@ impl GithubClient {
                 call,
             )
         })?;
+        let started = self.now();
         let sent = self.inner.send.send(request).await;
         let now = self.now();
-        self.report(call, sent.as_ref().ok());
+        self.report(call, &sent, now - started);
         match &sent {
             Ok(answer) => (self.inner.gate).ended(answer.status().is_server_error(), now),
             Err(SendError::HeldBack(_)) => {}
@@ -422,10 +446,20 @@ impl GithubClient {
         Ok((parts.status, parts.headers, body, kept))
     }
 
-    fn report(&self, call: &Call, response: Option<&notion_sync_core::http::Response>) {
+    fn report(
+        &self,
+        call: &Call,
+        sent: &std::result::Result<notion_sync_core::http::Response, SendError>,
+        took: Duration,
+    ) {
+        if !matches!(sent, Err(SendError::HeldBack(_))) {
+            let Endpoint { method, path, .. } = call.endpoint;
+            log_call(method, path, sent.as_ref().ok(), took);
+        }
         let Some(observer) = &self.inner.observer else {
             return;
         };
+        let response = sent.as_ref().ok();
         let text = |name: &str| header(response?.headers(), name).map(str::to_owned);
         observer.observed(&Exchange {
             during: call.endpoint.name,

@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+use crate::client::log_call;
 use crate::failure::classify;
 use crate::settings::GithubSettings;
 use crate::wire::InstallationToken;
@@ -236,7 +237,12 @@ impl InstallationTokens {
             .body(Bytes::new())
             .map_err(|error| Error::new(ErrorKind::Internal, DURING).caused_by(error))?;
         // A token that was minted and lost expires by itself, so every failure may be repeated.
-        let response = self.send.send(request).await.map_err(|error| {
+        let started = self.clock.now();
+        let sent = self.send.send(request).await;
+        let endpoint = "/app/installations/{}/access_tokens";
+        let took = self.clock.now() - started;
+        log_call(&http::Method::POST, endpoint, sent.as_ref().ok(), took);
+        let response = sent.map_err(|error| {
             let text = match error {
                 SendError::NotSent(text)
                 | SendError::HeldBack(text)

@@ -1,6 +1,7 @@
 //! The engine together with what several workers on one store share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::engine::{Budget, Engine, Tick};
@@ -10,6 +11,7 @@ use notion_sync_core::{Error, ErrorKind, Result};
 use notion_sync_github::GithubClient;
 use notion_sync_notion::Client;
 use serde::{Deserialize, Serialize};
+use tracing::{Instrument as _, Span};
 
 /// Where the workers tell each other which service asked to wait.
 const GATES: &str = "gates";
@@ -23,6 +25,32 @@ pub struct Assembly {
     pub(super) worker: Arc<Worker>,
     pub(super) notion: Client,
     pub(super) github: GithubClient,
+    pub(super) runs: Runs,
+}
+
+/// Names the ticks of a process, for its log.
+#[derive(Debug)]
+pub(super) struct Runs {
+    started: i64,
+    ticks: AtomicU64,
+}
+
+impl Runs {
+    pub(super) fn new(started: DateTime<Utc>) -> Self {
+        Self {
+            started: started.timestamp_micros(),
+            ticks: AtomicU64::new(0),
+        }
+    }
+
+    /// What the log of a tick stands in. Its target is that of the calls, so that who asks for them
+    /// alone gets it too.
+    fn span(&self) -> Span {
+        let number = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
+        let process = std::process::id();
+        let run = format!("{process}/{:x}/{number}", self.started);
+        tracing::info_span!(target: "notion_sync::call", "tick", sync_run_id = %run)
+    }
 }
 
 /// Until when the services asked to wait.
@@ -46,6 +74,12 @@ impl Assembly {
     ///
     /// As [`Engine::tick`].
     pub async fn tick(&self, budget: Budget) -> Result<Tick> {
+        Box::pin(self.run(budget))
+            .instrument(self.runs.span())
+            .await
+    }
+
+    async fn run(&self, budget: Budget) -> Result<Tick> {
         if self.worker.company() == Company::Alone {
             return self.engine.tick(budget).await;
         }

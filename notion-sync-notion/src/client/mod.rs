@@ -281,8 +281,22 @@ impl Client {
             ),
             Err(_) => (None, None, 0),
         };
+        let held_back = matches!(sent, Err(SendError::HeldBack(_)));
         let result = self.judge(endpoint, sent);
         let failure = result.as_ref().err().map(Error::kind);
+        if !held_back {
+            // The template of the address, never what stands in it. Notion says no remaining quota.
+            tracing::debug!(
+                target: "notion_sync::call",
+                service = "notion",
+                method = %endpoint.method,
+                endpoint = endpoint.template,
+                status,
+                failure = ?failure,
+                milliseconds = (self.now() - started).num_milliseconds(),
+                "call"
+            );
+        }
         self.tell(endpoint, status, failure, started, request_id, bytes);
         result
     }
@@ -363,14 +377,6 @@ impl Client {
         bytes: usize,
     ) {
         let duration = self.now() - started;
-        tracing::debug!(
-            method = %endpoint.method,
-            endpoint = endpoint.template,
-            status,
-            failure = ?failure,
-            milliseconds = duration.num_milliseconds(),
-            "notion call"
-        );
         if self.inner.observers.is_empty() {
             return;
         }
