@@ -46,6 +46,28 @@ pub trait Observer: fmt::Debug + Send + Sync {
     fn moved(&self, _from: &str, _to: &str) {}
 }
 
+/// Writes a request to the log, however it ended. The template of its address and not the address: names of files
+/// and branches are made of titles.
+pub(crate) fn log_call(
+    endpoint: &Endpoint,
+    response: Option<&notion_sync_core::http::Response>,
+    took: Duration,
+) {
+    let text = |name: &str| header(response?.headers(), name);
+    tracing::debug!(
+        target: "notion_sync::call",
+        service = "github",
+        method = %endpoint.method,
+        endpoint = endpoint.path,
+        during = endpoint.name,
+        status = response.map(|response| response.status().as_u16()),
+        milliseconds = took.num_milliseconds(),
+        remaining = text("x-ratelimit-remaining").and_then(|left| left.parse::<u64>().ok()),
+        request_id = text("x-github-request-id"),
+        "call"
+    );
+}
+
 /// Sends requests to GitHub with one credential. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct GithubClient {
@@ -377,7 +399,9 @@ impl GithubClient {
         let began = self.now();
         let sent = self.inner.send.send(request).await;
         let now = self.now();
-        self.report(call, sent.as_ref().ok(), now - began);
+        if !matches!(sent, Err(SendError::HeldBack(_))) {
+            self.report(call, sent.as_ref().ok(), now - began);
+        }
         match &sent {
             Ok(answer) => (self.inner.gate).ended(answer.status().is_server_error(), now),
             Err(SendError::HeldBack(_)) => {}
@@ -429,32 +453,18 @@ impl GithubClient {
         response: Option<&notion_sync_core::http::Response>,
         took: Duration,
     ) {
-        let text = |name: &str| header(response?.headers(), name);
-        let status = response.map(|response| response.status().as_u16());
-        let remaining = text("x-ratelimit-remaining").and_then(|n| n.parse().ok());
-        let request_id = text("x-github-request-id");
-        // The template and not the path: names of files and branches are made of titles.
-        tracing::debug!(
-            service = "github",
-            method = %call.endpoint.method,
-            endpoint = call.endpoint.path,
-            during = call.endpoint.name,
-            status,
-            milliseconds = took.num_milliseconds(),
-            remaining,
-            request_id,
-            "call"
-        );
+        log_call(call.endpoint, response, took);
         let Some(observer) = &self.inner.observer else {
             return;
         };
+        let text = |name: &str| header(response?.headers(), name);
         observer.observed(&Exchange {
             during: call.endpoint.name,
             method: call.endpoint.method.to_string(),
             path: path_of(&call.target).to_owned(),
-            status,
-            request_id: request_id.map(str::to_owned),
-            remaining,
+            status: response.map(|response| response.status().as_u16()),
+            request_id: text("x-github-request-id").map(str::to_owned),
+            remaining: text("x-ratelimit-remaining").and_then(|n| n.parse().ok()),
         });
     }
 

@@ -16,6 +16,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
+use crate::client::log_call;
+use crate::endpoint::Endpoint;
 use crate::failure::classify;
 use crate::settings::GithubSettings;
 use crate::wire::InstallationToken;
@@ -236,7 +238,18 @@ impl InstallationTokens {
             .body(Bytes::new())
             .map_err(|error| Error::new(ErrorKind::Internal, DURING).caused_by(error))?;
         // A token that was minted and lost expires by itself, so every failure may be repeated.
-        let response = self.send.send(request).await.map_err(|error| {
+        let started = self.clock.now();
+        let sent = self.send.send(request).await;
+        let endpoint = Endpoint {
+            name: DURING,
+            method: http::Method::POST,
+            path: "/app/installations/{}/access_tokens",
+            creates: false,
+            cached: false,
+            reads: false,
+        };
+        log_call(&endpoint, sent.as_ref().ok(), self.clock.now() - started);
+        let response = sent.map_err(|error| {
             let text = match error {
                 SendError::NotSent(text)
                 | SendError::HeldBack(text)

@@ -34,6 +34,7 @@ mod webhooks;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing::Instrument as _;
 use tracing_subscriber::EnvFilter;
 
 pub use arguments::{Bounding, Common, DemoArgs, EmulateArgs};
@@ -169,7 +170,14 @@ pub fn main() -> ExitCode {
             );
         }
     };
-    match runtime.block_on(command.run()) {
+    // Calls outside of any tick have a run id too.
+    let run = format!(
+        "{}/{:x}",
+        std::process::id(),
+        chrono::Utc::now().timestamp_micros()
+    );
+    let span = tracing::debug_span!(target: "notion_sync::call", "command", sync_run_id = %run);
+    match runtime.block_on(Box::pin(command.run()).instrument(span)) {
         Ok(exit) => exit.into(),
         Err(failure) => report(json, &failure),
     }

@@ -29,6 +29,8 @@ pub(crate) struct MappingStanding {
     pub(crate) dead: usize,
     pub(crate) open_operations: usize,
     pub(crate) blocked: usize,
+    /// How often the operations that are not final were sent so far.
+    pub(crate) attempts: u64,
     /// When the oldest operation that is not final was planned.
     pub(crate) oldest_operation: Option<DateTime<Utc>>,
     /// Why nothing is written.
@@ -138,6 +140,7 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
             .iter()
             .filter(|op| op.value.state == OpState::Blocked)
             .count(),
+        attempts: open.iter().map(|op| u64::from(op.value.attempts)).sum(),
         oldest_operation: open.iter().map(|op| op.value.created_at).min(),
         frozen: state.frozen(&id).await?.map(|freeze| freeze.told()),
         guarded: remembered

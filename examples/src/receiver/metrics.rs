@@ -275,6 +275,14 @@ impl Served {
             }
         }
         text.family(
+            "notion_sync_failed_attempts",
+            "gauge",
+            "Attempts that failed, or have no answer yet, of writes that are not final.",
+        );
+        for one in &looked.standings {
+            text.line(&[("mapping", &one.mapping)], one.attempts);
+        }
+        text.family(
             "notion_sync_queue_oldest_age_seconds",
             "gauge",
             "Age of the oldest write that is not final.",

@@ -32,7 +32,7 @@ fn every_request_is_in_the_log() {
     let stand = Stand::configured("logging", "");
     let before = asked(&stand);
     let log = [
-        ("NOTION_SYNC_LOG", "debug"),
+        ("NOTION_SYNC_LOG", "notion_sync::call=debug"),
         ("NOTION_SYNC_LOG_FORMAT", "json"),
     ];
     let ran = stand.run_with(&["sync", "--wait"], &log).ends(0);
@@ -52,14 +52,14 @@ fn every_request_is_in_the_log() {
         assert!(text("endpoint").starts_with('/'), "{line}");
         assert!(fields["milliseconds"].is_u64(), "{line}");
         assert!(fields["remaining"].is_u64(), "{line}");
-        let run = line["span"]["sync_run_id"].as_str().unwrap_or_default();
+        let run = line["span"]["sync_run_id"].as_str().unwrap();
         *runs.entry(run.to_owned()).or_default() += 1;
         if text("method") == "PATCH" {
             assert!(line["span"]["operation"].is_string(), "{line}");
         }
     }
     assert_eq!(told, asked(&stand));
-    // Each write has a run of its own, and each look; only what comes before the first has none.
+    // Each write has a run of its own, and each look; what comes before the first is the command's.
     let looks = runs.keys().filter(|run| run.ends_with(":look")).count();
     assert!(looks >= 2 && runs.len() > looks + 3, "{runs:#?}");
     for secret in ["ntn_sync", "github_pat_sync", "Nothing is released"] {

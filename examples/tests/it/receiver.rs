@@ -533,6 +533,7 @@ async fn health_and_figures_are_shown_without_secrets() {
         "notion_sync_inbox_depth 1",
         "notion_sync_inbox_oldest_age_seconds 90",
         "notion_sync_queue_depth{mapping=\"handbook\"} 0",
+        "notion_sync_failed_attempts{mapping=\"handbook\"} 0",
         "notion_sync_dead_letters{mapping=\"backlog\"} 0",
         "notion_sync_conflicts_open{mapping=\"backlog\"} 0",
         "notion_sync_drift{mapping=\"backlog\"} 0",

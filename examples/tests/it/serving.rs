@@ -26,6 +26,7 @@ pub(crate) struct Served<'s> {
     stand: &'s Stand,
     more: Vec<(&'s str, &'s str)>,
     pub(crate) child: Child,
+    errors: std::thread::JoinHandle<String>,
     pub(crate) address: String,
 }
 
@@ -41,10 +42,17 @@ impl<'s> Served<'s> {
         let first: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
         // Somebody has to read the rest, or the program waits for room.
         std::thread::spawn(move || std::io::copy(&mut out, &mut std::io::sink()));
+        let mut logged = child.stderr.take().unwrap();
+        let errors = std::thread::spawn(move || {
+            let mut errors = String::new();
+            logged.read_to_string(&mut errors).unwrap();
+            errors
+        });
         Self {
             stand,
             more: more.to_vec(),
             child,
+            errors,
             address: first["listening"].as_str().unwrap().to_owned(),
         }
     }
@@ -98,13 +106,7 @@ impl<'s> Served<'s> {
     pub(crate) fn end(mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-        let mut errors = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut errors)
-            .unwrap();
+        let errors = self.errors.join().unwrap();
         assert!(self.child.wait().unwrap().success(), "{errors}");
         for secret in [NOTION, GITHUB, TOKEN] {
             assert!(!errors.contains(secret), "{errors}");

@@ -364,6 +364,7 @@ impl Client {
     ) {
         let duration = self.now() - started;
         tracing::debug!(
+            target: "notion_sync::call",
             service = "notion",
             method = %endpoint.method,
             endpoint = endpoint.template,

@@ -563,6 +563,7 @@ impl Engine {
 fn span(writes: &[Write]) -> tracing::Span {
     let first = writes.first();
     tracing::debug_span!(
+        target: "notion_sync::call",
         "run",
         sync_run_id = first.map(|write| tracing::field::display(&write.run)),
         operation = first.map(|write| tracing::field::display(&write.op)),

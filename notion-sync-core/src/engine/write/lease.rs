@@ -42,7 +42,7 @@ impl Engine {
         };
         // On the heap: the whole of a tick is large, and callers have small stacks.
         // Whoever logs requests knows by it what they were for; writes have one of their own.
-        let span = tracing::debug_span!("run", sync_run_id = %look_run_id(id, self.now()));
+        let span = tracing::debug_span!(target: "notion_sync::call", "run", sync_run_id = %look_run_id(id, self.now()));
         let worked = Box::pin(self.run_mapping(binding, budget, hinted, taken));
         let worked = worked.instrument(span).await;
         let lost = self.worker.release().await?;
