@@ -1,8 +1,19 @@
 //! Walks every state of small models of the protocol, within bounds, and says which rule each
-//! property hangs on. What the models cover and what they cannot show stands in `docs/proof.md`.
+//! property hangs on. What each model covers stands in `docs/proof.md`, with what was seen.
+//!
+//! Not covered, and why: the merge of bodies by block and a block that moves while a page is read
+//! (texts have too many states; the planner's random pairs and the laws of the merge are for them);
+//! moves, renames and changes of the schema (each adds an id or a place to both sides); several units
+//! in one pull request (the states multiply); rate limits and breakers (they only delay, and any
+//! order of steps is walked); real clocks (the bounds G, D, V and buckets are taken as true).
 
+mod adopt;
+mod branch;
 mod creates;
+mod labels;
+mod page;
 mod partial;
+mod proposal;
 mod report;
 mod search;
 mod unit;
@@ -91,7 +102,7 @@ mod tests {
     use super::{Report, report, walk};
 
     /// Bounds small enough for an unoptimised build; the command walks the full ones.
-    const STATES: usize = 120_000;
+    const STATES: usize = 140_000;
 
     #[test]
     fn every_variant_ends_as_expected() {

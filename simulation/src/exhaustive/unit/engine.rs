@@ -63,9 +63,9 @@ impl Unit {
     }
 
     fn server_steps(&self, state: &State, into: &mut Vec<Step<Action, State>>) {
-        if state.late.is_some() {
-            into.push((Action::LateCommit, self.late_commit(state)));
-            into.push((Action::LateLost, Ok(self.late_lost(state))));
+        for place in 0..state.late.iter().flatten().count() {
+            into.push((Action::LateCommit(place), self.late_commit(state, place)));
+            into.push((Action::LateLost(place), Ok(self.late_lost(state, place))));
         }
         if let Some(bases) = state.outcome {
             let mut after = *state;
@@ -75,17 +75,20 @@ impl Unit {
         }
     }
 
-    pub(super) fn late_commit(&self, state: &State) -> Next {
-        let mut after = self.late_lost(state);
-        if let Some(late) = &state.late {
+    pub(super) fn late_commit(&self, state: &State, place: usize) -> Next {
+        let mut after = self.late_lost(state, place);
+        if let Some(late) = &state.late[place] {
             self.commit(&mut after, &late.operation, late.own)?;
         }
         Ok(after)
     }
 
-    pub(super) fn late_lost(&self, state: &State) -> State {
+    pub(super) fn late_lost(&self, state: &State, place: usize) -> State {
         let mut after = *state;
-        after.late = None;
+        after.late[place] = None;
+        if place == 0 {
+            after.late.swap(0, 1);
+        }
         after
     }
 

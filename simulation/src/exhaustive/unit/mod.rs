@@ -56,8 +56,8 @@ pub(crate) enum Action {
     SendUnanswered,
     SendLost,
     SendLate,
-    LateCommit,
-    LateLost,
+    LateCommit(usize),
+    LateLost(usize),
     Outcome,
     Resolve,
     Stop,
@@ -86,8 +86,10 @@ impl fmt::Display for Action {
             Action::SendUnanswered => write!(to, "engine sends; the answer is lost"),
             Action::SendLost => write!(to, "engine sends; the write is lost"),
             Action::SendLate => write!(to, "engine sends; the write is still on its way"),
-            Action::LateCommit => write!(to, "the late write is applied"),
-            Action::LateLost => write!(to, "the late write is dropped"),
+            Action::LateCommit(0) => write!(to, "the late write is applied"),
+            Action::LateCommit(_) => write!(to, "the second late write is applied"),
+            Action::LateLost(0) => write!(to, "the late write is dropped"),
+            Action::LateLost(_) => write!(to, "the second late write is dropped"),
             Action::Outcome => write!(to, "engine stores the outcome"),
             Action::Resolve => write!(to, "engine resolves the unknown outcome"),
             Action::Stop => write!(to, "the worker stops; another goes on"),
@@ -159,16 +161,19 @@ impl Unit {
         state.changed_while_out(at);
     }
 
-    /// Runs the engine without faults or edits until it rests. A write still on its way is first
-    /// dropped or applied, as told.
-    fn run_to_rest(&self, start: &State, late_commit: bool) -> Result<u32, &'static str> {
+    /// Runs the engine without faults or edits until it rests. Writes still on their way are first
+    /// applied or dropped, as the bits tell.
+    fn run_to_rest(&self, start: &State, applied: u8) -> Result<u32, &'static str> {
         let mut state = *start;
-        if state.late.is_some() {
-            state = if late_commit {
-                self.late_commit(&state)?
-            } else {
-                self.late_lost(&state)
-            };
+        for place in 0..state.late.len() {
+            // What is over makes room for the next.
+            if state.late[0].is_some() {
+                state = if applied >> place & 1 == 1 {
+                    self.late_commit(&state, 0)?
+                } else {
+                    self.late_lost(&state, 0)
+                };
+            }
         }
         for steps in 0..REST_BOUND {
             match self.next_step(&state) {
@@ -239,11 +244,11 @@ impl Model for Unit {
     }
 
     fn settle(&self, state: &State) -> Result<u32, &'static str> {
-        let dropped = self.run_to_rest(state, false)?;
-        if state.late.is_some() {
-            return Ok(dropped.max(self.run_to_rest(state, true)?));
+        let mut most = 0;
+        for applied in 0..1 << state.late.iter().flatten().count() {
+            most = most.max(self.run_to_rest(state, applied)?);
         }
-        Ok(dropped)
+        Ok(most)
     }
 }
 

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use super::Unit;
 
 /// How conflicts are settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Policy {
     Manual,
     NotionWins,
@@ -146,7 +146,8 @@ pub(crate) struct State {
     pub(crate) base: [Base; 2],
     pub(crate) operation: Option<Operation>,
     pub(crate) memory: Option<Memory>,
-    pub(crate) late: Option<Late>,
+    /// The first place is taken before the second.
+    pub(crate) late: [Option<Late>; 2],
     pub(crate) park: Option<Park>,
     /// An outcome held by a paused worker.
     pub(crate) outcome: Option<[Base; 2]>,
@@ -178,7 +179,7 @@ impl Hash for State {
             self.old_reads,
             self.faults,
             u8::from(self.operation.is_some()),
-            u8::from(self.late.is_some()),
+            self.late.iter().flatten().count() as u8,
             u8::from(self.outcome.is_some()),
             0,
             0,
@@ -188,7 +189,7 @@ impl Hash for State {
             operation.hash(into);
         }
         self.memory.hash(into);
-        if let Some(late) = &self.late {
+        for late in self.late.iter().flatten() {
             late.hash(into);
         }
         self.park.hash(into);
@@ -237,7 +238,7 @@ impl State {
             }; 2],
             operation: None,
             memory: None,
-            late: None,
+            late: [None; 2],
             park: None,
             outcome: None,
             stops: model.stops,
@@ -255,10 +256,21 @@ impl State {
         {
             operation.window = true;
         }
-        if let Some(late) = &mut self.late
-            && late.operation.target as usize == at
-        {
-            late.operation.window = true;
+        for late in self.late.iter_mut().flatten() {
+            if late.operation.target as usize == at {
+                late.operation.window = true;
+            }
+        }
+    }
+
+    /// Keeps a request that is not applied yet, if there is room for one more.
+    pub(crate) fn delay(&mut self, late: Late) -> bool {
+        match self.late.iter_mut().find(|place| place.is_none()) {
+            Some(place) => {
+                *place = Some(late);
+                true
+            }
+            None => false,
         }
     }
 }

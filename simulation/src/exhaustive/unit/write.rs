@@ -57,10 +57,9 @@ impl Unit {
             into.push((Action::SendLost, Ok(after)));
             let unanswered = self.commit(&mut after, operation, operation.sending);
             into.push((Action::SendUnanswered, unanswered.map(|_| after)));
-            if state.late.is_none() {
-                after = silent;
-                after.faults -= 1;
-                after.late = Some(late);
+            after = silent;
+            after.faults -= 1;
+            if after.delay(late) {
                 into.push((Action::SendLate, Ok(after)));
             }
         }
@@ -68,8 +67,7 @@ impl Unit {
             let mut after = silent;
             after.stops -= 1;
             into.push((Action::Stop, Ok(after)));
-            if state.late.is_none() {
-                after.late = Some(Late { held: true, ..late });
+            if after.delay(Late { held: true, ..late }) {
                 into.push((Action::Pause, Ok(after)));
             }
         }
@@ -264,7 +262,7 @@ impl Unit {
         {
             return again(after);
         }
-        if let Some(late) = &state.late {
+        for late in state.late.iter().flatten() {
             let allowed = if late.held {
                 self.lacks(Rule::SendGate)
             } else {
@@ -365,7 +363,7 @@ impl Unit {
         for side in &mut state.sides {
             side.mark = None;
         }
-        if let Some(late) = &mut state.late {
+        for late in state.late.iter_mut().flatten() {
             late.own = false;
         }
     }

@@ -1,7 +1,14 @@
 //! Which models are walked, and how each must end.
 
+mod people;
+
+use super::adopt::Adopt;
+use super::branch::Branch;
 use super::creates::{Creates, Rule as Repeat};
+use super::labels::Labels;
+use super::page::Page;
 use super::partial::{Partial, Rule as Part};
+use super::proposal::Proposals;
 use super::search::{Outcome, search};
 use super::unit::{Policy, Rule, Unit, Write};
 
@@ -29,6 +36,11 @@ enum Kind {
     Creates(Creates),
     Unit(Unit),
     Partial(Partial),
+    Adopt(Adopt),
+    Branch(Branch),
+    Labels(Labels),
+    Page(Page),
+    Proposals(Proposals),
 }
 
 /// A model and how it must end.
@@ -47,6 +59,11 @@ impl Variant {
             Kind::Creates(model) => search(model, limit),
             Kind::Unit(model) => search(model, limit),
             Kind::Partial(model) => search(model, limit),
+            Kind::Adopt(model) => search(model, limit),
+            Kind::Branch(model) => search(model, limit),
+            Kind::Labels(model) => search(model, limit),
+            Kind::Page(model) => search(model, limit),
+            Kind::Proposals(model) => search(model, limit),
         }
     }
 }
@@ -57,6 +74,7 @@ pub(crate) fn all(size: Size) -> Vec<Variant> {
     variants.extend(intact(size));
     variants.extend(without_a_rule());
     variants.extend(partial());
+    variants.extend(people::all(size));
     variants
 }
 
@@ -129,11 +147,6 @@ const PLAIN: Unit = Unit {
 };
 
 fn intact(size: Size) -> Vec<Variant> {
-    let policies = [
-        ("manual", Policy::Manual),
-        ("notion-wins", Policy::NotionWins),
-        ("github-wins", Policy::GithubWins),
-    ];
     let shapes = [
         ("set/strong, no evidence", PLAIN),
         (
@@ -163,7 +176,7 @@ fn intact(size: Size) -> Vec<Variant> {
             kind: Kind::Unit(model),
         });
     };
-    for (name, policy) in policies {
+    for (name, policy) in POLICIES {
         for (shape, model) in shapes {
             add(format!("unit {name}, {shape}"), Unit { policy, ..model });
         }
@@ -310,3 +323,9 @@ fn partial() -> Vec<Variant> {
     }
     variants
 }
+
+const POLICIES: [(&str, Policy); 3] = [
+    ("manual", Policy::Manual),
+    ("notion-wins", Policy::NotionWins),
+    ("github-wins", Policy::GithubWins),
+];
