@@ -91,6 +91,9 @@ pub struct Settlement {
     /// Hash of the body that is sent, in shared terms.
     #[serde(default)]
     pub sent: Option<ContentHash>,
+    /// Conflicts that are settled once the write is done: people decided about them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub resolves: BTreeSet<UnitId>,
     /// What a proposal publishes of units in conflict: hashes of Notion's and GitHub's version.
     #[serde(default)]
     pub published: BTreeMap<UnitId, (ContentHash, ContentHash)>,

@@ -49,6 +49,10 @@ impl Engine {
             return Ok(());
         };
         let told = state.record.refusals.clone();
+        let mut resolved: Vec<UnitId> = Vec::new();
+        for unit in &op.settlement.resolves {
+            resolved.extend(state.record.conflicts.remove(unit).map(|_| unit.clone()));
+        }
         let body = self.settle(binding, bound, op, &ack, traced, &mut state);
         self.remember_write(op, traced, &mut state.record);
         // What was seen meanwhile could not be decided about, and no listing shows it again.
@@ -78,7 +82,13 @@ impl Engine {
         self.mark_new_pair(binding, &mut state, op, &mut batch)
             .await?;
         let save = if body { SaveBody::Yes } else { SaveBody::No };
-        batch.record_with_audit(&mut state, save, vec![row])?;
+        let closed = resolved.iter().map(|unit| {
+            let said = format!("conflict over {unit} is settled");
+            let none = BTreeMap::new();
+            self.audit_row(&state.record, op, AuditEvent::ConflictClosed, &said, &none)
+        });
+        let rows: Vec<AuditRow> = [row].into_iter().chain(closed).collect();
+        batch.record_with_audit(&mut state, save, rows)?;
         self.state().commit(batch).await?;
         if let Some(dropped) = ack.notes.get("dropped") {
             report.incidents.push(Incident {

@@ -120,7 +120,8 @@ impl Engine {
         for loser in &plan.losers {
             record.retire(loser.side, loser.hash);
         }
-        for unit in &plan.closes {
+        let merged = decided_by_merging(&plan);
+        for unit in plan.closes.iter().filter(|unit| !merged.contains(unit)) {
             record.conflicts.remove(unit);
         }
         open_conflicts(&plan, record, binding.mapping.policy, now);
@@ -202,6 +203,8 @@ impl Engine {
                 continue;
             }
             let mut op = op.clone();
+            let settles = merged.iter().filter(|unit| writes_unit(&op, unit));
+            op.settlement.resolves = settles.map(|unit| (*unit).clone()).collect();
             op.sequence = sequence;
             sequence += 1;
             batch.operation(&op, None)?;
@@ -343,7 +346,8 @@ fn audit_rows(
             None,
         );
     }
-    for unit in &plan.closes {
+    let decided = decided_by_merging(plan);
+    for unit in plan.closes.iter().filter(|unit| !decided.contains(unit)) {
         row(
             AuditEvent::ConflictClosed,
             format!("conflict over {unit} is settled"),
@@ -412,6 +416,23 @@ fn audit_rows(
         );
     }
     audit
+}
+
+/// Conflicts that people decided by merging the pull request (row 17). Until the page has the decision they are
+/// open: a look in between, or a write that is refused, would forget it otherwise.
+fn decided_by_merging(plan: &Plan) -> BTreeSet<&UnitId> {
+    let decided = plan.rows.iter().filter(|(_, row)| row.0 == 17);
+    decided.map(|(unit, _)| unit).collect()
+}
+
+/// Whether a write carries the decision about a unit to the page.
+fn writes_unit(op: &Operation, unit: &UnitId) -> bool {
+    let page = op.side == Side::Notion && matches!(op.write.action, Action::Update(_));
+    page && match unit {
+        UnitId::Field(id) => op.settlement.fields.contains_key(id),
+        UnitId::Body | UnitId::Block(_) => op.settlement.body.is_some(),
+        _ => false,
+    }
 }
 
 fn open_conflicts(plan: &Plan, record: &mut Record, policy: Policy, now: DateTime<Utc>) {
