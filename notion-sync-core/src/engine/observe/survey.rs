@@ -325,18 +325,12 @@ impl Engine {
             .map(|(_, view)| view.object.clone())
             .collect();
         let missed = self
-            .pair(
-                binding,
-                bound,
-                &mut prepared,
-                fresh,
-                held,
-                &mut records,
-                &mut unread,
-            )
+            .pair(binding, bound, &mut prepared, fresh, held, &mut records)
             .await?;
         for (sides, error) in missed {
-            self.wait_for(error, &mut waits)?;
+            if let Some(error) = error {
+                self.wait_for(error, &mut waits)?;
+            }
             unread.extend(sides);
         }
         for one in &mut prepared {

@@ -30,7 +30,7 @@ pub(in crate::engine) struct Held {
 }
 
 /// Objects that cannot be judged now because something else could not be read: their sides, and why.
-type Missed = Vec<(Vec<Side>, Error)>;
+type Missed = Vec<(Vec<Side>, Option<Error>)>;
 
 impl Engine {
     /// Gives each unowned object a record: the one its marks name, or a new one. Answers what of it has
@@ -43,7 +43,6 @@ impl Engine {
         fresh: Vec<(Side, View)>,
         held: Held,
         records: &mut BTreeMap<RecordId, RecordState>,
-        again: &mut BTreeSet<Side>,
     ) -> Result<Missed> {
         let mut pages: Vec<Part> = Vec::new();
         let mut others: Vec<Part> = Vec::new();
@@ -63,10 +62,10 @@ impl Engine {
                 // Each of these issues may belong to one of the pages: neither is judged alone.
                 let page = (!pages.is_empty()).then_some(Side::Notion);
                 let sides = page.into_iter().chain([Side::Github]).collect();
-                return Ok(vec![(sides, error)]);
+                return Ok(vec![(sides, Some(error))]);
             }
         }
-        let (mut all, missed) = self
+        let (mut all, mut missed) = self
             .unclaimed(binding, bound, prepared, records, others, &held.pages)
             .await?;
         let mut pages = self.no_copies(binding, prepared, pages).await?;
@@ -75,7 +74,7 @@ impl Engine {
         let waiting = self
             .by_marks(binding, prepared, pages, all, &held.unread)
             .await?;
-        again.extend(waiting);
+        missed.push((waiting.into_iter().collect(), None));
         for one in prepared.iter_mut().filter(|one| !one.state.is_stored()) {
             self.free_id(binding, &mut one.state.record).await?;
         }
@@ -116,7 +115,8 @@ impl Engine {
             match owner {
                 Some(owner) => {
                     let claimed = self.claimed(binding, bound, prepared, records, &owner, view);
-                    missed.extend(claimed.await.err().map(|error| (vec![Side::Github], error)));
+                    let error = claimed.await.err();
+                    missed.extend(error.map(|error| (vec![Side::Github], Some(error))));
                 }
                 None => out.push((view, state)),
             }
