@@ -2,7 +2,9 @@
 
 use super::plan::{Hold, Loser, Plan, Step};
 use super::table::{LifeProposal, RecordSituation, Row, SideState};
-use super::{Case, agreed_state, body, field, is_closed, is_put_away, proposal_open, unit_hash};
+use super::{
+    Case, agreed_state, body, field, is_closed, is_put_away, proposal_open, unit_hash, withdraw,
+};
 use crate::id::Side;
 use crate::mapping::MappingKind;
 use crate::record::{Life, Record, UnitId};
@@ -114,6 +116,8 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
     let (side, state) = match (s.notion, github) {
         (Gone | Absent, Gone | Absent) => {
             plan.life = Some(Life::Tombstone);
+            // The file may be gone by another way than the proposal.
+            withdraw(case, "both sides are gone", plan);
             return;
         }
         // The deleted page was brought back while the deletion was only proposed.

@@ -462,3 +462,17 @@ fn a_write_that_the_process_does_not_survive_is_set_aside() {
     assert!(file("docs/other.md").contains("Fine"));
     assert!(!file("docs/guide.md").contains("Deadly."));
 }
+
+#[test]
+fn a_file_deleted_by_hand_leaves_no_proposal_to_delete_it() {
+    let (world, page) = paired(|world| world.mapping.delete_by_proposal = true);
+    world.pages.trash(&page, true);
+    look_often(&world);
+    world.settle();
+    assert_eq!(world.repo.pulls("open").len(), 1);
+    world.repo.put("docs/guide.md", None);
+    world.pass(30);
+    look_often(&world);
+    world.settle();
+    assert!(world.repo.pulls("open").is_empty());
+}
