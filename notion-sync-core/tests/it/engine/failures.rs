@@ -476,3 +476,30 @@ fn a_file_deleted_by_hand_leaves_no_proposal_to_delete_it() {
     world.settle();
     assert!(world.repo.pulls("open").is_empty());
 }
+
+#[test]
+fn an_edit_that_was_refused_while_its_refresh_had_no_answer_stays_refused() {
+    let (world, page) = paired(|world| world.mapping.deliver = Deliver::PullRequest);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First.", "N1"));
+    world.settle();
+    let pull = world.repo.pulls("open")[0];
+    world.pass(30);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "N1", "N2"));
+    world.pass(5);
+    world.repo.fail([ModelFault::LostAfter]);
+    world.sweep();
+    let state = State::new(&*world.store);
+    let sent = block_on(state.open_operations(&world.mapping.id)).unwrap();
+    assert_eq!(sent[0].value.state, OpState::Unknown, "{sent:?}");
+    world.repo.close_pull(pull);
+    world.pass(30);
+    world.settle();
+    world.pass(30);
+    world.settle();
+    let open = world.repo.pulls("open");
+    assert!(open.is_empty(), "N2 was refused: {open:?}");
+}
