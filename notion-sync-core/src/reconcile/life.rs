@@ -43,6 +43,14 @@ fn remove_again(case: &Case<'_>, side: Side, row: Row, plan: &mut Plan) -> bool 
     let by_proposal = side == Side::Github
         && case.mapping.kind == MappingKind::Documents
         && case.mapping.delete_by_proposal;
+    // What else is proposed of the file is not wanted any more, and the record knows one proposal only.
+    if !(by_proposal && proposal_open(case.record, ProposalKind::Delete)) {
+        let reason = match side {
+            Side::Github => "the page was deleted",
+            Side::Notion => "the file was deleted",
+        };
+        withdraw(case, reason, plan);
+    }
     plan.steps.push(if by_proposal {
         Step::Propose(ProposalKind::Delete, None)
     } else {

@@ -478,6 +478,27 @@ fn a_file_deleted_by_hand_leaves_no_proposal_to_delete_it() {
 }
 
 #[test]
+fn a_proposed_deletion_takes_the_proposed_edit_back() {
+    let (world, page) = paired(|world| {
+        world.mapping.deliver = Deliver::PullRequest;
+        world.mapping.delete_by_proposal = true;
+    });
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First.", "N1"));
+    world.settle();
+    let edit = world.repo.pulls("open");
+    assert_eq!(edit.len(), 1);
+    world.pass(10);
+    world.pages.trash(&page, true);
+    look_often(&world);
+    world.settle();
+    let open = world.repo.pulls("open");
+    assert_eq!(open.len(), 1, "only the deletion: {open:?}");
+    assert_ne!(open, edit);
+}
+
+#[test]
 fn an_edit_that_was_refused_while_its_refresh_had_no_answer_stays_refused() {
     let (world, page) = paired(|world| world.mapping.deliver = Deliver::PullRequest);
     world
