@@ -2,7 +2,9 @@
 
 use super::plan::{Hold, Loser, Plan, Step};
 use super::table::{LifeProposal, RecordSituation, Row, SideState};
-use super::{Case, agreed_state, body, field, is_closed, is_put_away, proposal_open, unit_hash};
+use super::{
+    Case, agreed_state, body, field, is_closed, is_put_away, proposal_open, unit_hash, withdraw,
+};
 use crate::id::Side;
 use crate::mapping::MappingKind;
 use crate::record::{Life, Record, UnitId};
@@ -41,6 +43,14 @@ fn remove_again(case: &Case<'_>, side: Side, row: Row, plan: &mut Plan) -> bool 
     let by_proposal = side == Side::Github
         && case.mapping.kind == MappingKind::Documents
         && case.mapping.delete_by_proposal;
+    // What else is proposed of the file is not wanted any more, and the record knows one proposal only.
+    if !(by_proposal && proposal_open(case.record, ProposalKind::Delete)) {
+        let reason = match side {
+            Side::Github => "the page was deleted",
+            Side::Notion => "the file was deleted",
+        };
+        withdraw(case, reason, plan);
+    }
     plan.steps.push(if by_proposal {
         Step::Propose(ProposalKind::Delete, None)
     } else {
@@ -114,6 +124,8 @@ pub(super) fn deleting(case: &Case<'_>, s: &RecordSituation, plan: &mut Plan) {
     let (side, state) = match (s.notion, github) {
         (Gone | Absent, Gone | Absent) => {
             plan.life = Some(Life::Tombstone);
+            // The file may be gone by another way than the proposal.
+            withdraw(case, "both sides are gone", plan);
             return;
         }
         // The deleted page was brought back while the deletion was only proposed.

@@ -275,6 +275,16 @@ fn proposal_open(record: &Record, kind: ProposalKind) -> bool {
     })
 }
 
+/// Takes the record's proposal back, if one is open or on its way.
+fn withdraw(case: &Case<'_>, reason: &str, plan: &mut Plan) {
+    let pending = case.record.proposal.as_ref().is_some_and(|proposal| {
+        matches!(proposal.state, ProposalState::Planned | ProposalState::Open)
+    });
+    if pending {
+        plan.steps.push(Step::Withdraw(reason.to_owned()));
+    }
+}
+
 /// Carries out a row that concerns the record as a whole.
 fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
     let mut plan = Plan {
@@ -399,15 +409,7 @@ fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
             if case.record.life != Life::Tombstone {
                 plan.life = Some(Life::Tombstone);
             }
-            if case
-                .record
-                .proposal
-                .as_ref()
-                .is_some_and(|p| p.state == ProposalState::Open)
-            {
-                plan.steps
-                    .push(Step::Withdraw("both sides are gone".to_owned()));
-            }
+            withdraw(case, "both sides are gone", &mut plan);
         }
         26 | 27 => {
             let back = if s.notion == SideState::Back {

@@ -99,10 +99,12 @@ impl Engine {
             self.worker.keep().await?;
             let record_id = prepared.state.record.id.clone();
             let open = open.remove(&record_id).unwrap_or_default();
-            if let Some(state) = prepared.proposal {
+            let now = self.now();
+            if let Some(state) = prepared.proposal
+                && !is_refreshed(&prepared, &open, now)
+            {
                 self.take_proposal(&mut prepared, state).await?;
             }
-            let now = self.now();
             for known in prepared.state.record.refusals.values_mut() {
                 known.ask_again_at(now);
             }
@@ -255,6 +257,17 @@ impl PlannedRecord {
             .iter()
             .any(|op| !self.open.iter().any(|known| known.value.id == op.id))
     }
+}
+
+/// Whether nobody knows yet what the record's proposal says: a write of it has an unknown outcome. How
+/// it ended is taken once that is found out, or another value would be remembered as refused.
+fn is_refreshed(prepared: &Prepared, open: &[Stored<Operation>], now: DateTime<Utc>) -> bool {
+    let known = prepared.state.record.proposal.as_ref();
+    open.iter().any(|op| {
+        op.value.is_unsettled(now)
+            && matches!(&op.value.write.action, Action::Propose(propose)
+                if known.is_some_and(|known| known.branch == propose.branch))
+    })
 }
 
 fn merges(op: &Operation) -> bool {

@@ -66,7 +66,13 @@ impl Engine {
                 }
             };
             for draft in drafts {
-                let after = out.last().map(|op: &Operation| op.id.clone());
+                // A proposal does not depend on how the end of an older one went: the record says already
+                // that it is on its way.
+                let proposes = matches!(draft.action, Action::Propose(_));
+                let free = |op: &&Operation| {
+                    !(proposes && matches!(op.write.action, Action::Withdraw { .. }))
+                };
+                let after = out.last().filter(free).map(|op| op.id.clone());
                 let label = draft.label.clone();
                 let record = &prepared.state.record;
                 let why = match self.given_up(record, &draft) {

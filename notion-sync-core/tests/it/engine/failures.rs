@@ -528,3 +528,65 @@ fn a_merged_title_is_not_forgotten_before_it_is_written() {
         assert_eq!(world.conflicts(), 0, "{resolution}");
     }
 }
+
+#[test]
+fn a_file_deleted_by_hand_leaves_no_proposal_to_delete_it() {
+    let (world, page) = paired(|world| world.mapping.delete_by_proposal = true);
+    world.pages.trash(&page, true);
+    look_often(&world);
+    world.settle();
+    assert_eq!(world.repo.pulls("open").len(), 1);
+    world.repo.put("docs/guide.md", None);
+    world.pass(30);
+    look_often(&world);
+    world.settle();
+    assert!(world.repo.pulls("open").is_empty());
+}
+
+#[test]
+fn a_proposed_deletion_takes_the_proposed_edit_back() {
+    let (world, page) = paired(|world| {
+        world.mapping.deliver = Deliver::PullRequest;
+        world.mapping.delete_by_proposal = true;
+    });
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First.", "N1"));
+    world.settle();
+    let edit = world.repo.pulls("open");
+    assert_eq!(edit.len(), 1);
+    world.pass(10);
+    world.pages.trash(&page, true);
+    look_often(&world);
+    world.settle();
+    let open = world.repo.pulls("open");
+    assert_eq!(open.len(), 1, "only the deletion: {open:?}");
+    assert_ne!(open, edit);
+}
+
+#[test]
+fn an_edit_that_was_refused_while_its_refresh_had_no_answer_stays_refused() {
+    let (world, page) = paired(|world| world.mapping.deliver = Deliver::PullRequest);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "First.", "N1"));
+    world.settle();
+    let pull = world.repo.pulls("open")[0];
+    world.pass(30);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "N1", "N2"));
+    world.pass(5);
+    world.repo.fail([ModelFault::LostAfter]);
+    world.sweep();
+    let state = State::new(&*world.store);
+    let sent = block_on(state.open_operations(&world.mapping.id)).unwrap();
+    assert_eq!(sent[0].value.state, OpState::Unknown, "{sent:?}");
+    world.repo.close_pull(pull);
+    world.pass(30);
+    world.settle();
+    world.pass(30);
+    world.settle();
+    let open = world.repo.pulls("open");
+    assert!(open.is_empty(), "N2 was refused: {open:?}");
+}

@@ -171,6 +171,11 @@ fn what_is_gone_on_both_sides_is_buried_once() {
             buried(row(23).does(withdrawn())),
         ),
         (
+            "with a pull request that was not opened yet",
+            proposed(ProposalState::Planned),
+            buried(row(23).does(withdrawn())),
+        ),
+        (
             "with a pull request that was merged",
             proposed(ProposalState::Merged),
             buried(row(23)),

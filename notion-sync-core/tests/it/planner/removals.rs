@@ -164,16 +164,34 @@ fn a_deletion_by_pull_request_follows_the_pull_request() {
 }
 
 #[test]
-fn a_pull_request_about_something_else_says_nothing_about_a_deletion() {
+fn a_pull_request_about_something_else_says_nothing_about_a_deletion_and_is_taken_back() {
+    let withdrawn = || Step::Withdraw("the page was deleted".to_owned());
+    let remove = || Step::Remove(Side::Github);
     for kind in [ProposalKind::Edit, ProposalKind::Conflict] {
-        for state in [
-            ProposalState::Open,
-            ProposalState::Merged,
-            ProposalState::Refused,
+        for (state, steps) in [
+            (ProposalState::Planned, vec![withdrawn(), remove()]),
+            (ProposalState::Open, vec![withdrawn(), remove()]),
+            (ProposalState::Merged, vec![remove()]),
+            (ProposalState::Refused, vec![remove()]),
         ] {
             let scene = going(Scene::page(), Side::Notion).proposed(kind, state);
-            does(&scene, &[Step::Remove(Side::Github)], None);
+            does(&scene, &steps, None);
         }
+    }
+}
+
+#[test]
+fn what_is_gone_on_both_sides_takes_its_proposal_back() {
+    let withdrawn = || Step::Withdraw("both sides are gone".to_owned());
+    let gone = || going(Scene::page(), Side::Notion).gone(Side::Github);
+    for (state, steps) in [
+        (ProposalState::Planned, vec![withdrawn()]),
+        (ProposalState::Open, vec![withdrawn()]),
+        (ProposalState::Merged, vec![]),
+        (ProposalState::Refused, vec![]),
+    ] {
+        let scene = gone().proposed(ProposalKind::Delete, state);
+        does(&scene, &steps, Some(Life::Tombstone));
     }
 }
 
