@@ -73,6 +73,7 @@ pub struct MappingReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<String>,
     /// The longest, in seconds, that listings of a side were seen not to show what had been made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lags: BTreeMap<Side, u32>,
     /// Until when a remote asked to wait.
     pub waits_until: Option<DateTime<Utc>>,
