@@ -486,7 +486,7 @@ impl Engine {
         } else {
             Vec::new()
         };
-        let digest = survey.digest;
+        let (digest, contents) = (survey.digest, survey.contents);
         let deferred = std::mem::take(&mut survey.deferred);
         let ended_well = complete && survey.waits.is_none();
         let looked_at_all = full && ended_well;
@@ -565,7 +565,7 @@ impl Engine {
             }
             if complete && (full || next.swept_at.is_none()) {
                 // The first listing reads all of it.
-                if next.contents_at.is_none() || (looked_at_all && self.contents_due(&next)) {
+                if next.contents_at.is_none() || (looked_at_all && contents) {
                     next.contents_at = Some(self.now());
                 }
                 next.swept_at = Some(self.now());

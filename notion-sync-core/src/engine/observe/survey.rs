@@ -51,6 +51,8 @@ pub(crate) struct Survey {
     pub(crate) waits: Option<(DateTime<Utc>, String)>,
     /// What the full listings of both sides showed, where a record owns all of it and nothing is missing.
     pub(crate) digest: Option<ContentHash>,
+    /// Whether the content of every pair was to be read with it.
+    pub(crate) contents: bool,
     /// What a person has to know about the listings.
     pub(crate) alerts: Vec<String>,
 }
@@ -384,6 +386,7 @@ impl Engine {
             emptied,
             doubts,
             deferred,
+            contents,
             digest: digest.filter(|_| {
                 whole_registry && waits.is_none() && unread.is_empty() && nothing_deferred
             }),

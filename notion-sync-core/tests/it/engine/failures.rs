@@ -463,6 +463,23 @@ fn a_write_that_the_process_does_not_survive_is_set_aside() {
     assert!(!file("docs/guide.md").contains("Deadly."));
 }
 
+/// People merge this as their decision, and the page takes it only after more edits and looks.
+fn decide_slowly(world: &World, page: &str, decision: &str) {
+    let pull = world.repo.pulls("open")[0];
+    world.repo.edit_pull(pull, decision);
+    world.repo.merge(pull);
+    world.pages.fail([ModelFault::Refused; 6]);
+    world.pass(1);
+    world.sweep();
+    world
+        .pages
+        .edit_body(page, |body| rewrite(body, "Second.", "Second, and more."));
+    look_often(world);
+    world.settle();
+    world.pass(30);
+    world.settle();
+}
+
 /// Between a decision and its write there may be looks: the service refuses the write for a while.
 #[test]
 fn a_merged_resolution_is_not_forgotten_before_it_is_written() {
@@ -475,21 +492,7 @@ fn a_merged_resolution_is_not_forgotten_before_it_is_written() {
             .repo
             .put("docs/guide.md", Some(&FILE.replace("First.", "G1")));
         world.settle();
-        let pull = world.repo.pulls("open")[0];
-        world
-            .repo
-            .edit_pull(pull, &FILE.replace("First.", resolution));
-        world.repo.merge(pull);
-        world.pages.fail([ModelFault::Refused; 6]);
-        world.pass(1);
-        world.sweep();
-        world
-            .pages
-            .edit_body(&page, |body| rewrite(body, "Second.", "Second, and more."));
-        look_often(&world);
-        world.settle();
-        world.pass(30);
-        world.settle();
+        decide_slowly(&world, &page, &FILE.replace("First.", resolution));
         let file = world.repo.file("docs/guide.md").unwrap();
         assert!(file.contains(resolution), "{resolution}: {file}");
         assert_eq!(plain(&world.pages.body(&page))[0], resolution);
@@ -507,21 +510,7 @@ fn a_merged_title_is_not_forgotten_before_it_is_written() {
             .repo
             .put("docs/guide.md", Some(&FILE.replace("Guide", "From GitHub")));
         world.settle();
-        let pull = world.repo.pulls("open")[0];
-        world
-            .repo
-            .edit_pull(pull, &FILE.replace("Guide", resolution));
-        world.repo.merge(pull);
-        world.pages.fail([ModelFault::Refused; 6]);
-        world.pass(1);
-        world.sweep();
-        world
-            .pages
-            .edit_body(&page, |body| rewrite(body, "Second.", "Second, and more."));
-        look_often(&world);
-        world.settle();
-        world.pass(30);
-        world.settle();
+        decide_slowly(&world, &page, &FILE.replace("Guide", resolution));
         let file = world.repo.file("docs/guide.md").unwrap();
         assert!(file.contains(resolution), "{resolution}: {file}");
         assert_eq!(world.pages.field(&page, "title"), Value::text(resolution));
