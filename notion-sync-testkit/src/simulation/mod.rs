@@ -186,7 +186,7 @@ pub use fragile::Fragile;
 pub use overheard::{OnWrite, Overheard};
 pub use random::Stream;
 pub use rest::{note_tick, rest};
-pub use script::{Act, Hook, Script, Step};
+pub use script::{Act, Hook, Script, Step, shorter};
 pub use seam::Seam;
 pub use season::{
     Failure, How, More, Play, Run, Season, Tally, missing, play_all, play_on, shrink, tell,

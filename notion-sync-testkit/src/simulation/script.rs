@@ -136,15 +136,8 @@ impl Script {
                 out.push(next);
             }
         };
-        let count = self.steps.len();
-        without(&|steps| steps.truncate(count / 2));
-        without(&|steps| {
-            steps.drain(..count / 2);
-        });
-        for at in 0..count {
-            without(&|steps| {
-                steps.remove(at);
-            });
+        for fewer in shorter(&self.steps) {
+            without(&|steps| steps.clone_from(&fewer));
         }
         for (at, step) in self.steps.iter().enumerate() {
             without(&|steps| steps[at].crash = None);
@@ -169,6 +162,20 @@ impl Script {
         }
         out
     }
+}
+
+/// What is left of a list without its second half, without its first, and without each item alone: what
+/// a failure is tried with to make it smaller.
+#[must_use]
+pub fn shorter<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
+    let (first, second) = list.split_at(list.len() / 2);
+    let mut out = vec![first.to_vec(), second.to_vec()];
+    out.extend((0..list.len()).map(|at| {
+        let mut fewer = list.to_vec();
+        fewer.remove(at);
+        fewer
+    }));
+    out
 }
 
 fn step(writer: &mut Writer, schedule: &mut Stream, faults: &mut Stream) -> Step {

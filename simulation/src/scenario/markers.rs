@@ -7,8 +7,8 @@ use notion_sync_testkit::simulation;
 
 use super::script::Profile;
 
-/// In every kind of world.
-const ALWAYS: [&str; 26] = [
+/// In every kind of world, besides what must happen in any simulation.
+const ALWAYS: [&str; 10] = [
     "parked",
     "conflict settled",
     "held until its outcome can be known",
@@ -17,22 +17,6 @@ const ALWAYS: [&str; 26] = [
     "sent more than once",
     "voided",
     "audited loser",
-    "limited",
-    "dropped before",
-    "dropped after",
-    "5xx before",
-    "5xx after",
-    "delayed",
-    "commit failed",
-    "crashed",
-    "crashed before a read",
-    "crashed after a read",
-    "crashed before a write",
-    "crashed after a write",
-    "crashed at a read of the store",
-    "crashed before a commit",
-    "crashed after a commit",
-    "person acts right before a write",
     "person acts right before a removal",
     "ends buried",
 ];
@@ -63,7 +47,8 @@ const TASKS: [&str; 3] = ["rule fired", "step done", "rule tried"];
 
 /// What must happen sometimes in these worlds.
 pub(super) fn of(profile: Profile) -> Vec<&'static str> {
-    let mut out = ALWAYS.to_vec();
+    let mut out = simulation::MARKERS.to_vec();
+    out.extend(ALWAYS);
     if profile != Profile::Tasks {
         out.extend(DOCUMENTS);
     }

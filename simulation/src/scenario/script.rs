@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::Policy;
-use notion_sync_testkit::simulation::{Crash, Harm, Stream, Strike};
+use notion_sync_testkit::simulation::{Crash, Harm, Stream, Strike, shorter};
 
 use super::vignette;
 
@@ -392,17 +392,10 @@ impl Script {
                 out.push(next);
             }
         };
-        let count = self.steps.len();
-        without(&|steps| steps.truncate(count / 2));
-        without(&|steps| {
-            steps.drain(..count / 2);
-        });
-        for at in 0..count {
-            without(&|steps| {
-                steps.remove(at);
-            });
+        for fewer in shorter(&self.steps) {
+            without(&|steps| steps.clone_from(&fewer));
         }
-        for at in 0..count {
+        for at in 0..self.steps.len() {
             without(&|steps| steps[at].strikes.clear());
             without(&|steps| steps[at].hooks.clear());
             without(&|steps| steps[at].crash = None);
