@@ -89,7 +89,8 @@ pub(in crate::engine) fn inject_all(
 }
 
 /// What is agreed once `sent` was written to the side opposite of `from`. A value that the other
-/// side cannot say is not: it is compared, and reported, once both objects exist.
+/// side cannot say is not: it is compared, and reported, once both objects exist. Of a field that
+/// neither side may be asked about nothing is: whatever it turns out to say is an edit.
 pub(in crate::engine) fn agreed_all(
     bound: &Bound,
     sent: &BTreeMap<FieldId, Value>,
@@ -97,25 +98,26 @@ pub(in crate::engine) fn agreed_all(
     side: Side,
 ) -> BTreeMap<FieldId, Agreed> {
     let units = bound.units();
-    from.fields
-        .iter()
-        .filter_map(|(id, field)| {
-            let Some(value) = field.value() else {
-                // Nothing was written of it, and whatever it turns out to say is an edit.
-                let open = units.get(id).is_some_and(|unit| unit.blocked.is_none());
-                return open.then(|| (id.clone(), Agreed::default()));
-            };
-            let unsaid = |unit: &UnitField<'_>| {
-                let said = unit.lens.project(side, value);
-                unit.lens.inject(side.other(), &said, &Value::Null).is_err()
-            };
-            if !value.is_empty() && !sent.contains_key(id) && units.get(id).is_some_and(unsaid) {
-                return None;
-            }
-            let mut agreed = Agreed::default();
-            agreed.set(side, value.clone());
-            agreed.set(side.other(), sent.get(id).cloned().unwrap_or_default());
-            Some((id.clone(), agreed))
-        })
-        .collect()
+    let blocked = |id: &FieldId| units.get(id).is_some_and(|unit| unit.blocked.is_some());
+    let unknown = units.keys().filter(|id| blocked(id));
+    let unknown = unknown.map(|id| (id.clone(), Agreed::default()));
+    let known = (from.fields.iter()).filter(|(id, _)| !blocked(id));
+    let known = known.filter_map(|(id, field)| {
+        let Some(value) = field.value() else {
+            // Nothing was written of it, and whatever it turns out to say is an edit.
+            return (units.contains_key(id)).then(|| (id.clone(), Agreed::default()));
+        };
+        let unsaid = |unit: &UnitField<'_>| {
+            let said = unit.lens.project(side, value);
+            unit.lens.inject(side.other(), &said, &Value::Null).is_err()
+        };
+        if !value.is_empty() && !sent.contains_key(id) && units.get(id).is_some_and(unsaid) {
+            return None;
+        }
+        let mut agreed = Agreed::default();
+        agreed.set(side, value.clone());
+        agreed.set(side.other(), sent.get(id).cloned().unwrap_or_default());
+        Some((id.clone(), agreed))
+    });
+    unknown.chain(known).collect()
 }
