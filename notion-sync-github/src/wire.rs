@@ -71,6 +71,7 @@ pub(crate) struct Signature {
 pub(crate) struct GitCommit {
     pub(crate) sha: Option<String>,
     pub(crate) tree: Option<GitObject>,
+    pub(crate) parents: Vec<GitObject>,
     pub(crate) message: Option<String>,
     pub(crate) author: Option<Signature>,
     pub(crate) committer: Option<Signature>,

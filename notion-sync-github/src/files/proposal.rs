@@ -25,6 +25,10 @@ use crate::wire::{Commit, Pull};
 
 const DURING: &str = "open a proposal";
 
+/// Most commits of a branch that are read to see whether all of them are ours: a proposal that is
+/// refreshed has few.
+const MOST_OF_OURS: usize = 20;
+
 impl GithubFiles {
     pub(super) async fn propose(&self, write: &Write, propose: &Propose) -> Result<Ack> {
         let repository = self.repository().await.map_err(unapplied)?;
@@ -256,7 +260,7 @@ impl GithubFiles {
                 // What we know of the branch, or a commit of ours that was left without a pull
                 // request when an earlier attempt was given up.
                 let known = match &propose.head {
-                    Some(known) => known == head,
+                    Some(known) => self.leads_to(repository, head, known).await?,
                     None => open.is_none() && is_ours(&message),
                 };
                 if !known {
@@ -295,6 +299,28 @@ impl GithubFiles {
                 None => Onto::Nothing,
             }),
         })
+    }
+
+    /// Whether nobody but us committed to a branch since its head was `known`. We made a later one
+    /// where a backup of the store was put back.
+    async fn leads_to(&self, repository: &RepositoryInfo, head: &str, known: &str) -> Result<bool> {
+        let mut at = head.to_owned();
+        for _ in 0..MOST_OF_OURS {
+            if at == known {
+                return Ok(true);
+            }
+            let commit = self.git_commit(repository.id, &at).await;
+            let commit = commit.map_err(unapplied)?;
+            let parent = match commit.parents.as_slice() {
+                [only] if is_ours(&commit.message.unwrap_or_default()) => only.sha.clone(),
+                _ => None,
+            };
+            let Some(parent) = parent else {
+                return Ok(false);
+            };
+            at = parent;
+        }
+        Ok(false)
     }
 
     /// Makes a built commit the head of the branch.

@@ -131,6 +131,44 @@ async fn refreshing_needs_a_head_of_ours() {
     assert_eq!(field(&read, "ours"), &Value::Bool(false));
 }
 
+/// A backup of the store that is put back knows an older head of the branch.
+#[tokio::test]
+async fn a_branch_that_only_we_committed_to_is_gone_on_with_from_any_head_we_know() {
+    let world = World::new();
+    let files = world.files();
+    let first = one(&files, propose("o1", proposal("v1\n", None)));
+    let known = first.await.unwrap().notes["head"].clone();
+    for (op, text) in [("o2", "v2\n"), ("o3", "v3\n"), ("o4", "v4\n")] {
+        let head = world.hub().commits(REPO, BRANCH).unwrap()[0]
+            .sha
+            .to_string();
+        one(&files, propose(op, proposal(text, Some(&head))))
+            .await
+            .unwrap();
+    }
+    one(&files, propose("o5", proposal("v5\n", Some(&known))))
+        .await
+        .unwrap();
+    let text = || world.hub().files(REPO, BRANCH).unwrap()["docs/plan.md"].clone();
+    assert_eq!(text(), "v5\n");
+    // With hers in between, whoever committed last, it is not ours.
+    let now = world.now();
+    let hers = [("docs/plan.md", Some("hers\n"))];
+    world
+        .hub()
+        .commit(REPO, BRANCH, "ada", "Better", &hers, now)
+        .unwrap();
+    let head = world.hub().commits(REPO, BRANCH).unwrap()[0]
+        .sha
+        .to_string();
+    one(&files, propose("o6", proposal("v6\n", Some(&head))))
+        .await
+        .unwrap();
+    let error = one(&files, propose("o7", proposal("v7\n", Some(&known))));
+    assert_eq!(error.await.unwrap_err().kind(), ErrorKind::Stale);
+    assert_eq!(text(), "v6\n");
+}
+
 /// The commit comes last: a refresh that fails before it may be given up, and nothing of it is left that
 /// nobody knows of.
 #[tokio::test]
