@@ -21,7 +21,7 @@ pub struct MemoryStore {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct State {
     items: BTreeMap<(Table, String), Kept>,
     entries: BTreeSet<Entry>,
@@ -29,6 +29,7 @@ struct State {
     retired: BTreeMap<(Table, String), u64>,
 }
 
+#[derive(Clone)]
 struct Kept {
     version: u64,
     frame: Vec<u8>,
@@ -50,6 +51,21 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// What it holds now, in a store of its own: a backup.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            state: Mutex::new(self.state().clone()),
+        }
+    }
+
+    /// Holds what a [`copy`](Self::copy) holds from now on, and nothing else: as if a backup had been put
+    /// back. Nobody may be at work on it.
+    pub fn restore(&self, backup: &Self) {
+        let held = backup.state().clone();
+        *self.state() = held;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

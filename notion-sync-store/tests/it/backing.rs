@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use notion_sync_core::ErrorKind;
-use notion_sync_core::store::{Change, Expect, MAX_BODY, Query, Table};
+use notion_sync_core::store::{Change, Expect, MAX_BODY, Query, Store as _, Table};
 use notion_sync_store::{Backing, FRAME_ROOM, MAX_FRAME, MemoryStore};
 
 use crate::scratch::{put, run};
@@ -23,6 +23,42 @@ async fn sqlite() -> Option<Arc<dyn Backing>> {
 #[cfg(not(feature = "sqlite"))]
 async fn sqlite() -> Option<Arc<dyn Backing>> {
     None
+}
+
+#[test]
+fn a_backup_is_what_was_held_then() {
+    run(async {
+        let store = MemoryStore::new();
+        let kept = put(Table::Record, "kept", b"1");
+        let gone = put(Table::Record, "gone", b"1");
+        store.commit(vec![kept, gone]).await.unwrap();
+        let backup = store.copy();
+        let item = store.get(Table::Record, "kept").await.unwrap().unwrap();
+        let changes = vec![
+            put(Table::Record, "kept", b"2"),
+            Change::Delete {
+                table: Table::Record,
+                key: "gone".to_owned(),
+                expect: Expect::Any,
+            },
+            put(Table::Record, "new", b"2"),
+        ];
+        store.commit(changes).await.unwrap();
+        // What is done later does not reach the backup, nor what is done to the backup the store.
+        store.restore(&backup);
+        backup
+            .commit(vec![put(Table::Record, "late", b"3")])
+            .await
+            .unwrap();
+        assert_eq!(
+            store.get(Table::Record, "kept").await.unwrap().unwrap(),
+            item
+        );
+        assert_eq!(
+            store.keys(Table::Record, None, 9).await.unwrap(),
+            ["gone", "kept"]
+        );
+    });
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod history;
 mod hook;
 mod issues;
 mod labelling;
+mod late;
 mod limit;
 mod merging;
 mod names;

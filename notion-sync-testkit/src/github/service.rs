@@ -14,6 +14,7 @@ use crate::emulator::{
 
 use super::auth::Caller;
 use super::exchange::{Answer, ApiVersion, Bases, Content, Exchange, decode};
+use super::late::Late;
 use super::limit::Resource;
 use super::refusal::Refusal;
 use super::state::State;
@@ -29,10 +30,12 @@ pub struct GithubEmulator {
     pub(crate) state: State,
     log: RequestLog,
     faults: FaultPlan,
+    /// Writes that were received and take effect later.
+    pub(super) late: Late,
 }
 
 /// What came out of a request, before faults and log.
-struct Outcome {
+pub(super) struct Outcome {
     response: Response,
     actor: String,
 }
@@ -51,6 +54,7 @@ impl GithubEmulator {
             state,
             log: RequestLog::default(),
             faults: FaultPlan::default(),
+            late: Late::default(),
         })
     }
 
@@ -97,7 +101,7 @@ impl GithubEmulator {
         DateTime::from_timestamp(seconds, 0).unwrap_or(now)
     }
 
-    fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Outcome {
+    pub(super) fn answer(&mut self, request: &Request, now: DateTime<Utc>) -> Outcome {
         let path = request.uri().path();
         let header = |name: &str| {
             request
@@ -458,6 +462,7 @@ fn fault_name(fault: &Fault) -> &'static str {
 impl Emulator for GithubEmulator {
     fn handle(&mut self, request: Request, now: DateTime<Utc>) -> Reply {
         let at = now;
+        self.catch_up(at);
         let now = self.grained(now);
         let path = request
             .uri()
@@ -481,6 +486,7 @@ impl Emulator for GithubEmulator {
                 .authenticate(header, now)
                 .map_or_else(|_| "anonymous".to_owned(), |caller| caller.name)
         };
+        let mut late = false;
         let (reply, actor, status) = match &fault {
             Some(Fault::DropBefore) => (Reply::Dropped, standing_actor(&self.state), 0),
             Some(Fault::Refuse {
@@ -492,6 +498,10 @@ impl Emulator for GithubEmulator {
                 put(&mut response, "x-ratelimit-limit", "5000");
                 put(&mut response, "x-ratelimit-remaining", "4999");
                 (Reply::now(response), standing_actor(&self.state), *status)
+            }
+            Some(Fault::DropAfter) if let Some(actor) = self.defer(&request, at) => {
+                late = true;
+                (Reply::Dropped, actor, 0)
             }
             _ => {
                 let outcome = self.answer(&request, now);
@@ -528,13 +538,14 @@ impl Emulator for GithubEmulator {
             path,
             body_hash: blake3::hash(request.body()).to_hex().to_string(),
             status,
-            effect: self.state.changes != before,
+            effect: late || self.state.changes != before,
             fault: fault.as_ref().map(|fault| fault_name(fault).to_owned()),
         });
         reply
     }
 
     fn control(&mut self, request: &Request, now: DateTime<Utc>) -> Option<Response> {
+        self.catch_up(now);
         let now = self.grained(now);
         let answer = super::control::route(self, request, now)?;
         let answer = answer.unwrap_or_else(|refusal| (refusal.status, refusal.body()));
@@ -564,6 +575,7 @@ impl Emulator for GithubEmulator {
         }
         self.log.clear();
         self.faults.clear();
+        self.late = Late::default();
     }
 
     fn bounds(&self) -> &EmulatorBounds {

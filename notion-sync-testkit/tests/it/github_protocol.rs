@@ -3,7 +3,7 @@
 use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule, Reply};
 use serde_json::{Value, json};
 
-use crate::github_support::{Client, NEW, OLD, start};
+use crate::github_support::{Client, NEW, OLD, start, world};
 
 const R: &str = "/repos/acme/handbook";
 
@@ -206,6 +206,64 @@ fn secondary_limits_count_content_and_points() {
     client
         .send("POST", &format!("{R}/issues"), json!({"title": "T"}))
         .expect(201);
+}
+
+#[test]
+fn a_broken_connection_may_commit_late() {
+    let mut world = world();
+    world.bounds.late_commit_seconds = 20;
+    let mut client = Client::of(world);
+    let write = |client: &mut Client, method: &str, path: &str, body: &[u8]| {
+        client.emulator.faults().push(FaultRule {
+            method: method.to_owned(),
+            path_contains: path.to_owned(),
+            skip: 0,
+            times: 1,
+            fault: Fault::DropAfter,
+        });
+        let mark = client.emulator.log().mark();
+        let reply = client.reply(method, path, body);
+        assert!(matches!(reply, Reply::Dropped));
+        client
+            .emulator
+            .log()
+            .since(mark)
+            .next()
+            .expect("an entry")
+            .effect
+    };
+    let issues = format!("{R}/issues");
+    let issue = br#"{"title":"T"}"#;
+    assert!(
+        write(&mut client, "POST", &issues, issue),
+        "it will have one"
+    );
+    let query = br#"{"query":"query{viewer{login}}"}"#;
+    assert!(!write(&mut client, "POST", "/graphql", query));
+    assert!(!write(&mut client, "GET", &issues, b""));
+    client.tick(19);
+    assert!(client.all(&issues).is_empty());
+    // People see it without a request, each at its own time.
+    client.tick(100);
+    let now = client.now;
+    client.emulator.catch_up(now);
+    assert_eq!(
+        client
+            .emulator
+            .issue_numbers("acme/handbook")
+            .expect("numbers"),
+        [1]
+    );
+    let made = client.get(&format!("{issues}/1")).expect(200);
+    let sent = start() + chrono::Duration::seconds(20);
+    assert_eq!(
+        made["created_at"],
+        sent.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+    );
+    client
+        .send("POST", &issues, json!({"title": "T"}))
+        .expect(201);
+    assert_eq!(client.all(&issues).len(), 2, "and once only");
 }
 
 #[test]
