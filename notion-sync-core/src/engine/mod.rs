@@ -146,6 +146,8 @@ pub struct Engine {
     bindings: BTreeMap<MappingId, Binding>,
     halted: AtomicBool,
     begun: Mutex<BTreeSet<MappingId>>,
+    /// Mappings that this process has listed on both sides, with what that came to stored.
+    listed: Mutex<BTreeSet<MappingId>>,
     lags: Lags,
     /// Until when mappings are left alone.
     rests: Mutex<BTreeMap<MappingId, DateTime<Utc>>>,
@@ -174,6 +176,7 @@ impl Engine {
             bindings: BTreeMap::new(),
             halted: AtomicBool::new(false),
             begun: Mutex::default(),
+            listed: Mutex::default(),
             lags: Lags::default(),
             rests: Mutex::default(),
             recall: Recall::default(),
@@ -385,6 +388,19 @@ impl Engine {
         begun.insert(mapping.clone())
     }
 
+    /// This process has listed a mapping on both sides, and stored what that came to.
+    fn has_listed(&self, mapping: &MappingId) {
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.insert(mapping.clone());
+    }
+
+    /// Whether what an earlier process planned to make may be made. The store may be a backup that was
+    /// put back: what was made since shows only when both sides were listed.
+    pub(in crate::engine) fn may_create(&self, mapping: &MappingId) -> bool {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        listed.contains(mapping)
+    }
+
     async fn run_mapping(
         &self,
         binding: &Binding,
@@ -488,7 +504,7 @@ impl Engine {
         };
         let (digest, contents) = (survey.digest, survey.contents);
         let deferred = std::mem::take(&mut survey.deferred);
-        let ended_well = complete && survey.waits.is_none();
+        let (listed, ended_well) = (survey.listed, complete && survey.waits.is_none());
         let looked_at_all = full && ended_well;
         if let Some((until, why)) = survey.waits.take() {
             report.wait(until, why);
@@ -535,6 +551,9 @@ impl Engine {
             .any(|record| record.plan.holds.iter().any(|hold| hold.row.0 == 48));
         self.begin_files(binding, ended).await?;
         let persisted = self.persist(binding, &bound, plan, report).await?;
+        if listed {
+            self.has_listed(id);
+        }
         let deferred = self.defer(deferred).await?;
         let durable = persisted && deferred;
 

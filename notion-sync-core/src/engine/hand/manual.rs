@@ -211,10 +211,11 @@ impl Engine {
                 let all = Self::looks_at_all(binding, &stored.value, full);
                 let survey = self.survey(binding, &bound, all, true).await?;
                 report.observed = survey.prepared.len();
+                let listed = survey.listed;
                 let plan = self.decide(binding, &bound, survey).await?;
-                Ok((bound, plan))
+                Ok((bound, plan, listed))
             };
-            let (bound, plan) = self.at_hand(id, DURING, look).await?;
+            let (bound, plan, listed) = self.at_hand(id, DURING, look).await?;
             if plan.hash != *shown {
                 return Err(Error::new(ErrorKind::Stale, DURING)
                     .with("mapping", id)
@@ -225,11 +226,11 @@ impl Engine {
                     ))
                     .remedy("run `notion-sync plan` again, nothing was written"));
             }
-            looked.push((binding, bound, plan, report));
+            looked.push((binding, bound, plan, listed, report));
         }
         // Only now that every plan is still the one that was shown.
         let mut tick = Tick::default();
-        for (binding, bound, plan, mut report) in looked {
+        for (binding, bound, plan, listed, mut report) in looked {
             let id = &binding.mapping.id;
             let carry_out = async |_| {
                 let stored = self.state().mapping(id).await?;
@@ -244,6 +245,9 @@ impl Engine {
                     // Cursors stay where they are: what was seen here is listed once more.
                     let looked_at_all = plan.waits.is_none();
                     let durable = self.persist(binding, &bound, plan, &mut report).await?;
+                    if listed {
+                        self.has_listed(id);
+                    }
                     if durable && looked_at_all {
                         self.accept_configuration(binding).await?;
                     }

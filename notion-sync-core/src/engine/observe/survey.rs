@@ -33,6 +33,8 @@ pub(crate) struct Survey {
     pub(crate) prepared: Vec<Prepared>,
     /// Where the listings ended: none of a side of which not everything was listed and read.
     pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
+    /// Whether both sides listed all that there is to list, whatever could be read of it.
+    pub(crate) listed: bool,
     /// Where the listing of GitHub ended, whatever came of it.
     pub(crate) ended: Cursor,
     /// How many objects the listings showed as new or moved, where they list what changed.
@@ -377,6 +379,7 @@ impl Engine {
         Ok(Survey {
             prepared,
             found,
+            listed: notion.complete && github.complete,
             ended: github.cursor.clone(),
             cursors: (
                 whole(Side::Notion, &notion).then_some(notion.cursor),

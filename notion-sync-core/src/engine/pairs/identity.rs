@@ -182,7 +182,8 @@ impl Engine {
         Ok(out)
     }
 
-    /// Whether an operation that is not settled made this object.
+    /// Whether an operation that is not settled made this object. One that was never sent did not: an
+    /// engine did whose store was backed up before, and the backup was put back.
     pub(in crate::engine) async fn made_by_us(&self, view: &View) -> Result<bool> {
         let Some(op) = &view.marker.created_by else {
             return Ok(false);
@@ -191,7 +192,7 @@ impl Engine {
             .state()
             .operation(op)
             .await?
-            .is_some_and(|op| !op.value.state.is_final()))
+            .is_some_and(|op| !op.value.state.is_final() && op.value.attempts > 0))
     }
 
     /// A new object on GitHub names a page that a record owns.

@@ -167,6 +167,7 @@ impl Engine {
         open: Vec<Stored<Operation>>,
     ) -> Result<Vec<Vec<Stored<Operation>>>> {
         let now = self.now();
+        let may_create = self.may_create(&binding.mapping.id);
         let mut heads: BTreeMap<RecordId, Stored<Operation>> = BTreeMap::new();
         let mut blocked: BTreeMap<RecordId, bool> = BTreeMap::new();
         for op in open {
@@ -188,6 +189,9 @@ impl Engine {
         let mut groups: BTreeMap<(Side, String), Vec<Stored<Operation>>> = BTreeMap::new();
         for (record, head) in heads {
             if blocked.contains_key(&record) || head.value.not_before.is_some_and(|at| at > now) {
+                continue;
+            }
+            if !may_create && head.value.kind == WriteKind::UnnamedCreate {
                 continue;
             }
             if let Some(after) = &head.value.after {

@@ -4,6 +4,7 @@ mod lag;
 mod limits;
 mod meanwhile;
 mod reads;
+mod restored;
 mod shown;
 mod sweep;
 

@@ -1,0 +1,65 @@
+//! Backups of the store that are put back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::executor::block_on;
+use notion_sync_core::engine::Budget;
+use notion_sync_core::mapping::Policy;
+use notion_sync_store::MemoryStore;
+
+use super::super::world::{World, body, tasks};
+use super::seeing;
+use super::shown::Shown;
+
+/// What a backup planned to make was made since, and shows only when both sides were listed.
+#[test]
+fn nothing_is_made_of_an_earlier_plan_before_both_sides_were_listed() {
+    let kept = Arc::new(MemoryStore::new());
+    let mut world = World::new(tasks(Policy::ManualReview));
+    world.store = kept.clone();
+    world.restart();
+    world.pages.create("Fix login", body(&["Steps"]));
+    world.repo.open_issue("Dark mode", "It is bright.");
+    let planned = Budget {
+        poll_now: true,
+        operations: 0,
+        ..Budget::default()
+    };
+    block_on(world.engine.tick(planned)).unwrap();
+    let backup = kept.copy();
+    world.settle();
+    let made = (world.pages.live().len(), world.repo.numbers().len());
+    assert_eq!(made, (2, 2));
+
+    world.store = Arc::new(backup);
+    world.restart();
+    world.pass(30);
+    let part = Arc::new(AtomicBool::new(true));
+    let only = part.clone();
+    let pages = Shown::new(world.pages.clone()).listing(move |listing| {
+        if only.load(Ordering::Relaxed) {
+            listing.items.clear();
+            listing.complete = false;
+        }
+    });
+    let repo = Arc::new(world.repo.clone());
+    seeing(&mut world, Arc::new(pages), repo);
+    for _ in 0..3 {
+        world.poll();
+        world.pass(10);
+    }
+    let there = || (world.pages.live().len(), world.repo.numbers().len());
+    assert_eq!(there(), made, "nobody knows yet what is there");
+    part.store(false, Ordering::Relaxed);
+    for _ in 0..3 {
+        world.poll();
+        world.pass(10);
+    }
+    assert_eq!(there(), made);
+    assert_eq!(world.live(), 2);
+    // What nobody made is made.
+    world.repo.open_issue("Night mode", "It is dark.");
+    world.poll();
+    assert_eq!(there(), (3, 3));
+}
