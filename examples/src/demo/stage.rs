@@ -450,13 +450,22 @@ impl Stage {
     ///
     /// When the store fails.
     pub async fn tick(&mut self, full: bool) -> Result<Option<Tick>> {
-        let fuse = self.fuse.clone();
-        let engine = self.engine().await?;
         let budget = Budget {
             poll_now: true,
             full,
             ..Budget::default()
         };
+        self.tick_within(budget).await
+    }
+
+    /// As [`tick`](Self::tick), and does no more than that.
+    ///
+    /// # Errors
+    ///
+    /// As [`tick`](Self::tick).
+    pub async fn tick_within(&mut self, budget: Budget) -> Result<Option<Tick>> {
+        let fuse = self.fuse.clone();
+        let engine = self.engine().await?;
         let tick = tokio::select! {
             biased;
             () = fuse.blown() => None,

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use notion_sync_core::audit::{AuditEvent, AuditRow};
 use notion_sync_core::id::{MappingId, OpId, RecordId, RemoteRef, Side};
 use notion_sync_core::operation::{OpState, Operation, group_id};
@@ -90,7 +89,7 @@ pub async fn audited(
     marks: &[(String, OpId)],
 ) -> Result<(), Failure> {
     let mut applied: BTreeMap<&OpId, &RecordId> = BTreeMap::new();
-    let mut last: BTreeMap<&RecordId, (u64, DateTime<Utc>)> = BTreeMap::new();
+    let mut records: BTreeMap<&RecordId, BTreeMap<&OpId, u64>> = BTreeMap::new();
     let mut groups = BTreeSet::new();
     let state = State::new(store);
     // Nothing waits for what a service refuses to let us say beside the values.
@@ -119,14 +118,26 @@ pub async fn audited(
         if refused.contains(op) && is_note(&stored.value) {
             continue;
         }
-        let sequence = stored.value.sequence;
-        let before = last.insert(&row.record, (sequence, row.at));
-        // Rows of one moment are in no order.
-        if before.is_some_and(|(before, at)| before >= sequence && at < row.at) {
-            return Err(Failure::new(
-                "P18",
-                format!("{op} was applied out of order"),
-            ));
+        let sequences = records.entry(&row.record).or_default();
+        sequences.insert(op, stored.value.sequence);
+    }
+    for (record, sequences) in records.into_iter().filter(|(_, ops)| ops.len() > 1) {
+        // In the order of its chain: a clock may have jumped back.
+        let chain = state.audit(Some(record)).await;
+        let chain = chain.map_err(|error| Failure::harness(&error))?;
+        let applied = chain.iter().filter(|r| r.event == AuditEvent::Applied);
+        let mut last = None;
+        for op in applied.filter_map(|row| row.op.as_ref()) {
+            let Some(sequence) = sequences.get(op) else {
+                continue;
+            };
+            if last.is_some_and(|last| last >= sequence) {
+                return Err(Failure::new(
+                    "P18",
+                    format!("{op} was applied out of order"),
+                ));
+            }
+            last = Some(sequence);
         }
     }
     for (kind, op) in marks {

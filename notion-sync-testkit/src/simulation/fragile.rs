@@ -8,6 +8,7 @@ use notion_sync_core::{Error, ErrorKind, Result};
 
 use super::seam::Seam;
 use super::turns::Stop;
+use super::weather::Broken;
 
 /// A store that fails, and whose process dies, when the weather says so.
 #[derive(Debug)]
@@ -92,13 +93,18 @@ impl Store for Fragile {
             self.seam.die(kind, "before a commit").await;
         }
         let breaks = self.seam.breaks();
-        let failed = || {
+        let failed = |why: &str| {
             self.seam.note("a commit fails");
             self.seam.count("commit failed");
-            Err(Error::new(ErrorKind::Store, "commit").message("the disk is tired"))
+            Err(Error::new(ErrorKind::Store, "commit").message(why))
         };
-        if breaks == Some(false) {
-            return failed();
+        match breaks {
+            Some(Broken::Lost) => return failed("the disk is tired"),
+            Some(Broken::Full) => {
+                self.seam.count("the disk was full");
+                return failed("the disk is full");
+            }
+            Some(Broken::Stored) | None => {}
         }
         let done = self.stored(changes).await;
         if dies == Some(true) {
@@ -106,7 +112,7 @@ impl Store for Fragile {
             self.seam.die(kind, "after a commit").await;
         }
         if breaks.is_some() {
-            return failed();
+            return failed("the disk is tired");
         }
         done
     }

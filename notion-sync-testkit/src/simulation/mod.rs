@@ -194,7 +194,7 @@ pub use season::{
 pub use traffic::{Traffic, Way};
 pub use turns::Stop;
 pub use unsteady::{Bystander, Unsteady};
-pub use weather::{Counted, Crash, Harm, Strike, Weather};
+pub use weather::{Broken, Counted, Crash, Harm, Strike, Weather};
 pub use words::{Ledger, Word, moment, origin, origins, word, words};
 pub use world::{MARKERS, Parts, Simulation, World};
 

@@ -13,7 +13,7 @@ use notion_sync_core::id::Side;
 
 use super::leases::Leases;
 use super::turns::Stop;
-use super::weather::{Counted, Sky, Weather};
+use super::weather::{Broken, Counted, Sky, Weather};
 
 /// What happened so far.
 #[derive(Debug, Default)]
@@ -164,15 +164,21 @@ impl Seam {
         past.life += 1;
     }
 
+    /// The process cannot know any more how long it has waited: what it was told of limits counts no
+    /// longer.
+    pub fn forget_limits(&self) {
+        self.past().not_before.clear();
+    }
+
     /// How many processes died before the present one.
     #[must_use]
     pub fn life(&self) -> u64 {
         self.past().life
     }
 
-    /// Counts a commit; says whether it fails, and whether it is stored nevertheless.
+    /// Counts a commit; says whether and how it fails.
     #[must_use]
-    pub fn breaks(&self) -> Option<bool> {
+    pub fn breaks(&self) -> Option<Broken> {
         self.past().sky.breaks()
     }
 

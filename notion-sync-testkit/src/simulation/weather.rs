@@ -80,6 +80,8 @@ pub struct Weather {
     pub crash: Option<Crash>,
     /// The commit that fails, and whether it is stored nevertheless.
     pub broken_commit: Option<(u32, bool)>,
+    /// The commit from which on none is stored: the disk is full.
+    pub full_disk: Option<u32>,
 }
 
 /// A request as it was counted within its tick.
@@ -110,6 +112,17 @@ impl Counted {
     }
 }
 
+/// How a commit fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// Nothing is stored.
+    Lost,
+    /// It is stored, and whoever committed hears that it failed.
+    Stored,
+    /// Nothing is stored, nor will the next one be.
+    Full,
+}
+
 /// The weather of the tick under way, with what was counted.
 #[derive(Debug, Default)]
 pub(super) struct Sky {
@@ -133,12 +146,15 @@ impl Sky {
         self.writes
     }
 
-    /// Counts a commit; says whether it fails, and whether it is stored nevertheless.
-    pub(super) fn breaks(&mut self) -> Option<bool> {
+    /// Counts a commit; says whether and how it fails.
+    pub(super) fn breaks(&mut self) -> Option<Broken> {
         let at = self.commits;
         self.commits += 1;
+        if self.weather.full_disk.is_some_and(|from| from <= at) {
+            return Some(Broken::Full);
+        }
         let (which, stored) = self.weather.broken_commit?;
-        (which == at).then_some(stored)
+        (which == at).then_some(if stored { Broken::Stored } else { Broken::Lost })
     }
 
     /// Counts a call; says whether the process dies there, and whether the call takes effect first.

@@ -335,6 +335,7 @@ impl Theatre {
             strikes: step.strikes.clone(),
             crash: step.crash,
             broken_commit: step.broken_commit,
+            ..Weather::default()
         }));
         seam.note(if full { "a full tick" } else { "a tick" });
         let budget = Budget {

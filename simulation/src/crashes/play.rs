@@ -17,7 +17,7 @@ use notion_sync_testkit::simulation::{Failure, Fragile};
 use super::hands::{Done, Hands, Memory, broken};
 use super::watch::{Life, Nth, Target, Watch, Watched, WatchedStore};
 use super::worlds::Scene;
-use crate::scenario::{Knobs, People, Seam, Theatre, Ways, check_all};
+use crate::scenario::{Knobs, People, Seam, Surroundings, Theatre, Ways, check_all};
 
 /// How long a request takes, in milliseconds.
 const LATENCY: u32 = 30;
@@ -44,7 +44,11 @@ pub(crate) struct Played {
 
 /// Plays a world with these deaths.
 pub(crate) fn play(scene: &Scene, targets: &[Target], told: bool) -> Played {
-    let seam = Seam::new(LATENCY, 0, told);
+    let knobs = Knobs {
+        latency: LATENCY,
+        ..Knobs::default()
+    };
+    let seam = Seam::new(&knobs, told);
     let watch = Watch::new(seam.clone(), targets);
     let mut end = String::new();
     let played = futures::executor::block_on(async {
@@ -70,14 +74,8 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
     let knobs = Knobs {
         documents: terms.documents,
         tasks: terms.tasks,
-        rules: false,
-        comments: false,
         marks: true,
-        late: 0,
-        lag: 0,
-        latency: LATENCY,
-        page: None,
-        company: false,
+        ..Knobs::default()
     };
     let kept = Arc::new(MemoryStore::new());
     let store: Arc<dyn Store> = Arc::new(WatchedStore {
@@ -98,6 +96,7 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         people,
         kept,
         company: None,
+        surroundings: Surroundings::default(),
     })
 }
 

@@ -42,7 +42,12 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     once(theatre, &scene)?;
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();
-    properties::audited(&*store, &scene.audit, &scene.marks).await?;
+    // What was done since a backup that was put back, the audit does not know.
+    let marks = match theatre.surroundings.restored {
+        true => &[][..],
+        false => &scene.marks,
+    };
+    properties::audited(&*store, &scene.audit, marks).await?;
     let people = theatre.people.clone();
     let trashed = |page: &RemoteRef| people.ever_trashed(&page.id);
     properties::proven(&*store, &scene.records, &trashed).await?;
@@ -167,7 +172,10 @@ fn tokens(theatre: &Theatre, scene: &Scene) -> Checked {
         found.extend(words(text));
     }
     let ledger = lock(&theatre.people.ledger);
-    properties::kept(&ledger, &found, &scene.audit, &|what| {
+    // Who lost a conflict that a backup does not know of lost it all the same.
+    let forgotten = &theatre.surroundings.forgotten;
+    let audit = [scene.audit.as_slice(), forgotten.as_slice()].concat();
+    properties::kept(&ledger, &found, &audit, &|what| {
         theatre.seam.count(what);
     })
 }
@@ -313,6 +321,13 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
         };
         let head = issue.pull.map(|pull| pull.head).unwrap_or_default();
         if issue.author == "sync-bot" && !branches.contains(head.as_str()) {
+            // A backup that is put back knows nothing of it; it is opened under another name once more.
+            if theatre.surroundings.restored {
+                theatre
+                    .seam
+                    .count("pull request that a backup does not know");
+                continue;
+            }
             return Err(Failure::new(
                 "P11",
                 format!("pull request {number} of {head} belongs to no record"),

@@ -35,6 +35,18 @@ const WORKERS: [&str; 3] = [
     "a fenced commit was refused",
 ];
 
+/// Where more than the services fails.
+const SURROUNDINGS: [&str; 8] = [
+    "the clock of the process jumped",
+    "the disk was full",
+    "a backup was put back",
+    "a property was renamed",
+    "a property came or went",
+    "a hint named what does not exist",
+    "heard from Notion",
+    "heard from GitHub",
+];
+
 /// Where there are documents.
 const DOCUMENTS: [&str; 3] = [
     "conflict pull request opened",
@@ -60,6 +72,9 @@ pub(super) fn of(profile: Profile) -> Vec<&'static str> {
     }
     if profile == Profile::Workers {
         out.extend(WORKERS);
+    }
+    if profile == Profile::Surroundings {
+        out.extend(SURROUNDINGS);
     }
     out
 }

@@ -13,12 +13,15 @@ mod endpoint;
 mod markers;
 mod people;
 mod play;
+mod post;
 mod script;
 mod seam;
 mod season;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod text;
+mod upset;
 mod vignette;
 
 use play::{Manner, Run};
@@ -33,6 +36,7 @@ pub(crate) use people::{People, lock};
 pub(crate) use play::Theatre;
 pub(crate) use script::{Knobs, Profile};
 pub(crate) use seam::{Seam, Ways};
+pub(crate) use surroundings::Surroundings;
 
 /// Plays a seed with a mutant, or as it is.
 pub(crate) fn play_mutant(seed: u64, profile: Profile, mutant: Option<Mutant>, told: bool) -> Run {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::ErrorKind;
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
-use notion_sync_core::engine::Tick;
+use notion_sync_core::engine::{Budget, Tick};
 use notion_sync_core::mapping::FileMarker;
 use notion_sync_core::store::Store;
 use notion_sync_examples::config::RuleSection;
@@ -23,8 +23,11 @@ use super::cells::Cells;
 use super::check;
 use super::company::{self, Company};
 use super::people::People;
+use super::post::Post;
 use super::script::{Script, Step};
 use super::seam::{Seam, Ways};
+use super::surroundings::Surroundings;
+use super::upset::Upset;
 use crate::mutants::{self, Mutant};
 
 /// Virtual minutes within which everything comes to rest once nobody does anything any more.
@@ -58,11 +61,13 @@ pub(crate) struct Theatre {
     pub(crate) kept: Arc<MemoryStore>,
     /// Those that work at the same time, where several do.
     pub(crate) company: Option<Company>,
+    /// What fails besides the services.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// Plays a script from beginning to end.
 pub(crate) fn run(script: &Script, manner: Manner) -> Run {
-    let seam = Seam::new(script.knobs.latency, script.knobs.late, manner.told);
+    let seam = Seam::new(&script.knobs, manner.told);
     if manner.cells || script.is_aimed() {
         seam.aim(script);
     }
@@ -76,7 +81,7 @@ pub(crate) fn run(script: &Script, manner: Manner) -> Run {
     }
 }
 
-fn broken(error: &notion_sync_core::Error) -> Failure {
+pub(super) fn broken(error: &notion_sync_core::Error) -> Failure {
     Failure::harness(error)
 }
 
@@ -142,6 +147,7 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
     let mut world = World::small().map_err(|error| broken(&error))?;
     world.notion.seed = script.seed;
     world.github.bounds.visibility_seconds = knobs.lag;
+    world.github.bounds.late_commit_seconds = knobs.github_late;
     let terms = Terms {
         documents: knobs.documents,
         tasks: knobs.tasks,
@@ -179,12 +185,14 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
     if company.is_some() {
         seam.keep_company();
     }
+    let post = (knobs.webhooks).map(|trouble| Post::new(trouble, script.seed, &stage));
     Ok(Theatre {
         stage,
         seam: seam.clone(),
         people,
         kept,
         company,
+        surroundings: Surroundings::with(post),
     })
 }
 
@@ -199,6 +207,9 @@ impl Theatre {
                 .clock
                 .advance(Duration::milliseconds(60_000 - over));
         }
+        for upset in &step.upsets {
+            self.upset(*upset).await?;
+        }
         for act in &step.acts {
             if let Some(said) = self.people.act(*act, None, self.stage.now()) {
                 self.seam.note(&said);
@@ -206,6 +217,7 @@ impl Theatre {
             self.stage.clock.advance(Duration::milliseconds(1_700));
         }
         for number in 0..step.ticks {
+            self.deliver().await?;
             let first = number == 0;
             let (step_now, full) = (first.then_some(step), first && step.full);
             let tick = match self.company.take() {
@@ -214,12 +226,19 @@ impl Theatre {
                     self.company = Some(company);
                     tick
                 }
-                None => self.tick(step_now, full).await?,
+                None => {
+                    let budget = Budget {
+                        poll_now: step.polls,
+                        full,
+                        ..Budget::default()
+                    };
+                    self.tick_within(step_now, budget).await?
+                }
             };
             let due = tick.and_then(|tick| tick.settle_due);
             let pause = match (step.pause, due) {
                 (Some(pause), _) => Duration::seconds(i64::from(pause)),
-                (None, Some(due)) => (due - self.stage.now()).min(Duration::seconds(90)),
+                (None, Some(due)) => (due - self.engine_now()).min(Duration::seconds(90)),
                 (None, None) => Duration::seconds(5),
             };
             self.stage
@@ -235,10 +254,35 @@ impl Theatre {
         step: Option<&Step>,
         full: bool,
     ) -> Result<Option<Tick>, Failure> {
+        let budget = Budget {
+            poll_now: true,
+            full,
+            ..Budget::default()
+        };
+        self.tick_within(step, budget).await
+    }
+
+    /// The moment that the engine takes for the present one.
+    fn engine_now(&self) -> DateTime<Utc> {
+        self.stage.now() + Duration::seconds(i64::from(self.seam.off()))
+    }
+
+    /// One tick that may do so much.
+    async fn tick_within(
+        &mut self,
+        step: Option<&Step>,
+        budget: Budget,
+    ) -> Result<Option<Tick>, Failure> {
         let seam = self.seam.clone();
         seam.begin(step);
-        seam.note(if full { "a full tick" } else { "a tick" });
-        let Some(tick) = seam.until_death(self.stage.tick(full)).await else {
+        seam.note(match budget {
+            Budget { full: true, .. } => "a full tick",
+            Budget {
+                poll_now: false, ..
+            } => "a tick that looks where it was told to",
+            _ => "a tick",
+        });
+        let Some(tick) = seam.until_death(self.stage.tick_within(budget)).await else {
             self.stage.stop();
             seam.restarted();
             return Ok(None);
@@ -253,7 +297,12 @@ impl Theatre {
         tick: notion_sync_core::Result<Option<Tick>>,
     ) -> Result<Option<Tick>, Failure> {
         let seam = &self.seam;
-        let planned = step.is_some_and(|step| step.broken_commit.is_some());
+        let full = |step: &Step| {
+            step.upsets
+                .iter()
+                .any(|one| matches!(one, Upset::FullDisk(_)))
+        };
+        let planned = step.is_some_and(|step| step.broken_commit.is_some() || full(step));
         match tick {
             Ok(tick) => {
                 let Some(tick) = tick else { return Ok(None) };
@@ -269,11 +318,7 @@ impl Theatre {
     }
 
     /// Runs until nothing is under way; the first tick lists everything where `full` says so.
-    pub(super) async fn rest(
-        &mut self,
-        until: chrono::DateTime<chrono::Utc>,
-        full: bool,
-    ) -> Result<(), Failure> {
+    pub(super) async fn rest(&mut self, until: DateTime<Utc>, full: bool) -> Result<(), Failure> {
         let seam = self.seam.clone();
         let tick = async |full| self.tick(None, full).await;
         if simulation::rest(&seam, until, full, tick).await? {
@@ -288,6 +333,7 @@ impl Theatre {
     /// Nobody does anything any more and nothing fails: everything comes to rest.
     pub(crate) async fn quiesce(&mut self) -> Result<(), Failure> {
         self.seam.calm();
+        self.appease();
         self.seam.note("nobody does anything any more");
         // What was dropped may still be committed, and what is new may still be hidden.
         self.stage.clock.advance(Duration::minutes(3));

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::Policy;
 use notion_sync_testkit::simulation::{Crash, Harm, Stream, Strike, shorter};
+use notion_sync_testkit::webhook::Trouble;
 
+use super::upset::{self, Upset};
 use super::vignette;
 
 /// About as many endpoints are asked in one world.
@@ -25,6 +27,9 @@ pub(crate) enum Profile {
     Faults,
     /// What is mapped differs from seed to seed, and two processes work on one store.
     Workers,
+    /// What is mapped differs from seed to seed, and more than the services fails: webhooks, the clock of
+    /// the process, its disk, schemas, backups.
+    Surroundings,
 }
 
 impl Profile {
@@ -36,6 +41,7 @@ impl Profile {
             Self::Both => "both",
             Self::Faults => "faults",
             Self::Workers => "workers",
+            Self::Surroundings => "surroundings",
         }
     }
 
@@ -47,6 +53,7 @@ impl Profile {
             Self::Both,
             Self::Faults,
             Self::Workers,
+            Self::Surroundings,
         ];
         all.into_iter().find(|profile| profile.name() == name)
     }
@@ -54,7 +61,7 @@ impl Profile {
     /// What is mapped in a seed: documents, tasks or both.
     pub(crate) fn mapped(self, seed: u64) -> Self {
         match self {
-            Self::Faults | Self::Workers => {
+            Self::Faults | Self::Workers | Self::Surroundings => {
                 *Stream::new(seed, "mapped").of(&[Self::Documents, Self::Tasks, Self::Both])
             }
             other => other,
@@ -226,10 +233,14 @@ pub(crate) struct Step {
     pub(crate) ambush: Option<Act>,
     /// Whether faults that are aimed at endpoints are about.
     pub(crate) squally: bool,
+    /// What else than the services fails.
+    pub(crate) upsets: Vec<Upset>,
+    /// Whether each tick looks, whether or not it is time to.
+    pub(crate) polls: bool,
 }
 
 /// What differs from seed to seed but not in time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Knobs {
     /// Files.
     pub(crate) documents: Option<Policy>,
@@ -252,6 +263,10 @@ pub(crate) struct Knobs {
     pub(crate) page: Option<u32>,
     /// Whether two processes work on the store until everything comes to rest.
     pub(crate) company: bool,
+    /// What webhooks suffer, where there are any.
+    pub(crate) webhooks: Option<Trouble>,
+    /// How late GitHub commits what nobody waits for, in seconds.
+    pub(crate) github_late: u32,
 }
 
 /// Everything that happens in a seed.
@@ -314,6 +329,7 @@ impl Script {
     pub(crate) fn new(seed: u64, profile: Profile) -> Self {
         let squally = profile == Profile::Faults;
         let company = profile == Profile::Workers;
+        let upset = profile == Profile::Surroundings;
         let profile = profile.mapped(seed);
         let mut knob = Stream::new(seed, "knobs");
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
@@ -331,6 +347,8 @@ impl Script {
             latency: *knob.of(&[1, 30, 150, 700]),
             page: None,
             company,
+            webhooks: None,
+            github_late: 0,
         };
         let mut writer = Writer {
             workload: Stream::new(seed, "workload"),
@@ -369,6 +387,9 @@ impl Script {
             }
             vignette::add_minute(seed, &knobs, &mut writer, &mut steps);
         }
+        if upset {
+            upset::add(seed, &mut knobs, &mut steps);
+        }
         Self {
             seed,
             knobs,
@@ -401,6 +422,12 @@ impl Script {
             without(&|steps| steps[at].crash = None);
             without(&|steps| steps[at].ambush = None);
             without(&|steps| steps[at].squally = false);
+            without(&|steps| steps[at].polls = true);
+            for upset in 0..self.steps[at].upsets.len() {
+                without(&|steps| {
+                    steps[at].upsets.remove(upset);
+                });
+            }
             without(&|steps| steps[at].broken_commit = None);
             without(&|steps| steps[at].full = false);
             without(&|steps| steps[at].ticks = steps[at].ticks.min(1));
@@ -419,6 +446,11 @@ impl Script {
                     steps[at].hooks.remove(hook);
                 });
             }
+        }
+        if self.knobs.webhooks.is_some() && self.steps.iter().all(|step| step.polls) {
+            let mut next = self.clone();
+            next.knobs.webhooks = None;
+            out.push(next);
         }
         if self.is_aimed() {
             for endpoint in (0..ENDPOINTS).filter(|endpoint| !self.spared.contains(endpoint)) {
@@ -514,5 +546,7 @@ fn step(
         crash,
         ambush: None,
         squally: false,
+        upsets: Vec::new(),
+        polls: true,
     }
 }

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::bounds::Bounds;
-use notion_sync_core::clock::VirtualClock;
+use notion_sync_core::clock::{Clock, VirtualClock};
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::id::Side;
 use notion_sync_examples::demo::Between;
@@ -19,7 +20,9 @@ use notion_sync_testkit::simulation::{self, Counted, Harm, Traffic, Way, Weather
 use super::aimed::{Aimed, unsaid};
 use super::cells::{Asked, Cells};
 use super::people::{Aim, People, github, lock, notion};
-use super::script::{Act, Hook, Script, Step};
+use super::script::{Act, Hook, Knobs, Script, Step};
+use super::surroundings::Off;
+use super::upset::Upset;
 
 /// What happened so far, as far as our world is concerned.
 #[derive(Debug, Default)]
@@ -42,7 +45,10 @@ pub(crate) struct Seam {
     common: Arc<simulation::Seam>,
     people: Mutex<Option<Arc<People>>>,
     past: Mutex<Past>,
-    late: u32,
+    /// How late each side commits what nobody waits for, in seconds.
+    late: BTreeMap<Side, u32>,
+    /// What the clock of the process is off by, in seconds.
+    off: AtomicI32,
 }
 
 impl Deref for Seam {
@@ -55,13 +61,29 @@ impl Deref for Seam {
 
 impl Seam {
     /// A seam where nothing happened yet. With `told` every event is kept as a line.
-    pub(crate) fn new(latency: u32, late: u32, told: bool) -> Arc<Self> {
+    pub(crate) fn new(knobs: &Knobs, told: bool) -> Arc<Self> {
         Arc::new(Self {
-            common: simulation::Seam::new(latency, told),
+            common: simulation::Seam::new(knobs.latency, told),
             people: Mutex::default(),
             past: Mutex::default(),
-            late,
+            late: BTreeMap::from([
+                (Side::Notion, knobs.late),
+                (Side::Github, knobs.github_late),
+            ]),
+            off: AtomicI32::new(0),
         })
+    }
+
+    /// What the clock of the process is off by, in seconds.
+    pub(super) fn off(&self) -> i32 {
+        self.off.load(Ordering::Relaxed)
+    }
+
+    /// The clock of the process jumps. One that jumps ahead cannot know how long it has waited.
+    pub(super) fn set_off(&self, seconds: i32) {
+        if self.off.swap(seconds, Ordering::Relaxed) < seconds {
+            self.common.forget_limits();
+        }
     }
 
     /// The part that has nothing to do with our world.
@@ -100,6 +122,10 @@ impl Seam {
                 strikes: step.strikes.clone(),
                 crash: step.crash,
                 broken_commit: step.broken_commit,
+                full_disk: step.upsets.iter().find_map(|upset| match upset {
+                    Upset::FullDisk(at) => Some(*at),
+                    _ => None,
+                }),
             }));
         let mut past = lock(&self.past);
         if let Some(act) = step.and_then(|step| step.ambush) {
@@ -316,7 +342,7 @@ impl Traffic for Seam {
             return true;
         };
         if let (true, true, Some(object)) = (call.writes, harm.is_after(), &call.object)
-            && (self.late > 0 && call.side == Side::Notion)
+            && self.late.get(&call.side).is_some_and(|late| *late > 0)
         {
             let until = self.now() + Bounds::default().quiet_after_set();
             lock(&people.ledger).unknown(object, until);
@@ -372,5 +398,12 @@ pub(crate) struct Ways(pub(crate) Arc<Seam>);
 impl Between for Ways {
     fn way(&self, side: Side, inner: Arc<dyn HttpSend>) -> Arc<dyn HttpSend> {
         Arc::new(Way::new(self.0.common(), self.0.clone(), side, inner))
+    }
+
+    fn clock(&self, inner: Arc<dyn Clock>) -> Arc<dyn Clock> {
+        Arc::new(Off {
+            world: inner,
+            seam: self.0.clone(),
+        })
     }
 }

@@ -26,6 +26,7 @@ fn a_few_seeds_hold() {
         Profile::Both,
         Profile::Faults,
         Profile::Workers,
+        Profile::Surroundings,
     ] {
         let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
         assert!(
@@ -52,7 +53,12 @@ fn the_same_seed_goes_the_same_way() {
 
 #[test]
 fn threads_change_nothing() {
-    for profile in [Profile::Tasks, Profile::Faults, Profile::Workers] {
+    for profile in [
+        Profile::Tasks,
+        Profile::Faults,
+        Profile::Workers,
+        Profile::Surroundings,
+    ] {
         let tallies = [1, 3].map(|jobs| play_all(&season(20..24, profile, jobs), &mut |_, _| {}));
         assert_eq!(tallies[0].digest(), tallies[1].digest());
         assert_eq!(tallies[0].counts, tallies[1].counts);

@@ -62,6 +62,8 @@ fn step(wait: u32, acts: Vec<Act>, ticks: u32) -> Step {
         crash: None,
         ambush: None,
         squally: false,
+        upsets: Vec::new(),
+        polls: true,
     }
 }
 

@@ -1,0 +1,83 @@
+//! What else than the services fails in worlds of the kind `surroundings`, as the seed says it: the clock of the
+//! process, its disk, the schema of a table, webhooks, and the store, which a backup is put back for.
+
+use notion_sync_testkit::simulation::Stream;
+use notion_sync_testkit::webhook::Trouble;
+
+use super::script::{Knobs, Step};
+
+/// Furthest that the clock of a process is behind, in seconds. Ahead it is never: an edit within the minute of the last
+/// one would be missed (`docs/operations.md`).
+const FURTHEST: u64 = 600;
+
+/// Something that fails, or is changed, at the beginning of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upset {
+    /// The clock of the process is off by so many seconds from now on.
+    Clock(i32),
+    /// The disk is full: this commit of the first tick fails, and each after it.
+    FullDisk(u32),
+    /// A backup of the store is made.
+    BackUp,
+    /// The process ends, and the last backup is put back.
+    Restore,
+    /// Somebody gives a mapped property another name, or its old one again.
+    Rename,
+    /// Somebody adds a property that is not mapped, or takes it away again.
+    Spare,
+    /// Somebody who knows the token for events names objects that do not exist.
+    Forged(u32),
+}
+
+/// What webhooks suffer in a world.
+fn trouble(random: &mut Stream) -> Trouble {
+    let share = |random: &mut Stream| u32::try_from(*random.of(&[0, 100, 500, 1_000])).unwrap_or(0);
+    Trouble {
+        lost: share(random).min(500),
+        doubled: share(random),
+        reordered: random.chance(60),
+        late: share(random).min(500),
+    }
+}
+
+/// Adds to the script of a seed what fails besides the services. Each kind is off in a third of the seeds, and none
+/// is about in the last quarter of the steps.
+pub(super) fn add(seed: u64, knobs: &mut Knobs, steps: &mut [Step]) {
+    let mut random = Stream::new(seed, "surroundings");
+    let mask: Vec<bool> = (0..6).map(|_| !random.chance(33)).collect();
+    knobs.webhooks = random.chance(75).then(|| trouble(&mut random));
+    knobs.github_late = *random.of(&[0, 20, 60]);
+    // A clock that jumps ahead shortens every wait, so that what services commit late may come after it.
+    let ahead = knobs.late == 0 && knobs.github_late == 0;
+    let mut off = 0;
+    let stormy = steps.len() - steps.len() / 4;
+    let mut backed_up = false;
+    for step in &mut steps[..stormy] {
+        // Without webhooks an engine that does not look finds nothing.
+        step.polls = knobs.webhooks.is_none() || random.chance(50);
+        for (kind, wanted) in mask.iter().enumerate() {
+            let happens = random.chance(25);
+            let number = random.number();
+            let at = random.mostly_small(12);
+            if !(happens && *wanted) {
+                continue;
+            }
+            let behind = -i32::try_from(number % FURTHEST).unwrap_or(0);
+            step.upsets.push(match kind {
+                0 => {
+                    off = if ahead { behind } else { behind.min(off) };
+                    Upset::Clock(off)
+                }
+                1 => Upset::FullDisk(u32::try_from(at).unwrap_or(0)),
+                2 if backed_up && number.is_multiple_of(2) => Upset::Restore,
+                2 => {
+                    backed_up = true;
+                    Upset::BackUp
+                }
+                3 => Upset::Rename,
+                4 => Upset::Spare,
+                _ => Upset::Forged(u32::try_from(number % 1_000).unwrap_or(0)),
+            });
+        }
+    }
+}
