@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks dependencies against deny.toml and .ci/core-crates.txt.
+"""Checks dependencies against deny.toml, .ci/core-crates.txt and the layers below.
 
     dependencies.py licences | bans | core | features
 
@@ -124,6 +124,37 @@ def core():
     faults = [f"core must not know {name}" for name in sorted(found) if never.match(name)]
     faults += [f"{name} is not in .ci/core-crates.txt" for name in sorted(found - allowed) if not never.match(name)]
     print(f"core knows {len(found)} crates, {len(allowed - found)} more are allowed")
+    return faults + layers()
+
+
+# Which crates of ours each published one may be built on; in their tests they may use others.
+LAYERS = {
+    "core": set(),
+    "notion": {"core"},
+    "github": {"core"},
+    "store": {"core"},
+    "testkit": {"core"},
+    "receiver": {"core", "notion", "github"},
+}
+
+
+def layers():
+    prefix = "notion-sync-"
+    metadata = json.loads(cargo("metadata", "--locked", "--no-deps", "--format-version", "1"))
+    faults = []
+    # `publish` is an empty list where it is switched off.
+    published = [package for package in metadata["packages"] if package["publish"] != []]
+    for package in published:
+        name = package["name"].removeprefix(prefix)
+        if name not in LAYERS:
+            faults.append(f"{package['name']} is published, and nobody said what it may be built on")
+            continue
+        for known in package["dependencies"]:
+            other = known["name"].removeprefix(prefix)
+            ours = known["name"] != other
+            if ours and known["kind"] != "dev" and other not in LAYERS[name]:
+                faults.append(f"{package['name']} must not know {known['name']}")
+    print(f"{len(published)} published crates know no other than they may")
     return faults
 
 

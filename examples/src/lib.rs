@@ -2,7 +2,7 @@
 //!
 //! [`config`] and [`secrets`] are what a user writes down, [`wiring`] puts the crates together,
 //! [`commands`] is the command line, [`demo`] and [`emulation`] need no service at all,
-//! [`receiver`] takes webhooks.
+//! [`receiver`] sets up what takes webhooks.
 
 pub mod commands;
 pub mod config;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::Request;
 use chrono::{SecondsFormat, Utc};
-use notion_sync_examples::config::Config;
-use notion_sync_examples::receiver::{Limits, Receiver, Source};
-use notion_sync_examples::secrets::Secrets;
 use notion_sync_examples::wiring::SystemClock;
+use notion_sync_receiver::{Place, Receiver, Scope, Settings, Source};
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::webhook::Delivery;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -24,24 +23,14 @@ const NOTION: &str = "secret_of_the_load";
 const GITHUB: &str = "of the load";
 
 /// What the receivers serve: the repository that most recorded deliveries of GitHub are about.
-const CONFIG: &str = r#"
-[[tasks]]
-name = "backlog"
-data_source = "7a1e2b3c-4d5e-4f60-8172-839405a6b7c8"
-repository = "Codertocat/Hello-World"
-"#;
-
-/// The configuration of the receivers.
-pub(super) fn config() -> Result<Config, Failure> {
-    Config::parse(CONFIG, "receivers").map_err(|faults| faults.to_string().into())
-}
-
-/// What their deliveries are signed with.
-pub(super) fn secrets() -> Secrets {
-    Secrets {
-        notion_webhook: Some(NOTION.to_owned().into()),
-        github_webhook: Some(GITHUB.to_owned().into()),
-        ..Secrets::default()
+pub(super) fn settings() -> Settings {
+    let data_source = "7a1e2b3c-4d5e-4f60-8172-839405a6b7c8";
+    let backlog = Place::tasks(MAPPING, data_source, ["Codertocat/Hello-World"]);
+    Settings {
+        scope: Scope::new([backlog]),
+        notion: SecretString::from(NOTION).into(),
+        github: SecretString::from(GITHUB).into(),
+        ..Settings::default()
     }
 }
 
@@ -83,7 +72,7 @@ fn index(folder: &Path) -> Result<Vec<Entry>, Failure> {
 }
 
 impl Recorded {
-    /// Reads them, and keeps those that receivers with [`config`] store.
+    /// Reads them, and keeps those that receivers with [`settings`] store.
     pub(super) async fn load(fixtures: &Path) -> Result<Self, Failure> {
         let mut all = Vec::new();
         let folder = fixtures.join("github/webhooks");
@@ -102,11 +91,10 @@ impl Recorded {
         }
         let store = Arc::new(MemoryStore::new());
         let clock = Arc::new(SystemClock);
-        let limits = Limits::default();
-        let receiver = Receiver::new(&config()?, &secrets(), store, clock, limits).await?;
+        let receiver = Receiver::new(settings(), store, clock).await?;
         let stored = || {
-            let served = receiver.served();
-            let stored = |source| served.deliveries(source, "accepted");
+            let metrics = receiver.metrics();
+            let stored = |source| metrics.deliveries(source, "accepted");
             stored(Source::Notion) + stored(Source::Github)
         };
         let seen = all.len();

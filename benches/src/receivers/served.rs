@@ -21,9 +21,9 @@ use notion_sync_examples::config::{
 use notion_sync_examples::emulation::{
     BACKLOG, GITHUB_TOKEN, NOTION_TOKEN, Services, World, bounds_for, small_bounds,
 };
-use notion_sync_examples::receiver::{Limits, Listening, Receiver};
 use notion_sync_examples::secrets::{GithubSecret, Secrets};
 use notion_sync_examples::wiring::{self, Parts, SystemClock};
+use notion_sync_receiver::{Receiver, Server};
 use notion_sync_store::{KeyRing, open};
 use notion_sync_testkit::emulator::InProcess;
 use secrecy::SecretString;
@@ -101,15 +101,8 @@ async fn serve(file: &Path, key: KeyRing, busy: bool, stop: &AtomicBool) -> Resu
         clock: clock.clone(),
     };
     let store = open(&format!("sqlite:{}", file.display()), Some(key)).await?;
-    let receiver = Receiver::new(
-        &deliveries::config()?,
-        &deliveries::secrets(),
-        store.clone(),
-        clock,
-        Limits::default(),
-    )
-    .await?;
-    let listening = Listening::start(receiver.router(), "127.0.0.1:0".parse()?)?;
+    let receiver = Receiver::new(deliveries::settings(), store.clone(), clock).await?;
+    let server = Server::start(receiver.router(), "127.0.0.1:0".parse()?)?;
     let engine = wiring::engine(&config, &secrets, &parts, store.clone()).await?;
     engine.tick(Budget::default()).await?;
 
@@ -117,7 +110,7 @@ async fn serve(file: &Path, key: KeyRing, busy: bool, stop: &AtomicBool) -> Resu
     println!(
         "{}",
         serde_json::to_string(&Started {
-            address: listening.address()
+            address: server.address()
         })?
     );
     let (mut rounds, mut writes) = (0, 0);
@@ -138,7 +131,7 @@ async fn serve(file: &Path, key: KeyRing, busy: bool, stop: &AtomicBool) -> Resu
         resident_after: threads::resident(),
         waiting: waiting(&*store).await?,
     };
-    listening.stop().await;
+    server.stop().await;
     println!("{}", serde_json::to_string(&figures)?);
     Ok(())
 }

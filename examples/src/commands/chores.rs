@@ -7,10 +7,10 @@ use chrono::Utc;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_core::{Error, ErrorKind, Retry};
+use notion_sync_receiver::{CaughtUp, HookReaders, Missed, Receiver, catch_up};
 use notion_sync_store::{Backing, Sealed};
 
 use crate::exit::Failure;
-use crate::receiver::{self, CaughtUp, HookReaders, Missed, Receiver};
 
 /// How long ids of deliveries are kept: for longer than any service repeats one.
 const KEPT: chrono::Duration = chrono::Duration::days(8);
@@ -53,7 +53,7 @@ async fn deliveries(
 ) -> Result<(), Failure> {
     let mut missed = Missed::default();
     loop {
-        let rest = match receiver::catch_up(readers, receiver, &mut missed).await {
+        let rest = match catch_up(readers, receiver, &mut missed).await {
             Ok(caught) => {
                 if caught.new > 0 {
                     tracing::info!(new = caught.new, "took deliveries that had failed");

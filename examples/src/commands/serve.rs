@@ -5,11 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use chrono::Utc;
 use clap::Args;
+use http::StatusCode;
 use notion_sync_core::doorbell::Doorbell;
 use notion_sync_core::engine::{Budget, Tick};
-use notion_sync_core::store::Store;
+use notion_sync_receiver::{Metered, Receiver, Server};
 use notion_sync_store::{Access, Opened};
 use serde_json::json;
 
@@ -18,7 +20,7 @@ use super::chores::{self, passes};
 use super::output::{Output, message, plain};
 use super::session::Session;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::receiver::{self, Limits, Listening, Metered, Receiver, Served, Watch};
+use crate::receiver;
 use crate::wiring::{self, Assembly, Parts};
 
 /// Most writes of one tick. A signal is looked at between ticks, so this is what may still be written
@@ -44,35 +46,23 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
     let Opened { store, sealed } = session.layers(Access::Exclusive).await?;
     let online = session.online()?;
     let stop = stop()?;
-    let receiver = Receiver::new(
-        &session.config,
-        &session.secrets,
-        Arc::clone(&store),
-        Arc::clone(&online.parts.clock),
-        Limits {
-            github: session.config.receiver.github_max_bytes,
-            ..Limits::default()
-        },
-    )
-    .await?;
+    let (config, secrets) = (&session.config, &session.secrets);
+    let clock = Arc::clone(&online.parts.clock);
+    let receiver = receiver::open(config, secrets, Arc::clone(&store), clock).await?;
     // What arrives needs the store alone, so it is taken before the first request to any service.
-    let listening = match args.listen.or(session.config.receiver.listen) {
+    let server = match args.listen.or(config.receiver.listen) {
         Some(address) => Some(listen(session.output, &receiver, address)?),
         None => None,
     };
     let parts = metered(&online.parts, &receiver);
-    let (config, secrets) = (&session.config, &session.secrets);
     let assembly = wiring::assemble(config, secrets, &parts, Arc::clone(&store)).await?;
-    let readers = receiver::deliveries(assembly.github(), secrets, &parts)?;
+    let readers = receiver::hook_readers(assembly.github(), secrets, &parts)?;
     tracing::info!("started");
     let mut work = Work {
         assembly: &assembly,
-        store: &*store,
         output: session.output,
         bell: receiver.bell(),
         gather: Duration::from_millis(u64::from(config.receiver.gather_ms)),
-        watch: receiver.watch(),
-        served: receiver.served(),
         receiver: &receiver,
     };
     let ended = tokio::select! {
@@ -80,8 +70,8 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
         ended = chores::run(&readers, &receiver, &*store, sealed) => ended,
     };
     receiver.set_ready(false);
-    if let Some(listening) = listening {
-        listening.stop().await;
+    if let Some(server) = server {
+        server.stop().await;
     }
     receiver.watch().save(&*store).await?;
     ended?;
@@ -90,21 +80,23 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
 }
 
 /// Listens, and says where.
-fn listen(output: Output, receiver: &Receiver, address: SocketAddr) -> Result<Listening, Failure> {
-    let listening = Listening::start(receiver.router(), address).map_err(|error| {
+fn listen(output: Output, receiver: &Receiver, address: SocketAddr) -> Result<Server, Failure> {
+    let router: Router = receiver.router();
+    let router = router.fallback(async || (StatusCode::NOT_FOUND, "nothing is here\n"));
+    let server = Server::start(router, address).map_err(|error| {
         Failure::usage(format!(
             "cannot listen on {address}: {error}; choose another port, or 0 for a free one"
         ))
     })?;
-    let address = listening.address();
+    let address = server.address();
     output.object(&json!({ "listening": address }));
     output.line(format!("listening on http://{address}"));
-    Ok(listening)
+    Ok(server)
 }
 
 /// The network with a meter on it.
 fn metered(parts: &Parts, receiver: &Receiver) -> Parts {
-    let meter = |inner, service| Metered::new(inner, service, receiver.served());
+    let meter = |inner, service| Metered::new(inner, service, receiver.metrics());
     Parts {
         clock: Arc::clone(&parts.clock),
         notion_http: meter(Arc::clone(&parts.notion_http), "notion"),
@@ -115,12 +107,9 @@ fn metered(parts: &Parts, receiver: &Receiver) -> Parts {
 /// The worker.
 struct Work<'a> {
     assembly: &'a Assembly,
-    store: &'a dyn Store,
     output: Output,
     bell: Arc<dyn Doorbell>,
     gather: Duration,
-    watch: Arc<Watch>,
-    served: Arc<Served>,
     receiver: &'a Receiver,
 }
 
@@ -166,10 +155,8 @@ impl Work<'_> {
         };
         let now = Utc::now();
         show(self.output, &tick);
-        self.served.looked(&tick, now);
-        self.watch.looked(&tick, now);
         self.receiver.set_ready(true);
-        match self.watch.save(self.store).await {
+        match self.receiver.looked(&tick).await {
             Ok(()) => {}
             Err(error) if passes(&error) => tracing::warn!(%error, "what was heard was not saved"),
             Err(error) => return Err(error.into()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use notion_sync_core::Result;
 use notion_sync_core::id::{MappingId, OpId};
 use notion_sync_core::operation::{OpState, Operation};
 use notion_sync_core::record::{Life, ProposalState, Record};
@@ -12,7 +13,7 @@ use notion_sync_core::store::Store;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 
 /// One mapping.
 #[derive(Debug, Clone, Serialize)]
@@ -62,10 +63,7 @@ pub(crate) struct Issue {
 }
 
 /// Every configured mapping, in the order of the configuration.
-pub(super) async fn of(
-    config: &Config,
-    store: &dyn Store,
-) -> Result<Vec<MappingStanding>, Failure> {
+pub(super) async fn of(config: &Config, store: &dyn Store) -> Result<Vec<MappingStanding>> {
     let mut out = Vec::new();
     for name in config.names() {
         let mut standing = mapping(name, store).await?;
@@ -76,7 +74,7 @@ pub(super) async fn of(
 }
 
 /// One mapping.
-pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStanding, Failure> {
+pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStanding> {
     let state = State::new(store);
     let id = MappingId::new(name);
     let records = state.records(&id).await?;
@@ -166,10 +164,7 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
 
 /// Operations of a record that were set aside. A record on which the world moved on since has no
 /// problem any more, and nothing of it is set aside but the steps of rules that stand so.
-pub(super) async fn set_aside(
-    state: &State<'_>,
-    record: &Record,
-) -> Result<Vec<Operation>, Failure> {
+pub(super) async fn set_aside(state: &State<'_>, record: &Record) -> Result<Vec<Operation>> {
     let steps: BTreeSet<OpId> = (record.triggers.iter())
         .flat_map(|(rule, trigger)| {
             let dead = |action: &&RuleAction| action.state == ActionState::Dead;

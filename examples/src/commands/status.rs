@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 use notion_sync_core::state::State;
+use notion_sync_receiver::{Heard, Source, heard};
 use notion_sync_store::Opened;
 use serde_json::{Map, json};
 
@@ -11,7 +12,6 @@ use super::output::{Output, message, plain, time};
 use super::session::Session;
 use super::standing::{self, MappingStanding};
 use crate::exit::{Exit, Outcome};
-use crate::receiver::{self, Heard, Source};
 
 /// What `status` takes.
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub(super) async fn run(args: StatusArgs) -> Outcome {
     let mut webhooks = Map::new();
     let mut sources = Vec::new();
     for source in Source::ALL {
-        let heard = receiver::heard(&*store, source).await?;
+        let heard = heard(&*store, source).await?;
         if heard.expected || heard.last_event.is_some() {
             webhooks.insert(
                 source.name().to_owned(),

@@ -1,6 +1,7 @@
 //! `webhooks`: the token that Notion's handshake brought.
 
 use clap::{Args, Subcommand};
+use notion_sync_receiver::{forget_handshake, handshake_token};
 use notion_sync_store::Access;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -8,7 +9,6 @@ use serde_json::json;
 use super::arguments::Common;
 use super::session::Session;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::receiver;
 
 /// What `webhooks` takes.
 #[derive(Debug, Args)]
@@ -32,7 +32,7 @@ pub(super) async fn run(args: WebhooksArgs) -> Outcome {
     match args.command {
         WebhooksCommand::Token => {
             let store = session.look().await?;
-            let Some(token) = receiver::handshake_token(&*store).await? else {
+            let Some(token) = handshake_token(&*store).await? else {
                 return Err(Failure::usage(
                     "no handshake came yet: start `serve`, then add the webhook in the settings of \
                      the connection",
@@ -45,7 +45,7 @@ pub(super) async fn run(args: WebhooksArgs) -> Outcome {
         }
         WebhooksCommand::Forget => {
             let store = session.store(Access::Exclusive).await?;
-            let forgotten = receiver::forget_handshake(&*store).await?;
+            let forgotten = forget_handshake(&*store).await?;
             session.output.object(&json!({ "forgotten": forgotten }));
             session.output.line(if forgotten {
                 "forgotten: the next handshake is taken"

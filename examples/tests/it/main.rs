@@ -11,13 +11,13 @@ mod logging;
 mod pointed_elsewhere;
 mod rebuilding;
 mod receiver;
-mod receiver_missed;
-mod receiver_order;
-mod receiver_shared;
-mod receiver_slow;
+#[path = "../../../notion-sync-receiver/tests/it/recorded.rs"]
+mod recorded;
 mod rekeying;
 mod scene;
 mod scratch;
+#[path = "../../../notion-sync-receiver/tests/it/sent.rs"]
+mod sent;
 mod sentinel;
 mod services;
 mod serving;
@@ -29,7 +29,6 @@ mod shown_cut_off;
 mod shown_deletion;
 mod shown_documents;
 mod shown_flood;
-mod shown_hostile_deliveries;
 mod shown_hostile_text;
 mod shown_identity;
 mod shown_overlaps;

@@ -9,14 +9,13 @@ use std::net::{Shutdown, TcpStream};
 use chrono::Utc;
 use notion_sync_core::store::Table;
 use notion_sync_examples::emulation::BACKLOG;
-use notion_sync_examples::receiver::Limits;
+use notion_sync_receiver::Limits;
 use notion_sync_testkit::webhook::Delivery;
 use serde_json::json;
 
-use crate::receiver::{EVENTS, GITHUB, NOTION};
+use crate::sent::{EVENTS, GITHUB, NOTION, Random, hostile};
 use crate::services::Stand;
 use crate::serving::{NO_POLL, Served};
-use crate::shown_hostile_deliveries::{Random, hostile};
 use crate::shown_support::full;
 
 /// As the configuration below says; that of Notion is fixed.

@@ -7,7 +7,7 @@ use notion_sync_core::mapping::Policy;
 use notion_sync_examples::config::{Config, RuleSection};
 use notion_sync_examples::demo::{Stage, Terms};
 use notion_sync_examples::emulation::{BACKLOG, World};
-use notion_sync_examples::receiver::{Limits, Receiver};
+use notion_sync_examples::receiver;
 use notion_sync_examples::secrets::Secrets;
 use notion_sync_testkit::github::{
     CheckForm, CheckStatus, Conclusion, Enforcement, RequiredCheckSeed, RuleSeed, RulesetSeed,
@@ -309,15 +309,10 @@ async fn a_check_that_turns_green_is_heard_at_once() {
         ..Secrets::default()
     };
     let store = stage.engine().await.unwrap().store().clone();
-    let receiver = Receiver::new(
-        &Config::parse(&config, "test").unwrap(),
-        &secrets,
-        store,
-        stage.clock.clone(),
-        Limits::default(),
-    )
-    .await
-    .unwrap();
+    let config = Config::parse(&config, "test").unwrap();
+    let receiver = receiver::open(&config, &secrets, store, stage.clock.clone())
+        .await
+        .unwrap();
     let mut hook = GithubHook::add("emulated", false, &stage.github());
     check(&stage, number, Conclusion::Success);
     let merged = |stage: &Stage| {

@@ -8,8 +8,9 @@ use notion_sync_core::engine::Budget;
 use notion_sync_examples::config::Config;
 use notion_sync_examples::demo::{Stage, Terms};
 use notion_sync_examples::emulation::{BACKLOG, World};
-use notion_sync_examples::receiver::{Limits, Receiver, Source};
+use notion_sync_examples::receiver;
 use notion_sync_examples::secrets::Secrets;
+use notion_sync_receiver::{Receiver, Source};
 use notion_sync_testkit::webhook::{Channel, Delivery, GithubHook, NotionHook, Trouble};
 use secrecy::SecretString;
 use serde_json::json;
@@ -55,15 +56,10 @@ impl Hooked {
             github_webhook: Some(SecretString::from(GITHUB)),
             ..Secrets::default()
         };
-        let receiver = Receiver::new(
-            &Config::parse(&config, "test").unwrap(),
-            &secrets,
-            store,
-            stage.clock.clone(),
-            Limits::default(),
-        )
-        .await
-        .unwrap();
+        let config = Config::parse(&config, "test").unwrap();
+        let receiver = receiver::open(&config, &secrets, store, stage.clock.clone())
+            .await
+            .unwrap();
         let notion = NotionHook::subscribe(NOTION, &stage.notion());
         let github = GithubHook::add(GITHUB, form, &stage.github());
         Self {
@@ -230,7 +226,7 @@ async fn after(trouble: Trouble, form: bool) -> (BTreeMap<String, String>, Hooke
 async fn lost_doubled_and_reordered_webhooks_end_in_the_same_state() {
     let (alone, polled) = after(Trouble::ALL_LOST, false).await;
     assert_eq!(polled.early, 0);
-    let served = polled.receiver.served();
+    let served = polled.receiver.metrics();
     for source in Source::ALL {
         assert_eq!(served.deliveries(source, "accepted"), 0);
     }
@@ -259,7 +255,7 @@ async fn lost_doubled_and_reordered_webhooks_end_in_the_same_state() {
     ] {
         let (held, hooked) = after(trouble, form).await;
         assert_eq!(held, alone, "{trouble:?}");
-        let served = hooked.receiver.served();
+        let served = hooked.receiver.metrics();
         assert!(
             served.deliveries(Source::Github, "accepted") > 0,
             "{trouble:?}"

@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 /// Most hooks whose failed deliveries are asked for.
 const MAX_HOOKS: usize = 100;
 
+/// Longest time that an event may take: with more, no time could be computed any more.
+const MAX_GRACE: Duration = Duration::weeks(200 * 52);
+
 /// How often what is stored is joined again when another process stores at the same time.
 const TRIES: usize = 4;
 
@@ -150,12 +153,14 @@ impl Entry {
 }
 
 impl Watch {
-    /// Goes on where other processes are or ended. `grace` is how long an event may take.
+    /// Goes on where other processes are or ended. `grace` is how long an event may take, between nothing
+    /// and 200 years.
     ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn load(store: &dyn Store, grace: Duration) -> Result<Self> {
+        let grace = grace.clamp(Duration::zero(), MAX_GRACE);
         let mut state: [Entry; 3] = Default::default();
         for (entry, source) in state.iter_mut().zip(Source::ALL) {
             entry.stored = heard(store, source).await?;

@@ -26,19 +26,21 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 const CONNECTIONS: usize = 1_024;
 /// How long a connection may neither send nor take anything.
 const IDLE: Duration = Duration::from_secs(30);
+
 /// How long it may take until the head of a request is complete, and how long its body and the answer may
-/// take from then on, however steadily bytes come in.
+/// take from then on, however steadily bytes come in. Besides, a connection on which nothing moves for 30
+/// seconds is ended. More than a year counts as a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// From the first moment of a connection, for the first head.
+pub struct Timeouts {
+    /// From the first moment of a connection, for the first head. Default 10 seconds.
     pub first: Duration,
-    /// From one answer to the end of the next head: a connection may rest in between.
+    /// From one answer to the end of the next head: a connection may rest in between. Default 30 seconds.
     pub next: Duration,
-    /// From the end of the head to the answer. Bodies have shorter limits of their own.
+    /// From the end of the head to the answer. Default 60 seconds; bodies of deliveries have 8.
     pub whole: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
             first: Duration::from_secs(10),
@@ -48,13 +50,31 @@ impl Default for Patience {
     }
 }
 
+impl Timeouts {
+    /// Such that a moment can be computed from each.
+    fn bounded(self) -> Self {
+        Self {
+            first: self.first.min(LONGEST),
+            next: self.next.min(LONGEST),
+            whole: self.whole.min(LONGEST),
+        }
+    }
+}
+
+/// Longest timeout.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// How long requests under way may take when the process ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// A router that listens. Stops at once when it is dropped; [`stop`](Self::stop) answers first what
-/// arrived.
+/// A router that listens, in plain HTTP/1.1: at most 1,024 connections, each with [`Timeouts`].
+///
+/// It serves any router, with that of a [`Receiver`](crate::Receiver) in it or not. `axum::serve` alone has no
+/// such limits: a sender that ends no request holds its connection for ever. Handlers may ask for
+/// `ConnectInfo<SocketAddr>`.
+///
+/// Stops at once when it is dropped; [`stop`](Self::stop) answers first what arrived.
 #[derive(Debug)]
-pub struct Listening {
+pub struct Server {
     address: SocketAddr,
     state: watch::Sender<State>,
     ended: watch::Receiver<bool>,
@@ -70,14 +90,15 @@ enum State {
     Stop,
 }
 
-impl Listening {
-    /// Listens on an address; port 0 takes a free one.
+impl Server {
+    /// Listens on an address; port 0 takes a free one. The router is served on a thread of its own, so that
+    /// whatever the host computes delays no answer.
     ///
     /// # Errors
     ///
     /// When it cannot be bound.
     pub fn start(router: Router, address: SocketAddr) -> io::Result<Self> {
-        Self::start_with(router, address, Patience::default())
+        Self::start_with(router, address, Timeouts::default())
     }
 
     /// As [`start`](Self::start), with other limits.
@@ -85,7 +106,8 @@ impl Listening {
     /// # Errors
     ///
     /// As [`start`](Self::start).
-    pub fn start_with(router: Router, address: SocketAddr, patience: Patience) -> io::Result<Self> {
+    pub fn start_with(router: Router, address: SocketAddr, timeouts: Timeouts) -> io::Result<Self> {
+        let timeouts = timeouts.bounded();
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -97,7 +119,7 @@ impl Listening {
         std::thread::Builder::new()
             .name("receiver".to_owned())
             .spawn(move || {
-                if let Err(error) = runtime.block_on(serve(listener, router, patience, told)) {
+                if let Err(error) = runtime.block_on(serve(listener, router, timeouts, told)) {
                     tracing::error!(%error, "stopped listening");
                 }
                 let _ = tell.send(true);
@@ -122,7 +144,7 @@ impl Listening {
     }
 }
 
-impl Drop for Listening {
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.state.send(State::Stop);
     }
@@ -131,13 +153,13 @@ impl Drop for Listening {
 async fn serve(
     listener: std::net::TcpListener,
     router: Router,
-    patience: Patience,
+    timeouts: Timeouts,
     told: watch::Receiver<State>,
 ) -> io::Result<()> {
     let bounded = Bounded {
         inner: TcpListener::from_std(listener)?,
         room: Arc::new(Semaphore::new(CONNECTIONS)),
-        patience,
+        timeouts,
     };
     let router = router
         .layer(axum::middleware::from_fn(timed))
@@ -155,14 +177,15 @@ async fn serve(
 }
 
 /// Tells the connection when the head of a request is complete, and when it is answered.
-async fn timed(request: Request, next: Next) -> Response {
+async fn timed(mut request: Request, next: Next) -> Response {
     let turn = request.extensions().get::<ConnectInfo<Turn>>().cloned();
     if let Some(ConnectInfo(turn)) = &turn {
-        turn.grant(turn.patience.whole);
+        request.extensions_mut().insert(ConnectInfo(turn.peer));
+        turn.grant(turn.timeouts.whole);
     }
     let response = next.run(request).await;
     if let Some(ConnectInfo(turn)) = &turn {
-        turn.grant(turn.patience.next);
+        turn.grant(turn.timeouts.next);
     }
     response
 }
@@ -170,15 +193,17 @@ async fn timed(request: Request, next: Next) -> Response {
 /// Until when a connection has to be done with what it is doing.
 #[derive(Debug, Clone)]
 struct Turn {
-    patience: Patience,
+    peer: SocketAddr,
+    timeouts: Timeouts,
     until: Arc<Mutex<Instant>>,
 }
 
 impl Turn {
-    fn new(patience: Patience) -> Self {
+    fn new(peer: SocketAddr, timeouts: Timeouts) -> Self {
         Self {
-            patience,
-            until: Arc::new(Mutex::new(Instant::now() + patience.first)),
+            peer,
+            timeouts,
+            until: Arc::new(Mutex::new(Instant::now() + timeouts.first)),
         }
     }
 
@@ -200,7 +225,7 @@ impl Connected<IncomingStream<'_, Bounded>> for Turn {
 struct Bounded {
     inner: TcpListener,
     room: Arc<Semaphore>,
-    patience: Patience,
+    timeouts: Timeouts,
 }
 
 impl Listener for Bounded {
@@ -216,8 +241,8 @@ impl Listener for Bounded {
         let guarded = Guarded {
             inner,
             idle: Box::pin(sleep(IDLE)),
-            turn: Turn::new(self.patience),
-            late: Box::pin(sleep(self.patience.first)),
+            turn: Turn::new(address, self.timeouts),
+            late: Box::pin(sleep(self.timeouts.first)),
             _room: room,
         };
         (guarded, address)

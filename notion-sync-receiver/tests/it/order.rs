@@ -11,16 +11,13 @@ use notion_sync_core::clock::VirtualClock;
 use notion_sync_core::state::State;
 use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
-use notion_sync_examples::config::Config;
-use notion_sync_examples::receiver::{Receiver, Source};
-use notion_sync_examples::secrets::Secrets;
+use notion_sync_receiver::{Receiver, Settings, SigningSecrets, Source};
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::webhook::Delivery;
 use tokio::sync::Semaphore;
 
-use crate::receiver::{
-    CONFIG, EVENTS, GITHUB, LIMITS, NOTION, issue, noon, notion_event, row, secrets,
-};
+use crate::sent::{EVENTS, GITHUB, NOTION, issue, noon, notion_event, row};
+use crate::stand::{LIMITS, secret, settings};
 
 /// A memory store whose writes wait until they are let through, and fail once it is closed.
 #[derive(Debug)]
@@ -60,17 +57,14 @@ struct Stand {
 }
 
 impl Stand {
-    async fn new(secrets: &Secrets) -> Self {
+    async fn new(settings: Settings) -> Self {
         let store = Arc::new(Gated {
             inner: MemoryStore::new(),
             asked: Semaphore::new(0),
             let_through: Semaphore::new(0),
         });
-        let config = Config::parse(CONFIG, "test").unwrap();
         let clock = Arc::new(VirtualClock::new(noon()));
-        let receiver = Receiver::new(&config, secrets, store.clone(), clock, LIMITS)
-            .await
-            .unwrap();
+        let receiver = Receiver::new(settings, store.clone(), clock).await.unwrap();
         Self { store, receiver }
     }
 
@@ -89,7 +83,7 @@ impl Stand {
 
 #[tokio::test]
 async fn the_answer_waits_until_the_hint_is_durable() {
-    let stand = Stand::new(&secrets()).await;
+    let stand = Stand::new(settings()).await;
     for (number, (path, delivery)) in [
         (
             "/webhooks/notion",
@@ -120,7 +114,7 @@ async fn the_answer_waits_until_the_hint_is_durable() {
 
 #[tokio::test]
 async fn size_comes_before_the_signature_and_the_signature_before_everything_else() {
-    let stand = Stand::new(&secrets()).await;
+    let stand = Stand::new(settings()).await;
     // Whoever comes as far as the store is answered 503.
     stand.store.let_through.close();
     let page = |secret: &str| {
@@ -152,7 +146,7 @@ async fn size_comes_before_the_signature_and_the_signature_before_everything_els
     }
     assert_eq!(stand.store.asked.available_permits(), asked);
     for source in [Source::Notion, Source::Github] {
-        let count = |outcome| stand.receiver.served().deliveries(source, outcome);
+        let count = |outcome| stand.receiver.metrics().deliveries(source, outcome);
         assert_eq!((count("not_stored"), count("accepted")), (1, 0));
     }
     assert_eq!(stand.hints().await, 0);
@@ -160,11 +154,11 @@ async fn size_comes_before_the_signature_and_the_signature_before_everything_els
 
 #[tokio::test]
 async fn both_secrets_of_both_services_count_during_a_rotation() {
-    let both = Secrets {
-        notion_webhook_previous: Some("secret_before".to_owned().into()),
-        ..secrets()
+    let both = Settings {
+        notion: SigningSecrets::new(secret(NOTION), secret("secret_before")),
+        ..settings()
     };
-    let stand = Stand::new(&both).await;
+    let stand = Stand::new(both).await;
     stand.store.let_through.add_permits(100);
     for (number, (secret, taken)) in [(NOTION, true), ("secret_before", true), ("x", false)]
         .into_iter()
@@ -193,7 +187,7 @@ const SLOW: usize = 600;
 
 #[tokio::test]
 async fn bodies_that_never_end_keep_nobody_waiting() {
-    let stand = Stand::new(&secrets()).await;
+    let stand = Stand::new(settings()).await;
     stand.store.let_through.add_permits(100);
     let ended = AtomicUsize::new(0);
     let slow = |number: usize| {

@@ -1,17 +1,14 @@
 //! Deliveries of GitHub that failed while nobody listened.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::{Error, ErrorKind, Result, Retry};
-use notion_sync_github::webhook::{Deliveries, HookPlace};
-use notion_sync_github::{AppTokens, GithubClient, InstallationTokens};
+use notion_sync_github::webhook::{Deliveries, Delivery, HookPlace};
 
-use super::watch::Source;
-use super::{Concern, Receiver};
-use crate::secrets::{GithubSecret, Secrets};
-use crate::wiring::Parts;
+use crate::receiver::Receiver;
+use crate::scope::Concern;
+use crate::watch::Source;
 
 /// How far back is asked for: GitHub keeps deliveries for three days.
 const KEPT: Duration = Duration::days(3);
@@ -28,38 +25,25 @@ pub struct HookReaders {
     app: Option<Deliveries>,
 }
 
-/// What reads the lists of deliveries. It keeps to the limits of `github`, whose credential it has, and
-/// sends through `parts`: no lease is needed for it. An App's own token has limits of its own.
-///
-/// # Errors
-///
-/// [`ErrorKind::Configuration`] when there is no credential or a setting does not do.
-pub fn deliveries(github: &GithubClient, secrets: &Secrets, parts: &Parts) -> Result<HookReaders> {
-    let send = &parts.github_http;
-    let app = match secrets.github()? {
-        GithubSecret::Token(_) => None,
-        GithubSecret::App(app) => {
-            let clock = &parts.clock;
-            let settings = github.settings().clone();
-            let tokens =
-                InstallationTokens::new(app, Arc::clone(send), Arc::clone(clock), settings)?;
-            let tokens = Arc::new(AppTokens::new(Arc::new(tokens)));
-            let settings = github.settings().clone();
-            Some(Deliveries::new(GithubClient::new(
-                Arc::clone(send),
-                tokens,
-                Arc::clone(clock),
-                settings,
-            )?))
-        }
-    };
-    Ok(HookReaders {
-        ours: Deliveries::new(github.sending_by(Arc::clone(send))),
-        app,
-    })
-}
-
 impl HookReaders {
+    /// Reads the hooks of repositories and organisations with the credential of `deliveries`, which needs
+    /// the permission to read webhooks.
+    #[must_use]
+    pub fn new(deliveries: Deliveries) -> Self {
+        Self {
+            ours: deliveries,
+            app: None,
+        }
+    }
+
+    /// Reads the hook of a GitHub App, too: with a client that has the App's own token
+    /// ([`AppTokens`](notion_sync_github::AppTokens)), not that of an installation.
+    #[must_use]
+    pub fn with_app(mut self, deliveries: Deliveries) -> Self {
+        self.app = Some(deliveries);
+        self
+    }
+
     fn of(&self, place: &HookPlace) -> Option<&Deliveries> {
         match place {
             HookPlace::App => self.app.as_ref(),
@@ -90,7 +74,9 @@ pub struct CaughtUp {
 /// Takes what failed, of every hook that ever sent something. A hook is asked for less than everything
 /// only from where everything before was taken.
 ///
-/// A hook that the credential may not read is left out: polls find what it announced.
+/// A hook that the credential may not read is left out: polls find what it announced. `missed` is what
+/// the call before left, and is kept from call to call; an hour between two is enough, and a few minutes
+/// where one answers that it [failed](CaughtUp::failed) or that there is [more](CaughtUp::more).
 ///
 /// # Errors
 ///
@@ -138,10 +124,7 @@ pub async fn catch_up(
 }
 
 /// Takes one delivery. Answers whether it is a new hint.
-async fn take(
-    receiver: &Receiver,
-    delivery: &notion_sync_github::webhook::Delivery,
-) -> Result<bool> {
+async fn take(receiver: &Receiver, delivery: &Delivery) -> Result<bool> {
     let shared = &receiver.shared;
     let concern = shared.scope.github(delivery);
     let Some(mut hint) = delivery.change(shared.clock.now()) else {
@@ -154,7 +137,7 @@ async fn take(
     }
     match shared.inbox.take(hint).await {
         Ok(true) => {
-            shared.served.delivery(Source::Github, "caught_up");
+            shared.metrics.delivery(Source::Github, "caught_up");
             Ok(true)
         }
         Ok(false) | Err(ErrorKind::Invalid) => Ok(false),

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Why a body was not read.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// It is refused.
     Refused(Refusal),
     /// It took too long.
@@ -37,7 +37,7 @@ pub(super) enum Stop {
 /// Reads bodies. At most 1,024 small, 128 middle and two large ones are in memory at any time: 64 MiB
 /// and twice the limit.
 #[derive(Debug)]
-pub(super) struct Bodies {
+pub(crate) struct Bodies {
     all: Semaphore,
     middle: Semaphore,
     large: Semaphore,
@@ -55,7 +55,7 @@ impl Default for Bodies {
 
 impl Bodies {
     /// The body of a request, at most `limit` bytes.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &self,
         headers: &HeaderMap,
         body: Body,

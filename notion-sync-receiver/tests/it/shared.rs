@@ -7,21 +7,22 @@ use std::sync::atomic::Ordering;
 use chrono::Duration;
 use notion_sync_core::clock::Clock as _;
 use notion_sync_core::engine::Tick;
-use notion_sync_examples::receiver::{Source, Watch, heard};
-use notion_sync_examples::secrets::Secrets;
 use notion_sync_github::webhook::HookPlace;
+use notion_sync_receiver::{Source, Watch, heard};
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::webhook::Delivery;
 use serde_json::{Value, json};
 
-use crate::receiver::{NOTION, Stand, noon, notion_event, row, secrets};
+use crate::deliveries::without_notion;
+use crate::sent::{NOTION, noon, notion_event, row};
+use crate::stand::Stand;
 
-fn tick(found: usize) -> Tick {
+pub(crate) fn tick(found: usize) -> Tick {
     tick_with(json!({"observed": found, "found": {"github": found}}))
 }
 
 /// A tick of a mapping of which this is known.
-fn tick_with(more: Value) -> Tick {
+pub(crate) fn tick_with(more: Value) -> Tick {
     let mut report = json!({
         "mapping": "backlog", "observed": 0, "found": {}, "planned": 0, "applied": [],
         "incidents": [], "conflicts": 0, "open_operations": 0, "blocked": 0, "dead": 0, "guard": null,
@@ -40,8 +41,8 @@ async fn only_a_look_that_came_to_its_end_is_a_success() {
     let stand = Stand::new().await;
     let later = "2026-11-21T12:30:00Z";
     let shown = async |looked: Value| {
-        let (served, now) = (stand.receiver.served(), stand.clock.now());
-        served.looked(&tick_with(looked), now);
+        let (metrics, now) = (stand.receiver.metrics(), stand.clock.now());
+        metrics.looked(&tick_with(looked), now);
         let (_, text) = stand.get("/metrics").await;
         let name = "notion_sync_last_success_timestamp_seconds{mapping=\"backlog\"} ";
         let line = text.lines().find_map(|line| line.strip_prefix(name));
@@ -167,12 +168,9 @@ async fn what_one_process_hears_is_no_silence_of_another() {
 
 #[tokio::test]
 async fn a_handshake_that_another_process_took_is_known_without_a_restart() {
-    let none = Secrets {
-        notion_webhook: None,
-        ..secrets()
-    };
-    let one = Stand::with(&none, Arc::default()).await;
-    let other = Stand::with(&none, one.store.clone()).await;
+    let none = without_notion();
+    let one = Stand::with(none.clone(), Arc::default()).await;
+    let other = Stand::with(none.clone(), one.store.clone()).await;
     let hello = || {
         let mut delivery =
             Delivery::notion("", "", json!({"verification_token": NOTION}).to_string());
@@ -183,7 +181,7 @@ async fn a_handshake_that_another_process_took_is_known_without_a_restart() {
     assert_eq!(one.send("/webhooks/notion", hello()).await, 200);
     // The service sends to an address, and whoever is behind it answers.
     assert_eq!(other.send("/webhooks/notion", signed("n-1")).await, 200);
-    let third = Stand::with(&none, Arc::default()).await;
+    let third = Stand::with(none.clone(), Arc::default()).await;
     let looks = |stand: &Stand| stand.store.looks.load(Ordering::Relaxed);
     let before = looks(&third);
     // Where there is none, forged deliveries do not make the store work without end.
@@ -193,13 +191,13 @@ async fn a_handshake_that_another_process_took_is_known_without_a_restart() {
     }
     assert!(looks(&third) <= before + 1, "{}", looks(&third));
     // It is asked again a little later.
-    let fourth = Stand::with(&none, third.store.clone()).await;
+    let fourth = Stand::with(none.clone(), third.store.clone()).await;
     assert_eq!(fourth.send("/webhooks/notion", hello()).await, 200);
     third.clock.advance(Duration::seconds(10));
     assert_eq!(third.send("/webhooks/notion", signed("n-2")).await, 200);
     // The same handshake once more, to one that did not take it.
-    let fifth = Stand::with(&none, Arc::default()).await;
-    let sixth = Stand::with(&none, fifth.store.clone()).await;
+    let fifth = Stand::with(none.clone(), Arc::default()).await;
+    let sixth = Stand::with(none.clone(), fifth.store.clone()).await;
     assert_eq!(fifth.send("/webhooks/notion", hello()).await, 200);
     assert_eq!(sixth.send("/webhooks/notion", hello()).await, 200);
     assert_eq!(sixth.send("/webhooks/notion", signed("n-3")).await, 200);

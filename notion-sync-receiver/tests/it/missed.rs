@@ -8,15 +8,14 @@ use axum::body::Bytes;
 use chrono::Duration;
 use notion_sync_core::clock::VirtualClock;
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
-use notion_sync_examples::config::Config;
-use notion_sync_examples::receiver::{CaughtUp, HookReaders, Missed, Source, catch_up, deliveries};
-use notion_sync_examples::secrets::{GithubSecret, Secrets};
-use notion_sync_examples::wiring::{self, Parts};
-use notion_sync_github::GithubClient;
+use notion_sync_github::webhook::Deliveries;
+use notion_sync_github::{GithubClient, GithubSettings, PersonalToken};
+use notion_sync_receiver::{CaughtUp, HookReaders, Missed, Source, catch_up};
 use notion_sync_testkit::webhook::Delivery;
 use serde_json::{Value, json};
 
-use crate::receiver::{CONFIG, GITHUB, Stand, issue, noon};
+use crate::sent::{GITHUB, issue, noon};
+use crate::stand::Stand;
 
 /// The hook 4 of repository 9: one delivery failed, one came late, one cannot be read.
 #[derive(Debug, Default)]
@@ -39,7 +38,7 @@ impl HttpSend for Hook {
         }
         let attempt = |id: u64, guid: &str, status: u16| json!({"id": id, "guid": guid, "delivered_at": "2026-11-21T11:30:00Z", "status_code": status, "event": "issues"});
         let body: Value = match request.uri().path() {
-            "/repositories/9/hooks/4/deliveries" => {
+            "/repositories/9/hooks/4/deliveries" | "/app/hook/deliveries" => {
                 let mut list = vec![
                     attempt(3, "missed", 502),
                     attempt(2, "late", 202),
@@ -53,11 +52,11 @@ impl HttpSend for Hook {
                 }
                 Value::Array(list)
             }
-            "/repositories/9/hooks/4/deliveries/3" => {
+            "/repositories/9/hooks/4/deliveries/3" | "/app/hook/deliveries/3" => {
                 let payload: Value = serde_json::from_slice(&issue("missed").body).unwrap();
                 json!({"guid": "missed", "event": "issues", "request": {"payload": payload}})
             }
-            "/repositories/9/hooks/4/deliveries/4" => json!({
+            "/repositories/9/hooks/4/deliveries/4" | "/app/hook/deliveries/4" => json!({
                 "guid": "elsewhere", "event": "issues", "request": {"payload": {
                     "issue": {"number": 1}, "repository": {"id": 1, "full_name": "other/place"}}}
             }),
@@ -72,20 +71,17 @@ impl HttpSend for Hook {
     }
 }
 
+fn client(hook: &Arc<Hook>) -> GithubClient {
+    let token = PersonalToken::new("github_pat_x".into()).unwrap();
+    let clock = Arc::new(VirtualClock::new(noon()));
+    let settings = GithubSettings::default();
+    GithubClient::new(hook.clone(), Arc::new(token), clock, settings).unwrap()
+}
+
 /// What reads the lists of a hook, and the client whose limits it keeps to.
 fn readers(hook: &Arc<Hook>) -> (HookReaders, GithubClient) {
-    let parts = Parts {
-        clock: Arc::new(VirtualClock::new(noon())),
-        notion_http: hook.clone(),
-        github_http: hook.clone(),
-    };
-    let secrets = Secrets {
-        github: Some(GithubSecret::Token("github_pat_x".to_owned().into())),
-        ..Secrets::default()
-    };
-    let config = Config::parse(CONFIG, "test").unwrap();
-    let client = wiring::github_client(&config, &secrets, &parts).unwrap();
-    (deliveries(&client, &secrets, &parts).unwrap(), client)
+    let client = client(hook);
+    (HookReaders::new(Deliveries::new(client.clone())), client)
 }
 
 /// A delivery after which the hook is known.
@@ -170,4 +166,22 @@ async fn catching_up_keeps_to_the_limits_of_the_work() {
     let caught = catch_up(&readers, &stand.receiver, &mut missed).await;
     assert!(caught.unwrap().failed);
     assert_eq!(hook.asked.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn the_hook_of_an_app_is_read_by_the_app_alone() {
+    let stand = Stand::new().await;
+    let ping = ping().with_header("x-github-hook-installation-target-type", "integration");
+    assert_eq!(stand.send("/webhooks/github", ping).await, 202);
+    let (ours, apps) = (Arc::new(Hook::default()), Arc::new(Hook::default()));
+    let (readers, _) = readers(&ours);
+    let asked = || [&ours, &apps].map(|hook| hook.asked.load(Ordering::Relaxed));
+    // There is nobody who may read it.
+    let caught = catch_up(&readers, &stand.receiver, &mut Missed::default()).await;
+    assert_eq!((caught.unwrap(), asked()), (CaughtUp::default(), [0, 0]));
+    let readers = readers.with_app(Deliveries::new(client(&apps)));
+    let caught = catch_up(&readers, &stand.receiver, &mut Missed::default()).await;
+    assert_eq!(caught.unwrap().new, 1);
+    // The list, and what failed of it.
+    assert_eq!(asked(), [0, 3]);
 }

@@ -1,15 +1,58 @@
-//! Ten thousand deliveries that nobody should take.
+//! What is sent: deliveries that are right, and such that nobody should take. The tests of the program
+//! use this file, too.
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
-use futures::stream;
-use http::{HeaderValue, Request};
-use notion_sync_examples::receiver::{Limits, Source};
+use http::{HeaderMap, HeaderValue};
+use notion_sync_receiver::Limits;
 use notion_sync_testkit::webhook::Delivery;
 use serde_json::{Value, json};
 
-use crate::receiver::{GITHUB, LIMITS, NOTION, Stand, event, issue, noon, notion_event, row};
-use crate::shown_support::full;
+pub(crate) const NOTION: &str = "secret_ofNotion";
+pub(crate) const GITHUB: &str = "secret of GitHub";
+pub(crate) const EVENTS: &str = "token-of-other-programs";
+pub(crate) const SOURCE: &str = "0f9c6bcd-1b52-4b8d-8d5c-1f2a3b4c5d6e";
+pub(crate) const PAGE: &str = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9";
+
+pub(crate) fn noon() -> DateTime<Utc> {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn notion_event(id: &str, kind: &str, data: Value) -> Delivery {
+    let body = json!({
+        "id": id, "timestamp": "2026-11-21T11:58:00.000Z", "type": kind,
+        "authors": [{"id": PAGE, "type": "person"}], "attempt_number": 1,
+        "entity": {"id": PAGE, "type": "page"}, "data": data,
+    });
+    Delivery::notion(NOTION, id, body.to_string())
+}
+
+pub(crate) fn row() -> Value {
+    json!({"parent": {"id": SOURCE, "type": "database", "data_source_id": SOURCE}})
+}
+
+pub(crate) fn issue(id: &str) -> Delivery {
+    let body = json!({
+        "action": "edited", "issue": {"number": 3, "title": "x"},
+        "repository": {"id": 9, "full_name": "Codertocat/Hello-World"},
+        "sender": {"id": 1, "login": "ada", "type": "User"},
+    });
+    Delivery::github(GITHUB, id, "issues", body.to_string())
+}
+
+pub(crate) fn event(id: &str, mapping: Option<&str>) -> Delivery {
+    let body = json!({
+        "id": id, "side": "notion", "mapping": mapping, "detected": "request",
+        "detected_at": "2026-11-21T11:00:00Z",
+        "object": {"system": "notion", "kind": "page", "id": PAGE},
+    });
+    Delivery {
+        id: id.to_owned(),
+        headers: HeaderMap::new(),
+        body: Bytes::from(body.to_string()),
+    }
+    .with_header("authorization", &format!("Bearer {EVENTS}"))
+}
 
 /// SplitMix64.
 pub(crate) struct Random(pub(crate) u64);
@@ -162,62 +205,4 @@ pub(crate) fn hostile(
             ("/events", delivery)
         }
     }
-}
-
-#[tokio::test]
-async fn hostile_deliveries_are_refused_and_leave_nothing() {
-    let stand = Stand::new().await;
-    let mut random = Random(2026);
-    let count = if full() { 10_000 } else { 1_500 };
-    let mut answers = std::collections::BTreeMap::<u16, u32>::new();
-    for number in 0..count {
-        let (path, delivery) = hostile(&mut random, number, LIMITS, noon());
-        let shown = format!(
-            "{number} {path} {:?} {} bytes",
-            delivery.headers,
-            delivery.body.len()
-        );
-        let status = stand.send(path, delivery).await;
-        assert!((400..500).contains(&status), "{status} to {shown}");
-        *answers.entry(status).or_default() += 1;
-    }
-    println!("{count} hostile deliveries: {answers:?}");
-    for status in [400, 401, 413, 415] {
-        assert!(answers.contains_key(&status), "{answers:?}");
-    }
-    assert_eq!(stand.inbox().await, []);
-    for source in Source::ALL {
-        assert_eq!(stand.count(source, "accepted"), 0);
-    }
-    // It still works.
-    assert_eq!(stand.send("/webhooks/github", issue("g-1")).await, 202);
-    assert_eq!(stand.inbox().await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_body_that_never_ends_is_cut_off() {
-    let stand = Stand::new().await;
-    let chunk = Bytes::from_static(&[b'x'; 10_000]);
-    for path in ["/webhooks/notion", "/webhooks/github"] {
-        let endless = stream::repeat_with({
-            let chunk = chunk.clone();
-            move || Ok::<_, std::io::Error>(chunk.clone())
-        });
-        let request = Request::post(path)
-            .body(Body::from_stream(endless))
-            .unwrap();
-        assert_eq!(stand.receiver.handle(request).await.status(), 413, "{path}");
-    }
-    // What says that it is too large is not read at all.
-    let broken = Body::from_stream(stream::once(async { Err::<Bytes, _>("read") }));
-    let request = Request::post("/webhooks/github").header("content-length", "99999999999");
-    let answer = stand.receiver.handle(request.body(broken).unwrap()).await;
-    assert_eq!(answer.status(), 413);
-    let torn = stream::iter([Ok(chunk), Err("the connection broke")]);
-    let request = Request::post("/webhooks/github")
-        .body(Body::from_stream(torn))
-        .unwrap();
-    assert_eq!(stand.receiver.handle(request).await.status(), 400);
-    assert_eq!(stand.get("/webhooks/github").await.0, 405);
-    assert_eq!(stand.get("/").await.0, 404);
 }

@@ -30,13 +30,13 @@ struct Waiting {
 
 /// Puts hints into the store.
 #[derive(Debug)]
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     queue: mpsc::Sender<Waiting>,
 }
 
 impl Inbox {
     /// Starts the thread that writes. It ends when this is dropped and everything was answered.
-    pub(super) fn start(store: Arc<dyn Store>, bell: Arc<dyn Doorbell>) -> Result<Self> {
+    pub(crate) fn start(store: Arc<dyn Store>, bell: Arc<dyn Doorbell>) -> Result<Self> {
         let failed = |error: std::io::Error| {
             Error::new(ErrorKind::Internal, "start the inbox").message(error.to_string())
         };
@@ -61,9 +61,12 @@ impl Inbox {
                 }
                 if !new.is_empty() {
                     let new: Vec<Ring> = new.into_iter().collect();
-                    if let Err(error) = bell.ring(&new).await {
-                        // They are in the store: the next poll finds them.
-                        tracing::warn!(%error, "nobody was told of new hints");
+                    // They are in the store: the next poll finds them. Those that come after them do not
+                    // wait for a bell that is far away.
+                    match timeout(PATIENCE, bell.ring(&new)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => tracing::warn!(%error, "nobody was told of new hints"),
+                        Err(_) => tracing::warn!("nobody was told of new hints: it took too long"),
                     }
                 }
             }
@@ -76,7 +79,7 @@ impl Inbox {
     }
 
     /// Makes a hint durable. Answers whether it is new.
-    pub(super) async fn take(&self, hint: ChangeEvent) -> Answer {
+    pub(crate) async fn take(&self, hint: ChangeEvent) -> Answer {
         let (answer, result) = oneshot::channel();
         let way = async {
             let sent = self.queue.send(Waiting { hint, answer }).await;

@@ -7,8 +7,6 @@ use notion_sync_github::webhook::{Delivery, EventKind};
 use notion_sync_notion::identifier::canonical_or_same;
 use notion_sync_notion::webhook::{Event, EventKind as NotionKind};
 
-use crate::config::Config;
-
 /// Whom something concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Concern {
@@ -20,60 +18,83 @@ pub enum Concern {
     All,
 }
 
-/// What is configured, as far as deliveries are sorted by it.
+/// Where the objects of the mappings are, as far as deliveries are sorted by it. A delivery that concerns
+/// no place is answered and ignored.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     places: Vec<Place>,
 }
 
-#[derive(Debug, Clone)]
-struct Place {
-    mapping: MappingId,
-    data_source: String,
-    /// Full names in lower case: GitHub does not tell them apart.
-    repositories: BTreeSet<String>,
-    /// The branch of a documents mapping; `None` for tasks.
-    branch: Option<String>,
+/// Where the objects of one mapping are, and which deliveries it waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The mapping, by the name that its engine knows.
+    pub mapping: MappingId,
+    /// Id of the data source in Notion, with or without hyphens.
+    pub data_source: String,
+    /// Full names of the repositories, as `owner/name` in any case.
+    pub repositories: BTreeSet<String>,
+    /// The branch of a mapping of documents, without `refs/heads/`; `None` for tasks.
+    pub branch: Option<String>,
     /// Whether comments follow.
-    comments: bool,
-    /// Whether pull requests matter: proposals of documents, steps of rules.
-    pulls: bool,
+    pub comments: bool,
+    /// Whether pull requests matter: as proposals of documents, or to the rules of tasks, to which checks
+    /// and statuses matter then, too.
+    pub pulls: bool,
     /// Whether fields of a project are mapped.
-    project: bool,
+    pub project: bool,
 }
 
-impl Scope {
-    /// What a configuration maps.
-    #[must_use]
-    pub fn of(config: &Config) -> Self {
-        let documents = config.documents.iter().map(|section| Place {
-            mapping: MappingId::new(section.name.as_str()),
-            data_source: canonical_or_same(&section.data_source),
-            repositories: BTreeSet::from([section.repository.to_lowercase()]),
-            branch: Some(section.branch.clone()),
+impl Place {
+    /// A mapping of documents: files on a branch, and the pull requests that propose them.
+    pub fn documents(
+        mapping: impl Into<MappingId>,
+        data_source: impl Into<String>,
+        repository: impl Into<String>,
+        branch: impl Into<String>,
+    ) -> Self {
+        Self {
+            mapping: mapping.into(),
+            data_source: data_source.into(),
+            repositories: BTreeSet::from([repository.into()]),
+            branch: Some(branch.into()),
             comments: false,
             pulls: true,
             project: false,
-        });
-        let tasks = config.tasks.iter().map(|section| Place {
-            mapping: MappingId::new(section.name.as_str()),
-            data_source: canonical_or_same(&section.data_source),
-            repositories: section
-                .repository
-                .names()
-                .into_iter()
-                .map(str::to_lowercase)
-                .collect(),
+        }
+    }
+
+    /// A mapping of tasks: issues of one or several repositories, without comments, rules and a project.
+    pub fn tasks(
+        mapping: impl Into<MappingId>,
+        data_source: impl Into<String>,
+        repositories: impl IntoIterator<Item: Into<String>>,
+    ) -> Self {
+        Self {
+            mapping: mapping.into(),
+            data_source: data_source.into(),
+            repositories: repositories.into_iter().map(Into::into).collect(),
             branch: None,
-            comments: section.comments.is_some(),
-            pulls: section.common_rules
-                || section.drift_status
-                || section.automation_comment
-                || !section.rules.is_empty(),
-            project: section.project.is_some(),
+            comments: false,
+            pulls: false,
+            project: false,
+        }
+    }
+}
+
+impl Scope {
+    /// Sorts by these places, in whose order `/metrics` names the mappings.
+    pub fn new(places: impl IntoIterator<Item = Place>) -> Self {
+        let places = places.into_iter().map(|place| Place {
+            data_source: canonical_or_same(&place.data_source),
+            // GitHub does not tell the cases apart.
+            repositories: (place.repositories.iter())
+                .map(|name| name.to_lowercase())
+                .collect(),
+            ..place
         });
         Self {
-            places: documents.chain(tasks).collect(),
+            places: places.collect(),
         }
     }
 

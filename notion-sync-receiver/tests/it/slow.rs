@@ -4,21 +4,21 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use notion_sync_examples::receiver::{Listening, Patience};
+use notion_sync_receiver::{Server, Timeouts};
 
-use crate::receiver::Stand;
+use crate::stand::Stand;
 
 const NEVER: Duration = Duration::from_secs(600);
 
-async fn listen(patience: Patience) -> (Stand, Listening) {
+async fn listen(timeouts: Timeouts) -> (Stand, Server) {
     let stand = Stand::new().await;
     let free = "127.0.0.1:0".parse().unwrap();
-    let listening = Listening::start_with(stand.receiver.router(), free, patience).unwrap();
-    (stand, listening)
+    let server = Server::start_with(stand.receiver.router(), free, timeouts).unwrap();
+    (stand, server)
 }
 
-fn connect(listening: &Listening) -> TcpStream {
-    let stream = TcpStream::connect(listening.address()).unwrap();
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.address()).unwrap();
     stream.set_nodelay(true).unwrap();
     stream
 }
@@ -63,50 +63,50 @@ fn ask(stream: &mut TcpStream, path: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_never_ends_does_not_hold_its_place() {
     let short = Duration::from_millis(300);
-    let patience = Patience {
+    let timeouts = Timeouts {
         first: short,
         next: NEVER,
         whole: NEVER,
     };
-    let (_stand, listening) = listen(patience).await;
-    let mut slow = connect(&listening);
+    let (_stand, server) = listen(timeouts).await;
+    let mut slow = connect(&server);
     slow.write_all(b"GET /healthz HTTP/1.1\r\nx-slow: ")
         .unwrap();
     assert!(is_ended(&mut slow, 500));
     // Who asks is answered, also much later on the same connection.
-    let mut other = connect(&listening);
+    let mut other = connect(&server);
     assert!(ask(&mut other, "/healthz").starts_with("HTTP/1.1 200"));
     std::thread::sleep(short * 2);
     assert!(ask(&mut other, "/healthz").starts_with("HTTP/1.1 200"));
-    listening.stop().await;
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_does_the_second_head_of_a_connection_nor_a_body() {
     let short = Duration::from_millis(300);
-    let patience = Patience {
+    let timeouts = Timeouts {
         first: NEVER,
         next: short,
         whole: NEVER,
     };
-    let (_stand, listening) = listen(patience).await;
-    let mut slow = connect(&listening);
+    let (_stand, server) = listen(timeouts).await;
+    let mut slow = connect(&server);
     ask(&mut slow, "/healthz");
     slow.write_all(b"GET /healthz HTTP/1.1\r\nx-slow: ")
         .unwrap();
     assert!(is_ended(&mut slow, 500));
-    listening.stop().await;
+    server.stop().await;
 
-    let patience = Patience {
+    let timeouts = Timeouts {
         first: NEVER,
         next: NEVER,
         whole: short,
     };
-    let (_stand, listening) = listen(patience).await;
-    let mut slow = connect(&listening);
+    let (_stand, server) = listen(timeouts).await;
+    let mut slow = connect(&server);
     // Sixty kilobytes are allowed, and none of them is a reason to wait for the next.
     slow.write_all(b"POST /webhooks/github HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n")
         .unwrap();
     assert!(is_ended(&mut slow, 200));
-    listening.stop().await;
+    server.stop().await;
 }
