@@ -43,6 +43,32 @@ fn a_page_is_made_with_one_request() {
 }
 
 #[test]
+fn a_page_says_who_made_it_and_who_edited_it() {
+    let stage = one("");
+    let made = create("op1", "Made", body("text"));
+    let before = stage.clock.now();
+    let snapshot = stage.write(&made).unwrap().snapshot.unwrap();
+    let by_us = snapshot.made.clone().expect("it says so");
+    assert!((before - Duration::minutes(1)..=stage.clock.now()).contains(&by_us.at));
+    assert_eq!(snapshot.actor.as_ref(), Some(&by_us.by));
+    let id = snapshot.object.id.parse().unwrap();
+    stage.clock.advance(Duration::minutes(5));
+    stage.ada(|ada| ada.rename(id, "Hers").unwrap());
+    let edited = stage.read_id(id);
+    assert_eq!(edited.made.as_ref(), Some(&by_us));
+    assert_ne!(edited.actor, Some(by_us.by.clone()));
+    // A copy carries the mark of the original, and says who made it.
+    let copy = stage.ada(|ada| ada.duplicate(id).unwrap());
+    let copy = stage.read_id(copy);
+    assert_eq!(copy.marker.created_by, snapshot.marker.created_by);
+    let by_ada = copy.made.unwrap();
+    assert_eq!(
+        (Some(by_ada.by), by_ada.at > by_us.at),
+        (edited.actor, true)
+    );
+}
+
+#[test]
 fn a_heading_at_the_top_never_becomes_the_title() {
     for title in ["", "Given"] {
         let stage = one("");
