@@ -78,6 +78,7 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         latency: LATENCY,
         page: None,
         company: false,
+        beyond: None,
     };
     let kept = Arc::new(MemoryStore::new());
     let store: Arc<dyn Store> = Arc::new(WatchedStore {
@@ -98,6 +99,7 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         people,
         kept,
         company: None,
+        beyond: None,
     })
 }
 

@@ -35,6 +35,14 @@ const WORKERS: [&str; 3] = [
     "a fenced commit was refused",
 ];
 
+/// Where the services hide what the sync makes for longer than it waits.
+const BEYOND: [&str; 4] = [
+    "hidden beyond the bound",
+    "duplicate found",
+    "duplicate repaired",
+    "duplicate left to people",
+];
+
 /// Where there are documents.
 const DOCUMENTS: [&str; 3] = [
     "conflict pull request opened",
@@ -60,6 +68,9 @@ pub(super) fn of(profile: Profile) -> Vec<&'static str> {
     }
     if profile == Profile::Workers {
         out.extend(WORKERS);
+    }
+    if profile == Profile::Beyond {
+        out.extend(BEYOND);
     }
     out
 }

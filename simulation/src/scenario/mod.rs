@@ -13,12 +13,14 @@ mod endpoint;
 mod markers;
 mod people;
 mod play;
+mod repaired;
 mod script;
 mod seam;
 mod season;
 #[cfg(test)]
 mod tests;
 mod text;
+mod veil;
 mod vignette;
 
 use play::{Manner, Run};

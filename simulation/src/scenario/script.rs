@@ -25,6 +25,8 @@ pub(crate) enum Profile {
     Faults,
     /// What is mapped differs from seed to seed, and two processes work on one store.
     Workers,
+    /// What is mapped differs from seed to seed, and the services show what the sync makes later than it waits.
+    Beyond,
 }
 
 impl Profile {
@@ -36,6 +38,7 @@ impl Profile {
             Self::Both => "both",
             Self::Faults => "faults",
             Self::Workers => "workers",
+            Self::Beyond => "beyond",
         }
     }
 
@@ -47,6 +50,7 @@ impl Profile {
             Self::Both,
             Self::Faults,
             Self::Workers,
+            Self::Beyond,
         ];
         all.into_iter().find(|profile| profile.name() == name)
     }
@@ -54,7 +58,7 @@ impl Profile {
     /// What is mapped in a seed: documents, tasks or both.
     pub(crate) fn mapped(self, seed: u64) -> Self {
         match self {
-            Self::Faults | Self::Workers => {
+            Self::Faults | Self::Workers | Self::Beyond => {
                 *Stream::new(seed, "mapped").of(&[Self::Documents, Self::Tasks, Self::Both])
             }
             other => other,
@@ -252,6 +256,8 @@ pub(crate) struct Knobs {
     pub(crate) page: Option<u32>,
     /// Whether two processes work on the store until everything comes to rest.
     pub(crate) company: bool,
+    /// For how long, in seconds, both services hide what the sync makes, where that is longer than it waits.
+    pub(crate) beyond: Option<u32>,
 }
 
 /// Everything that happens in a seed.
@@ -314,6 +320,7 @@ impl Script {
     pub(crate) fn new(seed: u64, profile: Profile) -> Self {
         let squally = profile == Profile::Faults;
         let company = profile == Profile::Workers;
+        let beyond = profile == Profile::Beyond;
         let profile = profile.mapped(seed);
         let mut knob = Stream::new(seed, "knobs");
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
@@ -331,6 +338,7 @@ impl Script {
             latency: *knob.of(&[1, 30, 150, 700]),
             page: None,
             company,
+            beyond: None,
         };
         let mut writer = Writer {
             workload: Stream::new(seed, "workload"),
@@ -368,6 +376,12 @@ impl Script {
                 }
             }
             vignette::add_minute(seed, &knobs, &mut writer, &mut steps);
+        }
+        if beyond {
+            // A stream of its own: nothing else depends on it.
+            let mut random = Stream::new(seed, "beyond");
+            knobs.beyond = Some(*random.of(&[1_200, 1_800, 3_000, 3_600]));
+            vignette::add_unheard(&mut random, &mut writer, &mut steps);
         }
         Self {
             seed,

@@ -26,6 +26,7 @@ fn a_few_seeds_hold() {
         Profile::Both,
         Profile::Faults,
         Profile::Workers,
+        Profile::Beyond,
     ] {
         let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
         assert!(
@@ -36,7 +37,13 @@ fn a_few_seeds_hold() {
         assert_eq!(tally.seeds, 8);
         counts.extend(tally.counts);
     }
-    for what in ["applied", "crashed", "dropped after", "a process slept"] {
+    for what in [
+        "applied",
+        "crashed",
+        "dropped after",
+        "a process slept",
+        "duplicate repaired",
+    ] {
         assert!(counts.contains_key(what), "{what} never happened");
     }
 }
