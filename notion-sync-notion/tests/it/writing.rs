@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use notion_sync_core::ErrorKind;
+use notion_sync_core::clock::Clock as _;
 use notion_sync_core::document::{Block, Document};
 use notion_sync_core::remote::Action;
 use notion_sync_core::snapshot::{Content, Presence, Proof};

@@ -379,12 +379,16 @@ pub fn on_both_sides(
 ///
 /// `P11` with the object.
 pub fn never_repaired(records: &[Record]) -> Result<(), Failure> {
-    match records.iter().find(|record| record.duplicate.is_some()) {
-        Some(record) => {
-            let object = record.notion.as_ref().or(record.github.as_ref());
-            let said = format!("{object:?} was made twice: {:?}", record.duplicate);
-            Err(Failure::new("P11", said))
-        }
+    let known = |record: &Record| {
+        let object = record.notion.as_ref().or(record.github.as_ref())?;
+        let known = record.duplicate.as_ref()?;
+        Some(format!(
+            "{object} was made besides {} by {}",
+            known.of, known.op
+        ))
+    };
+    match records.iter().find_map(known) {
+        Some(said) => Err(Failure::new("P11", said)),
         None => Ok(()),
     }
 }
