@@ -84,6 +84,7 @@ fn view(side: Side, body: Document, edited: Option<usize>) -> Result<View, Strin
         marker: Marker::default(),
         url: None,
         actor: None,
+        made: None,
         bookkeeping: BTreeMap::new(),
     })
 }

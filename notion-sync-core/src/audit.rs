@@ -142,6 +142,8 @@ pub enum AuditEvent {
     Loser,
     /// A pair was made, adopted, detached or buried.
     Mapping,
+    /// A second object was found that one creation of ours made; its details name both and the creation.
+    Duplicate,
     /// Registry and remotes contradict each other.
     Drift,
     /// A person edited what a write changed while that was under way: what they wrote may be gone.

@@ -353,6 +353,10 @@ pub struct Record {
     /// Whether this is a copy that carries the marks of another record's object.
     #[serde(default)]
     pub copy: bool,
+    /// That its only object is a second one which a creation of ours made: it belongs to another record's object,
+    /// and is never paired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate: Option<Duplicate>,
     /// Why an object that is not there any more is believed to be gone: a listing names it once.
     #[serde(default)]
     pub proofs: BTreeMap<Side, Proof>,
@@ -409,6 +413,23 @@ pub struct Record {
     /// Values that a remote refused to take while it took the rest of the write, by field.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refusals: BTreeMap<FieldId, Refusal>,
+}
+
+/// A second object that one creation made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duplicate {
+    /// The object that the same creation made and that stays.
+    pub of: RemoteRef,
+    /// Its address for people.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The record that the creation belongs to.
+    pub record: RecordId,
+    /// The creation.
+    pub op: OpId,
+    /// Who made both, as the remote says it; `None` where it does not say who made the other one.
+    #[serde(default)]
+    pub maker: Option<String>,
 }
 
 /// What an object was at a cursor.
@@ -518,6 +539,7 @@ impl Record {
             outcome: BTreeMap::new(),
             same_key: false,
             copy: false,
+            duplicate: None,
             proofs: BTreeMap::new(),
             own_body: None,
             gone: None,

@@ -38,12 +38,26 @@ pub struct Snapshot {
     /// Address for people.
     #[serde(default)]
     pub url: Option<String>,
-    /// Who edited it last, as far as the remote says. Never decides anything.
+    /// Who edited it last, as far as the remote says. Decides nothing but whether a duplicate that the sync made is
+    /// still as it was made.
     #[serde(default)]
     pub actor: Option<String>,
+    /// Who made it and when, as far as the remote says. Looked at only where two objects carry the mark of one
+    /// creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
     /// Fields that belong to the engine, as they stand, by name. Outside every hash.
     #[serde(default)]
     pub bookkeeping: BTreeMap<String, String>,
+}
+
+/// How an object came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Who made it, in the same terms as [`Snapshot::actor`].
+    pub by: String,
+    /// When, by the remote's clock and as coarse as its times are.
+    pub at: DateTime<Utc>,
 }
 
 /// A field as read.

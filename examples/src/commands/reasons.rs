@@ -51,6 +51,8 @@ pub(super) fn reason(row: u8) -> &'static str {
         56 => "waits for a decision",
         57 => "removed while in conflict",
         58 => "the same write was set aside",
+        60 => "one creation made it twice",
+        61 => "made twice, and somebody may have worked on it",
         _ => "see the decision table",
     }
 }

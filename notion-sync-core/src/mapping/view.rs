@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
 use crate::id::{FieldId, RemoteRef};
-use crate::snapshot::{Field, Marker, Presence, Revision};
+use crate::snapshot::{Field, Made, Marker, Presence, Revision};
 use crate::value::Value;
 
 /// One side of a record, ready to be decided about.
@@ -41,6 +41,9 @@ pub struct View {
     pub url: Option<String>,
     /// Who edited it last.
     pub actor: Option<String>,
+    /// Who made it and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
     /// Fields of the engine as they stand.
     pub bookkeeping: BTreeMap<String, String>,
 }

@@ -210,6 +210,7 @@ fn bare(view: &View) -> View {
         marker: view.marker.clone(),
         url: None,
         actor: None,
+        made: None,
         bookkeeping: BTreeMap::new(),
     }
 }

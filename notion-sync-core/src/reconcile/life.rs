@@ -31,7 +31,7 @@ pub(super) fn remove(case: &Case<'_>, s: &RecordSituation, side: Side, plan: &mu
 
 /// Answers whether it goes now. An edit that its time does not show yet would go along: as long as there may be
 /// one, a page stays.
-fn remove_again(case: &Case<'_>, side: Side, row: Row, plan: &mut Plan) -> bool {
+pub(super) fn remove_again(case: &Case<'_>, side: Side, row: Row, plan: &mut Plan) -> bool {
     if side == Side::Notion && case.view(side).is_some_and(|view| !view.settled) {
         plan.holds.push(Hold {
             unit: UnitId::Record,

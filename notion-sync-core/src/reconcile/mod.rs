@@ -6,6 +6,7 @@
 
 mod body;
 mod decision;
+mod duplicate;
 mod field;
 mod life;
 mod place;
@@ -16,6 +17,7 @@ mod vacancy;
 use std::collections::BTreeMap;
 
 pub use decision::{Decision, HeardField, Replayed};
+use duplicate::{keep_duplicate, remove_duplicate};
 pub(crate) use field::refused_hash;
 pub(crate) use life::REMOVED;
 use life::{deleting, remove, was_removed};
@@ -446,6 +448,8 @@ fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
             }
         }
         55 => deleting(case, s, &mut plan),
+        60 => remove_duplicate(case, s, &mut plan),
+        61 => keep_duplicate(case, &mut plan),
         _ => hold("nothing to do".to_owned()),
     }
     plan
@@ -487,7 +491,7 @@ pub fn page_hash(view: &View) -> ContentHash {
 /// issue has it.
 pub(crate) const STATE: &str = "state";
 
-fn is_closed(view: Option<&View>) -> bool {
+pub(crate) fn is_closed(view: Option<&View>) -> bool {
     let state = view.and_then(|view| view.fields.get(&FieldId::from(STATE)));
     matches!(state, Some(Field::Value(Value::Text(state))) if state == "closed")
 }

@@ -80,11 +80,15 @@ pub enum Identity {
     SameKey,
     /// A copy of a mapped file or page that carries its marks.
     Copy,
+    /// A second object that one creation of ours made, still as it was made.
+    Duplicate,
+    /// The same, and somebody works on it, or nobody can tell.
+    DuplicateInUse,
 }
 
 impl Identity {
     /// Every identity.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Clean,
         Self::DoubleClaim,
         Self::Newer,
@@ -93,7 +97,15 @@ impl Identity {
         Self::OneMarker,
         Self::SameKey,
         Self::Copy,
+        Self::Duplicate,
+        Self::DuplicateInUse,
     ];
+
+    /// Whether it is a second object that one creation of ours made.
+    #[must_use]
+    pub fn is_duplicate(self) -> bool {
+        matches!(self, Self::Duplicate | Self::DuplicateInUse)
+    }
 }
 
 /// How a record's proposal to create or delete stands.
@@ -184,6 +196,15 @@ pub fn record_row(s: &RecordSituation) -> RecordVerdict {
     }
 
     // (c) Life.
+    if s.identity.is_duplicate()
+        && s.life != Life::Detached
+        && (s.notion.is_there() || s.github.is_there())
+    {
+        // What came back after it was removed is somebody's by now.
+        let back = s.life == Life::Tombstone || s.notion == Back || s.github == Back;
+        let as_made = s.identity == Identity::Duplicate && !back;
+        return row(if as_made { 60 } else { 61 });
+    }
     if s.life == Life::Deleting {
         return row(55);
     }

@@ -148,6 +148,7 @@ impl GithubFiles {
             marker: block.marker(),
             url: pull.html_url.clone(),
             actor: pull.user.as_ref().and_then(|user| user.login.clone()),
+            made: None,
             bookkeeping: BTreeMap::new(),
         })
     }

@@ -220,6 +220,7 @@ impl GithubFiles {
                 encode_path(path)
             )),
             actor: head.actor.clone(),
+            made: None,
             bookkeeping: BTreeMap::from([("commit".to_owned(), head.commit.clone())]),
         }
     }
@@ -250,6 +251,7 @@ impl GithubFiles {
             marker: Marker::default(),
             url: None,
             actor: None,
+            made: None,
             bookkeeping: head
                 .map(|head| ("commit".to_owned(), head.commit.clone()))
                 .into_iter()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::id::RemoteRef;
-use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Revision, Snapshot};
+use notion_sync_core::snapshot::{Content, Field, Made, Marker, Presence, Revision, Snapshot};
 use notion_sync_core::value::Value;
 
 use super::GithubIssues;
@@ -151,6 +151,7 @@ impl GithubIssues {
             marker: body.block.marker(),
             url: issue.html_url.clone(),
             actor: None,
+            made: made(issue),
             bookkeeping,
         }
     }
@@ -177,9 +178,17 @@ impl GithubIssues {
             marker: Marker::default(),
             url: None,
             actor: None,
+            made: None,
             bookkeeping: BTreeMap::new(),
         }
     }
+}
+
+/// Who opened an issue and when, where the service says both.
+fn made(issue: &Issue) -> Option<Made> {
+    let by = issue.user.as_ref()?.login.clone()?;
+    let at = issue.created_at?;
+    Some(Made { by, at })
 }
 
 /// The issue after a further request of one write: of its answer only what that request wrote. All

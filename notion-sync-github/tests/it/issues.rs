@@ -368,6 +368,29 @@ async fn bodies_of_people_are_read_with_plain_line_ends() {
 }
 
 #[tokio::test]
+async fn an_issue_says_who_opened_it_and_when() {
+    let world = World::new();
+    let issues = world.issues();
+    let before = world.now();
+    let n = created(&world, &issues, &[], "x").await;
+    let by_us = issues.read(&issue(n), true).await.unwrap().made.unwrap();
+    assert!((before..=world.now()).contains(&by_us.at), "{by_us:?}");
+    assert_eq!(by_us.by, "bot");
+    world.tick();
+    let now = world.now();
+    let n = (world.hub().open_issue(REPO, "ada", "Hers", None, now)).unwrap();
+    let listing = issues.list(ListRequest {
+        cursor: None,
+        full: true,
+    });
+    let items = listing.await.unwrap().items;
+    let hers = items.iter().find(|item| item.object == issue(n)).unwrap();
+    let made = hers.made.clone().unwrap();
+    assert_eq!(made.by, "ada");
+    assert!(made.at > by_us.at);
+}
+
+#[tokio::test]
 async fn removal_closes_and_restoring_reopens() {
     let world = World::new();
     let issues = world.issues();

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::id::RemoteRef;
-use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Proof, Revision, Snapshot};
+use notion_sync_core::snapshot::{
+    Content, Field, Made, Marker, Presence, Proof, Revision, Snapshot,
+};
 use notion_sync_core::value::Value;
 use notion_sync_core::{ErrorKind, Result};
 
@@ -81,6 +83,7 @@ impl NotionPages {
             marker: bookkeeping.marker(page),
             url: page.url.clone(),
             actor: page.last_edited_by.as_ref().map(|user| user.id.clone()),
+            made: made(page),
             bookkeeping: bookkeeping.read(page),
         }
     }
@@ -103,6 +106,7 @@ impl NotionPages {
             marker: Marker::default(),
             url: None,
             actor: None,
+            made: None,
             bookkeeping: BTreeMap::new(),
         }
     }
@@ -205,4 +209,11 @@ impl NotionPages {
         }
         Ok(snapshot)
     }
+}
+
+/// Who made a page and when, where the service says both.
+fn made(page: &Page) -> Option<Made> {
+    let by = page.created_by.as_ref()?.id.clone();
+    let at = page.created_time?;
+    Some(Made { by, at })
 }

@@ -17,6 +17,8 @@ pub struct Page {
     pub last_edited_time: Option<DateTime<Utc>>,
     /// The same as the service wrote it.
     pub last_edited_text: String,
+    /// Who made it.
+    pub created_by: Option<User>,
     /// Who edited it last.
     pub last_edited_by: Option<User>,
     /// Whether it is in the trash.
@@ -240,14 +242,14 @@ impl Page {
             .into_rest()
             .map(|(name, raw)| Property::of(name, raw))
             .collect();
-        let last_edited_by = object
-            .raw("last_edited_by")
-            .and_then(|raw| User::of_raw(raw).ok());
+        let user = |name: &str| (object.raw(name)).and_then(|raw| User::of_raw(raw).ok());
+        let (created_by, last_edited_by) = (user("created_by"), user("last_edited_by"));
         Ok(Self {
             id,
             created_time,
             last_edited_time,
             last_edited_text,
+            created_by,
             last_edited_by,
             in_trash: take_trash(&mut object),
             is_archived: object.take("is_archived").unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use notion_sync_core::ErrorKind;
+use notion_sync_core::clock::Clock as _;
 use notion_sync_core::document::{Block, Document};
 use notion_sync_core::remote::Action;
 use notion_sync_core::snapshot::{Content, Presence, Proof};
@@ -40,6 +41,32 @@ fn a_page_is_made_with_one_request() {
     );
     let id = snapshot.object.id.parse().unwrap();
     assert!(stage.content(id).canon_eq(&body(text)));
+}
+
+#[test]
+fn a_page_says_who_made_it_and_who_edited_it() {
+    let stage = one("");
+    let made = create("op1", "Made", body("text"));
+    let before = stage.clock.now();
+    let snapshot = stage.write(&made).unwrap().snapshot.unwrap();
+    let by_us = snapshot.made.clone().expect("it says so");
+    assert!((before - Duration::minutes(1)..=stage.clock.now()).contains(&by_us.at));
+    assert_eq!(snapshot.actor.as_ref(), Some(&by_us.by));
+    let id = snapshot.object.id.parse().unwrap();
+    stage.clock.advance(Duration::minutes(5));
+    stage.ada(|ada| ada.rename(id, "Hers").unwrap());
+    let edited = stage.read_id(id);
+    assert_eq!(edited.made.as_ref(), Some(&by_us));
+    assert_ne!(edited.actor, Some(by_us.by.clone()));
+    // A copy carries the mark of the original, and says who made it.
+    let copy = stage.ada(|ada| ada.duplicate(id).unwrap());
+    let copy = stage.read_id(copy);
+    assert_eq!(copy.marker.created_by, snapshot.marker.created_by);
+    let by_ada = copy.made.unwrap();
+    assert_eq!(
+        (Some(by_ada.by), by_ada.at > by_us.at),
+        (edited.actor, true)
+    );
 }
 
 #[test]

@@ -15,6 +15,11 @@ pub use repository::{ModelGate, ModelRepository};
 
 use notion_sync_core::id::OpId;
 
+/// Who made or edited what people did.
+const PERSON: &str = "person";
+/// Who made or edited what the engine wrote.
+const SYNC: &str = "sync";
+
 /// How a write fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModelFault {

@@ -13,12 +13,14 @@ use notion_sync_core::remote::{
     Abilities, Ack, Action, ContentChange, Cursor, FieldSchema, ListRequest, Listing, NewContent,
     Remote, Schema, Trace, Write, WriteKind,
 };
-use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Proof, Revision, Snapshot};
+use notion_sync_core::snapshot::{
+    Content, Field, Made, Marker, Presence, Proof, Revision, Snapshot,
+};
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 
 use super::comments::{self, Talk};
-use super::{ModelComment, ModelFault, ModelReads, ModelWrite};
+use super::{ModelComment, ModelFault, ModelReads, ModelWrite, PERSON, SYNC};
 
 #[derive(Debug, Clone)]
 struct Page {
@@ -29,6 +31,11 @@ struct Page {
     touched: u64,
     trashed: bool,
     shared: bool,
+    /// Whether neither listings nor a look for what a write did show it yet.
+    hidden: bool,
+    maker: &'static str,
+    made: DateTime<Utc>,
+    editor: &'static str,
     bookkeeping: BTreeMap<String, String>,
     created_by: Option<OpId>,
     written_by: Option<OpId>,
@@ -122,13 +129,13 @@ impl ModelPages {
         let now = self.clock.now();
         let mut inner = self.lock();
         let fields = BTreeMap::from([("title".to_owned(), Value::text(title))]);
-        inner.create(fields, body, now, None)
+        inner.create(fields, body, (now, PERSON), None)
     }
 
     /// A person sets a field.
     pub fn set(&self, page: &str, key: &str, value: Value) {
         let now = self.clock.now();
-        self.lock().edit(page, now, |page| {
+        self.lock().edit(page, (now, PERSON), |page| {
             page.fields.insert(key.to_owned(), value);
         });
     }
@@ -136,19 +143,28 @@ impl ModelPages {
     /// A person edits the body.
     pub fn edit_body(&self, page: &str, edit: impl FnOnce(&mut Document)) {
         let now = self.clock.now();
-        self.lock().edit(page, now, |page| edit(&mut page.body));
+        self.lock()
+            .edit(page, (now, PERSON), |page| edit(&mut page.body));
     }
 
     /// A person moves the page to the trash or back.
     pub fn trash(&self, page: &str, trashed: bool) {
         let now = self.clock.now();
-        self.lock().edit(page, now, |page| page.trashed = trashed);
+        self.lock()
+            .edit(page, (now, PERSON), |page| page.trashed = trashed);
     }
 
     /// The page is no longer shared, or shared again.
     pub fn share(&self, page: &str, shared: bool) {
         if let Some(page) = self.lock().pages.get_mut(page) {
             page.shared = shared;
+        }
+    }
+
+    /// From now on neither listings nor a look for what a write did show a page, or they do again.
+    pub fn hide(&self, page: &str, hidden: bool) {
+        if let Some(page) = self.lock().pages.get_mut(page) {
+            page.hidden = hidden;
         }
     }
 
@@ -241,9 +257,18 @@ impl ModelPages {
     /// A person writes one of the engine's own fields of a page; an empty value clears it.
     pub fn set_bookkeeping(&self, page: &str, key: &str, value: &str) {
         let now = self.clock.now();
-        self.lock().edit(page, now, |page| {
+        self.lock().edit(page, (now, PERSON), |page| {
             page.bookkeeping.insert(key.to_owned(), value.to_owned());
             page.bookkeeping.retain(|_, value| !value.is_empty());
+        });
+    }
+
+    /// A person clears all of the engine's own fields of a page, its marks included.
+    pub fn unmark(&self, page: &str) {
+        let now = self.clock.now();
+        self.lock().edit(page, (now, PERSON), |page| {
+            page.bookkeeping.clear();
+            (page.created_by, page.written_by) = (None, None);
         });
     }
 
@@ -252,7 +277,7 @@ impl ModelPages {
         let now = self.clock.now();
         let mut inner = self.lock();
         let source = inner.pages.get(page).cloned()?;
-        let id = inner.create(source.fields, source.body, now, source.created_by);
+        let id = inner.create(source.fields, source.body, (now, PERSON), source.created_by);
         if let Some(copy) = inner.pages.get_mut(&id) {
             copy.bookkeeping = source.bookkeeping;
             copy.written_by = source.written_by;
@@ -293,7 +318,7 @@ impl ModelPages {
             revision: Revision {
                 at,
                 grain_seconds: 60,
-                token: at.to_rfc3339_opts(SecondsFormat::Secs, true),
+                token: token(at),
             },
             observed_at: now,
             fields: page
@@ -320,7 +345,11 @@ impl ModelPages {
                 ..Marker::default()
             },
             url: Some(format!("https://notion.example/{id}")),
-            actor: None,
+            actor: page.map(|page| page.editor.to_owned()),
+            made: page.map(|page| Made {
+                by: page.maker.to_owned(),
+                at: floor_minute(page.made),
+            }),
             bookkeeping: page
                 .map(|page| page.bookkeeping.clone())
                 .unwrap_or_default(),
@@ -339,7 +368,12 @@ impl ModelPages {
                     NewContent::Blocks(body) => body.clone(),
                     _ => Document::default(),
                 };
-                let id = inner.create(create.fields.clone(), body, now, Some(write.op.clone()));
+                let id = inner.create(
+                    create.fields.clone(),
+                    body,
+                    (now, SYNC),
+                    Some(write.op.clone()),
+                );
                 if inner.bookkeeping
                     && let Some(page) = inner.pages.get_mut(&id)
                 {
@@ -369,7 +403,7 @@ impl ModelPages {
                     return Err(Error::new(ErrorKind::Stale, during).with("field", "body"));
                 }
                 let bookkeeping = inner.bookkeeping;
-                inner.edit(&id, now, |page| {
+                inner.edit(&id, (now, SYNC), |page| {
                     for (key, change) in &update.fields {
                         page.fields.insert(key.clone(), change.desired.clone());
                     }
@@ -386,10 +420,16 @@ impl ModelPages {
             }
             Action::Remove { object, .. } | Action::Restore { object } => {
                 let trashed = matches!(write.action, Action::Remove { .. });
-                if !inner.pages.get(&object.id).is_some_and(|page| page.shared) {
+                let Some(page) = inner.pages.get(&object.id).filter(|page| page.shared) else {
                     return Err(Error::new(ErrorKind::NotFound, during));
+                };
+                if let Action::Remove { expected, .. } = &write.action
+                    && !page.trashed
+                    && *expected != token(page.edited)
+                {
+                    return Err(Error::new(ErrorKind::Stale, during).with("field", "revision"));
                 }
-                inner.edit(&object.id, now, |page| {
+                inner.edit(&object.id, (now, SYNC), |page| {
                     page.trashed = trashed;
                     page.written_by = Some(write.op.clone());
                 });
@@ -398,7 +438,7 @@ impl ModelPages {
             }
             Action::Bookkeep { object, fields } => {
                 let id = object.id.clone();
-                inner.edit(&id, now, |page| {
+                inner.edit(&id, (now, SYNC), |page| {
                     page.bookkeeping.extend(fields.clone());
                     page.bookkeeping.retain(|_, value| !value.is_empty());
                     if fields.values().all(String::is_empty) {
@@ -432,7 +472,7 @@ impl Inner {
         &mut self,
         fields: BTreeMap<String, Value>,
         body: Document,
-        now: DateTime<Utc>,
+        (now, maker): (DateTime<Utc>, &'static str),
         created_by: Option<OpId>,
     ) -> String {
         self.next += 1;
@@ -447,6 +487,10 @@ impl Inner {
                 touched: self.touched,
                 trashed: false,
                 shared: true,
+                hidden: false,
+                maker,
+                made: now,
+                editor: maker,
                 bookkeeping: BTreeMap::new(),
                 created_by,
                 written_by: None,
@@ -455,12 +499,18 @@ impl Inner {
         id
     }
 
-    fn edit(&mut self, id: &str, now: DateTime<Utc>, edit: impl FnOnce(&mut Page)) {
+    fn edit(
+        &mut self,
+        id: &str,
+        (now, editor): (DateTime<Utc>, &'static str),
+        edit: impl FnOnce(&mut Page),
+    ) {
         self.touched += 1;
         let touched = self.touched;
         if let Some(page) = self.pages.get_mut(id) {
             edit(page);
             page.edited = now;
+            page.editor = editor;
             page.touched = touched;
         }
     }
@@ -472,6 +522,11 @@ impl Inner {
             object: object.to_owned(),
         });
     }
+}
+
+/// The revision of a page that was last edited then.
+fn token(at: DateTime<Utc>) -> String {
+    floor_minute(at).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 fn floor_minute(at: DateTime<Utc>) -> DateTime<Utc> {
@@ -516,7 +571,7 @@ impl Remote for ModelPages {
         let ids: Vec<String> = inner
             .pages
             .iter()
-            .filter(|(_, page)| page.shared && !page.trashed)
+            .filter(|(_, page)| page.shared && !page.trashed && !page.hidden)
             .filter(|(_, page)| since.is_none_or(|since| floor_minute(page.edited) >= since))
             .map(|(id, _)| id.clone())
             .collect();
@@ -604,7 +659,9 @@ impl Remote for ModelPages {
                     Action::Create(_) => inner
                         .pages
                         .iter()
-                        .find(|(_, page)| page.created_by.as_ref() == Some(&write.op))
+                        .find(|(_, page)| {
+                            !page.hidden && page.created_by.as_ref() == Some(&write.op)
+                        })
                         .map(|(id, _)| id.clone()),
                     Action::Update(_) | Action::Remove { .. } | Action::Restore { .. } => inner
                         .pages

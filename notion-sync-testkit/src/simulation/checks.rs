@@ -312,6 +312,7 @@ pub fn count_audit(audit: &[AuditRow], count: &dyn Fn(&'static str)) {
             AuditEvent::ConflictClosed => "conflict settled",
             AuditEvent::Loser => "audited loser",
             AuditEvent::Mapping => "mapping",
+            AuditEvent::Duplicate => "duplicate found",
             AuditEvent::Drift => "drift",
             AuditEvent::Overlap => "edited while a write was under way",
             AuditEvent::Guard => "stopped by the guard",
@@ -320,6 +321,9 @@ pub fn count_audit(audit: &[AuditRow], count: &dyn Fn(&'static str)) {
             AuditEvent::Fired => "rule fired",
             AuditEvent::Step => "step ended without a write",
         });
+        if row.event == AuditEvent::Applied && row.rows.contains(&60) {
+            count("duplicate repaired");
+        }
         if row.summary.contains("not all of it is there") {
             count("partly applied");
         }
@@ -378,6 +382,26 @@ pub fn on_both_sides(
         }
     }
     Ok(())
+}
+
+/// P11: nothing was made twice and put right since: no record is that of a second object of one creation.
+///
+/// # Errors
+///
+/// `P11` with the object.
+pub fn never_repaired(records: &[Record]) -> Result<(), Failure> {
+    let known = |record: &Record| {
+        let object = record.notion.as_ref().or(record.github.as_ref())?;
+        let known = record.duplicate.as_ref()?;
+        Some(format!(
+            "{object} was made besides {} by {}",
+            known.of, known.op
+        ))
+    };
+    match records.iter().find_map(known) {
+        Some(said) => Err(Failure::new("P11", said)),
+        None => Ok(()),
+    }
 }
 
 /// P11: nothing was made twice: of the objects of a side one alone carries the origin that it was made

@@ -202,7 +202,7 @@ pub mod properties {
     //! What must hold once everything has come to rest, each by itself.
 
     pub use super::checks::{
-        Text, audited, count_audit, is_parked, kept, made_once, on_both_sides, proven, registered,
-        replays, restless, words_in_conflict,
+        Text, audited, count_audit, is_parked, kept, made_once, never_repaired, on_both_sides,
+        proven, registered, replays, restless, words_in_conflict,
     };
 }

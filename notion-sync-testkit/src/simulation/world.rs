@@ -426,6 +426,7 @@ impl Theatre {
             let ledger = self.parts.crowd.ledger();
             checks::on_both_sides(&ledger, &texts, &records, &audit, &|what| seam.count(what))?;
             checks::made_once(&ledger, &texts)?;
+            checks::never_repaired(&records)?;
         }
         checks::audited(&*store, &audit, &[]).await?;
         checks::replays(&*store, &mappings).await?;

@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::ending;
 use super::people::{lock, table};
 use super::play::Theatre;
+use super::repaired;
 
 /// Everything that is looked at.
 pub(super) struct Scene {
@@ -29,6 +30,10 @@ pub(super) struct Scene {
     pub(super) pulls: BTreeMap<u64, String>,
     /// Operation marks by kind of object.
     marks: Vec<(String, OpId)>,
+    /// Pages and issues with the creation that they say made them.
+    pub(super) made: Vec<(String, OpId)>,
+    /// Those of them that are not put away.
+    pub(super) there: BTreeSet<String>,
 }
 
 pub(super) type Checked = Result<(), Failure>;
@@ -39,7 +44,11 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     ending::count(theatre, &scene).await?;
     tokens(theatre, &scene)?;
     convergence(theatre, &scene).await?;
-    once(theatre, &scene)?;
+    if theatre.beyond.is_some() {
+        repaired::all(theatre, &scene)?;
+    } else {
+        once(theatre, &scene)?;
+    }
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();
     // What was done since a backup that was put back, the audit does not know.
@@ -85,6 +94,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
         .await
         .map_err(|e| failed(&e))?;
     let mut marks = Vec::new();
+    let (mut made, mut there) = (Vec::new(), BTreeSet::new());
     let mut pages = BTreeMap::new();
     {
         let notion = theatre.stage.notion();
@@ -93,6 +103,8 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
                 let properties = notion.properties(id);
                 let op = plain(properties.get("Sync Op"));
                 if !op.is_empty() {
+                    there.insert(format!("page {id}"));
+                    made.push((format!("page {id}"), OpId::new(op.clone())));
                     marks.push(("page".to_owned(), OpId::new(op)));
                 }
                 for comment in notion.comments(id) {
@@ -120,6 +132,14 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
         let mut found = Vec::new();
         let body = issue.body.unwrap_or_default();
         marked(&body, &mut found);
+        if issue.open {
+            there.insert(format!("issue {number}"));
+        }
+        made.extend(
+            found
+                .iter()
+                .map(|op| (format!("issue {number}"), op.clone())),
+        );
         marks.extend(found.into_iter().map(|op| ("issue".to_owned(), op)));
         for (author, comment) in &issue.comments {
             if author == "sync-bot" {
@@ -156,6 +176,8 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
         issues,
         pulls,
         marks,
+        made,
+        there,
     })
 }
 
@@ -199,7 +221,9 @@ pub(super) async fn seen(theatre: &mut Theatre) -> Checked {
 
 /// P01: every pair that is not parked says the same on both sides.
 async fn convergence(theatre: &mut Theatre, scene: &Scene) -> Checked {
-    let different = different(theatre, &scene.records, &is_parked, true).await?;
+    // What was made twice belongs to the other one.
+    let alone = |record: &Record| is_parked(record) || record.duplicate.is_some();
+    let different = different(theatre, &scene.records, &alone, true).await?;
     different.map_or(Ok(()), |message| Err(Failure::new("P01", message)))
 }
 
@@ -260,6 +284,8 @@ const EDITED_AND_GONE: &str =
 
 /// P11: nothing was made twice.
 fn once(theatre: &Theatre, scene: &Scene) -> Checked {
+    // What was put right since was made twice all the same.
+    properties::never_repaired(&scene.records)?;
     let mut seen = BTreeSet::new();
     let copied = lock(&theatre.people.ledger).any_copied();
     for mark in &scene.marks {

@@ -12,7 +12,7 @@ use super::script::{Profile, Script};
 use super::season::{self, Player, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
-[--profile documents|tasks|both|faults|workers|surroundings] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]";
+[--profile documents|tasks|both|faults|workers|surroundings|beyond] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]";
 
 /// What was asked for.
 #[derive(Debug)]

@@ -47,6 +47,14 @@ const SURROUNDINGS: [&str; 8] = [
     "heard from GitHub",
 ];
 
+/// Where the services hide what the sync makes for longer than it waits.
+const BEYOND: [&str; 4] = [
+    "hidden beyond the bound",
+    "duplicate found",
+    "duplicate repaired",
+    "duplicate left to people",
+];
+
 /// Where there are documents.
 const DOCUMENTS: [&str; 3] = [
     "conflict pull request opened",
@@ -75,6 +83,9 @@ pub(super) fn of(profile: Profile) -> Vec<&'static str> {
     }
     if profile == Profile::Surroundings {
         out.extend(SURROUNDINGS);
+    }
+    if profile == Profile::Beyond {
+        out.extend(BEYOND);
     }
     out
 }

@@ -14,6 +14,7 @@ mod markers;
 mod people;
 mod play;
 mod post;
+mod repaired;
 mod script;
 mod seam;
 mod season;
@@ -22,6 +23,7 @@ mod surroundings;
 mod tests;
 mod text;
 mod upset;
+mod veil;
 mod vignette;
 
 use play::{Manner, Run};

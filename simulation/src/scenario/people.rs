@@ -44,6 +44,8 @@ struct Memory {
     files: BTreeMap<String, String>,
     bodies: BTreeMap<u64, String>,
     deleted: BTreeMap<String, String>,
+    /// What they did, told.
+    said: Vec<String>,
 }
 
 /// People, and what they wrote.
@@ -151,7 +153,25 @@ impl People {
                 }
             }
         }?;
+        lock(&self.memory).said.push(said.clone());
         Some(format!("{who}: {said}"))
+    }
+
+    /// Whether anybody ever did anything to `page <id>` or `issue <number>`.
+    pub(crate) fn touched(&self, object: &str) -> bool {
+        let id = |text: &str| text.rsplit(' ').next().unwrap_or_default().to_owned();
+        let id = id(object);
+        let memory = lock(&self.memory);
+        memory.said.iter().any(|said| {
+            let other = |at: char| !at.is_alphanumeric() && at != '-';
+            let words: Vec<&str> = said.split(other).filter(|word| !word.is_empty()).collect();
+            words
+                .windows(2)
+                .any(|two| two[1] == id && (two[0] == "issue" || id.len() > 20))
+                || words
+                    .first()
+                    .is_some_and(|word| id.len() > 20 && *word == id)
+        })
     }
 
     /// Somebody makes a task's status this, after everything else.

@@ -28,6 +28,7 @@ use super::script::{Script, Step};
 use super::seam::{Seam, Ways};
 use super::surroundings::Surroundings;
 use super::upset::Upset;
+use super::veil::Veiled;
 use crate::mutants::{self, Mutant};
 
 /// Virtual minutes within which everything comes to rest once nobody does anything any more.
@@ -63,6 +64,8 @@ pub(crate) struct Theatre {
     pub(crate) company: Option<Company>,
     /// What fails besides the services.
     pub(crate) surroundings: Surroundings,
+    /// For how long the services hide what the sync makes, where that is longer than it waits.
+    pub(crate) beyond: Option<Duration>,
 }
 
 /// Plays a script from beginning to end.
@@ -173,6 +176,15 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         Some(mutant) => mutants::around(mutant, seam, store, ways),
         None => (store, ways),
     };
+    let ways: Arc<dyn Between> = match knobs.beyond {
+        Some(seconds) => Arc::new(Veiled {
+            inner: ways,
+            seam: seam.clone(),
+            seconds,
+            clock: Default::default(),
+        }),
+        None => ways,
+    };
     // Outermost: a mutant must not see what it would not have seen.
     let ways: Arc<dyn Between> = Arc::new(Ambushed {
         inner: ways,
@@ -193,6 +205,7 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         kept,
         company,
         surroundings: Surroundings::with(post),
+        beyond: (knobs.beyond).map(|seconds| Duration::seconds(i64::from(seconds))),
     })
 }
 
@@ -337,12 +350,18 @@ impl Theatre {
         self.seam.note("nobody does anything any more");
         // What was dropped may still be committed, and what is new may still be hidden.
         self.stage.clock.advance(Duration::minutes(3));
-        let until = self.stage.now() + Duration::minutes(LIVENESS);
+        // What is waited for grows with what is seen to be late.
+        let waits = self.beyond.map_or_else(Duration::zero, |hidden| hidden * 4);
+        let until = self.stage.now() + Duration::minutes(LIVENESS) + waits;
         // First what listings of changes alone bring to light: a full one would hide what they miss.
         self.rest(until, false).await?;
         self.stage.clock.advance(Duration::minutes(12));
         self.rest(until, false).await?;
-        check::seen(self).await?;
+        match self.beyond {
+            // What shows up so late is for the listing of everything.
+            Some(hidden) => self.stage.clock.advance(hidden),
+            None => check::seen(self).await?,
+        }
         let until = self.stage.now() + Duration::minutes(LIVENESS);
         self.rest(until, true).await?;
         self.stage.clock.advance(Duration::minutes(12));

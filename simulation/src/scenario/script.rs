@@ -30,6 +30,8 @@ pub(crate) enum Profile {
     /// What is mapped differs from seed to seed, and more than the services fails: webhooks, the clock of
     /// the process, its disk, schemas, backups.
     Surroundings,
+    /// What is mapped differs from seed to seed, and the services show what the sync makes later than it waits.
+    Beyond,
 }
 
 impl Profile {
@@ -42,6 +44,7 @@ impl Profile {
             Self::Faults => "faults",
             Self::Workers => "workers",
             Self::Surroundings => "surroundings",
+            Self::Beyond => "beyond",
         }
     }
 
@@ -54,6 +57,7 @@ impl Profile {
             Self::Faults,
             Self::Workers,
             Self::Surroundings,
+            Self::Beyond,
         ];
         all.into_iter().find(|profile| profile.name() == name)
     }
@@ -61,7 +65,7 @@ impl Profile {
     /// What is mapped in a seed: documents, tasks or both.
     pub(crate) fn mapped(self, seed: u64) -> Self {
         match self {
-            Self::Faults | Self::Workers | Self::Surroundings => {
+            Self::Faults | Self::Workers | Self::Surroundings | Self::Beyond => {
                 *Stream::new(seed, "mapped").of(&[Self::Documents, Self::Tasks, Self::Both])
             }
             other => other,
@@ -267,6 +271,8 @@ pub(crate) struct Knobs {
     pub(crate) webhooks: Option<Trouble>,
     /// How late GitHub commits what nobody waits for, in seconds.
     pub(crate) github_late: u32,
+    /// For how long, in seconds, both services hide what the sync makes, where that is longer than it waits.
+    pub(crate) beyond: Option<u32>,
 }
 
 /// Everything that happens in a seed.
@@ -330,6 +336,7 @@ impl Script {
         let squally = profile == Profile::Faults;
         let company = profile == Profile::Workers;
         let upset = profile == Profile::Surroundings;
+        let beyond = profile == Profile::Beyond;
         let profile = profile.mapped(seed);
         let mut knob = Stream::new(seed, "knobs");
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
@@ -349,6 +356,7 @@ impl Script {
             company,
             webhooks: None,
             github_late: 0,
+            beyond: None,
         };
         let mut writer = Writer {
             workload: Stream::new(seed, "workload"),
@@ -389,6 +397,12 @@ impl Script {
         }
         if upset {
             upset::add(seed, &mut knobs, &mut steps);
+        }
+        if beyond {
+            // A stream of its own: nothing else depends on it.
+            let mut random = Stream::new(seed, "beyond");
+            knobs.beyond = Some(*random.of(&[1_200, 1_800, 3_000, 3_600]));
+            vignette::add_unheard(&mut random, &mut writer, &mut steps);
         }
         Self {
             seed,

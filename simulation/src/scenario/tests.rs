@@ -27,6 +27,7 @@ fn a_few_seeds_hold() {
         Profile::Faults,
         Profile::Workers,
         Profile::Surroundings,
+        Profile::Beyond,
     ] {
         let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
         assert!(
@@ -37,7 +38,13 @@ fn a_few_seeds_hold() {
         assert_eq!(tally.seeds, 8);
         counts.extend(tally.counts);
     }
-    for what in ["applied", "crashed", "dropped after", "a process slept"] {
+    for what in [
+        "applied",
+        "crashed",
+        "dropped after",
+        "a process slept",
+        "duplicate repaired",
+    ] {
         assert!(counts.contains_key(what), "{what} never happened");
     }
 }

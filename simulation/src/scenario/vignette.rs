@@ -95,6 +95,38 @@ pub(super) fn add_minute(seed: u64, knobs: &Knobs, writer: &mut Writer, steps: &
     ));
 }
 
+/// Objects are made at the beginning, nobody hears of it, and it is looked for while they are hidden; after that
+/// everything is listed. Sometimes people go on working meanwhile.
+pub(super) fn add_unheard(random: &mut Stream, writer: &mut Writer, steps: &mut Vec<Step>) {
+    let pick = random.number();
+    let made = [
+        (Side::Github, Deed::NewObject),
+        (Side::Notion, Deed::NewPage),
+    ];
+    let made = made.map(|(side, deed)| writer.act_of(side, deed, pick));
+    let mut first = step(300, made.to_vec(), 2);
+    first.strikes = unheard();
+    let edited = [
+        (Side::Notion, Deed::EditBlock),
+        (Side::Notion, Deed::SetTags),
+        (Side::Github, Deed::EditLine),
+        (Side::Github, Deed::Comment),
+    ];
+    let edited = if random.chance(50) {
+        let some = (0..4).map(|_| {
+            let (side, deed) = *random.of(&edited);
+            writer.act_of(side, deed, random.number())
+        });
+        some.collect()
+    } else {
+        Vec::new()
+    };
+    let again = step(1_080, edited, 4);
+    let mut listed = step(3_700, Vec::new(), 3);
+    listed.full = true;
+    steps.splice(0..0, [first, again, listed]);
+}
+
 /// Adds the scene of a seed to its script. A third of the seeds have none.
 pub(super) fn add(seed: u64, knobs: &mut Knobs, writer: &mut Writer, steps: &mut Vec<Step>) {
     let mut random = Stream::new(seed, "vignette");

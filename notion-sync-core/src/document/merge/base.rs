@@ -148,6 +148,13 @@ impl BodyBase {
         lists_say_the_same(self.held_by(side), &document.blocks)
     }
 
+    /// Whether `document` says the beginning of what `side` held, or all of it.
+    #[must_use]
+    pub fn begins_with(&self, side: Side, document: &Document) -> bool {
+        let begin = self.held_by(side).take(document.blocks.len());
+        lists_say_the_same(begin, &document.blocks)
+    }
+
     /// Whether neither side changed anything and nothing is held: then there is one region of
     /// untouched pairs, and composing it gives both bodies and this base again.
     pub(crate) fn is_untouched(&self, notion: &Document, github: &Document) -> bool {

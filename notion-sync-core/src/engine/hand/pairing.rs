@@ -114,6 +114,7 @@ impl Engine {
         record.given_up.clear();
         record.same_key = false;
         record.copy = false;
+        record.duplicate = None;
         // What the page says of its counterpart was true before, and is no contradiction now.
         record.bookkept = shown;
         record.base_epoch += 1;

@@ -141,6 +141,7 @@ impl Engine {
             marker: Marker::default(),
             url: None,
             actor: None,
+            made: None,
             bookkeeping: BTreeMap::new(),
         }
     }

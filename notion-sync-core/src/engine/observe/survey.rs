@@ -488,7 +488,19 @@ impl Engine {
             // Somebody took the marks off: it is an object of its own.
             state.record.copy = false;
         }
-        let mut identity = identity::of_pair(kind, &state.record, notion.as_ref(), github.as_ref());
+        let duplicate = self
+            .of_duplicate(
+                binding,
+                bound,
+                &mut state.record,
+                notion.as_ref(),
+                github.as_ref(),
+            )
+            .await?;
+        let mut identity = match duplicate {
+            Some(identity) => identity,
+            None => identity::of_pair(kind, &state.record, notion.as_ref(), github.as_ref()),
+        };
         if identity == Identity::Clean
             && let Some(page) = &notion
             && self.names_another(binding, &state.record, page).await?

@@ -70,6 +70,7 @@ pub(crate) fn view(
         marker: snapshot.marker.clone(),
         url: snapshot.url.clone(),
         actor: snapshot.actor.clone(),
+        made: snapshot.made.clone(),
         bookkeeping: snapshot.bookkeeping.clone(),
     };
     for field in &bound.fields {

@@ -16,7 +16,8 @@ use crate::error::Result;
 use crate::id::{MappingId, RemoteRef, Side};
 use crate::mapping::{FileMarker, MappingKind, View};
 use crate::operation::{OpState, Operation};
-use crate::record::{Life, Record};
+use crate::reconcile::is_closed;
+use crate::record::{Duplicate, Life, Record};
 use crate::remote::{Action, ProposalKind};
 
 /// The bookkeeping of a page by which it names its counterpart.
@@ -76,6 +77,7 @@ impl Engine {
                 }
             }
         }
+        let duplicates = self.unseen_duplicates(&inventory, &records).await?;
         let mut busy = BTreeSet::new();
         for op in self.state().open_operations(&binding.mapping.id).await? {
             busy.insert(op.value.record.as_str().to_owned());
@@ -86,6 +88,7 @@ impl Engine {
             records: &records,
             carrying,
             busy,
+            duplicates,
         };
         let findings = job.findings();
         Ok((inventory, findings))
@@ -125,12 +128,18 @@ pub(in crate::engine) struct Comparison<'a> {
     pub(in crate::engine) carrying: BTreeSet<String>,
     /// Records with writes under way.
     pub(in crate::engine) busy: BTreeSet<String>,
+    /// Objects that no record owns and that a creation made besides another one, which is named too.
+    pub(in crate::engine) duplicates: BTreeMap<RemoteRef, RemoteRef>,
 }
 
 impl Comparison<'_> {
     pub(in crate::engine) fn findings(&self) -> Vec<Finding> {
         let mut out = Vec::new();
         for record in self.records {
+            if let Some(known) = &record.duplicate {
+                self.of_duplicate(record, known, &mut out);
+                continue;
+            }
             match record.life {
                 Life::Live if !self.busy.contains(record.id.as_str()) => {
                     self.of_pair(record, &mut out);
@@ -328,6 +337,45 @@ impl Comparison<'_> {
         }
     }
 
+    /// A second object of one creation that is there and was not put away.
+    fn of_duplicate(&self, record: &Record, known: &Duplicate, out: &mut Vec<Finding>) {
+        let side = if record.notion.is_some() {
+            Side::Notion
+        } else {
+            Side::Github
+        };
+        let seen = record.object(side);
+        let Some(view) = seen.and_then(|object| self.inventory.view(side, object)) else {
+            return;
+        };
+        let marked = view.marker.created_by.as_ref() == Some(&known.op);
+        if record.life == Life::Detached || is_closed(Some(view)) || !marked {
+            return;
+        }
+        let problem = record.problem.as_ref().filter(|problem| problem.drift);
+        let how = match problem {
+            Some(problem) => Remedy::Person(problem.message.clone()),
+            None => removes_it(),
+        };
+        out.push(self.duplicate(Some(record), side, view, &known.of, how));
+    }
+
+    fn duplicate(
+        &self,
+        record: Option<&Record>,
+        side: Side,
+        view: &View,
+        of: &RemoteRef,
+        how: Remedy,
+    ) -> Finding {
+        let both = match side {
+            Side::Notion => (Some(view), None),
+            Side::Github => (None, Some(view)),
+        };
+        let what = format!("one creation made it besides {of}");
+        self.finding((FindingKind::DuplicateClaim, side), record, both, what, how)
+    }
+
     fn of_copy(&self, record: &Record, out: &mut Vec<Finding>) {
         let view =
             |side: Side| (record.object(side)).and_then(|object| self.inventory.view(side, object));
@@ -383,13 +431,21 @@ impl Comparison<'_> {
                 name_owner.extend(names_of(kind, view).into_iter().map(|name| (name, *record)));
             }
         }
+        for (side, views) in [
+            (Side::Notion, &self.inventory.pages),
+            (Side::Github, &self.inventory.others),
+        ] {
+            for view in views {
+                if let Some(of) = self.duplicates.get(&view.object) {
+                    out.push(self.duplicate(None, side, view, of, removes_it()));
+                }
+            }
+        }
+        let strange = |view: &&View| {
+            !owned.contains_key(&view.object) && !self.duplicates.contains_key(&view.object)
+        };
         let mut pages = Vec::new();
-        for page in self
-            .inventory
-            .pages
-            .iter()
-            .filter(|v| !owned.contains_key(&v.object))
-        {
+        for page in self.inventory.pages.iter().filter(strange) {
             let original = named_by_page(kind, page)
                 .iter()
                 .find_map(|name| name_owner.get(name).copied())
@@ -402,12 +458,7 @@ impl Comparison<'_> {
             }
         }
         let mut others = Vec::new();
-        for object in self
-            .inventory
-            .others
-            .iter()
-            .filter(|v| !owned.contains_key(&v.object))
-        {
+        for object in self.inventory.others.iter().filter(strange) {
             let owner = (object.marker.counterpart.as_deref())
                 .and_then(|named| page_owner.get(&bare(named)));
             match owner {
@@ -455,6 +506,12 @@ impl Comparison<'_> {
             }
         }
     }
+}
+
+fn removes_it() -> Remedy {
+    let what = "`notion-sync sync --full` removes it softly where nobody has worked on it, and says so where \
+                somebody may have";
+    Remedy::Sync(what.to_owned())
 }
 
 /// What the standing of an object without a pair means for people.

@@ -1,5 +1,6 @@
 //! Which objects belong together, and how that is checked, repaired and made again.
 
+pub(in crate::engine) mod duplicates;
 pub(in crate::engine) mod finding;
 pub(in crate::engine) mod findings;
 pub(in crate::engine) mod identity;

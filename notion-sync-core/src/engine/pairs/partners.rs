@@ -17,7 +17,7 @@ use crate::record::{Life, Record};
 use crate::state::RecordState;
 
 /// An object that takes part: with the record that holds it back, where there is one.
-type Part = (View, Option<RecordState>);
+pub(in crate::engine) type Part = (View, Option<RecordState>);
 
 /// Objects whose records wait because their marks contradict something, as just read.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(in crate::engine) struct Held {
 }
 
 /// Objects that cannot be judged now because something else could not be read: their sides, and why.
-type Missed = Vec<(Vec<Side>, Option<Error>)>;
+pub(in crate::engine) type Missed = Vec<(Vec<Side>, Option<Error>)>;
 
 impl Engine {
     /// Gives each unowned object a record: the one its marks name, or a new one. Answers what of it has
@@ -65,14 +65,30 @@ impl Engine {
                 return Ok(vec![(sides, Some(error))]);
             }
         }
-        let (mut all, mut missed) = self
+        let mut missed = Missed::new();
+        let mut taken = Vec::new();
+        for (side, fresh, held) in [
+            (Side::Notion, pages, &held.pages),
+            (Side::Github, others, &held.others),
+        ] {
+            let rest = self
+                .take_duplicates(binding, bound, prepared, side, (fresh, held), &mut missed)
+                .await?;
+            taken.push(rest);
+        }
+        let (others, pages) = (
+            taken.pop().unwrap_or_default(),
+            taken.pop().unwrap_or_default(),
+        );
+        let (mut all, unread) = self
             .unclaimed(binding, bound, prepared, records, others, &held.pages)
             .await?;
+        missed.extend(unread);
         let mut pages = self.no_copies(binding, prepared, pages).await?;
         pages.extend(held.pages);
         all.extend(held.others);
         let waiting = self
-            .by_marks(binding, prepared, pages, all, &held.unread)
+            .by_marks(binding, bound, prepared, pages, all, &held.unread)
             .await?;
         missed.push((waiting.into_iter().collect(), None));
         for one in prepared.iter_mut().filter(|one| !one.state.is_stored()) {
@@ -202,6 +218,7 @@ impl Engine {
     async fn by_marks(
         &self,
         binding: &Binding,
+        bound: &Bound,
         prepared: &mut Vec<Prepared>,
         pages: Vec<Part>,
         others: Vec<Part>,
@@ -243,8 +260,12 @@ impl Engine {
                     prepared.push(pair);
                 }
                 (_, Some(_)) => {}
-                (Standing::Copy(_), None) => {
-                    prepared.push(self.start_copy(binding, Some(page.clone()), None));
+                (Standing::Copy(at), None) => {
+                    let original = &pages[*at].0;
+                    prepared.push(
+                        self.start_twin(binding, bound, Side::Notion, page, original)
+                            .await?,
+                    );
                 }
                 (Standing::Contested(_) | Standing::Orphan, None)
                     if !named_by_page(kind, page).is_empty() =>
@@ -260,8 +281,12 @@ impl Engine {
         for ((other, state), standing) in others.iter().zip(&other_is) {
             match (standing, state) {
                 (Standing::Paired(..), _) | (_, Some(_)) => {}
-                (Standing::Copy(_), None) => {
-                    prepared.push(self.start_copy(binding, None, Some(other.clone())));
+                (Standing::Copy(at), None) => {
+                    let original = &others[*at].0;
+                    prepared.push(
+                        self.start_twin(binding, bound, Side::Github, other, original)
+                            .await?,
+                    );
                 }
                 (Standing::Contested(_) | Standing::Orphan, None) => {
                     if other.marker.counterpart.is_some() {
@@ -358,7 +383,8 @@ impl Engine {
 /// The object of a record that knows no other and waits because of its marks.
 pub(in crate::engine) fn held_back(record: &Record) -> Option<(Side, RemoteRef)> {
     let drifts = record.problem.as_ref().is_some_and(|problem| problem.drift);
-    if !drifts || record.life != Life::Provisioning || record.copy {
+    let alone = record.copy || record.duplicate.is_some();
+    if !drifts || record.life != Life::Provisioning || alone {
         return None;
     }
     match (&record.notion, &record.github) {

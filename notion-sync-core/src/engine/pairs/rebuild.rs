@@ -91,12 +91,14 @@ impl Engine {
         let pairs = self
             .rebuild_pairs(binding, &bound, &inventory, &mut records, dry_run)
             .await?;
+        let duplicates = self.unseen_duplicates(&inventory, &records).await?;
         let job = Comparison {
             binding,
             inventory: &inventory,
             records: &records,
             carrying: BTreeSet::new(),
             busy: BTreeSet::new(),
+            duplicates,
         };
         Ok(Rebuilt {
             mapping: mapping.clone(),

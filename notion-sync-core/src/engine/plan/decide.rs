@@ -293,9 +293,10 @@ fn removes(plan: &Plan) -> bool {
     })
 }
 
-/// Whether nothing but a page that is not settled keeps its file's deletion from being followed.
+/// Whether nothing but a page that is not settled keeps its removal from being carried out.
 fn will_remove(plan: &Plan) -> bool {
-    (plan.holds.iter()).any(|hold| hold.unit == UnitId::Record && hold.row == Row(19))
+    let waits = |row: Row| row == Row(19) || row == Row(60);
+    (plan.holds.iter()).any(|hold| hold.unit == UnitId::Record && waits(hold.row))
 }
 
 pub(in crate::engine) fn title(prepared: &Prepared) -> String {

@@ -10,6 +10,7 @@ use crate::engine::observe::paths::Paths;
 use crate::engine::observe::place::place_of;
 use crate::engine::observe::survey::Prepared;
 use crate::engine::observe::text::{self, Stamp};
+use crate::engine::plan::removal;
 use crate::engine::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
@@ -219,34 +220,7 @@ impl Engine {
                 vec![self.draft_page(binding, bound, prepared, rows)?]
             }
             Step::Create(Side::Github) => vec![self.draft_issue(bound, prepared, rows)?],
-            Step::Remove(side) => {
-                let Some(object) = record.object(*side) else {
-                    return Ok(Vec::new());
-                };
-                let view = prepared.view(*side);
-                let expected = view.map_or_else(String::new, |view| view.revision.token.clone());
-                let what = match (side, binding.mapping.kind) {
-                    (Side::Notion, _) => "move the page to the trash",
-                    (Side::Github, MappingKind::Documents) => "delete the file",
-                    (Side::Github, MappingKind::Tasks) => "close the issue",
-                };
-                vec![Draft {
-                    side: *side,
-                    name: "remove",
-                    action: Action::Remove {
-                        object: object.clone(),
-                        expected,
-                    },
-                    settlement: Settlement {
-                        life: Some(Life::Deleting),
-                        ..Settlement::default()
-                    },
-                    label: what.to_owned(),
-                    rows,
-                    content: Some(hashes(view, "removed")),
-                    epoch: record.base_epoch,
-                }]
-            }
+            Step::Remove(side) => removal::drafts(binding.mapping.kind, prepared, *side, &rows),
             Step::Restore(side) => vec![self.draft_restore(binding, bound, prepared, *side, rows)?],
             Step::Unmark(side) => {
                 let Some(view) = prepared.view(*side) else {

@@ -269,7 +269,7 @@ fn shows_on_page(record: &Record) -> bool {
         record.life,
         Life::Tombstone | Life::Deleting | Life::Detached
     );
-    !over && !record.copy
+    !over && !record.copy && record.duplicate.is_none()
 }
 
 /// A record as it is once a write of both sides' content succeeded.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::audit::{AuditEvent, AuditRow};
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::survey::Prepared;
+use crate::engine::pairs::duplicates::duplicate_row;
 use crate::engine::plan::decide::{PlannedRecord, RunPlan};
 use crate::engine::plan::rules::is_kept_out;
 use crate::engine::plan::steps::is_under_way;
@@ -114,6 +115,9 @@ impl Engine {
         let before = state.clone();
         state.record.title.clone_from(&title);
         let mut audit = audit_rows(&plan, &operations, &state.record, now);
+        if let (Some(known), false) = (&state.record.duplicate, state.is_stored()) {
+            audit.insert(0, duplicate_row(&state.record, known, now));
+        }
         audit.extend(told);
 
         let record = &mut state.record;

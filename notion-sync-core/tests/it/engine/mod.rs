@@ -10,6 +10,7 @@ mod dead_letters;
 mod documents;
 mod doorbell;
 mod dry_run;
+mod duplicates;
 mod failures;
 mod fields;
 mod fingerprint;

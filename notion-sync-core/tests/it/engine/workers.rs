@@ -28,7 +28,7 @@ use super::world::{Meddled, World, body, documents, plain, rewrite, tasks};
 
 /// When a worker stops at a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
+pub(super) enum Stop {
     Before(usize),
     After(usize),
     /// For a moment, before and after every one.
@@ -37,7 +37,7 @@ enum Stop {
 
 /// A store as one worker sees it, in which the worker can fall asleep at a commit.
 #[derive(Debug)]
-struct Sleepy {
+pub(super) struct Sleepy {
     inner: Arc<dyn Store>,
     stop: Stop,
     commits: AtomicUsize,
@@ -45,7 +45,7 @@ struct Sleepy {
 }
 
 impl Sleepy {
-    fn new(inner: Arc<dyn Store>, stop: Stop) -> Arc<Self> {
+    pub(super) fn new(inner: Arc<dyn Store>, stop: Stop) -> Arc<Self> {
         Arc::new(Self {
             inner,
             stop,
@@ -114,17 +114,17 @@ fn engine(world: &World, store: Arc<dyn Store>, name: &str, company: Company) ->
         })
 }
 
-fn look() -> Budget {
+pub(super) fn look() -> Budget {
     Budget {
         poll_now: true,
         ..Budget::default()
     }
 }
 
-type Work<'e> = Pin<Box<dyn Future<Output = Result<Tick>> + 'e>>;
+pub(super) type Work<'e> = Pin<Box<dyn Future<Output = Result<Tick>> + 'e>>;
 
 /// Goes on until the worker falls asleep or is done.
-fn go_on(work: &mut Work<'_>) -> Option<Tick> {
+pub(super) fn go_on(work: &mut Work<'_>) -> Option<Tick> {
     let waker = noop_waker();
     match work.as_mut().poll(&mut Context::from_waker(&waker)) {
         Poll::Ready(tick) => Some(tick.unwrap()),

@@ -10,6 +10,7 @@ use futures::executor::block_on;
 use notion_sync_core::Result;
 use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::clock::{Clock, VirtualClock};
+use notion_sync_core::comment::Comments;
 use notion_sync_core::document::{Block, BlockKind, Document, RichText};
 use notion_sync_core::engine::{Binding, Budget, Engine, Tick};
 use notion_sync_core::id::{OpId, RemoteRef, Side};
@@ -381,6 +382,10 @@ impl<R: Remote> Remote for Meddled<R> {
 
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
         self.inner.read(object, content).await
+    }
+
+    async fn comments(&self, object: &RemoteRef) -> Result<Comments> {
+        self.inner.comments(object).await
     }
 
     fn lags(&self, seconds: u32) {

@@ -7,6 +7,7 @@
 
 mod answer;
 mod decisions;
+mod duplicates;
 mod executor;
 mod life;
 mod paths;

@@ -117,7 +117,7 @@ fn every_situation_has_one_row_and_every_row_is_reached() {
     // Not rows of these two functions: 29-32 decide the path (place.rs), 39 is a
     // classification, 41 belongs to the executor, 45-46 to the schema, 51 to actions.
     let elsewhere = [29, 30, 31, 32, 39, 41, 45, 46, 51];
-    for row in 1..=59 {
+    for row in 1..=61 {
         assert!(
             reached.contains(&Row(row)) != elsewhere.contains(&row),
             "row {row}: reached {}",
@@ -218,7 +218,13 @@ fn documented(s: &RecordSituation) -> Vec<u8> {
 
     // (c) Life.
     let read = free && held.is_none();
-    let lives = read && s.life != Life::Deleting;
+    let as_made = s.identity == Identity::Duplicate;
+    let twice = read
+        && (as_made || s.identity == Identity::DuplicateInUse)
+        && s.life != Life::Detached
+        && (there(n) || there(g));
+    let returned = s.life == Life::Tombstone || either(Back);
+    let lives = read && !twice && s.life != Life::Deleting;
     let buried = lives && nothing(n) && nothing(g) && either(Gone);
     let back = lives && either(Back);
     let alive = lives && !buried && !back && s.life != Life::Tombstone;
@@ -263,8 +269,10 @@ fn documented(s: &RecordSituation) -> Vec<u8> {
         (50, s.identity == Identity::Newer),
         (52, alone(n, g) && !refused && s.kind == MappingKind::Documents),
         (54, alone(n, g) && refused),
-        (55, read && s.life == Life::Deleting),
+        (55, read && !twice && s.life == Life::Deleting),
         (57, parked),
+        (60, twice && as_made && !returned),
+        (61, twice && (returned || !as_made)),
     ];
     rows.into_iter().filter_map(|(row, applies)| applies.then_some(row)).collect()
 }

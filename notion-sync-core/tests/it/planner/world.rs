@@ -149,6 +149,7 @@ impl Half {
             marker: Marker::default(),
             url: None,
             actor: None,
+            made: None,
             bookkeeping: BTreeMap::new(),
         }
     }

@@ -11,11 +11,13 @@ use notion_sync_core::clock::Clock;
 use notion_sync_core::hash::ContentHash;
 use notion_sync_core::id::{OpId, RemoteRef};
 use notion_sync_core::remote::Write;
-use notion_sync_core::snapshot::{Content, Field, Marker, Presence, Proof, Revision, Snapshot};
+use notion_sync_core::snapshot::{
+    Content, Field, Made, Marker, Presence, Proof, Revision, Snapshot,
+};
 use notion_sync_core::value::Value;
 
 use crate::model::comments::{self, Talk};
-use crate::model::{ModelComment, ModelFault, ModelReads, ModelWrite};
+use crate::model::{ModelComment, ModelFault, ModelReads, ModelWrite, PERSON};
 
 #[derive(Debug, Clone)]
 struct Pull {
@@ -33,6 +35,10 @@ struct Issue {
     fields: BTreeMap<String, Value>,
     text: String,
     updated: DateTime<Utc>,
+    maker: &'static str,
+    made: DateTime<Utc>,
+    /// Whether neither listings nor a look for what a write did show it yet.
+    hidden: bool,
     page: Option<String>,
     created_by: Option<OpId>,
     written_by: Option<OpId>,
@@ -254,7 +260,8 @@ impl ModelRepository {
             ("title".to_owned(), Value::text(title)),
             ("state".to_owned(), Value::text("open")),
         ]);
-        self.lock().open(fields, text.to_owned(), now, None, None)
+        self.lock()
+            .open(fields, text.to_owned(), (now, PERSON), None, None)
     }
 
     /// A person sets a field of an issue.
@@ -279,6 +286,13 @@ impl ModelRepository {
         if let Some(issue) = self.lock().issues.get_mut(&number) {
             text.clone_into(&mut issue.text);
             issue.updated = now;
+        }
+    }
+
+    /// From now on neither listings nor a look for what a write did show an issue, or they do again.
+    pub fn hide_issue(&self, number: u32, hidden: bool) {
+        if let Some(issue) = self.lock().issues.get_mut(&number) {
+            issue.hidden = hidden;
         }
     }
 
@@ -308,7 +322,7 @@ impl ModelRepository {
         Some(inner.open(
             source.fields,
             source.text,
-            now,
+            (now, PERSON),
             source.page,
             source.created_by,
         ))
@@ -449,6 +463,7 @@ impl ModelRepository {
             marker: Marker::default(),
             url: None,
             actor: None,
+            made: None,
             bookkeeping: BTreeMap::new(),
         }
     }
@@ -505,7 +520,7 @@ impl ModelRepository {
         snapshot.revision = Revision {
             at,
             grain_seconds: 1,
-            token: at.to_rfc3339(),
+            token: token(issue),
         };
         snapshot.fields = issue
             .fields
@@ -525,6 +540,10 @@ impl ModelRepository {
         snapshot.url = Some(format!("https://github.example/issues/{}", object.id));
         snapshot.marker.counterpart = issue.page.clone();
         snapshot.marker.created_by = issue.created_by.clone();
+        snapshot.made = Some(Made {
+            by: issue.maker.to_owned(),
+            at: issue.made.trunc_subsecs(0),
+        });
         (snapshot.bookkeeping).insert("number".to_owned(), object.id.clone());
         (snapshot.bookkeeping).insert("repository".to_owned(), "acme/app".to_owned());
         if content {
@@ -535,6 +554,19 @@ impl ModelRepository {
 }
 
 impl Inner {
+    /// What a write made or changed, where that is shown yet.
+    fn found(&self, op: &OpId) -> Option<&RemoteRef> {
+        let hidden = |object: &&RemoteRef| {
+            let number = object
+                .id
+                .parse::<u32>()
+                .ok()
+                .filter(|_| object.kind == "issue");
+            (number.and_then(|number| self.issues.get(&number))).is_some_and(|issue| issue.hidden)
+        };
+        self.made.get(op).filter(|object| !hidden(object))
+    }
+
     fn put(&mut self, path: &str, text: Option<String>) {
         let there = text.is_some();
         match text {
@@ -584,7 +616,7 @@ impl Inner {
         &mut self,
         mut fields: BTreeMap<String, Value>,
         text: String,
-        now: DateTime<Utc>,
+        (now, maker): (DateTime<Utc>, &'static str),
         page: Option<String>,
         created_by: Option<OpId>,
     ) -> u32 {
@@ -597,6 +629,9 @@ impl Inner {
                 fields,
                 text,
                 updated: now,
+                maker,
+                made: now,
+                hidden: false,
                 page,
                 created_by,
                 written_by: None,
@@ -605,6 +640,11 @@ impl Inner {
         );
         self.next
     }
+}
+
+/// The revision of an issue.
+fn token(issue: &Issue) -> String {
+    issue.updated.trunc_subsecs(0).to_rfc3339()
 }
 
 /// A stand-in for a blob's SHA.

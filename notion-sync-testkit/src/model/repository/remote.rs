@@ -48,7 +48,7 @@ impl Remote for ModelRepository {
                 .and_then(|cursor| cursor.0.parse::<DateTime<Utc>>().ok());
             let newest = inner.issues.values().map(|issue| issue.updated).max();
             cursor = newest.unwrap_or(DateTime::UNIX_EPOCH).to_rfc3339();
-            for (number, issue) in &inner.issues {
+            for (number, issue) in inner.issues.iter().filter(|(_, issue)| !issue.hidden) {
                 if since.is_none_or(|since| issue.updated >= since - chrono::Duration::minutes(20))
                 {
                     let object = RemoteRef::new("github", "issue", number.to_string());
@@ -276,7 +276,7 @@ impl Remote for ModelRepository {
         let inner = self.lock();
         Ok(batch
             .iter()
-            .map(|write| match (&write.action, inner.made.get(&write.op)) {
+            .map(|write| match (&write.action, inner.found(&write.op)) {
                 (Action::Discuss(discuss), _) => inner.talk.trace(&write.op, discuss),
                 (Action::Effect(_), _) if inner.untraceable => Trace::Unclear,
                 (_, Some(object)) => Trace::Applied(Ack {

@@ -8,8 +8,8 @@ use notion_sync_core::remote::{Ack, Action, ContentChange, FieldChange, NewConte
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 
-use super::{Inner, ModelGate, ModelRepository, Pull, blob};
-use crate::model::ModelWrite;
+use super::{Inner, ModelGate, ModelRepository, Pull, blob, token};
+use crate::model::{ModelWrite, SYNC};
 
 impl ModelRepository {
     pub(super) fn apply(&self, inner: &mut Inner, write: &Write) -> Result<Ack> {
@@ -35,7 +35,7 @@ impl ModelRepository {
                 let number = inner.open(
                     fields,
                     text,
-                    now,
+                    (now, SYNC),
                     create.counterpart.clone(),
                     Some(write.op.clone()),
                 );
@@ -150,6 +150,12 @@ impl ModelRepository {
                 let Some(issue) = inner.issues.get_mut(&number) else {
                     return Err(Error::new(ErrorKind::Gone, during));
                 };
+                if let Action::Remove { expected, .. } = &write.action
+                    && issue.fields.get("state") != Some(&Value::text("closed"))
+                    && *expected != token(issue)
+                {
+                    return stale();
+                }
                 let state = if closes { "closed" } else { "open" };
                 issue.fields.insert("state".to_owned(), Value::text(state));
                 issue.updated = now;
