@@ -489,6 +489,7 @@ impl Engine {
                 drift: false,
             });
         }
+        self.were_sent(&survey.sent).await?;
         let overheard = std::mem::take(&mut survey.overheard);
         if let Some(told) = self.news_of_refusal(binding, &stored.value, &overheard) {
             report.incidents.push(told);

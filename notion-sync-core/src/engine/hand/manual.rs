@@ -212,6 +212,7 @@ impl Engine {
                 let survey = self.survey(binding, &bound, all, true).await?;
                 report.observed = survey.prepared.len();
                 let listed = survey.listed;
+                self.were_sent(&survey.sent).await?;
                 let plan = self.decide(binding, &bound, survey).await?;
                 Ok((bound, plan, listed))
             };

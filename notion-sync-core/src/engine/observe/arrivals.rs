@@ -51,7 +51,10 @@ impl Engine {
             match read {
                 // An operation that is not settled yet will adopt it, or it is a copy of what that one made,
                 // which carries the same mark: then it must be listed again.
-                Ok(view) if self.made_by_us(&view).await? => {
+                Ok(view) if let Some(op) = self.unsettled_maker(&view).await? => {
+                    if op.attempts == 0 {
+                        held.sent.push(op.id);
+                    }
                     unread.insert(side);
                 }
                 Ok(view) if view.presence == Presence::Present => fresh.push((side, view)),

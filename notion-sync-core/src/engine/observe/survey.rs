@@ -14,7 +14,7 @@ use crate::engine::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::event::ChangeEvent;
 use crate::hash::ContentHash;
-use crate::id::{RecordId, RemoteRef, Side};
+use crate::id::{OpId, RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, View};
 use crate::operation::backoff;
 use crate::reconcile::table::Identity;
@@ -33,6 +33,8 @@ pub(crate) struct Survey {
     pub(crate) prepared: Vec<Prepared>,
     /// Where the listings ended: none of a side of which not everything was listed and read.
     pub(crate) cursors: (Option<Cursor>, Option<Cursor>),
+    /// Operations that were never sent, as far as the store knows, and whose objects are there.
+    pub(crate) sent: Vec<OpId>,
     /// Whether both sides listed all that there is to list, whatever could be read of it.
     pub(crate) listed: bool,
     /// Where the listing of GitHub ended, whatever came of it.
@@ -294,9 +296,10 @@ impl Engine {
         }
         self.look_at_pulls(binding, bound, &mut prepared).await?;
         let mut unread: BTreeSet<Side> = BTreeSet::new();
-        let (fresh, held) = self
+        let (fresh, mut held) = self
             .arrivals(binding, bound, looking, &new, &mut waits, &mut unread)
             .await?;
+        let sent = std::mem::take(&mut held.sent);
         let mut overheard = Overheard::default();
         if waits.is_none() && (poll || full) {
             let (found, heard) = self.overhear(binding, listening, &stored, &due).await?;
@@ -379,6 +382,7 @@ impl Engine {
         Ok(Survey {
             prepared,
             found,
+            sent,
             listed: notion.complete && github.complete,
             ended: github.cursor.clone(),
             cursors: (

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::hash::ContentHash;
 use crate::id::{RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, View};
-use crate::operation::record_of_create;
+use crate::operation::{Operation, record_of_create};
 use crate::reconcile::table::Identity;
 use crate::record::{Life, ProposalState, Record};
 use crate::remote::{Action, ProposalKind};
@@ -182,17 +182,16 @@ impl Engine {
         Ok(out)
     }
 
-    /// Whether an operation that is not settled made this object. One that was never sent did not: an
-    /// engine did whose store was backed up before, and the backup was put back.
-    pub(in crate::engine) async fn made_by_us(&self, view: &View) -> Result<bool> {
+    /// The operation that made this object, where it is not settled.
+    pub(in crate::engine) async fn unsettled_maker(
+        &self,
+        view: &View,
+    ) -> Result<Option<Operation>> {
         let Some(op) = &view.marker.created_by else {
-            return Ok(false);
+            return Ok(None);
         };
-        Ok(self
-            .state()
-            .operation(op)
-            .await?
-            .is_some_and(|op| !op.value.state.is_final() && op.value.attempts > 0))
+        let known = self.state().operation(op).await?.map(|op| op.value);
+        Ok(known.filter(|op| !op.state.is_final()))
     }
 
     /// A new object on GitHub names a page that a record owns.

@@ -10,7 +10,7 @@ use crate::engine::pairs::marks::{self, Standing, bare, is_marked_page, named_by
 use crate::engine::tell::comments::Heard;
 use crate::engine::{Binding, Engine};
 use crate::error::{Error, Result};
-use crate::id::{RecordId, RemoteRef, Side};
+use crate::id::{OpId, RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, View};
 use crate::reconcile::table::Identity;
 use crate::record::{Life, Record};
@@ -27,6 +27,8 @@ pub(in crate::engine) struct Held {
     /// Keys of new objects that could not be read now, as the listing shows them: what has no marks and the
     /// same key may be the partner of one.
     unread: BTreeSet<String>,
+    /// Operations that were never sent, as far as the store knows, and whose objects are there.
+    pub(in crate::engine) sent: Vec<OpId>,
 }
 
 /// Objects that cannot be judged now because something else could not be read: their sides, and why.

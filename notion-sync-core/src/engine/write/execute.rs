@@ -83,6 +83,40 @@ impl Engine {
         self.state().commit(unknown).await
     }
 
+    /// Objects are there that carry the marks of operations which were never sent, as far as the store
+    /// knows: an engine sent them after the store was backed up. Their outcome is looked for.
+    pub(in crate::engine) async fn were_sent(&self, ops: &[OpId]) -> Result<()> {
+        let now = self.now();
+        for id in ops {
+            let Some(stored) = self.state().operation(id).await? else {
+                continue;
+            };
+            let mut op = stored.value.clone();
+            op.state = OpState::Unknown;
+            op.attempts = 1;
+            op.intent_at = Some(now);
+            op.not_before = None;
+            op.group = vec![op.id.clone()];
+            let mut batch = Batch::default();
+            batch.operation(&op, Some(&stored))?;
+            batch.attempt(&Attempt {
+                op: op.id.clone(),
+                number: op.attempts,
+                group: group_id(&op.group),
+                started_at: now,
+                ended_at: None,
+                outcome: None,
+                error: None,
+            })?;
+            match self.state().commit(batch).await {
+                // Somebody else moved it on.
+                Err(error) if error.kind() == ErrorKind::Stale => {}
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
     /// Until when a request that has no answer may take effect. A write may take several requests, so the
     /// last of them counts where it came later than the intent and a pause.
     fn lands_until(&self, op: &Operation, sent_until: DateTime<Utc>) -> DateTime<Utc> {
