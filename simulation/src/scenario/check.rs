@@ -307,6 +307,8 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
         ("files", scene.files.values().collect()),
         ("issues", scene.issues.values().collect()),
     ];
+    // What a backup does not know, and marks do not tell either, is named and left to people.
+    let restored = theatre.surroundings.restored;
     // A file that moved and changed too much to be known again is a new one (row 29); where somebody edited the page of
     // the old one, that page stays and waits for a person.
     let left: BTreeSet<u32> = (scene.records.iter())
@@ -314,7 +316,7 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
             record
                 .problem
                 .as_ref()
-                .is_some_and(|one| one.message == EDITED_AND_GONE)
+                .is_some_and(|one| one.message == EDITED_AND_GONE || (restored && one.drift))
         })
         .filter_map(|record| scene.pages.get(&record.notion.as_ref()?.id))
         .flat_map(|text| origins(text))
@@ -326,7 +328,10 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
                 continue;
             }
             if kind == "pages" && left.contains(&origin) {
-                theatre.seam.count("moved file taken for a new one");
+                theatre.seam.count(match restored {
+                    true => "left to people after a backup was put back",
+                    false => "moved file taken for a new one",
+                });
             } else {
                 return Err(Failure::new(
                     "P11",
