@@ -389,7 +389,7 @@ pub fn on_both_sides(
 /// # Errors
 ///
 /// `P11` with the object.
-pub fn never_repaired(records: &[Record]) -> Result<(), Failure> {
+pub fn never_repaired<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<(), Failure> {
     let known = |record: &Record| {
         let object = record.notion.as_ref().or(record.github.as_ref())?;
         let known = record.duplicate.as_ref()?;
@@ -398,7 +398,7 @@ pub fn never_repaired(records: &[Record]) -> Result<(), Failure> {
             known.of, known.op
         ))
     };
-    match records.iter().find_map(known) {
+    match records.into_iter().find_map(known) {
         Some(said) => Err(Failure::new("P11", said)),
         None => Ok(()),
     }

@@ -284,8 +284,15 @@ const EDITED_AND_GONE: &str =
 
 /// P11: nothing was made twice.
 fn once(theatre: &Theatre, scene: &Scene) -> Checked {
+    // What somebody moved to the trash before anybody heard of it was not there to be found, and came back.
+    let away = |record: &&Record| {
+        let page = record.notion.as_ref();
+        record.duplicate.is_some() && page.is_some_and(|page| theatre.people.ever_trashed(&page.id))
+    };
+    let (back, others): (Vec<&Record>, Vec<&Record>) = scene.records.iter().partition(away);
     // What was put right since was made twice all the same.
-    properties::never_repaired(&scene.records)?;
+    properties::never_repaired(others)?;
+    let restored = theatre.surroundings.restored;
     let mut seen = BTreeSet::new();
     let copied = lock(&theatre.people.ledger).any_copied();
     for mark in &scene.marks {
@@ -293,6 +300,16 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
             // The mark of the create stays on what people copied.
             if copied && mark.0 == "page" {
                 theatre.seam.count("copy with the mark of its original");
+                continue;
+            }
+            if !back.is_empty() && mark.0 == "page" {
+                theatre
+                    .seam
+                    .count("page that was in the trash when it was looked for");
+                continue;
+            }
+            // After a backup was put back the same may be written once more.
+            if restored && mark.0 == "commit" {
                 continue;
             }
             return Err(Failure::new(
@@ -308,7 +325,6 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
         ("issues", scene.issues.values().collect()),
     ];
     // What a backup does not know, and marks do not tell either, is named and left to people.
-    let restored = theatre.surroundings.restored;
     // A file that moved and changed too much to be known again is a new one (row 29); where somebody edited the page of
     // the old one, that page stays and waits for a person.
     let left: BTreeSet<u32> = (scene.records.iter())
@@ -318,6 +334,7 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
                 .as_ref()
                 .is_some_and(|one| one.message == EDITED_AND_GONE || (restored && one.drift))
         })
+        .chain(back)
         .filter_map(|record| scene.pages.get(&record.notion.as_ref()?.id))
         .flat_map(|text| origins(text))
         .collect();
