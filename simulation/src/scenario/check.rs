@@ -325,6 +325,8 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
         ("issues", scene.issues.values().collect()),
     ];
     // What a backup does not know, and marks do not tell either, is named and left to people.
+    let drifts = |record: &Record| record.problem.as_ref().is_some_and(|one| one.drift);
+    let told = restored && scene.records.iter().any(drifts);
     // A file that moved and changed too much to be known again is a new one (row 29); where somebody edited the page of
     // the old one, that page stays and waits for a person.
     let left: BTreeSet<u32> = (scene.records.iter())
@@ -332,7 +334,7 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
             record
                 .problem
                 .as_ref()
-                .is_some_and(|one| one.message == EDITED_AND_GONE || (restored && one.drift))
+                .is_some_and(|one| one.message == EDITED_AND_GONE)
         })
         .chain(back)
         .filter_map(|record| scene.pages.get(&record.notion.as_ref()?.id))
@@ -344,8 +346,8 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
             if seen.insert(origin) || ledger.is_copied(origin) {
                 continue;
             }
-            if kind == "pages" && left.contains(&origin) {
-                theatre.seam.count(match restored {
+            if kind == "pages" && (told || left.contains(&origin)) {
+                theatre.seam.count(match told {
                     true => "left to people after a backup was put back",
                     false => "moved file taken for a new one",
                 });
