@@ -34,7 +34,10 @@ impl Engine {
                 due.push((view.revision.at + grain + self.bounds.settle()).max(now));
             }
         }
-        due.extend(record.unasked_until());
+        // Nobody asks about the steps of a record that waits for a person: asking is overdue for ever then.
+        let held =
+            !plan.alerts.is_empty() || plan.holds.iter().any(|hold| hold.unit == UnitId::Record);
+        due.extend(record.unasked_until().filter(|at| *at > now || !held));
         // Content that cannot be used stays so until somebody edits it, and then it is listed.
         let unusable = [notion, github]
             .into_iter()
@@ -57,11 +60,8 @@ impl Engine {
             // What holds the record has a time of its own or waits for a person, and an operation
             // has its own too: overdue as the refresh is, looking again at once would change nothing.
             let refreshes = |step: &Step| matches!(step, Step::Propose(ProposalKind::Conflict, _));
-            let held = !plan.alerts.is_empty()
-                || plan.holds.iter().any(|hold| hold.unit == UnitId::Record)
-                || plan.steps.iter().any(refreshes);
             let at = proposal.refreshed_at + refresh_pause();
-            if at > now || !held {
+            if at > now || !(held || plan.steps.iter().any(refreshes)) {
                 due.push(at.max(now));
             }
         }

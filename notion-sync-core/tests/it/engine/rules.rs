@@ -187,6 +187,26 @@ fn a_gate_that_cannot_be_asked_is_work_under_way() {
 }
 
 #[test]
+fn a_gate_that_nobody_asks_any_more_is_no_work_under_way() {
+    let (world, page, number) = with(vec![review()], Policy::ManualReview);
+    let until = world.clock.now() + Duration::seconds(300);
+    (world.repo).gate_effect("open-pull", Some(ModelGate::Unasked(until)));
+    world.pages.set(&page, "state", Value::text("Doing"));
+    world.poll();
+    world.pass(2);
+    world.poll();
+    assert!(world.records()[0].unasked_until().is_some());
+    // Nothing is decided about the pair, its steps included, until a person says what is to become of it.
+    world.repo.set_issue_text(number, "Another text");
+    world.pages.trash(&page, true);
+    world.sweep();
+    world.pass(10);
+    world.settle();
+    assert!(names(&world).is_empty());
+    assert!(world.records()[0].problem.is_some());
+}
+
+#[test]
 fn leaving_the_value_cancels_what_was_not_sent() {
     let (world, page, _) = with(vec![ship()], Policy::ManualReview);
     let gate = ModelGate::Closed("checks are pending".to_owned());
