@@ -59,12 +59,18 @@ pub struct Person<'a> {
 type Outcome<T> = Result<T, PersonError>;
 
 impl NotionEmulator {
+    /// Carries out what is due by now: writes that take effect late. Every request and every person does so
+    /// first; whoever looks at a page before that asks for it.
+    pub fn catch_up(&mut self, now: DateTime<Utc>) {
+        self.service.catch_up(now);
+    }
+
     /// Acts as a user (person or bot) of this name or id at `now`.
     ///
     /// # Errors
     /// When the world has no such user.
     pub fn person(&mut self, name: &str, now: DateTime<Utc>) -> Outcome<Person<'_>> {
-        self.service.catch_up(now);
+        self.catch_up(now);
         let id = self.id(name);
         let users = &self.service.ws.objects.users;
         let by = if users.contains_key(&id) {

@@ -136,22 +136,22 @@ impl People {
         } else {
             "bob"
         };
+        // What they see is what is there by now.
+        notion(&self.services).catch_up(now);
+        github(&self.services).catch_up(now);
         let said = match act.side {
             Side::Notion => self.in_notion(act, aim, who, now),
-            Side::Github => {
-                github(&self.services).catch_up(now);
-                match aim {
-                    Some(Aim::Issue(number)) => self.on_issue(act, Some(number), who, now),
-                    Some(Aim::File) => self.on_file(act, who, now),
-                    _ if matches!(act.deed, Deed::MergePull | Deed::ClosePull) => {
-                        self.on_pull(act, who, now)
-                    }
-                    _ if self.tasks && (!self.documents || act.pick.is_multiple_of(3)) => {
-                        self.on_issue(act, None, who, now)
-                    }
-                    _ => self.on_file(act, who, now),
+            Side::Github => match aim {
+                Some(Aim::Issue(number)) => self.on_issue(act, Some(number), who, now),
+                Some(Aim::File) => self.on_file(act, who, now),
+                _ if matches!(act.deed, Deed::MergePull | Deed::ClosePull) => {
+                    self.on_pull(act, who, now)
                 }
-            }
+                _ if self.tasks && (!self.documents || act.pick.is_multiple_of(3)) => {
+                    self.on_issue(act, None, who, now)
+                }
+                _ => self.on_file(act, who, now),
+            },
         }?;
         lock(&self.memory).said.push(said.clone());
         Some(format!("{who}: {said}"))
