@@ -346,7 +346,7 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
             if seen.insert(origin) || ledger.is_copied(origin) {
                 continue;
             }
-            if kind == "pages" && (told || left.contains(&origin)) {
+            if told || (kind == "pages" && left.contains(&origin)) {
                 theatre.seam.count(match told {
                     true => "left to people after a backup was put back",
                     false => "moved file taken for a new one",
