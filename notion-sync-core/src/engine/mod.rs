@@ -40,7 +40,7 @@ use crate::event::ChangeEvent;
 use crate::id::{MappingId, RecordId, Side};
 use crate::mapping::{Guard, Mapping, People};
 use crate::operation::{OpState, Operation};
-use crate::remote::Remote;
+use crate::remote::{Remote, WriteKind};
 use crate::state::{Batch, MappingState, Recall, RecordState, SaveBody, State, Stored};
 use crate::store::Store;
 use crate::worker::{Company, Worker};
@@ -394,11 +394,13 @@ impl Engine {
         listed.insert(mapping.clone());
     }
 
-    /// Whether what an earlier process planned to make may be made. The store may be a backup that was
-    /// put back: what was made since shows only when both sides were listed.
-    pub(in crate::engine) fn may_create(&self, mapping: &MappingId) -> bool {
+    /// Whether an operation that would make something waits until this process has listed both sides. The
+    /// store may be a backup that was put back: what was made since shows only then.
+    pub(in crate::engine) fn waits_for_a_look(&self, op: &Operation) -> bool {
         let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        listed.contains(mapping)
+        op.kind == WriteKind::UnnamedCreate
+            && !op.state.is_unresolved()
+            && !listed.contains(&op.mapping)
     }
 
     async fn run_mapping(
@@ -669,7 +671,14 @@ impl Engine {
         heads
             .into_values()
             .filter(|op| op.state != OpState::Blocked)
-            .map(|op| op.not_before.unwrap_or_else(|| self.now()))
+            .map(|op| {
+                let now = self.now();
+                let at = op.not_before.unwrap_or(now);
+                match self.waits_for_a_look(op) {
+                    true => at.max(now + self.schedule.poll),
+                    false => at,
+                }
+            })
             .collect()
     }
 

@@ -91,6 +91,9 @@ impl Engine {
             let Some(stored) = self.state().operation(id).await? else {
                 continue;
             };
+            if stored.value.state.is_final() || stored.value.attempts > 0 {
+                continue;
+            }
             let mut op = stored.value.clone();
             op.state = OpState::Unknown;
             op.attempts = 1;
@@ -201,7 +204,6 @@ impl Engine {
         open: Vec<Stored<Operation>>,
     ) -> Result<Vec<Vec<Stored<Operation>>>> {
         let now = self.now();
-        let may_create = self.may_create(&binding.mapping.id);
         let mut heads: BTreeMap<RecordId, Stored<Operation>> = BTreeMap::new();
         let mut blocked: BTreeMap<RecordId, bool> = BTreeMap::new();
         for op in open {
@@ -225,7 +227,7 @@ impl Engine {
             if blocked.contains_key(&record) || head.value.not_before.is_some_and(|at| at > now) {
                 continue;
             }
-            if !may_create && head.value.kind == WriteKind::UnnamedCreate {
+            if self.waits_for_a_look(&head.value) {
                 continue;
             }
             if let Some(after) = &head.value.after {
