@@ -12,29 +12,8 @@ use super::super::world::{World, body, tasks};
 use super::seeing;
 use super::shown::Shown;
 
-/// What a backup planned to make was made since, and shows only when both sides were listed.
-#[test]
-fn nothing_is_made_of_an_earlier_plan_before_both_sides_were_listed() {
-    let kept = Arc::new(MemoryStore::new());
-    let mut world = World::new(tasks(Policy::ManualReview));
-    world.store = kept.clone();
-    world.restart();
-    world.pages.create("Fix login", body(&["Steps"]));
-    world.repo.open_issue("Dark mode", "It is bright.");
-    let planned = Budget {
-        poll_now: true,
-        operations: 0,
-        ..Budget::default()
-    };
-    block_on(world.engine.tick(planned)).unwrap();
-    let backup = kept.copy();
-    world.settle();
-    let made = (world.pages.live().len(), world.repo.numbers().len());
-    assert_eq!(made, (2, 2));
-
-    world.store = Arc::new(backup);
-    world.restart();
-    world.pass(30);
+/// Notion lists nothing, and says that there is more, until the answer is set to `false`.
+fn half_listed(world: &mut World) -> Arc<AtomicBool> {
     let part = Arc::new(AtomicBool::new(true));
     let only = part.clone();
     let pages = Shown::new(world.pages.clone()).listing(move |listing| {
@@ -44,7 +23,39 @@ fn nothing_is_made_of_an_earlier_plan_before_both_sides_were_listed() {
         }
     });
     let repo = Arc::new(world.repo.clone());
-    seeing(&mut world, Arc::new(pages), repo);
+    seeing(world, Arc::new(pages), repo);
+    part
+}
+
+/// A tick that plans, and sends nothing.
+fn plan(world: &World) {
+    let planned = Budget {
+        poll_now: true,
+        operations: 0,
+        ..Budget::default()
+    };
+    block_on(world.engine.tick(planned)).unwrap();
+}
+
+/// What a backup planned to make was made since, and shows only when both sides were listed.
+#[test]
+fn nothing_is_made_of_an_earlier_plan_before_both_sides_were_listed() {
+    let kept = Arc::new(MemoryStore::new());
+    let mut world = World::new(tasks(Policy::ManualReview));
+    world.store = kept.clone();
+    world.restart();
+    world.pages.create("Fix login", body(&["Steps"]));
+    world.repo.open_issue("Dark mode", "It is bright.");
+    plan(&world);
+    let backup = kept.copy();
+    world.settle();
+    let made = (world.pages.live().len(), world.repo.numbers().len());
+    assert_eq!(made, (2, 2));
+
+    world.store = Arc::new(backup);
+    world.restart();
+    world.pass(30);
+    let part = half_listed(&mut world);
     for _ in 0..3 {
         world.poll();
         world.pass(10);
@@ -62,4 +73,27 @@ fn nothing_is_made_of_an_earlier_plan_before_both_sides_were_listed() {
     world.repo.open_issue("Night mode", "It is dark.");
     world.poll();
     assert_eq!(there(), (3, 3));
+}
+
+#[test]
+fn a_creation_that_waits_for_a_look_is_not_due_without_a_pause() {
+    let mut world = World::new(tasks(Policy::ManualReview));
+    world.pages.create("Fix login", body(&["Steps"]));
+    plan(&world);
+    let part = half_listed(&mut world);
+    for _ in 0..3 {
+        let tick = world.poll();
+        assert_eq!(tick.mappings[0].open_operations, 1);
+        let now = world.engine_time();
+        assert!(
+            tick.next_due.is_some_and(|at| at > now),
+            "{:?}",
+            tick.next_due
+        );
+        world.pass(10);
+    }
+    assert!(world.repo.numbers().is_empty());
+    part.store(false, Ordering::Relaxed);
+    world.poll();
+    assert_eq!(world.repo.numbers().len(), 1);
 }
