@@ -389,7 +389,7 @@ impl Engine {
     }
 
     /// This process has listed a mapping on both sides, and stored what that came to.
-    fn has_listed(&self, mapping: &MappingId) {
+    fn remember_listed(&self, mapping: &MappingId) {
         let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         listed.insert(mapping.clone());
     }
@@ -555,7 +555,7 @@ impl Engine {
         self.begin_files(binding, ended).await?;
         let persisted = self.persist(binding, &bound, plan, report).await?;
         if listed {
-            self.has_listed(id);
+            self.remember_listed(id);
         }
         let deferred = self.defer(deferred).await?;
         let durable = persisted && deferred;

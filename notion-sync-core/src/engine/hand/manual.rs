@@ -247,7 +247,7 @@ impl Engine {
                     let looked_at_all = plan.waits.is_none();
                     let durable = self.persist(binding, &bound, plan, &mut report).await?;
                     if listed {
-                        self.has_listed(id);
+                        self.remember_listed(id);
                     }
                     if durable && looked_at_all {
                         self.accept_configuration(binding).await?;

@@ -100,17 +100,10 @@ impl Engine {
             op.intent_at = Some(now);
             op.not_before = None;
             op.group = vec![op.id.clone()];
+            op.write.group = group_id(&op.group);
             let mut batch = Batch::default();
             batch.operation(&op, Some(&stored))?;
-            batch.attempt(&Attempt {
-                op: op.id.clone(),
-                number: op.attempts,
-                group: group_id(&op.group),
-                started_at: now,
-                ended_at: None,
-                outcome: None,
-                error: None,
-            })?;
+            batch.attempt(&begun(&op, now))?;
             match self.state().commit(batch).await {
                 // Somebody else moved it on.
                 Err(error) if error.kind() == ErrorKind::Stale => {}
@@ -292,15 +285,7 @@ impl Engine {
             op.write.group = group_name.clone();
             let mut one = Batch::default();
             one.operation(&op, Some(stored))?;
-            one.attempt(&Attempt {
-                op: op.id.clone(),
-                number: op.attempts,
-                group: group_name.clone(),
-                started_at: now,
-                ended_at: None,
-                outcome: None,
-                error: None,
-            })?;
+            one.attempt(&begun(&op, now))?;
             if !batch.is_empty() && batch.len() + one.len() > INTENT_CHANGES {
                 self.state().commit(std::mem::take(&mut batch)).await?;
             }
@@ -596,6 +581,19 @@ impl Engine {
             outcome: Some(outcome.to_owned()),
             error: op.error.clone(),
         }
+    }
+}
+
+/// The attempt of an operation that begins now.
+fn begun(op: &Operation, now: DateTime<Utc>) -> Attempt {
+    Attempt {
+        op: op.id.clone(),
+        number: op.attempts,
+        group: op.write.group.clone(),
+        started_at: now,
+        ended_at: None,
+        outcome: None,
+        error: None,
     }
 }
 
