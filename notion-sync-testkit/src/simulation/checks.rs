@@ -46,14 +46,14 @@ pub fn words_in_conflict(records: &[Record]) -> BTreeSet<u32> {
 /// # Errors
 ///
 /// `P02` with the word that is lost.
-pub fn kept(
+pub fn kept<'a>(
     ledger: &Ledger,
     found: &BTreeSet<u32>,
-    audit: &[AuditRow],
+    audit: impl IntoIterator<Item = &'a AuditRow>,
     count: &dyn Fn(&'static str),
 ) -> Result<(), Failure> {
     let mut lost_by_policy = BTreeSet::new();
-    for row in audit.iter().filter(|r| r.event == AuditEvent::Loser) {
+    for row in (audit.into_iter()).filter(|r| r.event == AuditEvent::Loser) {
         for detail in row.details.values() {
             lost_by_policy.extend(words(detail));
         }

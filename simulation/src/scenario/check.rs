@@ -195,9 +195,8 @@ fn tokens(theatre: &Theatre, scene: &Scene) -> Checked {
     }
     let ledger = lock(&theatre.people.ledger);
     // Who lost a conflict that a backup does not know of lost it all the same.
-    let forgotten = &theatre.surroundings.forgotten;
-    let audit = [scene.audit.as_slice(), forgotten.as_slice()].concat();
-    properties::kept(&ledger, &found, &audit, &|what| {
+    let audit = scene.audit.iter().chain(&theatre.surroundings.forgotten);
+    properties::kept(&ledger, &found, audit, &|what| {
         theatre.seam.count(what);
     })
 }

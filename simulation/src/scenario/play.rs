@@ -27,7 +27,6 @@ use super::post::Post;
 use super::script::{Script, Step};
 use super::seam::{Seam, Ways};
 use super::surroundings::Surroundings;
-use super::upset::Upset;
 use super::veil::Veiled;
 use crate::mutants::{self, Mutant};
 
@@ -310,12 +309,8 @@ impl Theatre {
         tick: notion_sync_core::Result<Option<Tick>>,
     ) -> Result<Option<Tick>, Failure> {
         let seam = &self.seam;
-        let full = |step: &Step| {
-            step.upsets
-                .iter()
-                .any(|one| matches!(one, Upset::FullDisk(_)))
-        };
-        let planned = step.is_some_and(|step| step.broken_commit.is_some() || full(step));
+        let planned =
+            step.is_some_and(|step| step.broken_commit.is_some() || step.full_disk().is_some());
         match tick {
             Ok(tick) => {
                 let Some(tick) = tick else { return Ok(None) };

@@ -243,6 +243,16 @@ pub(crate) struct Step {
     pub(crate) polls: bool,
 }
 
+impl Step {
+    /// The commit of the first tick from which on the disk is full.
+    pub(crate) fn full_disk(&self) -> Option<u32> {
+        self.upsets.iter().find_map(|upset| match upset {
+            Upset::FullDisk(at) => Some(*at),
+            _ => None,
+        })
+    }
+}
+
 /// What differs from seed to seed but not in time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Knobs {

@@ -22,7 +22,6 @@ use super::cells::{Asked, Cells};
 use super::people::{Aim, People, github, lock, notion};
 use super::script::{Act, Hook, Knobs, Script, Step};
 use super::surroundings::Off;
-use super::upset::Upset;
 
 /// What happened so far, as far as our world is concerned.
 #[derive(Debug, Default)]
@@ -122,10 +121,7 @@ impl Seam {
                 strikes: step.strikes.clone(),
                 crash: step.crash,
                 broken_commit: step.broken_commit,
-                full_disk: step.upsets.iter().find_map(|upset| match upset {
-                    Upset::FullDisk(at) => Some(*at),
-                    _ => None,
-                }),
+                full_disk: step.full_disk(),
             }));
         let mut past = lock(&self.past);
         if let Some(act) = step.and_then(|step| step.ambush) {
