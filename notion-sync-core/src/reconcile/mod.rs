@@ -11,6 +11,7 @@ mod field;
 mod life;
 mod place;
 pub mod plan;
+mod proposed;
 pub mod table;
 mod vacancy;
 
@@ -22,6 +23,7 @@ pub(crate) use field::refused_hash;
 pub(crate) use life::REMOVED;
 use life::{deleting, remove, was_removed};
 pub use plan::{AgreedNow, Alert, Hold, Loser, Park, Plan, Step, Wait, WriteStep};
+use proposed::page_without_file;
 use table::{Identity, LifeProposal, RecordSituation, RecordVerdict, Row, SideState, record_row};
 
 use serde::{Deserialize, Serialize};
@@ -453,26 +455,6 @@ fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
         _ => hold("nothing to do".to_owned()),
     }
     plan
-}
-
-/// Row 52: the file of a page is proposed first, so that a person decides where it goes.
-fn page_without_file(case: &Case<'_>, plan: &mut Plan) {
-    let Some(view) = case.notion else { return };
-    match &case.record.proposal {
-        None => plan.steps.push(Step::Propose(ProposalKind::Create, None)),
-        Some(proposal) => {
-            let value = page_hash(view);
-            if proposal.state == ProposalState::Open && proposal.value != value && view.settled {
-                plan.steps.push(Step::Propose(ProposalKind::Create, None));
-            } else {
-                plan.holds.push(Hold {
-                    unit: UnitId::Record,
-                    row: Row(52),
-                    reason: "its file is proposed in a pull request".to_owned(),
-                });
-            }
-        }
-    }
 }
 
 /// The hash over all that a page says.

@@ -281,6 +281,9 @@ async fn different(
 const EDITED_AND_GONE: &str =
     "deleted on one side and edited on the other: restore the one or delete the other";
 
+/// What it says of a page whose merged file is not where it was proposed.
+const MERGED_AND_NOT_THERE: &str = "its pull request was merged, and its file is not at";
+
 /// P11: nothing was made twice.
 fn once(theatre: &Theatre, scene: &Scene) -> Checked {
     // What somebody moved to the trash before anybody heard of it was not there to be found, and came back.
@@ -328,13 +331,11 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
     let told = restored && scene.records.iter().any(drifts);
     // A file that moved and changed too much to be known again is a new one (row 29); where somebody edited the page of
     // the old one, that page stays and waits for a person.
+    // So does the page of a file that was merged, edited and moved before anybody looked.
+    let waits =
+        |message: &str| message == EDITED_AND_GONE || message.starts_with(MERGED_AND_NOT_THERE);
     let left: BTreeSet<u32> = (scene.records.iter())
-        .filter(|record| {
-            record
-                .problem
-                .as_ref()
-                .is_some_and(|one| one.message == EDITED_AND_GONE)
-        })
+        .filter(|record| (record.problem.as_ref()).is_some_and(|one| waits(&one.message)))
         .chain(back)
         .filter_map(|record| scene.pages.get(&record.notion.as_ref()?.id))
         .flat_map(|text| origins(text))

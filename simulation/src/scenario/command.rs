@@ -12,7 +12,7 @@ use super::script::{Profile, Script};
 use super::season::{self, Player, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
-[--profile documents|tasks|both|faults|workers|surroundings|beyond] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]";
+[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]";
 
 /// What was asked for.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ fn tell(seed: u64, wanted: &Wanted, failure: &Failure, out: &mut dyn Write) -> s
     writeln!(out, "SEED={seed} PROFILE={}", profile.name())?;
     writeln!(out, "{}: {}", failure.property, failure.message)?;
     let script = Script::new(seed, profile);
-    let mut manner = season::manner(seed, wanted.season.canary);
+    let mut manner = season::manner(seed, profile, wanted.season.canary);
     if failure.property != "P04" {
         manner.cycles = 0;
     }

@@ -45,7 +45,7 @@ pub(crate) fn play_mutant(seed: u64, profile: Profile, mutant: Option<Mutant>, t
     let manner = Manner {
         mutant,
         told,
-        ..season::manner(seed, false)
+        ..season::manner(seed, profile, false)
     };
     play::run(&Script::new(seed, profile), manner)
 }

@@ -103,7 +103,7 @@ async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), F
     }
     check::all(&mut theatre).await?;
     if script.knobs.rules {
-        actions::all(&mut theatre).await?;
+        actions::all(&mut theatre, script.knobs.trial).await?;
     }
     if manner.canary {
         return Err(Failure::new("canary", "this always fails"));

@@ -32,6 +32,8 @@ pub(crate) enum Profile {
     Surroundings,
     /// What is mapped differs from seed to seed, and the services show what the sync makes later than it waits.
     Beyond,
+    /// What is mapped differs from seed to seed, and little happens: most failures need no more.
+    Brief,
 }
 
 impl Profile {
@@ -45,6 +47,7 @@ impl Profile {
             Self::Workers => "workers",
             Self::Surroundings => "surroundings",
             Self::Beyond => "beyond",
+            Self::Brief => "brief",
         }
     }
 
@@ -58,6 +61,7 @@ impl Profile {
             Self::Workers,
             Self::Surroundings,
             Self::Beyond,
+            Self::Brief,
         ];
         all.into_iter().find(|profile| profile.name() == name)
     }
@@ -67,6 +71,14 @@ impl Profile {
         match self {
             Self::Faults | Self::Workers | Self::Surroundings | Self::Beyond => {
                 *Stream::new(seed, "mapped").of(&[Self::Documents, Self::Tasks, Self::Both])
+            }
+            // Two mappings take twice as long.
+            Self::Brief => {
+                let mut random = Stream::new(seed, "mapped");
+                match random.chance(10) {
+                    true => Self::Both,
+                    false => *random.of(&[Self::Documents, Self::Tasks]),
+                }
             }
             other => other,
         }
@@ -262,6 +274,8 @@ pub(crate) struct Knobs {
     pub(crate) tasks: Option<Policy>,
     /// Whether the tasks have rules.
     pub(crate) rules: bool,
+    /// Whether these are tried once more at the end, which takes as long as the rest of a seed.
+    pub(crate) trial: bool,
     /// Whether comments on tasks follow.
     pub(crate) comments: bool,
     /// Whether files carry marks.
@@ -347,6 +361,7 @@ impl Script {
         let company = profile == Profile::Workers;
         let upset = profile == Profile::Surroundings;
         let beyond = profile == Profile::Beyond;
+        let brief = profile == Profile::Brief;
         let profile = profile.mapped(seed);
         let mut knob = Stream::new(seed, "knobs");
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
@@ -357,6 +372,7 @@ impl Script {
             tasks: (profile != Profile::Documents).then_some(tasks),
             // A stream of its own: the rest of a seed does not depend on it.
             rules: profile != Profile::Documents && Stream::new(seed, "rules").chance(50),
+            trial: Stream::new(seed, "trial").chance(if brief { 5 } else { 25 }),
             comments: false,
             marks: knob.chance(60),
             late: *knob.of(&[0, 0, 20, 60]),
@@ -376,7 +392,10 @@ impl Script {
         let mut faults = Stream::new(seed, "faults");
         // Each kind of fault is off in a third of the seeds.
         let mask: Vec<bool> = (0..9).map(|_| !faults.chance(33)).collect();
-        let count = 3 + schedule.below(8);
+        let count = match brief {
+            true => 1 + schedule.below(3),
+            false => 3 + schedule.below(8),
+        };
         let mut steps: Vec<Step> = (0..count)
             .map(|number| {
                 // Faults wind down before the end.
@@ -384,7 +403,15 @@ impl Script {
                 step(&mut writer, &mut schedule, &mut faults, &mask, storm)
             })
             .collect();
-        vignette::add(seed, &mut knobs, &mut writer, &mut steps);
+        // Streams of their own: nothing else depends on them.
+        let mut briefly = Stream::new(seed, "brief");
+        if brief {
+            knobs.comments = knobs.tasks.is_some() && briefly.chance(30);
+            knobs.github_late = *briefly.of(&[0, 0, 20, 60]);
+        }
+        if !brief || briefly.chance(25) {
+            vignette::add(seed, &mut knobs, &mut writer, &mut steps);
+        }
         if squally {
             let calm = steps.len() / 4;
             let stormy = steps.len() - calm;

@@ -45,13 +45,18 @@ impl Deref for Tally {
 }
 
 /// How a seed is played. Most end with few quiet cycles, some with many.
-pub(super) fn manner(seed: u64, canary: bool) -> Manner {
+pub(super) fn manner(seed: u64, profile: Profile, canary: bool) -> Manner {
+    let brief = profile == Profile::Brief;
     Manner {
         told: false,
         canary,
         mutant: None,
         cells: false,
-        cycles: if seed.is_multiple_of(16) { 50 } else { 3 },
+        cycles: match seed {
+            _ if seed.is_multiple_of(if brief { 256 } else { 16 }) => 50,
+            _ if brief => 0,
+            _ => 3,
+        },
     }
 }
 
@@ -79,7 +84,7 @@ impl Play for Player {
     }
 
     fn play(&self, script: &Script, how: How) -> Run {
-        let manner = (self.manner).unwrap_or_else(|| manner(script.seed, how.canary));
+        let manner = (self.manner).unwrap_or_else(|| manner(script.seed, self.profile, how.canary));
         let manner = Manner {
             told: how.told,
             canary: how.canary,

@@ -28,6 +28,7 @@ fn a_few_seeds_hold() {
         Profile::Workers,
         Profile::Surroundings,
         Profile::Beyond,
+        Profile::Brief,
     ] {
         let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
         assert!(

@@ -19,6 +19,16 @@ use crate::record::{Life, ProposalState, Record};
 use crate::remote::{Action, ProposalKind};
 use crate::state::RecordState;
 
+/// A file that a pull request proposes for a page which has none.
+#[derive(Debug)]
+pub(in crate::engine) struct ProposedFile {
+    /// The page's record.
+    pub(in crate::engine) owner: RecordId,
+    branch: String,
+    /// Whether it may have been merged: it was, or nobody knows.
+    pub(in crate::engine) may_be_in: bool,
+}
+
 /// What registry and marks say about a known pair.
 pub(in crate::engine) fn of_pair(
     kind: MappingKind,
@@ -144,12 +154,12 @@ impl Engine {
         Ok(record_id(binding, &page.object))
     }
 
-    /// Paths at which files were proposed for pages that have none, with the pages' records.
-    pub(in crate::engine) async fn proposed_paths(
+    /// The files that were proposed for pages which have none, by the path at which they were.
+    pub(in crate::engine) async fn proposed_files(
         &self,
         binding: &Binding,
         prepared: &[Prepared],
-    ) -> Result<BTreeMap<String, RecordId>> {
+    ) -> Result<BTreeMap<String, ProposedFile>> {
         let mut out = BTreeMap::new();
         let stored = self.state().records(&binding.mapping.id).await?;
         // People may see a pull request, and merge it, before we know that it was opened.
@@ -161,25 +171,46 @@ impl Engine {
                 sent.insert(propose.branch);
             }
         }
-        for record in stored
-            .iter()
-            .chain(prepared.iter().map(|p| &p.state.record))
-        {
-            if let Some(proposal) = &record.proposal
-                && record.life == Life::Provisioning
-                && record.github.is_none()
-                && proposal.kind == ProposalKind::Create
-                && match proposal.state {
-                    ProposalState::Open | ProposalState::Merged => true,
-                    ProposalState::Planned => sent.contains(&proposal.branch),
-                    ProposalState::Refused => false,
-                }
-                && let Some(path) = &proposal.path
-            {
-                out.insert(path.clone(), record.id.clone());
+        let stored = stored.iter().map(|record| (record, None));
+        let read = prepared.iter().map(|one| (&one.state.record, one.proposal));
+        for (record, ended) in stored.chain(read) {
+            let Some(proposal) = &record.proposal else {
+                continue;
+            };
+            let Some(path) = &proposal.path else { continue };
+            let waits = record.life == Life::Provisioning && record.github.is_none();
+            if !waits || proposal.kind != ProposalKind::Create {
+                continue;
             }
+            let may_be_in = match proposal.state {
+                ProposalState::Open => ended == Some(ProposalState::Merged),
+                ProposalState::Merged => true,
+                ProposalState::Planned if sent.contains(&proposal.branch) => true,
+                ProposalState::Planned | ProposalState::Refused => continue,
+            };
+            let file = ProposedFile {
+                owner: record.id.clone(),
+                branch: proposal.branch.clone(),
+                may_be_in,
+            };
+            out.insert(path.clone(), file);
         }
         Ok(out)
+    }
+
+    /// What a proposed file says.
+    pub(in crate::engine) async fn proposed_text(
+        &self,
+        file: &ProposedFile,
+    ) -> Result<Option<String>> {
+        let known = self.state().operations_of(&file.owner).await?;
+        let texts = known.into_iter().filter_map(|op| match op.write.action {
+            Action::Propose(propose) if op.attempts > 0 && propose.branch == file.branch => {
+                propose.files.into_iter().rev().find_map(|(_, text)| text)
+            }
+            _ => None,
+        });
+        Ok(texts.last())
     }
 
     /// The operation that made this object, where it is not settled.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::survey::Prepared;
 use crate::engine::observe::text;
-use crate::engine::pairs::identity::{dashed, remember_marks};
+use crate::engine::pairs::identity::{ProposedFile, dashed, remember_marks};
 use crate::engine::pairs::marks::{self, Standing, bare, is_marked_page, named_by_page};
 use crate::engine::tell::comments::Heard;
 use crate::engine::{Binding, Engine};
@@ -83,7 +83,7 @@ impl Engine {
             taken.pop().unwrap_or_default(),
         );
         let (mut all, unread) = self
-            .unclaimed(binding, bound, prepared, records, others, &held.pages)
+            .unclaimed(binding, bound, prepared, records, others, &held)
             .await?;
         missed.extend(unread);
         let mut pages = self.no_copies(binding, prepared, pages).await?;
@@ -107,19 +107,19 @@ impl Engine {
         prepared: &mut Vec<Prepared>,
         records: &mut BTreeMap<RecordId, RecordState>,
         others: Vec<Part>,
-        held: &[Part],
+        held: &Held,
     ) -> Result<(Vec<Part>, Missed)> {
-        let proposed = if others.is_empty() {
+        let mut proposed = if others.is_empty() {
             BTreeMap::new()
         } else {
-            self.proposed_paths(binding, prepared).await?
+            self.proposed_files(binding, prepared).await?
         };
         let waits = |owner: &RecordId| {
-            held.iter()
+            (held.pages.iter())
                 .filter_map(|(_, state)| state.as_ref())
                 .any(|state| state.record.id == *owner)
         };
-        let (mut out, mut missed) = (Vec::new(), Missed::new());
+        let (mut out, mut claims) = (Vec::new(), Vec::new());
         for (view, state) in others {
             let owner = match view.marker.counterpart.as_deref() {
                 Some(named) => {
@@ -128,18 +128,63 @@ impl Engine {
                     owner.filter(|owner| !waits(owner))
                 }
                 // A file without marks where one was proposed for a page is that file, merged.
-                None => (view.place.as_ref()).and_then(|place| proposed.get(place).cloned()),
+                None => (view.place.as_ref())
+                    .and_then(|place| proposed.remove(place))
+                    .map(|file| file.owner),
             };
             match owner {
-                Some(owner) => {
-                    let claimed = self.claimed(binding, bound, prepared, records, &owner, view);
-                    let error = claimed.await.err();
-                    missed.extend(error.map(|error| (vec![Side::Github], Some(error))));
-                }
+                Some(owner) => claims.push((owner, view)),
                 None => out.push((view, state)),
             }
         }
+        // What could not be read may be the file that was proposed there.
+        proposed.retain(|place, file| file.may_be_in && !held.unread.contains(place));
+        let (moved, out) = self.moved_since(out, proposed.into_values()).await?;
+        let mut missed = Missed::new();
+        for (owner, view) in claims.into_iter().chain(moved) {
+            let claimed = self.claimed(binding, bound, prepared, records, &owner, view);
+            let error = claimed.await.err();
+            missed.extend(error.map(|error| (vec![Side::Github], Some(error))));
+        }
         Ok((out, missed))
+    }
+
+    /// Files that moved after they were merged and before anybody looked: nothing tells whose they are but
+    /// that they say what was proposed, to the last byte. Where two proposals or two files say the same,
+    /// nothing does. Answers them with their owners, and the others.
+    async fn moved_since(
+        &self,
+        others: Vec<Part>,
+        proposed: impl Iterator<Item = ProposedFile>,
+    ) -> Result<(Vec<(RecordId, View)>, Vec<Part>)> {
+        let text_of = |(view, state): &Part| {
+            let bare = state.is_none() && view.marker.counterpart.is_none();
+            let source = view.source.as_ref().filter(|_| bare)?;
+            Some(source.text.clone())
+        };
+        let mut files: BTreeMap<String, usize> = BTreeMap::new();
+        for text in others.iter().filter_map(text_of) {
+            *files.entry(text).or_default() += 1;
+        }
+        let mut owners: BTreeMap<String, Vec<RecordId>> = BTreeMap::new();
+        if !files.is_empty() {
+            for file in proposed {
+                let text = self.proposed_text(&file).await?;
+                let text = text.filter(|text| files.get(text) == Some(&1));
+                if let Some(text) = text {
+                    owners.entry(text).or_default().push(file.owner);
+                }
+            }
+        }
+        let (mut moved, mut out) = (Vec::new(), Vec::new());
+        for part in others {
+            let owner = text_of(&part).and_then(|text| owners.remove(&text));
+            match owner.as_deref() {
+                Some([owner]) => moved.push((owner.clone(), part.0)),
+                _ => out.push(part),
+            }
+        }
+        Ok((moved, out))
     }
 
     /// Pages that do not carry the marks of a page that a record owns.

@@ -1,6 +1,6 @@
 //! Pages and files.
 
-use notion_sync_core::document::Block;
+use notion_sync_core::document::{Block, Document};
 use notion_sync_core::mapping::{Deliver, FileMarker, Policy};
 use notion_sync_core::record::{Life, Record};
 use notion_sync_core::value::Value;
@@ -207,6 +207,49 @@ fn a_file_that_is_merged_before_its_proposal_was_heard_of_is_its_pages() {
     assert!(world.repo.pulls("open").is_empty());
     world.pass(10);
     assert_eq!(world.settle(), 0);
+}
+
+/// Nothing in a file without marks says whose it is once it is not where it was proposed.
+#[test]
+fn a_file_that_moves_right_after_it_was_merged_is_its_pages() {
+    for (edited, pages) in [(false, 1), (true, 2)] {
+        let mut mapping = documents(Policy::ManualReview);
+        mapping.file_marker = FileMarker::None;
+        let world = World::new(mapping);
+        let page = world.pages.create("Road map", body(&["One", "Two"]));
+        world.settle();
+        world.repo.merge(world.repo.pulls("open")[0]);
+        world.repo.rename("docs/road-map.md", "docs/plans.md");
+        if edited {
+            // Something else by now, as far as anybody can tell.
+            let text = world.repo.file("docs/plans.md").unwrap();
+            let text = text.replace("Two", "Three");
+            world.repo.put("docs/plans.md", Some(&text));
+        }
+        for _ in 0..3 {
+            world.pass(10);
+            world.settle();
+        }
+        assert_eq!(world.pages.live().len(), pages, "{:#?}", world.records());
+        let told = world.records().into_iter().filter_map(|record| {
+            let problem = record.problem.filter(|_| record.title == "Road map")?;
+            Some(problem.message)
+        });
+        let told: Vec<String> = told.collect();
+        assert_eq!(told.len(), pages - 1, "{told:?}");
+        assert!(told.iter().all(|said| said.contains("docs/road-map.md")));
+        assert!(world.pages.live().contains(&page));
+        assert_eq!(world.repo.paths(), ["docs/plans.md"]);
+        assert!(world.repo.pulls("open").is_empty());
+        world.pass(10);
+        assert_eq!(world.settle(), 0);
+        if !edited {
+            let edit = |body: &mut Document| rewrite(body, "Two", "Two!");
+            world.pages.edit_body(&page, edit);
+            world.settle();
+            assert!(world.repo.file("docs/plans.md").unwrap().contains("Two!"));
+        }
+    }
 }
 
 #[test]
