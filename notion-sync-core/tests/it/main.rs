@@ -18,6 +18,7 @@ mod markdown;
 mod markdown_properties;
 mod merge;
 mod merge_cases;
+mod merge_ends;
 mod merge_pool;
 mod merge_text;
 mod notion_documents;

@@ -35,7 +35,7 @@ fn grown(body: &Document, at: usize) -> Document {
     body
 }
 
-fn strong(text: &str) -> Block {
+pub(crate) fn strong(text: &str) -> Block {
     let text = RichText(vec![bold(text)]);
     let color = Color::default();
     Block::new(BlockKind::Paragraph { text, color })
@@ -654,49 +654,4 @@ fn nesting_deeper_than_merged_block_by_block_is_compared_as_a_whole() {
     assert_eq!(found.diverged().count(), 1);
     let out = regions(&base, &n, &b).compose(Region::default_choice);
     assert!(out.github.canon_eq(&n));
-}
-
-/// A list whose items stand one below the other.
-fn nested(words: &[&str]) -> Block {
-    let mut below: Vec<Block> = Vec::new();
-    for word in words.iter().rev() {
-        below = vec![item(word, below)];
-    }
-    below.remove(0)
-}
-
-/// A body whose blocks are deeper than one request writes: the first levels alone are there.
-#[test]
-fn a_block_that_was_cut_off_below_is_nobodys_edit() {
-    let first = nested(&["first"]);
-    let (b, wanted) = (
-        doc(vec![first.clone()]),
-        doc(vec![first.clone(), nested(&["a", "b", "c", "d"])]),
-    );
-    let shown = doc(vec![first, nested(&["a", "b"])]);
-    let (before, sent) = (BodyBase::agree(&b, &b), BodyBase::agree(&wanted, &wanted));
-    for side in Side::BOTH {
-        let base = before.confirmed(&sent, side, &shown).unwrap();
-        let (notion, github) = match side {
-            Side::Notion => (&shown, &wanted),
-            Side::Github => (&wanted, &shown),
-        };
-        let regions = regions(&base, notion, github);
-        assert!(regions.is_clean(), "{:?}", base.notion());
-        let out = regions.compose(Region::default_choice);
-        assert!(out.notion.canon_eq(&wanted), "{:?}", out.notion);
-    }
-}
-
-/// What a person took out of a block that was to grow is no write that stopped there.
-#[test]
-fn what_was_there_before_a_cut_off_write_and_is_gone_was_removed() {
-    let (b, wanted) = (
-        doc(vec![nested(&["a", "b"])]),
-        doc(vec![nested(&["a", "b", "c"])]),
-    );
-    let shown = doc(vec![nested(&["a"])]);
-    let (before, sent) = (BodyBase::agree(&b, &b), BodyBase::agree(&wanted, &wanted));
-    let base = before.confirmed(&sent, Side::Notion, &shown).unwrap();
-    assert!(base.notion().canon_eq(&b), "{:?}", base.notion());
 }

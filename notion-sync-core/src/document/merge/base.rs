@@ -1,5 +1,6 @@
 //! What both sides held when they last agreed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,15 @@ pub struct Held {
     /// The file's blocks, canonical.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub github: Vec<Block>,
+}
+
+impl Held {
+    fn run(&self, side: Side) -> &[Block] {
+        match side {
+            Side::Notion => &self.notion,
+            Side::Github => &self.github,
+        }
+    }
 }
 
 impl BodyBase {
@@ -179,17 +189,17 @@ impl BodyBase {
     }
 
     /// Without empty paragraphs at the end of either side, and without pairs of nothing. What
-    /// stands before a region that was held stays as it is.
+    /// stands before what a side holds in a region that was held stays as it is.
     pub(crate) fn trim(mut self) -> Self {
-        // What was held stands in the bodies, so nothing before it is at their end.
+        let mut emptied: BTreeSet<usize> = BTreeSet::new();
+        for side in Side::BOTH {
+            emptied.extend(self.trim_side(side));
+        }
         let end = |held: &Held| held.at + usize::from(!held.inserted);
         let fixed = self.held.last().map_or(0, end);
-        let fixed = fixed.min(self.pairs.len());
-        let tail = &mut self.pairs[fixed..];
-        trim_side(tail, |pair| &mut pair.notion);
-        trim_side(tail, |pair| &mut pair.github);
         let stays = |(at, pair): (usize, &BasePair)| {
-            at < fixed || !(pair.notion.is_empty() && pair.github.is_empty())
+            let nothing = pair.notion.is_empty() && pair.github.is_empty();
+            !nothing || (at < fixed && !emptied.contains(&at))
         };
         let stay: Vec<bool> = self.pairs.iter().enumerate().map(stays).collect();
         let mut flags = stay.iter();
@@ -199,18 +209,31 @@ impl BodyBase {
         }
         self
     }
-}
 
-fn trim_side(pairs: &mut [BasePair], run: impl Fn(&mut BasePair) -> &mut Arc<[Block]>) {
-    for pair in pairs.iter_mut().rev() {
-        let run = run(pair);
-        let length = trimmed_len(run);
-        if length < run.len() {
-            *run = Arc::from(&run[..length]);
+    /// Takes the empty paragraphs at the end of a side out; answers which pairs hold less of it now.
+    fn trim_side(&mut self, side: Side) -> Vec<usize> {
+        // What a side holds in a held region stands in its body, so nothing before it is at the end. What it
+        // holds none of there was removed, and may leave an empty paragraph before it as the last.
+        let speaks = |held: &&Held| trimmed_len(held.run(side)) > 0;
+        let fixed = self.held.iter().rev().find(speaks);
+        let fixed = fixed.map_or(0, |held| held.at + usize::from(!held.inserted));
+        let gone = |at: usize| {
+            let is_it = |held: &Held| held.at == at && !held.inserted;
+            self.held.iter().any(is_it)
+        };
+        let mut less = Vec::new();
+        for at in (fixed..self.pairs.len()).rev().filter(|at| !gone(*at)) {
+            let run = self.pairs[at].run_mut(side);
+            let length = trimmed_len(run);
+            if length < run.len() {
+                *run = Arc::from(&run[..length]);
+                less.push(at);
+            }
+            if !run.is_empty() {
+                break;
+            }
         }
-        if !run.is_empty() {
-            return;
-        }
+        less
     }
 }
 
@@ -250,6 +273,13 @@ impl BasePair {
         match side {
             Side::Notion => &self.notion,
             Side::Github => &self.github,
+        }
+    }
+
+    fn run_mut(&mut self, side: Side) -> &mut Arc<[Block]> {
+        match side {
+            Side::Notion => &mut self.notion,
+            Side::Github => &mut self.github,
         }
     }
 

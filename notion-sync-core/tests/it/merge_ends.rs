@@ -1,0 +1,87 @@
+//! What stands at the end of a body: writes that were cut off, and empty paragraphs.
+
+use notion_sync_core::document::Block;
+use notion_sync_core::document::merge::{BodyBase, Region, regions};
+use notion_sync_core::id::Side;
+
+use crate::merge_cases::strong;
+use crate::merge_pool::{doc, item, paragraph};
+
+/// A list whose items stand one below the other.
+fn nested(words: &[&str]) -> Block {
+    let mut below: Vec<Block> = Vec::new();
+    for word in words.iter().rev() {
+        below = vec![item(word, below)];
+    }
+    below.remove(0)
+}
+
+/// A body whose blocks are deeper than one request writes: the first levels alone are there.
+#[test]
+fn a_block_that_was_cut_off_below_is_nobodys_edit() {
+    let first = nested(&["first"]);
+    let (b, wanted) = (
+        doc(vec![first.clone()]),
+        doc(vec![first.clone(), nested(&["a", "b", "c", "d"])]),
+    );
+    let shown = doc(vec![first, nested(&["a", "b"])]);
+    let (before, sent) = (BodyBase::agree(&b, &b), BodyBase::agree(&wanted, &wanted));
+    for side in Side::BOTH {
+        let base = before.confirmed(&sent, side, &shown).unwrap();
+        let (notion, github) = match side {
+            Side::Notion => (&shown, &wanted),
+            Side::Github => (&wanted, &shown),
+        };
+        let regions = regions(&base, notion, github);
+        assert!(regions.is_clean(), "{:?}", base.notion());
+        let out = regions.compose(Region::default_choice);
+        assert!(out.notion.canon_eq(&wanted), "{:?}", out.notion);
+    }
+}
+
+/// What a person took out of a block that was to grow is no write that stopped there.
+#[test]
+fn what_was_there_before_a_cut_off_write_and_is_gone_was_removed() {
+    let (b, wanted) = (
+        doc(vec![nested(&["a", "b"])]),
+        doc(vec![nested(&["a", "b", "c"])]),
+    );
+    let shown = doc(vec![nested(&["a"])]);
+    let (before, sent) = (BodyBase::agree(&b, &b), BodyBase::agree(&wanted, &wanted));
+    let base = before.confirmed(&sent, Side::Notion, &shown).unwrap();
+    assert!(base.notion().canon_eq(&b), "{:?}", base.notion());
+}
+
+/// A conflict that a side answered by removing its part leaves what stands before it at that side's end. An empty
+/// paragraph there says nothing: it was added, is not there when the file is read again, and nobody removed it.
+#[test]
+fn an_empty_paragraph_before_a_removed_end_is_nobodys_edit() {
+    let list = |text: &str| item(text, vec![strong("ash"), strong("ash")]);
+    let body = doc(vec![strong("ash"), paragraph(""), list("ash")]);
+    let grown = doc(vec![
+        strong("ash"),
+        paragraph(""),
+        paragraph(""),
+        list("n1 ash"),
+    ]);
+    let cut = doc(vec![paragraph("g2")]);
+    for side in Side::BOTH {
+        let base = BodyBase::agree(&body, &body);
+        let (notion, github) = match side {
+            Side::Notion => (&grown, &cut),
+            Side::Github => (&cut, &grown),
+        };
+        let first = regions(&base, notion, github).compose(Region::default_choice);
+        assert_eq!(first.base.held.len(), 1);
+        let again = regions(&first.base, &first.notion, &first.github);
+        let second = again.compose(Region::default_choice);
+        assert!(!second.notion_changed && !second.github_changed);
+        assert_eq!(second.base, first.base);
+        // What stands before the conflict on the side that still has it stays there.
+        let kept = match side {
+            Side::Notion => &second.notion,
+            Side::Github => &second.github,
+        };
+        assert_eq!(kept.blocks.len(), 3, "{kept:?}");
+    }
+}
