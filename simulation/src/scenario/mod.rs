@@ -8,6 +8,7 @@ mod check;
 mod chunks;
 mod command;
 mod company;
+mod deed;
 mod ending;
 mod endpoint;
 mod markers;

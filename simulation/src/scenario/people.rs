@@ -11,7 +11,8 @@ use notion_sync_testkit::notion::{BlockView, NotionEmulator, NotionId};
 use notion_sync_testkit::simulation::{Ledger, origin, origins, word, words};
 use serde_json::{Value, json};
 
-use super::script::{Act, Deed, Knobs};
+use super::deed::{Act, Deed};
+use super::script::Knobs;
 use super::text::changed_text;
 
 /// The tables by whether they hold tasks.

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use notion_sync_core::id::Side;
 use notion_sync_core::mapping::Policy;
 use notion_sync_testkit::simulation::{Crash, Harm, Stream, Strike, shorter};
 use notion_sync_testkit::webhook::Trouble;
 
+use super::deed::{Act, Writer};
 use super::upset::{self, Upset};
 use super::vignette;
 
@@ -83,130 +83,6 @@ impl Profile {
             other => other,
         }
     }
-}
-
-/// What a person does. What it is done to is found when it is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deed {
-    /// Another text for a block of a page.
-    EditBlock,
-    /// More text in a block of a page.
-    ExtendBlock,
-    /// A new block on a page.
-    AddBlock,
-    /// A block goes.
-    RemoveBlock,
-    /// A block gets the text it had before.
-    RevertBlock,
-    /// A page gets another title.
-    RenamePage,
-    /// A property with text.
-    SetOwner,
-    /// A set of a page: tags or labels.
-    SetTags,
-    /// Status of a task.
-    SetStatus,
-    /// People of a task.
-    SetAssignee,
-    /// A new page.
-    NewPage,
-    /// A page goes to the trash.
-    TrashPage,
-    /// A page comes back from the trash.
-    RestorePage,
-    /// A page is copied.
-    CopyPage,
-    /// Another text for a line of a file or issue.
-    EditLine,
-    /// More text in a line of a file or issue.
-    ExtendLine,
-    /// A new paragraph in a file or issue.
-    AddLine,
-    /// A line goes.
-    RemoveLine,
-    /// A file or issue gets the text it had before.
-    RevertText,
-    /// A heading or an issue's title.
-    Retitle,
-    /// The owner in front matter.
-    FrontOwner,
-    /// A moment in front matter, to the microsecond.
-    FrontReviewed,
-    /// Labels of an issue.
-    Label,
-    /// People of an issue.
-    Assign,
-    /// An issue is closed.
-    CloseIssue,
-    /// An issue is opened again.
-    ReopenIssue,
-    /// A new file or issue.
-    NewObject,
-    /// A file goes.
-    DeleteFile,
-    /// A file comes back.
-    RestoreFile,
-    /// A file moves.
-    MoveFile,
-    /// A comment on an issue.
-    Comment,
-    /// A comment on a page.
-    CommentPage,
-    /// An open pull request is merged.
-    MergePull,
-    /// An open pull request is closed without merging.
-    ClosePull,
-}
-
-const NOTION: [(Deed, u64); 14] = [
-    (Deed::EditBlock, 14),
-    (Deed::ExtendBlock, 8),
-    (Deed::AddBlock, 5),
-    (Deed::RemoveBlock, 3),
-    (Deed::RevertBlock, 4),
-    (Deed::RenamePage, 6),
-    (Deed::SetOwner, 4),
-    (Deed::SetTags, 5),
-    (Deed::SetStatus, 6),
-    (Deed::SetAssignee, 3),
-    (Deed::NewPage, 6),
-    (Deed::TrashPage, 3),
-    (Deed::RestorePage, 2),
-    (Deed::CopyPage, 1),
-];
-
-const GITHUB: [(Deed, u64); 18] = [
-    (Deed::EditLine, 14),
-    (Deed::ExtendLine, 8),
-    (Deed::AddLine, 5),
-    (Deed::RemoveLine, 3),
-    (Deed::RevertText, 4),
-    (Deed::Retitle, 6),
-    (Deed::FrontOwner, 3),
-    (Deed::Label, 5),
-    (Deed::Assign, 3),
-    (Deed::CloseIssue, 4),
-    (Deed::ReopenIssue, 3),
-    (Deed::NewObject, 6),
-    (Deed::DeleteFile, 2),
-    (Deed::RestoreFile, 2),
-    (Deed::MoveFile, 3),
-    (Deed::Comment, 2),
-    (Deed::MergePull, 12),
-    (Deed::ClosePull, 3),
-];
-
-/// A deed with everything that decides how it is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Act {
-    /// On which side.
-    pub(crate) side: Side,
-    /// What.
-    pub(crate) deed: Deed,
-    /// Which object, place and value: taken modulo what there is.
-    pub(crate) pick: u64,
-    /// The number of the unique word it writes.
-    pub(crate) token: u32,
 }
 
 /// A person who acts while the engine works.
@@ -312,48 +188,6 @@ pub(crate) struct Script {
     pub(crate) spared: BTreeSet<u32>,
 }
 
-fn weighted(random: &mut Stream, deeds: &[(Deed, u64)]) -> Deed {
-    let sum = deeds.iter().map(|(_, weight)| weight).sum();
-    let mut at = random.below(sum);
-    for (deed, weight) in deeds {
-        if at < *weight {
-            return *deed;
-        }
-        at -= weight;
-    }
-    Deed::EditBlock
-}
-
-/// Writes down what people do, every time with another word.
-pub(super) struct Writer {
-    workload: Stream,
-    next_token: u32,
-}
-
-impl Writer {
-    fn act(&mut self) -> Act {
-        let random = &mut self.workload;
-        let (side, deed) = if random.chance(50) {
-            (Side::Notion, weighted(random, &NOTION))
-        } else {
-            (Side::Github, weighted(random, &GITHUB))
-        };
-        let pick = random.number();
-        self.act_of(side, deed, pick)
-    }
-
-    /// What is done is given, and to what.
-    pub(super) fn act_of(&mut self, side: Side, deed: Deed, pick: u64) -> Act {
-        self.next_token += 1;
-        Act {
-            side,
-            deed,
-            pick,
-            token: self.next_token,
-        }
-    }
-}
-
 impl Script {
     /// The script of a seed.
     pub(crate) fn new(seed: u64, profile: Profile) -> Self {
@@ -384,10 +218,7 @@ impl Script {
             github_late: 0,
             beyond: None,
         };
-        let mut writer = Writer {
-            workload: Stream::new(seed, "workload"),
-            next_token: 0,
-        };
+        let mut writer = Writer::new(seed);
         let mut schedule = Stream::new(seed, "schedule");
         let mut faults = Stream::new(seed, "faults");
         // Each kind of fault is off in a third of the seeds.
@@ -527,9 +358,7 @@ fn step(
         2 => schedule.below(600),
         _ => schedule.below(3_600),
     };
-    let acts = (0..writer.workload.below(4))
-        .map(|_| writer.act())
-        .collect();
+    let acts = (0..writer.how_many(4)).map(|_| writer.act()).collect();
     let mut strikes = Vec::new();
     let mut hooks = Vec::new();
     let (mut crash, mut broken_commit) = (None, None);
@@ -570,7 +399,7 @@ fn step(
     if faults.chance(12) && mask[7] && storm {
         broken_commit = Some((at, stored));
     }
-    for _ in 0..writer.workload.below(3) {
+    for _ in 0..writer.how_many(3) {
         let act = writer.act();
         let writes = schedule.chance(60);
         let aimed = schedule.chance(60);

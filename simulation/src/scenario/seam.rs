@@ -19,8 +19,9 @@ use notion_sync_testkit::simulation::{self, Counted, Harm, Traffic, Way, Weather
 
 use super::aimed::{Aimed, unsaid};
 use super::cells::{Asked, Cells};
+use super::deed::Act;
 use super::people::{Aim, People, github, lock, notion};
-use super::script::{Act, Hook, Knobs, Script, Step};
+use super::script::{Hook, Knobs, Script, Step};
 use super::surroundings::Off;
 
 /// What happened so far, as far as our world is concerned.

@@ -1,7 +1,7 @@
 //! What people do to a Markdown text.
 
+use super::deed::{Act, Deed};
 use super::people::nth;
-use super::script::{Act, Deed};
 use notion_sync_testkit::simulation::{moment, origins, word};
 
 /// The lines of a Markdown text that somebody would edit.

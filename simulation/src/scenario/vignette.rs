@@ -5,7 +5,8 @@
 use notion_sync_core::id::Side;
 use notion_sync_testkit::simulation::{Harm, Stream, Strike};
 
-use super::script::{Act, Deed, Knobs, Step, Writer};
+use super::deed::{Act, Deed, Writer};
+use super::script::{Knobs, Step};
 
 /// A scene.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
