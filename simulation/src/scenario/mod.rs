@@ -15,6 +15,7 @@ mod markers;
 mod people;
 mod play;
 mod post;
+mod remembered;
 mod repaired;
 mod script;
 mod seam;

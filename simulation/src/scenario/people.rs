@@ -37,16 +37,16 @@ pub(crate) enum Aim {
 
 /// What people remember.
 #[derive(Debug, Default)]
-struct Memory {
+pub(super) struct Memory {
     trashed: Vec<(NotionId, bool)>,
     /// Pages that somebody ever moved to the trash.
-    ever_trashed: BTreeSet<NotionId>,
+    pub(super) ever_trashed: BTreeSet<NotionId>,
     blocks: BTreeMap<NotionId, String>,
     files: BTreeMap<String, String>,
     bodies: BTreeMap<u64, String>,
     deleted: BTreeMap<String, String>,
     /// What they did, told.
-    said: Vec<String>,
+    pub(super) said: Vec<String>,
 }
 
 /// People, and what they wrote.
@@ -54,7 +54,7 @@ struct Memory {
 pub(crate) struct People {
     pub(crate) services: Services,
     pub(crate) ledger: Mutex<Ledger>,
-    memory: Mutex<Memory>,
+    pub(super) memory: Mutex<Memory>,
     documents: bool,
     tasks: bool,
     /// Whether files have fields.
@@ -62,7 +62,9 @@ pub(crate) struct People {
     /// Whether tasks have rules: then their status changes more often.
     rules: bool,
     /// What people made the status of a task, in order.
-    statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
+    pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
+    /// Words that somebody took out, and whether of a page.
+    removed: Mutex<BTreeSet<(bool, u32)>>,
 }
 
 /// Locks, whatever became of the last holder.
@@ -117,6 +119,7 @@ impl People {
             marks: knobs.marks,
             rules: knobs.rules,
             statuses: Mutex::default(),
+            removed: Mutex::default(),
         }
     }
 
@@ -158,65 +161,26 @@ impl People {
         Some(format!("{who}: {said}"))
     }
 
-    /// Whether anybody ever did anything to `page <id>` or `issue <number>`.
-    pub(crate) fn touched(&self, object: &str) -> bool {
-        let id = |text: &str| text.rsplit(' ').next().unwrap_or_default().to_owned();
-        let id = id(object);
-        let memory = lock(&self.memory);
-        memory.said.iter().any(|said| {
-            let other = |at: char| !at.is_alphanumeric() && at != '-';
-            let words: Vec<&str> = said.split(other).filter(|word| !word.is_empty()).collect();
-            words
-                .windows(2)
-                .any(|two| two[1] == id && (two[0] == "issue" || id.len() > 20))
-                || words
-                    .first()
-                    .is_some_and(|word| id.len() > 20 && *word == id)
-        })
-    }
-
-    /// Somebody makes a task's status this, after everything else.
-    pub(crate) fn say(&self, page: NotionId, status: &str, now: DateTime<Utc>) -> Option<()> {
-        let mut notion = notion(&self.services);
-        let mut person = notion.person("ada", now).ok()?;
-        person.set_property(page, "Status", json!(status)).ok()?;
-        let mut statuses = lock(&self.statuses);
-        statuses.entry(page).or_default().push(status.to_owned());
-        Some(())
-    }
-
-    /// How often people made the status of a task one of these.
-    pub(crate) fn said(&self, page: &str, values: &[String]) -> usize {
-        let statuses = lock(&self.statuses);
-        let said = statuses.iter().filter(|(id, _)| id.to_string() == page);
-        said.flat_map(|(_, said)| said)
-            .filter(|status| values.contains(status))
-            .count()
-    }
-
-    /// Somebody else moves a page to the trash.
-    pub(crate) fn remember_trash(&self, page: NotionId) {
-        lock(&self.memory).ever_trashed.insert(page);
-    }
-
-    /// Whether somebody ever moved a page to the trash.
-    pub(crate) fn ever_trashed(&self, page: &str) -> bool {
-        let memory = lock(&self.memory);
-        (memory.ever_trashed.iter()).any(|trashed| trashed.to_string() == page)
-    }
-
     fn wrote(&self, act: Act, place: &str, old: &str, new: &str) {
         let mut ledger = lock(&self.ledger);
         ledger.replaced(old, new);
         if words(new).contains(&act.token) {
             ledger.born(act.token, place);
         }
+        let on_page = place.starts_with("page ");
+        let (old, new) = (words(old), words(new));
+        let mut removed = lock(&self.removed);
+        removed.extend(old.difference(&new).map(|token| (on_page, *token)));
         if matches!(act.deed, Deed::RevertBlock | Deed::RevertText) {
-            let (old, new) = (words(old), words(new));
             let back: BTreeSet<u32> = new.difference(&old).copied().collect();
             let other = self.other_side(place);
-            // Before the other side has it, who edits and puts back what was there has edited nothing.
+            // Before the other side has it, who edits and puts back what was there has edited nothing. What
+            // somebody there removed himself, the sync need not have carried.
             let carried = old.difference(&new).all(|token| other.contains(token));
+            let carried = carried
+                && back
+                    .iter()
+                    .all(|token| !removed.contains(&(!on_page, *token)));
             if carried && back.is_disjoint(&other) {
                 ledger.put_back(&back, place);
             }

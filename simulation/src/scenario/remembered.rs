@@ -1,0 +1,56 @@
+//! What people did, for those who judge.
+
+use chrono::{DateTime, Utc};
+use notion_sync_testkit::notion::NotionId;
+use serde_json::json;
+
+use super::people::{People, lock, notion};
+
+impl People {
+    /// Whether anybody ever did anything to `page <id>` or `issue <number>`.
+    pub(crate) fn touched(&self, object: &str) -> bool {
+        let id = |text: &str| text.rsplit(' ').next().unwrap_or_default().to_owned();
+        let id = id(object);
+        let memory = lock(&self.memory);
+        memory.said.iter().any(|said| {
+            let other = |at: char| !at.is_alphanumeric() && at != '-';
+            let words: Vec<&str> = said.split(other).filter(|word| !word.is_empty()).collect();
+            words
+                .windows(2)
+                .any(|two| two[1] == id && (two[0] == "issue" || id.len() > 20))
+                || words
+                    .first()
+                    .is_some_and(|word| id.len() > 20 && *word == id)
+        })
+    }
+
+    /// Somebody makes a task's status this, after everything else.
+    pub(crate) fn say(&self, page: NotionId, status: &str, now: DateTime<Utc>) -> Option<()> {
+        let mut notion = notion(&self.services);
+        let mut person = notion.person("ada", now).ok()?;
+        person.set_property(page, "Status", json!(status)).ok()?;
+        let mut statuses = lock(&self.statuses);
+        statuses.entry(page).or_default().push(status.to_owned());
+        Some(())
+    }
+
+    /// How often people made the status of a task one of these.
+    pub(crate) fn said(&self, page: &str, values: &[String]) -> usize {
+        let statuses = lock(&self.statuses);
+        let said = statuses.iter().filter(|(id, _)| id.to_string() == page);
+        said.flat_map(|(_, said)| said)
+            .filter(|status| values.contains(status))
+            .count()
+    }
+
+    /// Somebody else moves a page to the trash.
+    pub(crate) fn remember_trash(&self, page: NotionId) {
+        lock(&self.memory).ever_trashed.insert(page);
+    }
+
+    /// Whether somebody ever moved a page to the trash.
+    pub(crate) fn ever_trashed(&self, page: &str) -> bool {
+        let memory = lock(&self.memory);
+        (memory.ever_trashed.iter()).any(|trashed| trashed.to_string() == page)
+    }
+}
