@@ -1,6 +1,6 @@
 //! Listing the files of a branch since a commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, stream};
 use notion_sync_core::remote::{Cursor, ListRequest, Listing};
@@ -87,15 +87,16 @@ impl GithubFiles {
             },
             _ => None,
         };
-        let descends = matches!(descent, Some(Descent::Descends(_)));
-        let found = self.compared(
-            repository,
-            &head,
-            &table,
-            before.as_deref(),
+        let (descends, told) = match &descent {
+            Some(Descent::Descends(files)) => (true, files.as_deref().unwrap_or_default()),
+            _ => (false, &[][..]),
+        };
+        let since = before.as_deref().map(|table| Before {
+            table,
             descends,
-            request.full,
-        );
+            told,
+        });
+        let found = self.compared(repository, &head, &table, since, request.full);
         Ok(listing(found, descends && before.is_some(), &position))
     }
 
@@ -182,10 +183,8 @@ impl GithubFiles {
                 }
                 continue;
             }
-            let before = file
-                .previous_filename
-                .as_deref()
-                .filter(|before| status == "renamed" && scope.contains(before));
+            let before = rename(file).map(|(before, _)| before);
+            let before = before.filter(|before| scope.contains(before));
             if !scope.contains(path) {
                 if let Some(before) = before {
                     let moved = Presence::MovedOut(path.to_owned());
@@ -248,15 +247,15 @@ impl GithubFiles {
         repository: &RepositoryInfo,
         head: &Head,
         table: &Table,
-        before: Option<&Table>,
-        descends: bool,
+        before: Option<Before<'_>>,
         full: bool,
     ) -> Outcome {
         let scope = &self.settings.scope;
         let branch = &self.settings.branch;
         let name = |path: &str| reference::file(repository.id, branch, path);
         let empty = Table::new();
-        let old = before.unwrap_or(&empty);
+        let old = before.as_ref().map_or(&empty, |before| before.table);
+        let descends = before.as_ref().is_some_and(|before| before.descends);
         let inside = |path: &str| scope.contains(path);
         let lost: Vec<&String> = old
             .keys()
@@ -266,8 +265,9 @@ impl GithubFiles {
             .keys()
             .filter(|path| inside(path) && !old.contains_key(*path))
             .collect();
+        let told = before.as_ref().map_or(&[][..], |before| before.told);
         let moved = if before.is_some() {
-            renames(old, &lost, table, &fresh)
+            renames(old, &lost, table, &fresh, told)
         } else {
             BTreeMap::new()
         };
@@ -288,12 +288,18 @@ impl GithubFiles {
             items.push(item);
         }
         let renamed: Vec<&str> = moved.values().copied().collect();
+        let left: BTreeMap<&str, &str> = (told.iter().filter_map(rename))
+            .filter(|(_, to)| !inside(to))
+            .collect();
         let mut gone = Vec::new();
         for path in lost {
             if renamed.contains(&path.as_str()) {
                 continue;
             }
-            if descends {
+            if let Some(to) = left.get(path.as_str()) {
+                let moved = Presence::MovedOut((*to).to_owned());
+                items.push(self.absent(name(path), moved, Some(head)));
+            } else if descends {
                 gone.push((name(path), Proof::AbsentInDescendant));
             } else {
                 items.push(self.absent(name(path), Presence::Missing, Some(head)));
@@ -303,17 +309,43 @@ impl GithubFiles {
     }
 }
 
+/// What is known of the time of the cursor.
+struct Before<'a> {
+    /// What was there.
+    table: &'a Table,
+    /// Whether the head is a descendant.
+    descends: bool,
+    /// What a comparison names since then; nothing where it names too much.
+    told: &'a [ChangedFile],
+}
+
 type Outcome = (Vec<Snapshot>, Vec<(notion_sync_core::id::RemoteRef, Proof)>);
 
-/// Pairs files that vanished with files that appeared, where one content names one of each.
+/// What a comparison calls renamed: from where, and to where.
+fn rename(file: &ChangedFile) -> Option<(&str, &str)> {
+    let from = file.previous_filename.as_deref()?;
+    let renamed = file.status.as_deref() == Some("renamed");
+    renamed.then_some((from, file.filename.as_deref()?))
+}
+
+/// Pairs files that vanished with files that appeared: those that a comparison calls renamed, as the next listing from
+/// the same commit will, and then those where one content names one of each.
 fn renames<'a>(
     old: &Table,
     lost: &[&'a String],
     new: &'a Table,
     fresh: &[&'a String],
+    told: &'a [ChangedFile],
 ) -> BTreeMap<&'a str, &'a str> {
+    let known = |paths: &[&'a String], path: &str| paths.iter().any(|known| *known == path);
+    let mut out: BTreeMap<&str, &str> = (told.iter().filter_map(rename))
+        .filter(|(from, to)| known(lost, from) && known(fresh, to))
+        .map(|(from, to)| (to, from))
+        .collect();
+    let taken: BTreeSet<&str> = (out.iter()).flat_map(|(to, from)| [*to, *from]).collect();
+    let free = |path: &&&'a String| !taken.contains(path.as_str());
     let mut by_content: BTreeMap<&str, (Vec<&'a str>, Vec<&'a str>)> = BTreeMap::new();
-    for path in lost {
+    for path in lost.iter().filter(free) {
         if let Some(entry) = old.get(*path) {
             by_content
                 .entry(entry.sha.as_str())
@@ -322,7 +354,7 @@ fn renames<'a>(
                 .push(path.as_str());
         }
     }
-    for path in fresh {
+    for path in fresh.iter().filter(free) {
         if let Some(entry) = new.get(*path) {
             by_content
                 .entry(entry.sha.as_str())
@@ -331,13 +363,13 @@ fn renames<'a>(
                 .push(path.as_str());
         }
     }
-    by_content
-        .into_values()
-        .filter_map(|(from, to)| match (from.as_slice(), to.as_slice()) {
+    out.extend(by_content.into_values().filter_map(|(from, to)| {
+        match (from.as_slice(), to.as_slice()) {
             ([from], [to]) => Some((*to, *from)),
             _ => None,
-        })
-        .collect()
+        }
+    }));
+    out
 }
 
 fn listing((items, gone): Outcome, continues: bool, at: &Position) -> Listing {

@@ -100,6 +100,36 @@ async fn a_file_that_leaves_the_folder_says_where_it_went() {
     assert!(listing.gone.is_empty());
 }
 
+/// What moved and was edited is one file to both kinds of listings from one cursor: what one takes for new, the other
+/// must not call moved.
+#[tokio::test]
+async fn a_listing_of_everything_calls_moved_what_one_of_changes_does() {
+    let world = World::new();
+    let files = world.files();
+    let long: String = (0..40).map(|line| format!("Line {line}.\n")).collect();
+    world.commit(&[("docs/long.md", Some(&long)), ("docs/far.md", Some(&long))]);
+    let cursor = list(&files, None, false).await.cursor;
+    let edited = long.replace("Line 7.", "Line seven.");
+    let other = long.replace("Line 9.", "Line nine.");
+    world.commit(&[
+        ("docs/long.md", None),
+        ("docs/moved.md", Some(&edited)),
+        ("docs/far.md", None),
+        ("archive/far.md", Some(&other)),
+    ]);
+    let mut told = Vec::new();
+    for full in [false, true] {
+        let listing = list(&files, Some(cursor.clone()), full).await;
+        let item = |object| listing.items.iter().find(|item| item.object == object);
+        let moved = item(file("docs/moved.md")).unwrap();
+        assert_eq!(moved.previous, Some(file("docs/long.md")), "full: {full}");
+        let far = item(file("docs/far.md")).unwrap();
+        told.push((far.presence.clone(), listing.gone.clone()));
+    }
+    let out = Presence::MovedOut("archive/far.md".to_owned());
+    assert_eq!(told, [(out.clone(), Vec::new()), (out, Vec::new())]);
+}
+
 #[tokio::test]
 async fn many_changes_are_told_from_trees() {
     let world = World::new();

@@ -59,6 +59,7 @@ impl Looking {
         records: &[Record],
     ) -> BTreeSet<RecordId> {
         let mut concerned = BTreeSet::new();
+        self.keep_new(continues, records);
         let mut renamed = std::mem::take(&mut self.renamed);
         for record in records {
             let (Some(begun), Some(known)) = (&record.begun, &record.github) else {
@@ -96,6 +97,32 @@ impl Looking {
         renamed.append(&mut self.renamed);
         self.renamed = renamed;
         concerned
+    }
+
+    /// An earlier listing from the same cursor may have shown as a new file what this one knows as a moved one. It has
+    /// a record by then, and stays new; where it came from, nothing is any more.
+    fn keep_new(&mut self, continues: bool, records: &[Record]) {
+        let is_new = |record: &Record| match &record.begun {
+            Some(begun) => Some(begun.cursor) == self.begun && begun.object.is_none(),
+            None => false,
+        };
+        let new: BTreeSet<&RemoteRef> = (records.iter())
+            .filter(|record| is_new(record))
+            .filter_map(|record| record.github.as_ref())
+            .collect();
+        let void = (self.renamed.iter()).filter(|(_, now)| new.contains(now));
+        let void: Vec<(RemoteRef, RemoteRef)> = void
+            .map(|(before, now)| (before.clone(), now.clone()))
+            .collect();
+        for (before, now) in void {
+            self.renamed.remove(&before);
+            if let Some(item) = self.items.get_mut(&(Side::Github, now)) {
+                item.previous = None;
+            }
+            if continues {
+                self.gone.insert(before, Proof::AbsentInDescendant);
+            }
+        }
     }
 
     /// Remembers what an object of GitHub was at the cursor, while it is given to a record.

@@ -168,6 +168,27 @@ fn an_edit_of_a_file_that_moved_before_is_seen() {
     assert_eq!(plain(&it.world.pages.body(&page)), ["First, edited."]);
 }
 
+/// One listing shows a file that went and another that came; the next, from the same cursor, that the one became the
+/// other. The new file has a record by then, and each record one file.
+#[test]
+fn a_file_that_counts_as_new_is_not_taken_for_a_moved_one_later() {
+    let mut it = Forgotten::new();
+    it.world.repo.rename("docs/guide.md", "docs/manual.md");
+    it.interrupted();
+    it.world.repo.tell_move("docs/guide.md", "docs/manual.md");
+    it.world.settle();
+    let end = it.world.engine_time() + chrono::Duration::minutes(60);
+    while it.world.clock.now() < end {
+        it.world.pass(10);
+        assert_eq!(it.world.settle(), 0, "a later look writes nothing");
+    }
+    assert_eq!(it.world.repo.paths(), ["docs/manual.md"]);
+    assert_eq!(it.world.pages.live().len(), 1);
+    for record in it.world.records() {
+        assert_eq!(record.problem, None);
+    }
+}
+
 #[test]
 fn a_file_that_moved_and_is_deleted_takes_its_page_along() {
     let mut it = Forgotten::new();

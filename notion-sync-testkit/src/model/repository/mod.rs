@@ -139,6 +139,13 @@ impl ModelRepository {
         self.lock().moved.insert(to.to_owned(), moved);
     }
 
+    /// From now on a listing that began before a file was renamed says that it moved, which an earlier one did not.
+    pub fn tell_move(&self, from: &str, to: &str) {
+        let mut inner = self.lock();
+        let moved = (inner.changes.len().saturating_sub(1), from.to_owned());
+        inner.moved.insert(to.to_owned(), moved);
+    }
+
     /// A file.
     #[must_use]
     pub fn file(&self, path: &str) -> Option<String> {
