@@ -21,7 +21,8 @@ pub struct Snapshot {
     pub presence: Presence,
     /// Its revision.
     pub revision: Revision,
-    /// When it was read, by the engine's clock.
+    /// When it was read: by the engine's clock, and not later than by the remote's, as far as that tells the time.
+    /// Whether an edit can still carry the same [`revision`](Self::revision) is told by it.
     pub observed_at: DateTime<Utc>,
     /// Its fields under their native keys (property ids on Notion; `title`, `state`, `labels` …
     /// on an issue). A file has none: they are in its text.

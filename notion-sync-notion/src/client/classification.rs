@@ -78,7 +78,7 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn answered_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+pub(super) fn answered_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     let date = headers.get(http::header::DATE)?.to_str().ok()?;
     let date = DateTime::parse_from_rfc2822(date).ok()?;
     Some(date.to_utc())

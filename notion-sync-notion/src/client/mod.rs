@@ -1,5 +1,6 @@
 //! The client: calls as data, one gate, one way to send, one classification.
 
+mod ahead;
 mod classification;
 mod endpoint;
 mod observer;
@@ -25,6 +26,7 @@ pub use rate::{Admission, RateBudget, RateGate};
 pub use transport::{MAX_RESPONSE, ReqwestSend};
 
 use crate::wire::Listed;
+use ahead::Ahead;
 
 /// The API version this crate is written for.
 pub const API_VERSION: &str = "2026-03-11";
@@ -67,6 +69,7 @@ struct Inner {
     send: Arc<dyn HttpSend>,
     clock: Arc<dyn Clock>,
     gate: Arc<RateGate>,
+    ahead: Arc<Ahead>,
     observers: Vec<Arc<dyn CallObserver>>,
 }
 
@@ -132,6 +135,7 @@ impl Client {
                 send,
                 clock,
                 gate,
+                ahead: Arc::default(),
                 observers: Vec::new(),
             }),
         })
@@ -152,6 +156,7 @@ impl Client {
                 send: Arc::clone(&inner.send),
                 clock: Arc::clone(&inner.clock),
                 gate: Arc::clone(&inner.gate),
+                ahead: Arc::clone(&inner.ahead),
                 observers,
             }),
         }
@@ -161,6 +166,13 @@ impl Client {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.inner.clock.now()
+    }
+
+    /// A moment of [`now`](Self::now) as the service would tell it, where the clock here is clearly ahead of the
+    /// service's, by the `Date` of the last answer; else the moment itself.
+    #[must_use]
+    pub fn by_service(&self, here: DateTime<Utc>) -> DateTime<Utc> {
+        self.inner.ahead.to_service(here)
     }
 
     /// The gate of this connection.
@@ -269,6 +281,8 @@ impl Client {
             Ok(answer) => {
                 let failed = answer.status().is_server_error();
                 self.inner.gate.ended(failed, self.now());
+                let date = classification::answered_at(answer.headers());
+                self.inner.ahead.heard(started, self.now(), date);
             }
             Err(SendError::HeldBack(_)) => {}
             Err(_) => self.inner.gate.ended(true, self.now()),

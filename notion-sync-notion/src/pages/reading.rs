@@ -52,7 +52,8 @@ impl NotionPages {
         }
     }
 
-    /// A snapshot of a page as one answer showed it. Values that the answer cut are unread.
+    /// A snapshot of a page as one answer showed it. Values that the answer cut are unread. `observed_at` is a moment
+    /// before it was asked for, by the clock here.
     pub(super) fn snapshot(
         &self,
         page: &Page,
@@ -76,7 +77,7 @@ impl NotionPages {
                 grain_seconds: self.settings.grain,
                 token: page.last_edited_text.clone(),
             },
-            observed_at,
+            observed_at: self.client.by_service(observed_at),
             fields,
             content: Content::NotRead,
             place,
@@ -99,7 +100,7 @@ impl NotionPages {
                 grain_seconds: self.settings.grain,
                 token: String::new(),
             },
-            observed_at,
+            observed_at: self.client.by_service(observed_at),
             fields: BTreeMap::new(),
             content: Content::NotRead,
             place: None,

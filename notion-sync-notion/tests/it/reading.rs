@@ -1,13 +1,17 @@
 //! Reading and listing pages.
 
-use chrono::Duration;
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
 use futures::executor::block_on;
-use notion_sync_core::clock::Clock as _;
+use notion_sync_core::bounds::Bounds;
+use notion_sync_core::clock::{Clock, VirtualClock};
 use notion_sync_core::remote::{Cursor, ListRequest, Remote};
 use notion_sync_core::snapshot::{Content, Presence, Proof};
 use notion_sync_core::value::Value;
 use notion_sync_core::{ErrorKind, Retry};
 use notion_sync_notion::client::RateBudget;
+use notion_sync_notion::pages::page_ref;
 use notion_sync_testkit::emulator::Emulator;
 use notion_sync_testkit::notion::NotionOptions;
 use serde_json::json;
@@ -21,6 +25,50 @@ fn many(count: usize) -> serde_json::Value {
                    "created_time": format!("2026-11-{:02}T{:02}:{:02}:00Z", 1 + n / 600, n / 60 % 10, n % 60)})
         })
         .collect()
+}
+
+/// A clock that differs from the service's.
+#[derive(Debug)]
+struct Off(Arc<VirtualClock>, Duration);
+
+impl Clock for Off {
+    fn now(&self) -> DateTime<Utc> {
+        self.0.now() + self.1
+    }
+}
+
+/// Whether the minute of an edit is over is told by who tells the minute.
+#[test]
+fn a_clock_that_is_ahead_does_not_end_the_minute_of_an_edit() {
+    let slack = Bounds::default().settle();
+    for (off, then, now) in [
+        (0, false, true),
+        (60, false, true),
+        (600, false, true),
+        (-600, false, false),
+    ] {
+        let stage = Stage::new(json!([
+            {"id": "first", "parent": "tasks", "properties": {"Name": "Fix login"}}
+        ]));
+        stage.clock.advance(Duration::hours(1));
+        let page = stage.id("first");
+        stage.ada(|ada| ada.set_property(page, "Notes", json!("n")).unwrap());
+        let clock = Arc::new(Off(stage.clock.clone(), Duration::seconds(off)));
+        let pages = stage.pages_by(clock);
+        let read = || block_on(pages.read(&page_ref(&page.to_string()), false)).unwrap();
+        assert_eq!(read().is_settled(slack), then, "at once, {off} s ahead");
+        let listing = block_on(pages.list(ListRequest {
+            cursor: None,
+            full: false,
+        }))
+        .unwrap();
+        let listed = (listing.items.iter()).all(|item| item.is_settled(slack));
+        assert_eq!(listed, then, "listed at once, {off} s ahead");
+        stage
+            .clock
+            .advance(Duration::minutes(1) + slack + Duration::seconds(3));
+        assert_eq!(read().is_settled(slack), now, "later, {off} s ahead");
+    }
 }
 
 #[test]

@@ -139,6 +139,22 @@ impl Stage {
         }
     }
 
+    /// The same pages, seen by a process with another clock.
+    pub(crate) fn pages_by(&self, clock: Arc<dyn Clock>) -> NotionPages {
+        let client = Client::new(
+            ClientSettings::default(),
+            SecretString::from("ntn_sync"),
+            Arc::new(InProcess {
+                notion: Arc::clone(&self.notion),
+                clock: Arc::clone(&self.clock),
+            }),
+            clock,
+            Arc::new(RateGate::new(RateBudget::default())),
+        );
+        let settings = PageSettings::new(self.id("tasks").to_string(), &Bounds::default());
+        NotionPages::new(client.unwrap(), settings).unwrap()
+    }
+
     /// A stage whose budget never stands in the way.
     pub(crate) fn roomy(pages: serde_json::Value) -> Self {
         let budget = RateBudget {

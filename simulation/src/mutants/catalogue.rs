@@ -267,7 +267,7 @@ pub(crate) const ALL: [Entry; 27] = [
         "clock-ahead",
         &["P30", "P01", "P02"],
         Profile::Faults,
-        "clocks differ by less than the slack of the bounds",
+        "whether a minute is over is told by the service, where the clock here is ahead",
     ),
     entry(
         Mutant::WaitUnheard,

@@ -54,11 +54,14 @@ pub(crate) fn around(
 impl Between for Mutated {
     fn way(&self, side: Side, inner: Arc<dyn HttpSend>) -> Arc<dyn HttpSend> {
         let inner = self.inner.way(side, inner);
-        if self.mutant == Mutant::WaitUnheard {
-            let seam = self.seam.clone();
-            return Arc::new(way::Deaf { inner, seam });
-        }
-        inner
+        let to = match self.mutant {
+            Mutant::WaitUnheard => "retry-after",
+            // What tells that the clock here is wrong.
+            Mutant::ClockAhead => "date",
+            _ => return inner,
+        };
+        let seam = self.seam.clone();
+        Arc::new(way::Deaf { inner, to, seam })
     }
 
     fn remote(&self, side: Side, inner: Arc<dyn Remote>) -> Arc<dyn Remote> {
@@ -75,7 +78,6 @@ impl Between for Mutated {
     fn clock(&self, inner: Arc<dyn Clock>) -> Arc<dyn Clock> {
         let mut clock = self.inner.clock(inner);
         if self.mutant == Mutant::ClockAhead {
-            self.seam.count(store::STRUCK);
             clock = Arc::new(way::Ahead { inner: clock });
         }
         *lock(&self.clock) = Some(clock.clone());

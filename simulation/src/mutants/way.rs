@@ -26,11 +26,13 @@ impl Clock for Ahead {
     }
 }
 
-/// A way on which nobody hears how long to wait.
+/// A way on which nobody hears something that answers tell in a header.
 #[derive(Debug)]
 pub(crate) struct Deaf {
     /// The way.
     pub(crate) inner: Arc<dyn HttpSend>,
+    /// The header.
+    pub(crate) to: &'static str,
     /// Where it is counted.
     pub(crate) seam: Arc<Seam>,
 }
@@ -39,7 +41,7 @@ pub(crate) struct Deaf {
 impl HttpSend for Deaf {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
         let mut response = self.inner.send(request).await?;
-        if response.headers_mut().remove("retry-after").is_some() {
+        if response.headers_mut().remove(self.to).is_some() {
             self.seam.count(STRUCK);
         }
         Ok(response)

@@ -6,9 +6,9 @@ use notion_sync_testkit::webhook::Trouble;
 
 use super::script::{Knobs, Step};
 
-/// Furthest that the clock of a process is behind, in seconds. Ahead it is never: an edit within the minute of the last
-/// one would be missed (`docs/operations.md`).
-const FURTHEST: u64 = 600;
+/// Furthest that the clock of a process is behind or ahead, and jumps ahead, in seconds: what remains then of the wait
+/// for what listings hide is longer than they hide it.
+const FURTHEST: i32 = 600;
 
 /// Something that fails, or is changed, at the beginning of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +55,19 @@ pub(super) fn add(seed: u64, knobs: &mut Knobs, steps: &mut [Step]) {
     for step in &mut steps[..stormy] {
         // Without webhooks an engine that does not look finds nothing.
         step.polls = knobs.webhooks.is_none() || random.chance(50);
-        for (kind, wanted) in mask.iter().enumerate() {
+        for (kind, about) in mask.iter().enumerate() {
             let happens = random.chance(25);
             let number = random.number();
             let at = random.mostly_small(12);
-            if !(happens && *wanted) {
+            if !(happens && *about) {
                 continue;
             }
-            let behind = -i32::try_from(number % FURTHEST).unwrap_or(0);
+            let range = i64::from(2 * FURTHEST);
+            let wanted =
+                i32::try_from(number.cast_signed().rem_euclid(range)).unwrap_or(0) - FURTHEST;
             step.upsets.push(match kind {
                 0 => {
-                    off = if ahead { behind } else { behind.min(off) };
+                    off = wanted.min(if ahead { off + FURTHEST } else { off });
                     Upset::Clock(off)
                 }
                 1 => Upset::FullDisk(u32::try_from(at).unwrap_or(0)),

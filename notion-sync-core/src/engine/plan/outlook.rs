@@ -31,7 +31,10 @@ impl Engine {
         for view in [notion, github].into_iter().flatten() {
             if !view.settled && view.presence == Presence::Present {
                 let grain = chrono::Duration::seconds(i64::from(view.revision.grain_seconds));
-                due.push((view.revision.at + grain + self.bounds.settle()).max(now));
+                let over = view.revision.at + grain + self.bounds.settle();
+                // Where it is over by our clock and was not by the remote's, ours is ahead: it lasts as much longer.
+                let left = (over - view.observed_at).max(chrono::Duration::zero());
+                due.push(if over > now { over } else { now + left });
             }
         }
         // Nobody asks about the steps of a record that waits for a person: asking is overdue for ever then.
