@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use notion_sync_core::clock::Clock;
+use notion_sync_core::clock::{Ahead, Clock};
 use notion_sync_core::http::{HttpSend, SendError};
 use notion_sync_core::{Error, ErrorKind, Result, Retry};
 use secrecy::ExposeSecret;
@@ -78,6 +78,7 @@ struct Inner {
     send: Arc<dyn HttpSend>,
     tokens: Arc<dyn TokenSource>,
     clock: Arc<dyn Clock>,
+    ahead: Arc<Ahead>,
     settings: GithubSettings,
     gate: Arc<RateGate>,
     etags: EtagStore,
@@ -106,6 +107,11 @@ pub(crate) struct Answer {
     write: bool,
 }
 
+fn date_of(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = DateTime::parse_from_rfc2822(header(headers, "date")?).ok()?;
+    Some(date.to_utc())
+}
+
 impl Answer {
     pub(crate) fn not_modified(&self) -> bool {
         self.status == StatusCode::NOT_MODIFIED
@@ -117,8 +123,7 @@ impl Answer {
 
     /// When the service answered, by its own clock and to the second.
     pub(crate) fn answered_at(&self) -> Option<DateTime<Utc>> {
-        let date = DateTime::parse_from_rfc2822(header(&self.headers, "date")?).ok()?;
-        Some(date.to_utc())
+        date_of(&self.headers)
     }
 
     /// Reads the body. A body that cannot be read after a write leaves what it did unknown.
@@ -177,6 +182,7 @@ impl GithubClient {
                 send,
                 tokens,
                 clock,
+                ahead: Arc::default(),
                 settings,
             }),
         })
@@ -194,6 +200,7 @@ impl GithubClient {
                 send: Arc::clone(&inner.send),
                 tokens: Arc::clone(&inner.tokens),
                 clock: Arc::clone(&inner.clock),
+                ahead: Arc::clone(&inner.ahead),
                 settings: inner.settings.clone(),
             }),
         }
@@ -212,6 +219,7 @@ impl GithubClient {
                 send,
                 tokens: Arc::clone(&inner.tokens),
                 clock: Arc::clone(&inner.clock),
+                ahead: Arc::clone(&inner.ahead),
                 settings: inner.settings.clone(),
             }),
         }
@@ -241,6 +249,11 @@ impl GithubClient {
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.inner.clock.now()
+    }
+
+    /// The present moment, and not later than by the service's clock as its last answer told it.
+    pub(crate) fn observed_at(&self) -> DateTime<Utc> {
+        self.inner.ahead.to_service(self.now())
     }
 
     /// Closes the gate for a limit that an answer told of. Answers until when.
@@ -403,7 +416,12 @@ impl GithubClient {
             self.report(call, sent.as_ref().ok(), now - began);
         }
         match &sent {
-            Ok(answer) => (self.inner.gate).ended(answer.status().is_server_error(), now),
+            Ok(answer) => {
+                self.inner
+                    .ahead
+                    .heard(began, now, date_of(answer.headers()));
+                (self.inner.gate).ended(answer.status().is_server_error(), now);
+            }
             Err(SendError::HeldBack(_)) => {}
             Err(_) => self.inner.gate.ended(true, now),
         }

@@ -137,7 +137,7 @@ impl GithubFiles {
                 grain_seconds: 1,
                 token: comments::stamp(at),
             },
-            observed_at: self.client.now(),
+            observed_at: self.client.observed_at(),
             fields,
             content: if content {
                 Content::Text(restore(&text))

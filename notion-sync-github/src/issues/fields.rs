@@ -140,7 +140,7 @@ impl GithubIssues {
                 grain_seconds: 1,
                 token: stamp(at),
             },
-            observed_at: self.client.now(),
+            observed_at: self.client.observed_at(),
             fields,
             content: if content {
                 body.content()
@@ -171,7 +171,7 @@ impl GithubIssues {
                 grain_seconds: 1,
                 token: at.map(stamp).unwrap_or_default(),
             },
-            observed_at: self.client.now(),
+            observed_at: self.client.observed_at(),
             fields: BTreeMap::new(),
             content: Content::NotRead,
             place: None,

@@ -1,7 +1,12 @@
 //! Issues: reading and writing.
 
-use chrono::Duration;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Duration};
 use notion_sync_core::ErrorKind;
+use notion_sync_core::bounds::Bounds;
+use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::remote::{Action, Cursor, ListRequest, Remote as _, WriteKind};
 use notion_sync_core::snapshot::Content;
 use notion_sync_core::value::Value;
@@ -27,6 +32,37 @@ async fn created(
     reference::parse_numbered(&ack.snapshot.unwrap().object)
         .unwrap()
         .1
+}
+
+/// A way on which the service says that it is earlier.
+#[derive(Debug)]
+struct Behind(Arc<dyn HttpSend>, Duration);
+
+#[async_trait]
+impl HttpSend for Behind {
+    async fn send(&self, request: Request) -> Result<Response, SendError> {
+        let mut response = self.0.send(request).await?;
+        if let Some(date) = response.headers_mut().get_mut("date") {
+            let told = DateTime::parse_from_rfc2822(date.to_str().unwrap()).unwrap();
+            *date = (told - self.1).to_rfc2822().parse().unwrap();
+        }
+        Ok(response)
+    }
+}
+
+/// Whether the second of an edit is over is told by who tells the second.
+#[tokio::test]
+async fn a_clock_that_is_ahead_does_not_end_the_second_of_an_edit() {
+    let world = World::new();
+    let number = created(&world, &world.issues(), &[], "Text\n").await;
+    world.clock.advance(Duration::minutes(5));
+    let slack = Bounds::default().settle();
+    for (behind, settled) in [(0, true), (60, true), (300, false)] {
+        let way = Behind(world.send(), Duration::seconds(behind));
+        let issues = world.issues_by(Arc::new(way));
+        let read = issues.read(&issue(number), false).await.unwrap();
+        assert_eq!(read.is_settled(slack), settled, "{behind} s behind");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! The client: calls as data, one gate, one way to send, one classification.
 
-mod ahead;
 mod classification;
 mod endpoint;
 mod observer;
@@ -14,7 +13,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{HeaderMap, StatusCode, Uri};
-use notion_sync_core::clock::Clock;
+use notion_sync_core::clock::{Ahead, Clock};
 use notion_sync_core::http::{HttpSend, Request, SendError};
 use notion_sync_core::{Error, ErrorKind, Result, Retry};
 use secrecy::{ExposeSecret, SecretString};
@@ -26,7 +25,6 @@ pub use rate::{Admission, RateBudget, RateGate};
 pub use transport::{MAX_RESPONSE, ReqwestSend};
 
 use crate::wire::Listed;
-use ahead::Ahead;
 
 /// The API version this crate is written for.
 pub const API_VERSION: &str = "2026-03-11";
