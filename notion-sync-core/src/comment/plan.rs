@@ -8,7 +8,7 @@ use super::{
     CommentPair, CommentSync, Comments, Conversation, MAX_PAIRS, PairState, RemoteComment,
 };
 use crate::hash::ContentHash;
-use crate::id::{RemoteRef, Side};
+use crate::id::{OpId, RemoteRef, Side};
 
 /// Width of the bucket that the times of comments may be rounded down to.
 const ROUNDING: Duration = Duration::seconds(60);
@@ -82,6 +82,15 @@ impl Seen {
     /// Takes the answer to a direct read; `None` where the comment is not there any more.
     pub fn take_direct(&mut self, object: RemoteRef, comment: Option<RemoteComment>) {
         self.direct.insert(object, comment);
+    }
+
+    /// The comment of a side that this operation wrote, where it was listed.
+    #[must_use]
+    pub fn written_by(&self, side: Side, op: &OpId) -> Option<&RemoteComment> {
+        let wrote = |comment: &RemoteComment| comment.ours && comment.marker.as_ref() == Some(op);
+        (self.shown.values())
+            .find(|(_, on, comment)| *on == side && wrote(comment))
+            .map(|(_, _, comment)| comment)
     }
 
     /// Whether a comment was listed.

@@ -433,6 +433,20 @@ impl Engine {
                 // The same was set aside.
                 continue;
             };
+            // A store that was put back knows nothing of a copy that is there, and what would write it is the same.
+            if let Step::Post { .. } = &step
+                && let Some(copy) = talk.seen.written_by(side, &op.id)
+            {
+                let what = format!("the copy of a comment is found on {side}");
+                out.audit.push(AuditRow {
+                    op: Some(op.id.clone()),
+                    side: Some(side),
+                    ..self.comment_row(record, AuditEvent::Applied, &what, None)
+                });
+                talk.next.begin(&step, Some(&op.id), &talk.places);
+                talk.next.done(&op.id, Some(&copy.object), None);
+                continue;
+            }
             if let Step::Edit {
                 lost: Some(text), ..
             }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::executor::block_on;
+use notion_sync_core::comment::CommentSync;
 use notion_sync_core::engine::Budget;
 use notion_sync_core::mapping::Policy;
 use notion_sync_store::MemoryStore;
 
+use super::super::comments::{talking, texts};
 use super::super::world::{World, body, tasks};
 use super::seeing;
 use super::shown::Shown;
@@ -73,6 +75,41 @@ fn nothing_is_made_of_an_earlier_plan_before_both_sides_were_listed() {
     world.repo.open_issue("Night mode", "It is dark.");
     world.poll();
     assert_eq!(there(), (3, 3));
+}
+
+/// What a backup does not know was copied since, and the copies say which operation wrote them.
+#[test]
+fn a_comment_that_has_its_copy_is_not_copied_again() {
+    let kept = Arc::new(MemoryStore::new());
+    let mut world = World::new(talking(CommentSync::default()));
+    world.store = kept.clone();
+    world.restart();
+    let page = world.pages.create("Fix login", body(&["Steps"]));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    let number = world.repo.numbers()[0];
+    let backup = kept.copy();
+    world.pages.comment(&page, "Ada", "Which browser?");
+    world.repo.comment(number, "bob", "All of them");
+    assert_eq!(world.settle(), 2);
+    let said = |world: &World| {
+        let pages = texts(&world.pages.comments(&page));
+        (pages, texts(&world.repo.discussion(number)))
+    };
+    let before = said(&world);
+    world.store = Arc::new(backup);
+    world.restart();
+    world.pass(30);
+    for _ in 0..3 {
+        world.settle();
+        world.pass(10);
+    }
+    assert_eq!(said(&world), before);
+    // They are copies like any other.
+    world.pages.comment(&page, "Ada", "Thanks");
+    world.settle();
+    assert_eq!(world.repo.discussion(number).len(), before.1.len() + 1);
 }
 
 #[test]
