@@ -2,7 +2,7 @@
 
 use notion_sync_core::mapping::Policy;
 use notion_sync_examples::demo::{Outcome, Stage, Terms};
-use notion_sync_examples::emulation::{BACKLOG, World};
+use notion_sync_examples::emulation::{BACKLOG, HANDBOOK, World};
 use notion_sync_testkit::github::Role;
 use serde_json::{Value, json};
 
@@ -139,6 +139,43 @@ async fn a_property_that_is_missing_when_an_object_is_made_follows_once_it_is_th
     stage.pass(90);
     stage.settle().await.unwrap();
     equal(&mut stage).await;
+}
+
+/// What is missing is looked for again within minutes: until it is found, nobody sees what people write there.
+#[tokio::test]
+async fn an_edit_of_a_property_that_was_away_is_seen_before_its_page_is_removed() {
+    let terms = Terms::documents(Policy::ManualReview);
+    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
+        .await
+        .unwrap();
+    let (away, back) = (
+        json!({"Owner": {"name": "Who"}}),
+        json!({"Who": {"name": "Owner"}}),
+    );
+    change(&stage, "handbook-pages", &away);
+    settle(&mut stage).await;
+    let page = stage.page("Releases").unwrap();
+    change(&stage, "handbook-pages", &back);
+    let now = stage.now();
+    {
+        let mut notion = stage.notion();
+        let mut ada = notion.person("ada", now).unwrap();
+        ada.set_property(page, "Owner", json!("Carol")).unwrap();
+    }
+    let gone = [("docs/releases.md", None)];
+    stage
+        .github()
+        .commit(HANDBOOK, "main", "ada", "Not any more", &gone, now)
+        .unwrap();
+    stage.pass(5);
+    settle(&mut stage).await;
+    assert_eq!(stage.page("Releases").unwrap(), page, "it was edited");
+    let records = stage.records().await.unwrap();
+    let problem = records.iter().find_map(|record| {
+        let problem = record.problem.as_ref()?;
+        (record.title == "Releases").then(|| problem.message.clone())
+    });
+    assert!(problem.is_some_and(|said| said.contains("deleted on one side")));
 }
 
 #[tokio::test]
