@@ -141,7 +141,7 @@ async fn a_property_that_is_missing_when_an_object_is_made_follows_once_it_is_th
     equal(&mut stage).await;
 }
 
-/// What is missing is looked for again within minutes: until it is found, nobody sees what people write there.
+/// What is missing is looked for again with every look: until it is found, nobody sees what people write there.
 #[tokio::test]
 async fn an_edit_of_a_property_that_was_away_is_seen_before_its_page_is_removed() {
     let terms = Terms::documents(Policy::ManualReview);

@@ -161,9 +161,11 @@ impl Engine {
             report.guard = Some(stop);
             return Ok(());
         }
-        // Somebody may just have added what is missing: the schemas are read once more.
-        let lacks = (plan.records.iter())
-            .any(|record| record.plan.holds.iter().any(|hold| hold.row.0 == 48));
+        // Somebody may just have added what is missing: the schemas are read once more. Until it is known to be there,
+        // nobody sees what people write in it.
+        let lacks = !(bound.blocked.is_empty() && bound.idle.is_empty())
+            || (plan.records.iter())
+                .any(|record| record.plan.holds.iter().any(|hold| hold.row.0 == 48));
         self.begin_files(binding, ended).await?;
         let persisted = self.persist(binding, &bound, plan, report).await?;
         if listed {

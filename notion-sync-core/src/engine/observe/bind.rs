@@ -64,12 +64,7 @@ impl Default for Settings {
 impl Engine {
     /// Reads the schemas if they are due, and resolves names of properties to ids once.
     pub(crate) async fn bind(&self, binding: &Binding, state: &MappingState) -> Result<Bound> {
-        // What a field or rule lacks may be there again any time, and until that is known edits in it are not seen.
-        let minutes = match lacks(binding, state) {
-            true => 1,
-            false => Settings::default().schema_minutes,
-        };
-        let age = chrono::Duration::minutes(minutes);
+        let age = chrono::Duration::minutes(Settings::default().schema_minutes);
         let fresh = state.schema_at.is_none_or(|at| at + age <= self.now());
         let (notion, github) = if fresh {
             (
@@ -152,24 +147,6 @@ impl Engine {
         }
         Ok((resolver, paths))
     }
-}
-
-/// Whether something that the mapping names is not in the schema that is known.
-fn lacks(binding: &Binding, state: &MappingState) -> bool {
-    let there = |id: &str, property: &str| match state.properties.get(id) {
-        Some(known) => state.notion_schema.fields.contains_key(known),
-        None => (state.notion_schema.fields.iter())
-            .any(|(key, field)| *key == property || field.name == property),
-    };
-    let fields = binding.mapping.fields.iter();
-    let mut fields = fields.map(|field| (field.id.to_string(), field.notion.as_str()));
-    let creates = (binding.mapping.create_when.as_ref()).map(|when| (CREATE_WHEN, &when.on));
-    let rules = (binding.mapping.rules.iter()).map(|rule| (rule.id.as_str(), &rule.on));
-    let mut watched = rules
-        .chain(creates)
-        .map(|(name, property)| (rule_field(name).to_string(), property.as_str()));
-    fields.any(|(id, property)| !there(&id, property))
-        || watched.any(|(id, property)| !there(&id, property))
 }
 
 /// The name under which the property that decides about issues is watched: no rule can have it.

@@ -117,8 +117,8 @@ impl Forgotten {
         self.world.pass(10);
     }
 
-    /// The pair is one page and the file at `path`, and nothing is left to do.
-    fn is_one_pair(&self, path: &str) {
+    /// Everything comes to rest, and stays so for an hour.
+    fn rests(&self) {
         let world = &self.world;
         world.settle();
         let end = world.engine_time() + chrono::Duration::minutes(60);
@@ -126,6 +126,12 @@ impl Forgotten {
             world.pass(10);
             assert_eq!(world.settle(), 0, "a later look writes nothing");
         }
+    }
+
+    /// The pair is one page and the file at `path`, and nothing is left to do.
+    fn is_one_pair(&self, path: &str) {
+        self.rests();
+        let world = &self.world;
         assert_eq!(world.repo.paths(), [path]);
         assert_eq!(world.pages.live().len(), 1);
         let records = world.records();
@@ -176,12 +182,7 @@ fn a_file_that_counts_as_new_is_not_taken_for_a_moved_one_later() {
     it.world.repo.rename("docs/guide.md", "docs/manual.md");
     it.interrupted();
     it.world.repo.tell_move("docs/guide.md", "docs/manual.md");
-    it.world.settle();
-    let end = it.world.engine_time() + chrono::Duration::minutes(60);
-    while it.world.clock.now() < end {
-        it.world.pass(10);
-        assert_eq!(it.world.settle(), 0, "a later look writes nothing");
-    }
+    it.rests();
     assert_eq!(it.world.repo.paths(), ["docs/manual.md"]);
     assert_eq!(it.world.pages.live().len(), 1);
     for record in it.world.records() {
