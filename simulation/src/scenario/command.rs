@@ -1,23 +1,27 @@
 //! The command `scenario`: plays seeds and says what came of them.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use notion_sync_testkit::simulation::{self, Failure, How};
+use notion_sync_testkit::simulation::{self, Failure, How, More};
 
-use super::markers;
+use super::cells::Cells;
+use super::markers::Reached;
 use super::play::{self, Manner, Run};
 use super::script::{Profile, Script};
 use super::season::{self, Player, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
-[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]";
+[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]
+       notion-sync-simulation scenario --first PROFILE=N[,PROFILE=N...] [the same but --profile]";
 
 /// What was asked for.
 #[derive(Debug)]
 struct Wanted {
-    season: Season,
+    /// One after the other.
+    seasons: Vec<Season>,
     json: bool,
     /// Whether everything that must happen sometimes must have happened.
     markers: bool,
@@ -37,17 +41,31 @@ pub(super) fn jobs(text: &str) -> Option<usize> {
     text.parse().ok().filter(|jobs| (1..=256).contains(jobs))
 }
 
+/// The first N seeds of each of these worlds.
+fn first(text: &str) -> Option<Vec<(Profile, Range<u64>)>> {
+    text.split(',')
+        .map(|part| {
+            let (profile, count) = part.split_once('=')?;
+            let count: u64 = count.parse().ok().filter(|count| *count > 0)?;
+            Some((Profile::named(profile)?, 1..count.checked_add(1)?))
+        })
+        .collect()
+}
+
 fn read(arguments: &[String]) -> Option<Wanted> {
     let mut seeds = None;
+    let mut profile = None;
+    let mut list = None;
+    let mut season = Season {
+        seeds: 0..0,
+        profile: Profile::Both,
+        canary: false,
+        keep_going: false,
+        jobs: 1,
+        cells: false,
+    };
     let mut wanted = Wanted {
-        season: Season {
-            seeds: 0..0,
-            profile: Profile::Both,
-            canary: false,
-            keep_going: false,
-            jobs: 1,
-            cells: false,
-        },
+        seasons: Vec::new(),
         json: false,
         markers: false,
         whole: false,
@@ -60,18 +78,34 @@ fn read(arguments: &[String]) -> Option<Wanted> {
                 let seed: u64 = rest.next()?.parse().ok()?;
                 seeds = Some(seed..seed.checked_add(1)?);
             }
-            "--profile" => wanted.season.profile = Profile::named(rest.next()?)?,
-            "--jobs" => wanted.season.jobs = jobs(rest.next()?)?,
-            "--cells" => wanted.season.cells = true,
+            "--first" => list = Some(first(rest.next()?)?),
+            "--profile" => profile = Some(Profile::named(rest.next()?)?),
+            "--jobs" => season.jobs = jobs(rest.next()?)?,
+            "--cells" => season.cells = true,
             "--markers" => wanted.markers = true,
             "--whole" => wanted.whole = true,
-            "--canary" => wanted.season.canary = true,
+            "--canary" => season.canary = true,
             "--json" => wanted.json = true,
-            "--keep-going" => wanted.season.keep_going = true,
+            "--keep-going" => season.keep_going = true,
             _ => return None,
         }
     }
-    wanted.season.seeds = seeds?;
+    let several = list.is_some();
+    let list = match (list, seeds, profile) {
+        (Some(list), None, None) => list,
+        (None, Some(seeds), profile) => vec![(profile.unwrap_or(Profile::Both), seeds)],
+        _ => return None,
+    };
+    wanted.seasons = list
+        .into_iter()
+        .map(|(profile, seeds)| Season {
+            seeds,
+            profile,
+            // Faults are aimed at every endpoint in one kind of world; the others say nothing of them.
+            cells: season.cells && (!several || profile == Profile::Faults),
+            ..season.clone()
+        })
+        .collect();
     Some(wanted)
 }
 
@@ -90,27 +124,29 @@ pub(super) fn shrink(script: Script, manner: Manner, property: &str) -> (Script,
     simulation::shrink(&player, script, how, property)
 }
 
-fn tell(seed: u64, wanted: &Wanted, failure: &Failure, out: &mut dyn Write) -> std::io::Result<()> {
-    let profile = wanted.season.profile;
+fn tell(
+    seed: u64,
+    season: &Season,
+    whole: bool,
+    failure: &Failure,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let profile = season.profile;
     writeln!(out, "SEED={seed} PROFILE={}", profile.name())?;
     writeln!(out, "{}: {}", failure.property, failure.message)?;
     let script = Script::new(seed, profile);
-    let mut manner = season::manner(seed, profile, wanted.season.canary);
+    let mut manner = season::manner(seed, profile, season.canary);
     if failure.property != "P04" {
         manner.cycles = 0;
     }
-    let (script, run) = if wanted.whole {
+    let (script, run) = if whole {
         manner.told = true;
         let run = play::run(&script, manner);
         (script, run)
     } else {
         shrink(script, manner, failure.property)
     };
-    let which = if wanted.whole {
-        "script"
-    } else {
-        "smallest script"
-    };
+    let which = if whole { "script" } else { "smallest script" };
     writeln!(out, "the {which} that fails so:")?;
     writeln!(out, "  {:?}", script.knobs)?;
     for step in &script.steps {
@@ -137,8 +173,52 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
 }
 
 fn play_and_tell(wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
+    let mut passed = true;
+    let mut reached = Reached::default();
+    let mut cells = Cells::default();
+    let (mut counted, mut seeds) = (false, 0);
+    for season in &wanted.seasons {
+        let tally = play_season(season, wanted, out)?;
+        seeds += tally.seeds;
+        passed &= tally.failures.is_empty();
+        reached.add(season.profile, &tally.counts);
+        if season.cells {
+            counted = true;
+            cells.add(tally.cells);
+        }
+        if !passed && !season.keep_going {
+            break;
+        }
+    }
+    let missing = if wanted.markers {
+        reached.missing()
+    } else {
+        Vec::new()
+    };
+    let empty = cells.empty();
+    if wanted.json {
+        let report = serde_json::json!({
+            "seeds": seeds,
+            "never": missing,
+            "cells": counted.then(|| cells.json()),
+        });
+        writeln!(out, "{report}")?;
+    } else {
+        if counted {
+            cells.tell(out)?;
+        }
+        for cell in &empty {
+            writeln!(out, "never struck: {cell}")?;
+        }
+        for what in &missing {
+            writeln!(out, "never happened: {what}")?;
+        }
+    }
+    Ok(passed && missing.is_empty() && empty.is_empty())
+}
+
+fn play_season(season: &Season, wanted: &Wanted, out: &mut dyn Write) -> io::Result<Tally> {
     let start = Instant::now();
-    let season = &wanted.season;
     let mut told = Ok(());
     let tally = season::play_all(season, &mut |seed, failure| {
         if season.keep_going && told.is_ok() {
@@ -150,41 +230,30 @@ fn play_and_tell(wanted: &Wanted, out: &mut dyn Write) -> io::Result<bool> {
     if !season.keep_going
         && let Some((seed, failure)) = tally.failures.first()
     {
-        tell(*seed, wanted, failure, out)?;
+        tell(*seed, season, wanted.whole, failure, out)?;
     }
-    let mut missing = Vec::new();
-    if wanted.markers {
-        missing = markers::missing(season.profile, &tally.counts);
-    }
-    let empty = if season.cells {
-        tally.cells.empty()
-    } else {
-        Vec::new()
-    };
-    summary(wanted, &tally, &missing, seconds, out)?;
-    Ok(tally.failures.is_empty() && missing.is_empty() && empty.is_empty())
+    summary(season, wanted.json, &tally, seconds, out)?;
+    Ok(tally)
 }
 
 fn summary(
-    wanted: &Wanted,
+    season: &Season,
+    json: bool,
     tally: &Tally,
-    missing: &[&str],
     seconds: f64,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let per_second = rate(tally.seeds, seconds);
     let failures = tally.by_property();
-    if wanted.json {
+    if json {
         let report = serde_json::json!({
-            "profile": wanted.season.profile.name(),
+            "profile": season.profile.name(),
             "seeds": tally.seeds,
             "repeated": tally.repeated,
             "digest": tally.digest(),
             "seconds": seconds,
             "seeds_per_second": per_second,
             "counts": tally.counts,
-            "never": missing,
-            "cells": wanted.season.cells.then(|| tally.cells.json()),
             "failures": failures,
         });
         return writeln!(out, "{report}");
@@ -193,7 +262,7 @@ fn summary(
         out,
         "{} seeds of {} in {seconds:.1} s ({per_second:.1} a second), {} of them twice, digest {}",
         tally.seeds,
-        wanted.season.profile.name(),
+        season.profile.name(),
         tally.repeated,
         tally.digest()
     )?;
@@ -207,15 +276,6 @@ fn summary(
             seeds.len(),
             &seeds[..seeds.len().min(8)]
         )?;
-    }
-    if wanted.season.cells {
-        tally.cells.tell(out)?;
-        for cell in tally.cells.empty() {
-            writeln!(out, "never struck: {cell}")?;
-        }
-    }
-    for what in missing {
-        writeln!(out, "never happened: {what}")?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What must happen sometimes: a season in which one of these never came about shows less than it
 //! seems to, however many seeds it has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_testkit::simulation;
 
@@ -65,8 +65,8 @@ const DOCUMENTS: [&str; 3] = [
 /// Where there are tasks.
 const TASKS: [&str; 3] = ["rule fired", "step done", "rule tried"];
 
-/// What must happen sometimes in these worlds.
-pub(super) fn of(profile: Profile) -> Vec<&'static str> {
+/// What must happen sometimes wherever such things are mapped.
+fn common(profile: Profile) -> Vec<&'static str> {
     let mut out = simulation::MARKERS.to_vec();
     out.extend(ALWAYS);
     if profile != Profile::Tasks {
@@ -75,22 +75,52 @@ pub(super) fn of(profile: Profile) -> Vec<&'static str> {
     if profile != Profile::Documents {
         out.extend(TASKS);
     }
-    if profile == Profile::Faults {
-        out.extend(FAULTS);
-    }
-    if profile == Profile::Workers {
-        out.extend(WORKERS);
-    }
-    if profile == Profile::Surroundings {
-        out.extend(SURROUNDINGS);
-    }
-    if profile == Profile::Beyond {
-        out.extend(BEYOND);
-    }
     out
 }
 
-/// What never happened.
-pub(super) fn missing(profile: Profile, counts: &BTreeMap<&'static str, u64>) -> Vec<&'static str> {
-    simulation::missing(&of(profile), counts)
+/// What these worlds are there for.
+fn own(profile: Profile) -> &'static [&'static str] {
+    match profile {
+        Profile::Faults => &FAULTS,
+        Profile::Workers => &WORKERS,
+        Profile::Surroundings => &SURROUNDINGS,
+        Profile::Beyond => &BEYOND,
+        Profile::Documents | Profile::Tasks | Profile::Both | Profile::Brief => &[],
+    }
+}
+
+/// What must happen sometimes in these worlds.
+pub(super) fn of(profile: Profile) -> Vec<&'static str> {
+    let mut out = common(profile);
+    out.extend(own(profile));
+    out
+}
+
+/// What was reached in seasons of several kinds. What any kind can reach is asked of all of them together:
+/// in one season of a few hundred seeds the rarest of it comes about once, or not.
+#[derive(Debug, Default)]
+pub(super) struct Reached {
+    all: BTreeMap<&'static str, u64>,
+    wanted: BTreeSet<&'static str>,
+    missing: BTreeSet<&'static str>,
+}
+
+impl Reached {
+    /// Another season was played.
+    pub(super) fn add(&mut self, profile: Profile, counts: &BTreeMap<&'static str, u64>) {
+        for (what, times) in counts {
+            *self.all.entry(what).or_default() += times;
+        }
+        self.wanted.extend(common(profile));
+        self.missing
+            .extend(simulation::missing(own(profile), counts));
+    }
+
+    /// What never happened.
+    pub(super) fn missing(&self) -> Vec<&'static str> {
+        let wanted: Vec<_> = self.wanted.iter().copied().collect();
+        let mut out = simulation::missing(&wanted, &self.all);
+        out.extend(&self.missing);
+        out
+    }
 }

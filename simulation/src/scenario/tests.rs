@@ -1,7 +1,7 @@
 //! A few seeds in every build, and the checks of the checker.
 
 use super::command::shrink;
-use super::markers;
+use super::markers::{self, Reached};
 use super::play::{self, Manner};
 use super::script::{Profile, Script};
 use super::season::{Season, play_all};
@@ -124,11 +124,30 @@ fn the_canary_fails_and_shrinks() {
 #[test]
 fn what_never_happened_is_named() {
     let tally = play_all(&season(1..2, Profile::Tasks, 1), &mut |_, _| {});
-    let missing = markers::missing(Profile::Tasks, &tally.counts);
+    let mut reached = Reached::default();
+    reached.add(Profile::Tasks, &tally.counts);
+    let missing = reached.missing();
     // One seed cannot do it all.
     assert!(!missing.is_empty());
     assert!(missing.iter().all(|what| !tally.counts.contains_key(what)));
     assert!(!markers::of(Profile::Tasks).contains(&"proposal merged"));
     let all = markers::of(Profile::Both).into_iter().map(|what| (what, 1));
-    assert!(markers::missing(Profile::Both, &all.collect()).is_empty());
+    let mut reached = Reached::default();
+    reached.add(Profile::Both, &all.collect());
+    assert!(reached.missing().is_empty());
+}
+
+#[test]
+fn what_any_world_can_reach_is_asked_of_all_together_and_the_rest_of_its_own_kind() {
+    let counts = |of: Vec<&'static str>| of.into_iter().map(|what| (what, 1)).collect();
+    let mut reached = Reached::default();
+    reached.add(Profile::Both, &counts(markers::of(Profile::Both)));
+    reached.add(Profile::Tasks, &counts(vec!["planned", "a process slept"]));
+    assert!(reached.missing().is_empty());
+    // What another kind of world reached is none of theirs.
+    reached.add(Profile::Workers, &counts(vec!["a lease was taken over"]));
+    assert_eq!(
+        reached.missing(),
+        ["a fenced commit was refused", "a process slept"]
+    );
 }
