@@ -97,6 +97,7 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         kept,
         company: None,
         surroundings: Surroundings::default(),
+        bases: None,
         beyond: None,
     })
 }

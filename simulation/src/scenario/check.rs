@@ -17,8 +17,10 @@ use super::ending;
 use super::people::{lock, table};
 use super::play::Theatre;
 use super::repaired;
+use super::standing;
 
 /// Everything that is looked at.
+#[derive(Debug, Default)]
 pub(super) struct Scene {
     pub(super) records: Vec<Record>,
     pub(super) audit: Vec<AuditRow>,
@@ -26,10 +28,12 @@ pub(super) struct Scene {
     pub(super) pages: BTreeMap<String, String>,
     pub(super) files: BTreeMap<String, String>,
     pub(super) issues: BTreeMap<u64, String>,
+    /// Which of them are open.
+    pub(super) open: BTreeSet<u64>,
     /// Open pull requests of the handbook.
     pub(super) pulls: BTreeMap<u64, String>,
     /// Operation marks by kind of object.
-    marks: Vec<(String, OpId)>,
+    pub(super) marks: Vec<(String, OpId)>,
     /// Pages and issues with the creation that they say made them.
     pub(super) made: Vec<(String, OpId)>,
     /// Those of them that are not put away.
@@ -49,6 +53,9 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     } else {
         once(theatre, &scene)?;
     }
+    standing::buried(&scene)?;
+    standing::proposed(theatre, &scene)?;
+    standing::agreed(&scene)?;
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();
     // What was done since a backup that was put back, the audit does not know.
@@ -123,7 +130,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
     }
     let github = theatre.stage.github();
     let files = github.files(HANDBOOK, "main").unwrap_or_default();
-    let mut issues = BTreeMap::new();
+    let (mut issues, mut open) = (BTreeMap::new(), BTreeSet::new());
     let mut pulls = BTreeMap::new();
     for number in github.issue_numbers(BACKLOG).unwrap_or_default() {
         let Some(issue) = github.issue(BACKLOG, number) else {
@@ -133,6 +140,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
         let body = issue.body.unwrap_or_default();
         marked(&body, &mut found);
         if issue.open {
+            open.insert(number);
             there.insert(format!("issue {number}"));
         }
         made.extend(
@@ -174,6 +182,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
         pages,
         files,
         issues,
+        open,
         pulls,
         marks,
         made,

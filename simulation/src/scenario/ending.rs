@@ -4,9 +4,9 @@ use notion_sync_core::operation::{Attempt, OpState};
 use notion_sync_core::record::Life;
 use notion_sync_core::remote::{Action, ProposalKind};
 use notion_sync_core::state::{State, load_many};
-use notion_sync_core::store::Table;
+use notion_sync_core::store::{Item, Table};
 use notion_sync_examples::emulation::HANDBOOK;
-use notion_sync_store::Backing as _;
+use notion_sync_store::{Backing as _, MemoryStore};
 use notion_sync_testkit::simulation::Failure;
 use notion_sync_testkit::simulation::properties::{count_audit, is_parked};
 
@@ -57,7 +57,7 @@ pub(super) async fn count(theatre: &mut Theatre, scene: &Scene) -> Checked {
             }
         }
     }
-    let attempts = keys(theatre, Table::Attempt).await?;
+    let attempts = keys(&theatre.kept, Table::Attempt).await?;
     let attempts: Vec<Attempt> = load_many(&*theatre.kept, Table::Attempt, &attempts)
         .await
         .map_err(|e| failed(&e))?;
@@ -105,16 +105,23 @@ pub(super) async fn seal(theatre: &Theatre, scene: &Scene) -> Checked {
     }
     let process = std::process::id();
     for table in Table::ALL {
-        for keys in keys(theatre, table).await?.chunks(PAGE) {
-            let items = theatre.kept.frames(table, keys).await;
-            for item in items.map_err(|e| failed(&e))? {
-                seam.seal(item.key.as_bytes());
-                seam.seal(&item.version.to_le_bytes());
-                seam.seal(&whoever(item.body, process));
-            }
+        for item in items(&theatre.kept, table).await? {
+            seam.seal(item.key.as_bytes());
+            seam.seal(&item.version.to_le_bytes());
+            seam.seal(&whoever(item.body, process));
         }
     }
     Ok(())
+}
+
+/// Everything in a table.
+pub(super) async fn items(kept: &MemoryStore, table: Table) -> Result<Vec<Item>, Failure> {
+    let mut out = Vec::new();
+    for keys in keys(kept, table).await?.chunks(PAGE) {
+        let items = kept.frames(table, keys).await;
+        out.extend(items.map_err(|e| failed(&e))?);
+    }
+    Ok(out)
 }
 
 /// What is kept, whichever process played: a lease names its holder by the number of its process.
@@ -128,11 +135,11 @@ fn whoever(body: Vec<u8>, process: u32) -> Vec<u8> {
 }
 
 /// Every key of a table.
-async fn keys(theatre: &Theatre, table: Table) -> Result<Vec<String>, Failure> {
+async fn keys(kept: &MemoryStore, table: Table) -> Result<Vec<String>, Failure> {
     let mut out: Vec<String> = Vec::new();
     loop {
         let last = out.last().map(String::as_str);
-        let page = theatre.kept.keys(table, last, PAGE).await;
+        let page = kept.keys(table, last, PAGE).await;
         let page = page.map_err(|e| failed(&e))?;
         if page.is_empty() {
             return Ok(out);

@@ -20,6 +20,7 @@ mod repaired;
 mod script;
 mod seam;
 mod season;
+mod standing;
 mod surroundings;
 #[cfg(test)]
 mod tests;

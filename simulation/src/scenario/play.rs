@@ -7,7 +7,9 @@ use notion_sync_core::ErrorKind;
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::{Budget, Tick};
+use notion_sync_core::id::MappingId;
 use notion_sync_core::mapping::FileMarker;
+use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_examples::config::RuleSection;
 use notion_sync_examples::demo::{Between, Stage, Terms};
@@ -26,6 +28,7 @@ use super::people::People;
 use super::post::Post;
 use super::script::{Script, Step};
 use super::seam::{Seam, Ways};
+use super::standing::{self, Bases};
 use super::surroundings::Surroundings;
 use super::veil::Veiled;
 use crate::mutants::{self, Mutant};
@@ -49,6 +52,8 @@ pub(crate) struct Manner {
     pub(crate) cells: bool,
     /// Cycles after the end in which nothing may be written.
     pub(crate) cycles: u32,
+    /// Whether the registry is watched all the time, and made again from the marks at the end.
+    pub(crate) registry: bool,
 }
 
 /// A world that is played in.
@@ -65,6 +70,8 @@ pub(crate) struct Theatre {
     pub(crate) surroundings: Surroundings,
     /// For how long the services hide what the sync makes, where that is longer than it waits.
     pub(crate) beyond: Option<Duration>,
+    /// What was agreed when, where that is watched.
+    pub(crate) bases: Option<Bases>,
 }
 
 /// Plays a script from beginning to end.
@@ -89,6 +96,7 @@ pub(super) fn broken(error: &notion_sync_core::Error) -> Failure {
 
 async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), Failure> {
     let mut theatre = open(script, manner.mutant, seam)?;
+    theatre.bases = manner.registry.then(Bases::default);
     for step in &script.steps {
         theatre.step(step).await?;
     }
@@ -104,6 +112,9 @@ async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), F
     check::all(&mut theatre).await?;
     if script.knobs.rules {
         actions::all(&mut theatre, script.knobs.trial).await?;
+    }
+    if manner.registry && standing::marked(&theatre, script) {
+        standing::rebuilt(&mut theatre).await?;
     }
     if manner.canary {
         return Err(Failure::new("canary", "this always fails"));
@@ -144,7 +155,11 @@ pub(crate) fn rules() -> Vec<RuleSection> {
     ]
 }
 
-fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<Theatre, Failure> {
+pub(super) fn open(
+    script: &Script,
+    mutant: Option<Mutant>,
+    seam: &Arc<Seam>,
+) -> Result<Theatre, Failure> {
     let knobs = &script.knobs;
     let mut world = World::small().map_err(|error| broken(&error))?;
     world.notion.seed = script.seed;
@@ -205,6 +220,7 @@ fn open(script: &Script, mutant: Option<Mutant>, seam: &Arc<Seam>) -> Result<The
         company,
         surroundings: Surroundings::with(post),
         beyond: (knobs.beyond).map(|seconds| Duration::seconds(i64::from(seconds))),
+        bases: None,
     })
 }
 
@@ -247,6 +263,7 @@ impl Theatre {
                     self.tick_within(step_now, budget).await?
                 }
             };
+            self.watch().await?;
             let due = tick.and_then(|tick| tick.settle_due);
             let pause = match (step.pause, due) {
                 (Some(pause), _) => Duration::seconds(i64::from(pause)),
@@ -363,9 +380,32 @@ impl Theatre {
         self.rest(until, true).await
     }
 
-    /// A further run writes nothing, nor do the cycles after it.
+    /// Looks at what was agreed.
+    async fn watch(&mut self) -> Result<(), Failure> {
+        let Some(mut bases) = self.bases.take() else {
+            return Ok(());
+        };
+        let mappings = ["handbook", "backlog"].map(MappingId::new);
+        let mut records = Vec::new();
+        for mapping in &mappings {
+            let known = State::new(&*self.kept).records(mapping).await;
+            records.extend(known.map_err(|error| broken(&error))?);
+        }
+        bases.watch(&records)?;
+        self.bases = Some(bases);
+        Ok(())
+    }
+
+    /// Nothing is under way, seen with a listing of everything.
+    pub(super) async fn quiet_rest(&mut self) -> Result<(), Failure> {
+        let until = self.stage.now() + Duration::minutes(LIVENESS);
+        self.rest(until, true).await
+    }
+
+    /// A further run writes nothing, nor do the cycles after it, and the store says the same of every pair.
     pub(crate) async fn quiet(&mut self, cycles: u32) -> Result<(), Failure> {
         self.stage.clock.advance(Duration::minutes(10));
+        let held = standing::held(&self.kept).await?;
         for cycle in 0..=cycles {
             let marks = self.stage.marks();
             let _ = self.tick(None, cycle == 0).await?;
@@ -380,6 +420,16 @@ impl Theatre {
             }
             self.stage.clock.advance(Duration::seconds(61));
         }
-        Ok(())
+        let now = standing::held(&self.kept).await?;
+        let (Some(held), Some(now)) = (held, now) else {
+            return Ok(());
+        };
+        match standing::changed(&held, &now) {
+            Some(what) => Err(Failure::new(
+                "P03",
+                format!("after everything came to rest a run changes {what} in the store"),
+            )),
+            None => Ok(()),
+        }
     }
 }

@@ -44,6 +44,9 @@ impl Deref for Tally {
     }
 }
 
+/// In one seed of so many the registry is watched, and made again at the end.
+const REGISTRY: u64 = 4;
+
 /// How a seed is played. Most end with few quiet cycles, some with many.
 pub(super) fn manner(seed: u64, profile: Profile, canary: bool) -> Manner {
     let brief = profile == Profile::Brief;
@@ -57,6 +60,7 @@ pub(super) fn manner(seed: u64, profile: Profile, canary: bool) -> Manner {
             _ if brief => 0,
             _ => 3,
         },
+        registry: seed % REGISTRY == 3,
     }
 }
 
