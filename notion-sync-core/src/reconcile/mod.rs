@@ -423,6 +423,10 @@ fn whole(case: &Case<'_>, s: &RecordSituation, row: Row) -> Plan {
             };
             match case.view(back.other()).map(|view| &view.presence) {
                 Some(Presence::Present) if !is_put_away(case) => plan.life = Some(Life::Live),
+                // It was buried before it had a partner: it is as new as it was then.
+                _ if case.record.object(back.other()).is_none() => {
+                    plan.life = Some(Life::Provisioning);
+                }
                 _ => plan.steps.push(Step::Restore(back.other())),
             }
         }

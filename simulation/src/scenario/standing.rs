@@ -55,8 +55,9 @@ pub(super) fn buried(scene: &Scene) -> Checked {
         .flat_map(|record| objects(record, scene))
         .collect();
     for record in buried {
-        // Which of two that were made twice stays, a person may have to say.
-        if record.duplicate.is_some() || record.problem.is_some() {
+        // Which of two that were made twice stays, a person may have to say; so where the registry is contradicted.
+        let drifts = record.problem.as_ref().is_some_and(|one| one.drift);
+        if record.duplicate.is_some() || drifts {
             continue;
         }
         if let Some(there) = (objects(record, scene).iter()).find(|one| !held.contains(*one)) {
@@ -237,7 +238,11 @@ pub(super) async fn rebuilt(theatre: &mut Theatre) -> Checked {
         rebuilt.map_err(|e| failed(&e))?;
     }
     same(theatre, &before).await?;
-    let rests = |record: &Record| !is_parked(record) || record.life == Life::Tombstone;
+    // What was buried before it was marked, the registry alone knew.
+    let rests = |record: &Record| match record.life {
+        Life::Tombstone => record.github.is_none() || record.marked,
+        _ => !is_parked(record),
+    };
     if before.iter().all(rests) {
         theatre.quiet_rest().await?;
         written(theatre).await?;

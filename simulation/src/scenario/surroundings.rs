@@ -16,6 +16,7 @@ use super::people::table;
 use super::play::{Theatre, broken};
 use super::post::Post;
 use super::seam::Seam;
+use super::standing::Bases;
 use super::upset::Upset;
 
 /// A mapped property of both tables, and the name that somebody gives it.
@@ -120,6 +121,8 @@ impl Theatre {
         lost.retain(|row| !known.contains(row));
         self.surroundings.forgotten.extend(lost);
         self.surroundings.restored = true;
+        // What was agreed since is forgotten.
+        self.bases = self.bases.take().map(|_| Bases::default());
         self.seam.count("a backup was put back");
         Ok(())
     }

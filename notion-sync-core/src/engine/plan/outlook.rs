@@ -24,8 +24,9 @@ impl Engine {
             return None;
         }
         let mut due: Vec<DateTime<Utc>> = Vec::new();
-        // A pair that was just made or revived is compared at once.
-        if plan.steps.contains(&Step::Adopt) || plan.life == Some(Life::Live) {
+        // A pair that was just made or revived is compared at once, and what lost its way to one gets it.
+        let revived = matches!(plan.life, Some(Life::Live | Life::Provisioning));
+        if plan.steps.contains(&Step::Adopt) || revived {
             due.push(now);
         }
         for view in [notion, github].into_iter().flatten() {

@@ -126,7 +126,7 @@ impl Engine {
             ),
             rows,
             content: Some((seen, value)),
-            epoch: record.base_epoch,
+            epoch: record.create_epoch + record.base_epoch,
         }])
     }
 

@@ -20,7 +20,9 @@ use crate::id::{FieldId, OpId, RemoteRef, Side};
 use crate::mapping::{MappingKind, Policy, View};
 use crate::operation::{OpState, Operation};
 use crate::reconcile::{Plan, REMOVED, Step, Wait, page_hash};
-use crate::record::{Base, Conflict, Life, Problem, ProposalState, Record, Seen, UnitId, Waiting};
+use crate::record::{
+    Base, Conflict, Life, Problem, Proposal, ProposalState, Record, Seen, UnitId, Waiting,
+};
 use crate::remote::{Action, ProposalKind};
 use crate::snapshot::Presence;
 use crate::state::{Batch, DECISION, RecordState, SaveBody, Stored};
@@ -266,6 +268,17 @@ impl Engine {
 
     /// What changes in the record as soon as an operation is planned.
     fn begin(&self, plan: &Plan, record: &mut Record) {
+        if plan.life == Some(Life::Provisioning) {
+            record.create_epoch += 1;
+            // What we took back, nobody refused.
+            let withdrawn = |proposal: &Proposal| {
+                proposal.state == ProposalState::Refused
+                    && !record.refused.contains(&proposal.value)
+            };
+            if record.proposal.as_ref().is_some_and(withdrawn) {
+                record.proposal = None;
+            }
+        }
         for step in &plan.steps {
             match step {
                 Step::Remove(_) | Step::Propose(ProposalKind::Delete, _) => {
@@ -400,7 +413,8 @@ fn audit_rows(
             Life::Tombstone => "buried",
             Life::Detached => "detached",
             Life::Live => "live again",
-            Life::Provisioning | Life::Deleting => "changed",
+            Life::Provisioning => "as new: its object is back and never had a partner",
+            Life::Deleting => "changed",
         };
         row(
             AuditEvent::Mapping,

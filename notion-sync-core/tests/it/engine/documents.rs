@@ -325,6 +325,64 @@ fn a_trashed_page_proposes_to_delete_its_file() {
     assert_eq!(world.records()[0].life, Life::Tombstone);
 }
 
+/// A page went to the trash while its file was only proposed, and the pull request was closed for that, by nobody's
+/// decision. When it comes back it is as new as it was, and so is a file whose page was never made.
+#[test]
+fn what_comes_back_before_it_had_a_partner_gets_one() {
+    for policy in [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins] {
+        let world = World::new(documents(policy));
+        let page = world.pages.create("Guide", body(&["one"]));
+        world.settle();
+        let first = world.repo.pulls("open");
+        assert_eq!(first.len(), 1, "{policy:?}");
+        world.pass(10);
+        world.pages.trash(&page, true);
+        world.sweep();
+        world.settle();
+        assert!(world.repo.pulls("open").is_empty(), "{policy:?}");
+        assert_eq!(world.records()[0].life, Life::Tombstone, "{policy:?}");
+        world.pass(30);
+        world.pages.trash(&page, false);
+        world.settle();
+        let again = world.repo.pulls("open");
+        assert_eq!(again.len(), 1, "{policy:?}: {:?}", world.records());
+        assert_ne!(again, first, "{policy:?}");
+        world.repo.merge(again[0]);
+        world.pass(5);
+        world.settle();
+        assert_eq!(world.live(), 1, "{policy:?}");
+        assert_eq!(world.records().len(), 1, "{policy:?}");
+        world.pass(60);
+        assert_eq!(world.settle(), 0, "{policy:?}");
+    }
+}
+
+/// What a person refused stays refused, though the page was away meanwhile.
+#[test]
+fn what_was_refused_and_comes_back_stays_refused() {
+    let world = World::new(documents(Policy::ManualReview));
+    let page = world.pages.create("Guide", body(&["one"]));
+    world.settle();
+    world.repo.close_pull(world.repo.pulls("open")[0]);
+    world.pass(5);
+    world.settle();
+    world.pages.trash(&page, true);
+    world.sweep();
+    world.settle();
+    assert_eq!(world.records()[0].life, Life::Tombstone);
+    world.pass(30);
+    world.pages.trash(&page, false);
+    world.settle();
+    assert!(world.repo.pulls("open").is_empty());
+    // Another version of it was refused by nobody.
+    world.pass(10);
+    world
+        .pages
+        .edit_body(&page, |body| rewrite(body, "one", "two"));
+    world.settle();
+    assert_eq!(world.repo.pulls("open").len(), 1);
+}
+
 #[test]
 fn a_refused_deletion_brings_the_page_back() {
     let (world, page) = paired(Policy::ManualReview);

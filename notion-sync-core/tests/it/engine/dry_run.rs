@@ -98,10 +98,10 @@ fn play(world: &World, act: &Act) {
 }
 
 /// Every case plays whole ticks through the engine, which takes a hundred times as long as a plan: of what is asked of
-/// plans these play a tenth, ten thousand where the planner is asked for a hundred times its usual cases.
+/// plans these play a fortieth, five thousand where the planner is asked for a hundred times its usual cases.
 fn cases() -> u32 {
     if std::env::var_os("NOTION_SYNC_CASES").is_some() {
-        100
+        50
     } else {
         1_000
     }

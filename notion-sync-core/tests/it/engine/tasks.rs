@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use notion_sync_core::engine::{Binding, Engine};
+use futures::executor::block_on;
+use notion_sync_core::engine::{Binding, Budget, Engine};
 use notion_sync_core::mapping::{People, Policy};
 use notion_sync_core::record::Life;
 use notion_sync_core::value::Value;
@@ -274,6 +275,31 @@ fn a_page_that_comes_back_from_the_trash_opens_its_issue_again() {
             assert_eq!(said, Value::text("Doing"), "{what}");
             assert_eq!(world.conflicts(), 0, "{what}");
         }
+    }
+}
+
+/// The page went to the trash before anybody made its issue.
+#[test]
+fn a_page_that_comes_back_before_it_had_an_issue_gets_one() {
+    for policy in [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins] {
+        let world = World::new(tasks(policy));
+        let page = world.pages.create("Task", body(&["one"]));
+        world.pass(10);
+        let plan_only = Budget {
+            poll_now: true,
+            full: false,
+            operations: 0,
+        };
+        block_on(world.engine.tick(plan_only)).unwrap();
+        world.pages.trash(&page, true);
+        world.sweep();
+        rest(&world);
+        assert!(world.repo.numbers().is_empty(), "{policy:?}");
+        assert_eq!(world.records()[0].life, Life::Tombstone, "{policy:?}");
+        world.pages.trash(&page, false);
+        rest(&world);
+        assert_eq!(world.repo.numbers().len(), 1, "{policy:?}");
+        assert_eq!(world.live(), 1, "{policy:?}: {:?}", world.records());
     }
 }
 
