@@ -6,10 +6,10 @@ use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::id::{RecordId, Side};
 use notion_sync_core::operation::{OpState, Operation};
 use notion_sync_core::record::{Life, ProposalState, Record};
-use notion_sync_core::remote::Action;
+use notion_sync_core::remote::{Action, ProposalKind};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Table;
-use notion_sync_examples::emulation::HANDBOOK;
+use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
 use notion_sync_github::reference;
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::simulation::Failure;
@@ -82,6 +82,8 @@ pub(super) fn proposed(theatre: &Theatre, scene: &Scene) -> Checked {
     for record in &scene.records {
         if let Some(proposal) = &record.proposal
             && matches!(proposal.state, ProposalState::Planned | ProposalState::Open)
+            // A conflict has two versions: the other one may be new.
+            && proposal.kind != ProposalKind::Conflict
             && record.refused.contains(&proposal.value)
         {
             return wrong(format!("{} proposes what was refused", record.id));
@@ -238,9 +240,10 @@ pub(super) async fn rebuilt(theatre: &mut Theatre) -> Checked {
         rebuilt.map_err(|e| failed(&e))?;
     }
     same(theatre, &before).await?;
-    // What was buried before it was marked, the registry alone knew.
+    // What was buried without a mark, or lost it since, the registry alone knew.
+    let named = named(theatre);
     let rests = |record: &Record| match record.life {
-        Life::Tombstone => record.github.is_none() || record.marked,
+        Life::Tombstone => is_told(record, &named),
         _ => !is_parked(record),
     };
     if before.iter().all(rests) {
@@ -253,6 +256,25 @@ pub(super) async fn rebuilt(theatre: &mut Theatre) -> Checked {
     theatre.seam.restarted();
     theatre.kept.restore(&kept);
     Ok(())
+}
+
+/// What each issue says.
+fn named(theatre: &Theatre) -> BTreeMap<u64, String> {
+    let github = theatre.stage.github();
+    let numbers = github.issue_numbers(BACKLOG).unwrap_or_default();
+    let body = |number| {
+        let issue = github.issue(BACKLOG, number)?;
+        Some((number, issue.body.unwrap_or_default()))
+    };
+    numbers.into_iter().filter_map(body).collect()
+}
+
+/// Whether an issue that is there says which page it belongs to.
+fn is_told(record: &Record, issues: &BTreeMap<u64, String>) -> bool {
+    let number = (record.github.as_ref()).and_then(|github| reference::parse_numbered(github).ok());
+    let body = number.and_then(|(_, number)| issues.get(&number));
+    let page = record.notion.as_ref();
+    body.is_none_or(|body| page.is_some_and(|page| body.contains(&page.id)))
 }
 
 /// Nothing was written since the registry was lost, but what pages show of the sync: when it last wrote, it forgot.
@@ -324,7 +346,6 @@ mod tests {
     use notion_sync_core::id::{MappingId, RemoteRef};
     use notion_sync_core::record::Base;
     use notion_sync_core::snapshot::Revision;
-    use notion_sync_examples::emulation::BACKLOG;
     use notion_sync_testkit::simulation;
     use serde_json::json;
 

@@ -67,13 +67,15 @@ impl Engine {
                 }
             };
             for draft in drafts {
-                // A proposal does not depend on how the end of an older one went: the record says already
-                // that it is on its way.
+                // A proposal does not depend on how the end of an older one went, nor does that end on anything: the
+                // record says already that the one is on its way, and that the other is over.
                 let proposes = matches!(draft.action, Action::Propose(_));
-                let free = |op: &&Operation| {
-                    !(proposes && matches!(op.write.action, Action::Withdraw { .. }))
+                let withdraws = matches!(draft.action, Action::Withdraw { .. });
+                let needed = |op: &&Operation| {
+                    let ended = matches!(op.write.action, Action::Withdraw { .. });
+                    !(withdraws || proposes && ended)
                 };
-                let after = out.last().filter(free).map(|op| op.id.clone());
+                let after = out.last().filter(needed).map(|op| op.id.clone());
                 let label = draft.label.clone();
                 let record = &prepared.state.record;
                 let why = match self.given_up(record, &draft) {

@@ -1,9 +1,12 @@
 //! What both sides changed in one document: decided by a policy, or by people in a pull request.
 
-use notion_sync_core::mapping::Policy;
+use std::sync::Arc;
+
+use notion_sync_core::engine::{Binding, Engine};
+use notion_sync_core::mapping::{People, Policy};
 
 use super::documents::{FILE, paired};
-use super::world::{World, plain, rewrite};
+use super::world::{Meddled, World, plain, rewrite};
 
 fn both_edit(world: &World, page: &str) {
     world.pass(10);
@@ -121,6 +124,41 @@ fn making_both_sides_equal_closes_the_pull_request() {
     world
         .pages
         .edit_body(&page, |body| rewrite(body, "From Notion", "From GitHub"));
+    world.settle();
+    assert!(world.repo.pulls("open").is_empty());
+    assert_eq!(world.conflicts(), 0);
+}
+
+/// The file went back to what both had agreed on, so that the page's version may go over it and the pull request is
+/// taken back; right before that write somebody edits the file again. The conflict that is then open has a pull
+/// request of its own, and the old one does not stay beside it.
+#[test]
+fn a_conflict_that_comes_back_before_its_end_is_written_has_one_pull_request() {
+    let (mut world, page) = paired(Policy::ManualReview);
+    both_edit(&world, &page);
+    assert_eq!(world.repo.pulls("open").len(), 1);
+    world.pass(10);
+    world.repo.put("docs/guide.md", Some(FILE));
+    let repo = world.repo.clone();
+    let meddle = move || {
+        let text = FILE.replace("First line.", "Once more from GitHub");
+        repo.put("docs/guide.md", Some(&text));
+    };
+    world.engine = Engine::new(world.store.clone(), world.clock.clone()).with_mapping(Binding {
+        mapping: world.mapping.clone(),
+        notion: Arc::new(world.pages.clone()),
+        github: Arc::new(Meddled::new(world.repo.clone(), meddle)),
+        people: People::default(),
+    });
+    world.settle();
+    world.pass(30);
+    world.settle();
+    assert_eq!(world.conflicts(), 1);
+    assert_eq!(world.repo.pulls("open").len(), 1);
+    let file = world.repo.file("docs/guide.md").unwrap();
+    assert!(file.contains("Once more from GitHub"), "{file}");
+    world.repo.merge(world.repo.pulls("open")[0]);
+    world.pass(5);
     world.settle();
     assert!(world.repo.pulls("open").is_empty());
     assert_eq!(world.conflicts(), 0);
