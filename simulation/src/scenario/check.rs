@@ -54,7 +54,7 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
         once(theatre, &scene)?;
     }
     standing::buried(&scene)?;
-    standing::proposed(theatre, &scene)?;
+    standing::proposed(&scene)?;
     standing::agreed(&scene)?;
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();

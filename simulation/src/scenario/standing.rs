@@ -9,7 +9,7 @@ use notion_sync_core::record::{Life, ProposalState, Record};
 use notion_sync_core::remote::{Action, ProposalKind};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Table;
-use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
+use notion_sync_examples::emulation::BACKLOG;
 use notion_sync_github::reference;
 use notion_sync_store::MemoryStore;
 use notion_sync_testkit::simulation::Failure;
@@ -70,42 +70,21 @@ pub(super) fn buried(scene: &Scene) -> Checked {
     Ok(())
 }
 
-/// P28: no pull request that is open asks for what is settled, and none for what was refused.
-pub(super) fn proposed(theatre: &Theatre, scene: &Scene) -> Checked {
-    let wrong = |what: String| Err(Failure::new("P28", what));
-    let proposals: BTreeMap<&str, (&Record, ProposalState)> = (scene.records.iter())
-        .filter_map(|record| {
-            let proposal = record.proposal.as_ref()?;
-            Some((proposal.branch.as_str(), (record, proposal.state)))
-        })
-        .collect();
+/// P28: nothing is proposed that was refused.
+pub(super) fn proposed(scene: &Scene) -> Checked {
     for record in &scene.records {
         if let Some(proposal) = &record.proposal
-            && matches!(proposal.state, ProposalState::Planned | ProposalState::Open)
+            && matches!(
+                proposal.state,
+                ProposalState::Planned | ProposalState::Open
+            )
             // A conflict has two versions: the other one may be new.
             && proposal.kind != ProposalKind::Conflict
             && record.refused.contains(&proposal.value)
         {
-            return wrong(format!("{} proposes what was refused", record.id));
-        }
-    }
-    // A backup that is put back knows nothing of it.
-    if theatre.surroundings.restored {
-        return Ok(());
-    }
-    let github = theatre.stage.github();
-    for number in scene.pulls.keys() {
-        let issue = github.issue(HANDBOOK, *number);
-        let ours = issue.filter(|issue| issue.author == "sync-bot");
-        let Some(pull) = ours.and_then(|issue| issue.pull) else {
-            continue;
-        };
-        if let Some((record, state)) = proposals.get(pull.head.as_str())
-            && *state != ProposalState::Open
-        {
-            return wrong(format!(
-                "pull request {number} is open, and that of {} is {state:?}",
-                record.id
+            return Err(Failure::new(
+                "P28",
+                format!("{} proposes what was refused", record.id),
             ));
         }
     }
