@@ -518,9 +518,12 @@ pub enum WriteKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     /// The object written or created, as the answer showed it. Content is
-    /// [`NotRead`](crate::snapshot::Content::NotRead) where the answer did not show it.
+    /// [`NotRead`](crate::snapshot::Content::NotRead) where the answer did not show it. What was created or
+    /// proposed is known by nothing else: there it is always needed, whatever fails afterwards.
     pub snapshot: Option<Snapshot>,
-    /// What was made on the way and must be remembered, for example `commit` or `head`.
+    /// What was made on the way and must be remembered, for example `commit` or `head`. People are told of
+    /// `dropped` (what the connection is not allowed to set) and of `missed` (a whole sentence about what failed
+    /// besides and is not tried again).
     #[serde(default)]
     pub notes: BTreeMap<String, String>,
     /// Objects that belong to the record from now on, by role: `pull`.

@@ -1,8 +1,8 @@
 //! Branches and pull requests, as every part of the adapter reads them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use notion_sync_core::{ErrorKind, Result};
+use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::json;
 
 use crate::client::GithubClient;
@@ -93,16 +93,36 @@ pub(crate) async fn lacks_reviewers(
         .any(|event| event.event.as_deref() == Some("review_requested")))
 }
 
-/// Asks for reviews and answers who could not be asked. One name that cannot be asked makes the
-/// service refuse all, so they are asked one by one then. A pull request without reviewers is still
-/// one: nothing here fails it.
+/// Who of the reviewers was not asked, and why not.
+#[derive(Debug, Default)]
+pub(crate) struct NotAsked {
+    /// Those the service does not let us ask.
+    refused: Vec<String>,
+    /// Why the others were not asked, where something failed that will not last.
+    missed: Option<String>,
+}
+
+impl NotAsked {
+    /// Notes it with the outcome of what the reviews are for.
+    pub(crate) fn note(self, notes: &mut BTreeMap<String, String>) {
+        if !self.refused.is_empty() {
+            let refused = format!("reviewers: {}", self.refused.join(", "));
+            notes.insert("dropped".to_owned(), refused);
+        }
+        notes.extend(self.missed.map(|missed| ("missed".to_owned(), missed)));
+    }
+}
+
+/// Asks for reviews and answers who was not asked. One name that cannot be asked makes the service
+/// refuse all, so they are asked one by one then. A pull request without reviewers is still one: nothing
+/// here fails it.
 pub(crate) async fn ask_reviewers(
     client: &GithubClient,
     repository: &RepositoryInfo,
     number: u64,
     reviewers: &[String],
     pull: &Pull,
-) -> Vec<String> {
+) -> NotAsked {
     let mut asked: BTreeSet<String> = BTreeSet::new();
     for user in pull.requested_reviewers.iter().flatten() {
         asked.extend(user.login.as_deref().map(str::to_ascii_lowercase));
@@ -123,20 +143,54 @@ pub(crate) async fn ask_reviewers(
         .iter()
         .filter(|name| !asked.contains(&name.to_ascii_lowercase()))
         .partition(|name| name.eq_ignore_ascii_case(author));
-    let mut dropped: Vec<String> = own.into_iter().cloned().collect();
+    let mut out = NotAsked {
+        refused: own.into_iter().cloned().collect(),
+        missed: None,
+    };
     if wanted.is_empty() {
-        return dropped;
+        return out;
     }
-    if ask(client, repository, number, &wanted).await.is_ok() {
-        return dropped;
+    match ask(client, repository, number, &wanted).await {
+        Ok(()) => return out,
+        Err(error) if passes(&error) => {
+            out.missed = Some(missed(&wanted, &error));
+            return out;
+        }
+        Err(_) => {}
     }
-    for name in wanted {
-        if let Err(error) = ask(client, repository, number, &[name]).await {
-            tracing::warn!(%error, "a reviewer was not asked");
-            dropped.push(name.clone());
+    for (at, name) in wanted.iter().enumerate() {
+        match ask(client, repository, number, &[name]).await {
+            Ok(()) => {}
+            Err(error) if passes(&error) => {
+                out.missed = Some(missed(&wanted[at..], &error));
+                return out;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a reviewer was not asked");
+                out.refused.push((*name).clone());
+            }
         }
     }
-    dropped
+    out
+}
+
+/// Whether an error says nothing about who was asked for: the same may succeed a moment later.
+fn passes(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::RateLimited
+            | ErrorKind::Unavailable
+            | ErrorKind::NotApplied
+            | ErrorKind::Unauthorized
+    )
+}
+
+fn missed(names: &[&String], error: &Error) -> String {
+    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+    format!(
+        "no review was asked of {}; ask for it on the pull request: {error}",
+        names.join(", ")
+    )
 }
 
 async fn ask(

@@ -6,7 +6,7 @@ use notion_sync_core::mapping::FileMarker;
 use notion_sync_testkit::notion::NotionEmulator;
 use secrecy::SecretString;
 
-use super::terms::Terms;
+use super::terms::{self, Terms};
 use crate::config::{
     Config, DocumentsSection, FrontMatterField, GithubSection, LabelsChoice, NotionSection,
     PropertyKind, RepositoryChoice, StatusSection, StoreSection, TasksSection,
@@ -26,7 +26,7 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         direction: Default::default(),
     };
     let documents = terms.documents.map(|policy| DocumentsSection {
-        name: "handbook".to_owned(),
+        name: terms::DOCUMENTS.to_owned(),
         data_source: ids.id("handbook-pages").to_string(),
         repository: HANDBOOK.to_owned(),
         path: terms.path.clone(),
@@ -49,7 +49,7 @@ pub(crate) fn config(terms: &Terms, ids: &NotionEmulator) -> Config {
         ..DocumentsSection::default()
     });
     let tasks = terms.tasks.map(|policy| TasksSection {
-        name: "backlog".to_owned(),
+        name: terms::TASKS.to_owned(),
         data_source: ids.id("backlog-tasks").to_string(),
         repository: if terms.repositories.is_empty() {
             RepositoryChoice::Fixed(BACKLOG.to_owned())

@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::stage::Stage;
+use super::terms;
 use crate::emulation::BACKLOG;
 
 /// A pair and what differs.
@@ -314,7 +315,7 @@ impl Stage {
     /// When the store fails.
     pub async fn compare(&mut self) -> Result<Comparison> {
         let records = self.records().await?;
-        let documents = MappingId::new("handbook");
+        let documents = MappingId::new(terms::DOCUMENTS);
         let mut comparison = Comparison::default();
         let mut pages: BTreeSet<NotionId> = BTreeSet::new();
         let mut paths: BTreeSet<String> = BTreeSet::new();

@@ -2,10 +2,16 @@
 
 use notion_sync_core::bounds::Bounds;
 use notion_sync_core::comment::CommentSync;
+use notion_sync_core::id::MappingId;
 use notion_sync_core::mapping::{Deliver, FileMarker, Guard, IssueMarks, PathPolicy, Policy};
 
 use crate::config::{Delete, ProjectSection, RuleSection};
 use crate::emulation::{GITHUB_TOKEN, NOTION_TOKEN};
+
+/// Name of the mapping of documents.
+pub(crate) const DOCUMENTS: &str = "handbook";
+/// Name of the mapping of tasks.
+pub(crate) const TASKS: &str = "backlog";
 
 /// The two mappings of a stage.
 #[derive(Debug, Clone)]
@@ -90,6 +96,14 @@ impl Default for Terms {
 }
 
 impl Terms {
+    /// The mappings that there are.
+    #[must_use]
+    pub fn mappings(&self) -> Vec<MappingId> {
+        let documents = self.documents.map(|_| MappingId::new(DOCUMENTS));
+        let tasks = self.tasks.map(|_| MappingId::new(TASKS));
+        documents.into_iter().chain(tasks).collect()
+    }
+
     /// Documents alone.
     #[must_use]
     pub fn documents(policy: Policy) -> Self {
@@ -118,6 +132,14 @@ impl Terms {
             edits: usize::MAX,
             ..Guard::default()
         };
+        self
+    }
+
+    /// The same, where a run may remove so many objects, and no share of them, without an approval.
+    #[must_use]
+    pub fn guarded(mut self, removals: usize) -> Self {
+        self.guard.removals = removals;
+        self.guard.removal_percent = 0;
         self
     }
 }

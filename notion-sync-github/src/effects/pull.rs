@@ -216,13 +216,8 @@ impl GithubIssues {
             return;
         };
         let (client, reviewers) = (&self.client, &wanted.reviewers);
-        let dropped = pull::ask_reviewers(client, repository, number, reviewers, pull).await;
-        if !dropped.is_empty() {
-            notes.insert(
-                "dropped".to_owned(),
-                format!("reviewers: {}", dropped.join(", ")),
-            );
-        }
+        let asked = pull::ask_reviewers(client, repository, number, reviewers, pull).await;
+        asked.note(notes);
     }
 
     async fn create_pull(

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::GithubFiles;
 use super::change::{Hashes, TreeChange, fits, free};
 use super::commit::unapplied;
-use super::pulls::PROPOSAL_PREFIX;
+use super::pulls::{Head, PROPOSAL_PREFIX};
 use super::tree::Table;
 use crate::comments::shorten;
 use crate::endpoint::{CREATE_PULL, Call, PULL_COMMITS, UPDATE_PULL};
@@ -83,34 +83,18 @@ impl GithubFiles {
         if let Some(url) = &pull.html_url {
             notes.insert("url".to_owned(), url.clone());
         }
-        let dropped =
-            crate::pull::ask_reviewers(&self.client, repository, number, &propose.reviewers, &pull)
-                .await;
-        if !dropped.is_empty() {
-            notes.insert(
-                "dropped".to_owned(),
-                format!("reviewers: {}", dropped.join(", ")),
-            );
-        }
-        let mut snapshot = self
-            .pull_snapshot(repository, number, &pull, false)
+        let reviewers = &propose.reviewers;
+        crate::pull::ask_reviewers(&self.client, repository, number, reviewers, &pull)
             .await
-            .ok();
-        if let Some(snapshot) = &mut snapshot
-            && let Some(head) = notes.get("head")
-        {
-            // The answer about the pull request can be older than the commit that was just pushed.
-            use notion_sync_core::snapshot::Field;
-            use notion_sync_core::value::Value;
-            snapshot
-                .fields
-                .insert("head".to_owned(), Field::Value(Value::text(head.clone())));
-            snapshot
-                .fields
-                .insert("ours".to_owned(), Field::Value(Value::Bool(true)));
-        }
+            .note(&mut notes);
+        // Nothing more is asked: which pull request it is may not depend on another answer, and the one
+        // about it can be older than the commit that was just pushed.
+        let head = Head {
+            commit: notes.get("head").cloned().unwrap_or_default(),
+            ours: true,
+        };
         Ok(Ack {
-            snapshot,
+            snapshot: Some(self.pull_as(repository, number, &pull, &head, None)),
             notes,
             ..Ack::default()
         })

@@ -30,6 +30,14 @@ pub(super) const PROPOSAL_PREFIX: &str = "nsync/";
 /// Most pull requests that are asked for in one request.
 const PULLS_PER_REQUEST: usize = 100;
 
+/// The commit that a pull request offers.
+pub(super) struct Head {
+    /// Its id; empty where there is none any more.
+    pub(super) commit: String,
+    /// Whether we made it.
+    pub(super) ours: bool,
+}
+
 impl GithubFiles {
     pub(super) async fn pull(&self, repository: &RepositoryInfo, number: u64) -> Result<Pull> {
         crate::pull::read(&self.client, repository, number).await
@@ -99,36 +107,59 @@ impl GithubFiles {
         pull: &Pull,
         content: bool,
     ) -> Result<Snapshot> {
+        let commit = pull.head_sha().unwrap_or_default().to_owned();
+        let ours = match commit.as_str() {
+            "" => false,
+            sha => self.is_our_commit(repository, sha).await?,
+        };
+        let merged = match pull.is_merged() {
+            true => self.merge_commit(repository, number, pull).await?,
+            false => None,
+        };
+        let head = Head { commit, ours };
+        let mut snapshot = self.pull_as(repository, number, pull, &head, merged);
+        if content {
+            let (_, text) = HiddenBlock::split(pull.body.as_deref().unwrap_or_default());
+            snapshot.content = Content::Text(restore(&text));
+        }
+        Ok(snapshot)
+    }
+
+    /// A pull request as an answer shows it, without its text: what its head is, and the commit that
+    /// merged it, others say.
+    pub(super) fn pull_as(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        pull: &Pull,
+        head: &Head,
+        merged: Option<String>,
+    ) -> Snapshot {
         let state = match pull.state.as_deref() {
             _ if pull.is_merged() => "merged",
             Some("open") => "open",
             _ => "closed",
-        };
-        let head = pull.head_sha().unwrap_or_default().to_owned();
-        let ours = match head.as_str() {
-            "" => false,
-            sha => self.is_our_commit(repository, sha).await?,
         };
         let mut fields = BTreeMap::new();
         let mut put = |name: &str, value: Value| {
             fields.insert(name.to_owned(), Field::Value(value));
         };
         put("state", Value::text(state));
-        put("head", Value::text(head));
-        put("ours", Value::Bool(ours));
+        put("head", Value::text(head.commit.clone()));
+        put("ours", Value::Bool(head.ours));
         put("title", Value::text(pull.title.clone().unwrap_or_default()));
         put("draft", Value::Bool(pull.draft.unwrap_or(false)));
         put("branch", Value::text(pull.head_name().unwrap_or_default()));
         if state == "merged" {
-            let merged = match self.merge_commit(repository, number, pull).await? {
+            let merged = match merged {
                 Some(sha) => Field::Value(Value::text(sha)),
                 None => Field::Unread("the service does not say which commit merged it".to_owned()),
             };
             fields.insert("merged".to_owned(), merged);
         }
-        let (block, text) = HiddenBlock::split(pull.body.as_deref().unwrap_or_default());
+        let (block, _) = HiddenBlock::split(pull.body.as_deref().unwrap_or_default());
         let at = pull.updated_at.unwrap_or(DateTime::<Utc>::UNIX_EPOCH);
-        Ok(Snapshot {
+        Snapshot {
             object: reference::pull(repository.id, number),
             previous: None,
             presence: Presence::Present,
@@ -139,18 +170,14 @@ impl GithubFiles {
             },
             observed_at: self.client.observed_at(),
             fields,
-            content: if content {
-                Content::Text(restore(&text))
-            } else {
-                Content::NotRead
-            },
+            content: Content::NotRead,
             place: Some(repository.full_name.clone()),
             marker: block.marker(),
             url: pull.html_url.clone(),
             actor: pull.user.as_ref().and_then(|user| user.login.clone()),
             made: None,
             bookkeeping: BTreeMap::new(),
-        })
+        }
     }
 
     /// The answer of newer API versions does not name the merge commit; the events do.

@@ -201,6 +201,44 @@ async fn a_refresh_that_fails_has_not_moved_the_branch() {
     );
 }
 
+/// A limit that is met once the pull request is there takes nothing of its outcome: it is known by its
+/// number, or nobody would ever look at it or close it again.
+#[tokio::test]
+async fn a_limit_after_it_was_opened_leaves_it_known() {
+    let world = World::new();
+    let files = world.files();
+    world.fault(
+        "POST",
+        "/requested_reviewers",
+        Fault::Refuse {
+            status: 429,
+            retry_after: Some(20),
+        },
+    );
+    let mark = world.mark();
+    let ack = one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    let n: u64 = ack.notes["number"].parse().unwrap();
+    let snapshot = ack.snapshot.expect("which pull request it is");
+    assert_eq!(snapshot.object, reference::pull(REPO_ID, n));
+    assert_eq!(field(&snapshot, "state"), &text("open"));
+    assert_eq!(field(&snapshot, "head"), &text(&ack.notes["head"]));
+    // Nobody refused them: whoever reads it must not look for a permission that is missing.
+    assert_eq!(ack.notes.get("dropped"), None, "{:?}", ack.notes);
+    let missed = &ack.notes["missed"];
+    assert!(
+        missed.contains("bob, acme/docs-team, mallory") && missed.contains("too many requests"),
+        "{missed}"
+    );
+    let asked = world.asked(mark);
+    let last = asked.last().map(String::as_str).unwrap_or_default();
+    assert!(
+        last.contains("/requested_reviewers") && last.ends_with("429"),
+        "nothing more while it asks to wait: {asked:?}"
+    );
+}
+
 /// People merge a pull request right before its branch moves: what was pushed too late is no part of it.
 #[tokio::test]
 async fn a_refresh_that_comes_after_the_merge_is_stale() {

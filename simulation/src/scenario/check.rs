@@ -32,6 +32,8 @@ pub(super) struct Scene {
     pub(super) open: BTreeSet<u64>,
     /// Open pull requests of the handbook.
     pub(super) pulls: BTreeMap<u64, String>,
+    /// Their branches.
+    pub(super) heads: BTreeMap<u64, String>,
     /// Operation marks by kind of object.
     pub(super) marks: Vec<(String, OpId)>,
     /// Pages and issues with the creation that they say made them.
@@ -131,7 +133,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
     let github = theatre.stage.github();
     let files = github.files(HANDBOOK, "main").unwrap_or_default();
     let (mut issues, mut open) = (BTreeMap::new(), BTreeSet::new());
-    let mut pulls = BTreeMap::new();
+    let (mut pulls, mut heads) = (BTreeMap::new(), BTreeMap::new());
     for number in github.issue_numbers(BACKLOG).unwrap_or_default() {
         let Some(issue) = github.issue(BACKLOG, number) else {
             continue;
@@ -169,6 +171,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
         let branch = github.files(HANDBOOK, &pull.head).unwrap_or_default();
         text.extend(branch.into_values());
         pulls.insert(number, text);
+        heads.insert(number, pull.head);
     }
     for commit in github.commits(HANDBOOK, "main").unwrap_or_default() {
         let mut found = Vec::new();
@@ -184,6 +187,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
         issues,
         open,
         pulls,
+        heads,
         marks,
         made,
         there,

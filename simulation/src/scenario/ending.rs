@@ -135,7 +135,7 @@ fn whoever(body: Vec<u8>, process: u32) -> Vec<u8> {
 }
 
 /// Every key of a table.
-async fn keys(kept: &MemoryStore, table: Table) -> Result<Vec<String>, Failure> {
+pub(super) async fn keys(kept: &MemoryStore, table: Table) -> Result<Vec<String>, Failure> {
     let mut out: Vec<String> = Vec::new();
     loop {
         let last = out.last().map(String::as_str);

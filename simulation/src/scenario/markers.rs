@@ -36,7 +36,7 @@ const WORKERS: [&str; 3] = [
 ];
 
 /// Where more than the services fails.
-const SURROUNDINGS: [&str; 8] = [
+const SURROUNDINGS: [&str; 9] = [
     "the clock of the process jumped",
     "the disk was full",
     "a backup was put back",
@@ -45,6 +45,7 @@ const SURROUNDINGS: [&str; 8] = [
     "a hint named what does not exist",
     "heard from Notion",
     "heard from GitHub",
+    "what the guard stopped was approved",
 ];
 
 /// Where the services hide what the sync makes for longer than it waits.

@@ -15,6 +15,8 @@ mod markers;
 mod people;
 mod play;
 mod post;
+mod rails;
+mod rebuilding;
 mod remembered;
 mod repaired;
 mod script;

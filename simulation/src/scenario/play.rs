@@ -7,7 +7,6 @@ use notion_sync_core::ErrorKind;
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::effect::{Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::{Budget, Tick};
-use notion_sync_core::id::MappingId;
 use notion_sync_core::mapping::FileMarker;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
@@ -26,6 +25,8 @@ use super::check;
 use super::company::{self, Company};
 use super::people::People;
 use super::post::Post;
+use super::rails::Rails;
+use super::rebuilding;
 use super::script::{Script, Step};
 use super::seam::{Seam, Ways};
 use super::standing::{self, Bases};
@@ -35,6 +36,9 @@ use crate::mutants::{self, Mutant};
 
 /// Virtual minutes within which everything comes to rest once nobody does anything any more.
 const LIVENESS: i64 = 200;
+
+/// How often a run may be stopped, and approved, before it does something.
+const MOST_STOPS: usize = 10;
 
 /// What came of a seed, and which fault struck which endpoint, where that was asked for.
 pub(crate) type Run = simulation::Run<Cells>;
@@ -54,6 +58,8 @@ pub(crate) struct Manner {
     pub(crate) cycles: u32,
     /// Whether the registry is watched all the time, and made again from the marks at the end.
     pub(crate) registry: bool,
+    /// Whether each step begins with a dry run.
+    pub(crate) dry: bool,
 }
 
 /// A world that is played in.
@@ -72,6 +78,8 @@ pub(crate) struct Theatre {
     pub(crate) beyond: Option<Duration>,
     /// What was agreed when, where that is watched.
     pub(crate) bases: Option<Bases>,
+    /// What is known of the guard, where there is one.
+    pub(crate) rails: Option<Rails>,
 }
 
 /// Plays a script from beginning to end.
@@ -98,7 +106,7 @@ async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), F
     let mut theatre = open(script, manner.mutant, seam)?;
     theatre.bases = manner.registry.then(Bases::default);
     for step in &script.steps {
-        theatre.step(step).await?;
+        theatre.step(step, manner.dry).await?;
     }
     if theatre.company.take().is_some() {
         // Another process finds what they left, and works alone.
@@ -113,8 +121,8 @@ async fn play(script: &Script, manner: Manner, seam: &Arc<Seam>) -> Result<(), F
     if script.knobs.rules {
         actions::all(&mut theatre, script.knobs.trial).await?;
     }
-    if manner.registry && standing::marked(&theatre, script) {
-        standing::rebuilt(&mut theatre).await?;
+    if manner.registry && rebuilding::can_be(&theatre, script) {
+        rebuilding::all(&mut theatre).await?;
     }
     if manner.canary {
         return Err(Failure::new("canary", "this always fails"));
@@ -178,6 +186,10 @@ pub(super) fn open(
         shared: knobs.company,
         ..Terms::default().unguarded()
     };
+    let terms = match knobs.guard {
+        Some(removals) => terms.guarded(removals),
+        None => terms,
+    };
     let bounds = EmulatorBounds {
         visibility_seconds: knobs.lag,
         late_commit_seconds: knobs.late,
@@ -221,11 +233,12 @@ pub(super) fn open(
         surroundings: Surroundings::with(post),
         beyond: (knobs.beyond).map(|seconds| Duration::seconds(i64::from(seconds))),
         bases: None,
+        rails: knobs.guard.map(Rails::new),
     })
 }
 
 impl Theatre {
-    async fn step(&mut self, step: &Step) -> Result<(), Failure> {
+    async fn step(&mut self, step: &Step, dry: bool) -> Result<(), Failure> {
         self.stage
             .clock
             .advance(Duration::seconds(i64::from(step.wait)));
@@ -243,6 +256,9 @@ impl Theatre {
                 self.seam.note(&said);
             }
             self.stage.clock.advance(Duration::milliseconds(1_700));
+        }
+        if dry && self.company.is_none() {
+            self.rehearse().await?;
         }
         for number in 0..step.ticks {
             self.deliver().await?;
@@ -263,6 +279,7 @@ impl Theatre {
                     self.tick_within(step_now, budget).await?
                 }
             };
+            self.guard(tick.as_ref(), false).await?;
             self.watch().await?;
             let due = tick.and_then(|tick| tick.settle_due);
             let pause = match (step.pause, due) {
@@ -277,7 +294,7 @@ impl Theatre {
         Ok(())
     }
 
-    /// One tick. `None` when the process died or the store failed as planned.
+    /// One tick that lets nobody wait. `None` when the process died or the store failed as planned.
     pub(crate) async fn tick(
         &mut self,
         step: Option<&Step>,
@@ -288,7 +305,17 @@ impl Theatre {
             full,
             ..Budget::default()
         };
-        self.tick_within(step, budget).await
+        let mut tick = self.tick_within(step, budget).await?;
+        for _ in 0..MOST_STOPS {
+            if !self.guard(tick.as_ref(), true).await? {
+                return Ok(tick);
+            }
+            tick = self.tick_within(None, budget).await?;
+        }
+        Err(Failure::new(
+            "P20",
+            format!("the guard stops a run, which is approved, {MOST_STOPS} times"),
+        ))
     }
 
     /// The moment that the engine takes for the present one.
@@ -385,9 +412,8 @@ impl Theatre {
         let Some(mut bases) = self.bases.take() else {
             return Ok(());
         };
-        let mappings = ["handbook", "backlog"].map(MappingId::new);
         let mut records = Vec::new();
-        for mapping in &mappings {
+        for mapping in &self.stage.terms.mappings() {
             let known = State::new(&*self.kept).records(mapping).await;
             records.extend(known.map_err(|error| broken(&error))?);
         }
@@ -421,9 +447,6 @@ impl Theatre {
             self.stage.clock.advance(Duration::seconds(61));
         }
         let now = standing::held(&self.kept).await?;
-        let (Some(held), Some(now)) = (held, now) else {
-            return Ok(());
-        };
         match standing::changed(&held, &now) {
             Some(what) => Err(Failure::new(
                 "P03",

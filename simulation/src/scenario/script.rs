@@ -173,6 +173,8 @@ pub(crate) struct Knobs {
     pub(crate) github_late: u32,
     /// For how long, in seconds, both services hide what the sync makes, where that is longer than it waits.
     pub(crate) beyond: Option<u32>,
+    /// How many removals a run may do that nobody approved, where it is not any number.
+    pub(crate) guard: Option<usize>,
 }
 
 /// Everything that happens in a seed.
@@ -217,6 +219,7 @@ impl Script {
             webhooks: None,
             github_late: 0,
             beyond: None,
+            guard: None,
         };
         let mut writer = Writer::new(seed);
         let mut schedule = Stream::new(seed, "schedule");

@@ -47,6 +47,9 @@ impl Deref for Tally {
 /// In one seed of so many the registry is watched, and made again at the end.
 const REGISTRY: u64 = 4;
 
+/// In one seed of so many each part of the story begins with a dry run.
+const DRY: u64 = 8;
+
 /// How a seed is played. Most end with few quiet cycles, some with many.
 pub(super) fn manner(seed: u64, profile: Profile, canary: bool) -> Manner {
     let brief = profile == Profile::Brief;
@@ -56,11 +59,13 @@ pub(super) fn manner(seed: u64, profile: Profile, canary: bool) -> Manner {
         mutant: None,
         cells: false,
         cycles: match seed {
+            _ if seed % 1_024 == 512 => 1_000,
             _ if seed.is_multiple_of(if brief { 256 } else { 16 }) => 50,
             _ if brief => 0,
             _ => 3,
         },
         registry: seed % REGISTRY == 3,
+        dry: seed % DRY == 5,
     }
 }
 

@@ -43,6 +43,9 @@ fn trouble(random: &mut Stream) -> Trouble {
 /// Adds to the script of a seed what fails besides the services. Each kind is off in a third of the seeds, and none
 /// is about in the last quarter of the steps.
 pub(super) fn add(seed: u64, knobs: &mut Knobs, steps: &mut [Step]) {
+    // A stream of its own: nothing else depends on it.
+    let mut guard = Stream::new(seed, "guard");
+    knobs.guard = guard.chance(50).then(|| *guard.of(&[0, 0, 1]));
     let mut random = Stream::new(seed, "surroundings");
     let mask: Vec<bool> = (0..6).map(|_| !random.chance(33)).collect();
     knobs.webhooks = random.chance(75).then(|| trouble(&mut random));

@@ -90,13 +90,16 @@ impl Engine {
         let rows: Vec<AuditRow> = [row].into_iter().chain(closed).collect();
         batch.record_with_audit(&mut state, save, rows)?;
         self.state().commit(batch).await?;
-        if let Some(dropped) = ack.notes.get("dropped") {
+        let dropped = ack.notes.get("dropped").map(|dropped| {
+            format!(
+                "{} left out what it does not allow the connection to set: {dropped}",
+                op.side
+            )
+        });
+        for message in dropped.into_iter().chain(ack.notes.get("missed").cloned()) {
             report.incidents.push(Incident {
                 subject: state.record.title.clone(),
-                message: format!(
-                    "{} left out what it does not allow the connection to set: {dropped}",
-                    op.side
-                ),
+                message,
                 drift: false,
             });
         }
@@ -323,14 +326,10 @@ impl Engine {
                 if let Some(proposal) = &mut record.proposal
                     && proposal.branch == propose.branch
                 {
-                    proposal.pull = ack
-                        .snapshot
-                        .as_ref()
-                        .map(|snapshot| snapshot.object.clone());
-                    proposal.url = ack
-                        .snapshot
-                        .as_ref()
-                        .and_then(|snapshot| snapshot.url.clone());
+                    if let Some(snapshot) = &ack.snapshot {
+                        proposal.pull = Some(snapshot.object.clone());
+                        proposal.url.clone_from(&snapshot.url);
+                    }
                     proposal.head = ack.notes.get("head").cloned();
                     proposal.published.clone_from(&settlement.published);
                     proposal.value = op.desired;

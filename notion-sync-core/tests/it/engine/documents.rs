@@ -397,6 +397,49 @@ fn a_refused_deletion_brings_the_page_back() {
     assert_eq!(world.live(), 1);
 }
 
+/// A deletion that a person took back, or that an edit of the file ended, was refused by nobody; and who
+/// deletes a page again after it was refused means it. Each is another wish, and is proposed.
+#[test]
+fn a_page_can_be_deleted_again() {
+    type End = fn(&World, &str, usize, u32);
+    let ends: [(&str, End); 3] = [
+        ("taken back", |world, page, _, _| {
+            world.pages.trash(page, false);
+        }),
+        ("an edit", |world, _, time, _| {
+            let text = FILE.replace("First", &format!("Edit {time}"));
+            world.repo.put("docs/guide.md", Some(&text));
+        }),
+        ("refused", |world, _, _, pull| world.repo.close_pull(pull)),
+    ];
+    for (how, end) in ends {
+        let (world, page) = paired(Policy::ManualReview);
+        world.pass(10);
+        for time in 0..3 {
+            world.pages.trash(&page, true);
+            world.sweep();
+            world.settle();
+            let pulls = world.repo.pulls("open");
+            assert_eq!(pulls.len(), 1, "{how}: {:?}", world.records());
+            end(&world, &page, time, pulls[0]);
+            world.pass(20);
+            world.settle();
+            assert!(world.repo.pulls("open").is_empty(), "{how}");
+            assert_eq!(world.pages.live(), [page.clone()], "{how}");
+            assert_eq!(world.live(), 1, "{how}");
+            world.pass(20);
+        }
+        world.pages.trash(&page, true);
+        world.sweep();
+        world.settle();
+        world.repo.merge(world.repo.pulls("open")[0]);
+        world.pass(5);
+        world.settle();
+        assert!(world.repo.paths().is_empty(), "{how}");
+        assert_eq!(world.records()[0].life, Life::Tombstone, "{how}");
+    }
+}
+
 #[test]
 fn a_deleted_file_trashes_its_page_and_a_revert_restores_it() {
     let (world, page) = paired(Policy::ManualReview);
