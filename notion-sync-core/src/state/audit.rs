@@ -7,10 +7,10 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
-use super::value::{Raw, load, load_many, pages, put};
+use super::value::{Raw, load, load_many, load_raw, pages, put};
 use super::{Batch, HITS, State, index, stamp};
 use crate::audit::{AuditEvent, AuditFault, AuditLink, AuditProof, AuditRow};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::hash::ContentHash;
 use crate::id::{MappingId, RecordId};
 use crate::record::AuditHead;
@@ -162,6 +162,7 @@ impl State<'_> {
             proof: AuditProof::default(),
             previous: None,
             next: 1,
+            unread: false,
         };
         let mut after: Option<(String, String)> = None;
         loop {
@@ -172,11 +173,13 @@ impl State<'_> {
                 .filter(|_| hits.len() == HITS)
                 .map(|hit| (hit.sort.clone(), hit.key.clone()));
             let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
-            let mut pages = pages(self.store, Table::Audit, &keys);
-            while let Some(page) = pages.try_next().await? {
-                for (key, raw) in page {
-                    chain.link(&key, &raw)?;
+            let before = chain.clone();
+            match self.verify_rows(&mut chain, &keys).await {
+                Err(error) if error.kind() == ErrorKind::Sealed => {
+                    chain = before;
+                    self.verify_one_by_one(&mut chain, &keys).await?;
                 }
+                verified => verified?,
             }
             if after.is_none() {
                 break;
@@ -192,6 +195,29 @@ impl State<'_> {
             head.map(|head| head.value)
         };
         Ok(chain.end(head, listed))
+    }
+
+    async fn verify_rows(&self, chain: &mut Chain<'_>, keys: &[String]) -> Result<()> {
+        let mut pages = pages(self.store, Table::Audit, keys);
+        while let Some(page) = pages.try_next().await? {
+            for (_, raw) in page {
+                chain.link(&raw);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same where a row cannot be opened: which one it is shows only when each is read by itself.
+    async fn verify_one_by_one(&self, chain: &mut Chain<'_>, keys: &[String]) -> Result<()> {
+        for key in keys {
+            match load_raw(self.store, Table::Audit, key).await {
+                Ok(Some(raw)) => chain.link(&raw),
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::Sealed => chain.unreadable(),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -239,6 +265,7 @@ struct About<'a> {
 }
 
 /// A chain on the way from its first row to its last.
+#[derive(Clone)]
 struct Chain<'r> {
     record: &'r RecordId,
     proof: AuditProof,
@@ -246,6 +273,8 @@ struct Chain<'r> {
     previous: Option<ContentHash>,
     /// The number that comes next.
     next: u64,
+    /// Whether the row before could not be read, so that what it hashes to is not known.
+    unread: bool,
 }
 
 impl Chain<'_> {
@@ -257,11 +286,24 @@ impl Chain<'_> {
         });
     }
 
-    fn link(&mut self, key: &str, raw: &Raw) -> Result<()> {
-        let link: Position<'_> = raw.decode(key)?;
+    /// A row that nobody can read, as good as one that says something else.
+    fn unreadable(&mut self) {
+        self.fault(
+            self.next,
+            "the row cannot be read: it was changed, or sealed with another key",
+        );
+        self.next = self.next.saturating_add(1);
+        self.proof.rows += 1;
+        self.unread = true;
+    }
+
+    fn link(&mut self, raw: &Raw) {
+        let Ok(link) = raw.decode::<Position<'_>>("") else {
+            return self.unreadable();
+        };
         if link.number != self.next {
             self.fault(self.next, "rows are missing here");
-        } else if link.previous != self.previous {
+        } else if !self.unread && link.previous != self.previous {
             self.fault(
                 self.next,
                 "the row before it is not the one that was written",
@@ -272,8 +314,8 @@ impl Chain<'_> {
         }
         self.previous = Some(AuditLink::hash_of_encoded(raw.bytes()));
         self.next = link.number.saturating_add(1);
+        self.unread = false;
         self.proof.rows += 1;
-        Ok(())
     }
 
     fn end(mut self, head: Option<Head>, listed: usize) -> AuditProof {
@@ -286,7 +328,7 @@ impl Chain<'_> {
             Some(head) => {
                 let (end, hash) =
                     (head.audited).map_or((0, None), |head| (head.number, Some(head.hash)));
-                if (end, hash) != (last, self.previous) {
+                if end != last || (!self.unread && hash != self.previous) {
                     self.fault(last, "the chain does not end as the record says");
                 }
             }

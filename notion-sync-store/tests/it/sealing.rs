@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use chrono::DateTime;
 use notion_sync_core::ErrorKind;
+use notion_sync_core::audit::AuditEvent;
+use notion_sync_core::state::{Batch, State};
 use notion_sync_core::store::{Change, Expect, Query, Store, Table};
 use notion_sync_store::{Backing, KeyRing, MemoryStore, Rekeyed, Reseal, Sealed};
 use secrecy::{ExposeSecret, SecretString};
@@ -483,4 +486,42 @@ impl Versions for MemoryStore {
         }
         versions
     }
+}
+
+/// A row of the audit that does not open any more is one fault of its chain, and no end of the check.
+#[tokio::test]
+async fn a_row_of_the_audit_that_does_not_open_is_named() {
+    let below = Arc::new(MemoryStore::new());
+    let key = secret();
+    let store = Sealed::open(Arc::clone(&below), ring(&key)).await.unwrap();
+    let state = State::new(&store);
+    for number in 0..5 {
+        let mut batch = Batch::default();
+        let said = format!("the plan {number} is approved");
+        let at = DateTime::UNIX_EPOCH;
+        (state.audit_mapping(&mut batch, at, None, AuditEvent::Decision, said))
+            .await
+            .unwrap();
+        state.commit(batch).await.unwrap();
+    }
+    let whole = state.verify_audit(&[]).await.unwrap();
+    assert_eq!((whole.rows, whole.faults.len()), (5, 0));
+    let keys = below.keys(Table::Audit, None, 10).await.unwrap();
+    let mut item = below
+        .frames(Table::Audit, &keys[2..3])
+        .await
+        .unwrap()
+        .remove(0);
+    *item.body.last_mut().unwrap() ^= 1;
+    (below.rewrite_frame(Table::Audit, &keys[2], item.version, item.body))
+        .await
+        .unwrap();
+    let proof = state.verify_audit(&[]).await.unwrap();
+    assert_eq!(proof.rows, 5);
+    let faults: Vec<_> = proof.faults.iter().map(|f| (f.number, f.what)).collect();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(
+        faults[0].0 == 3 && faults[0].1.contains("cannot be read"),
+        "{faults:?}"
+    );
 }

@@ -124,6 +124,32 @@ fn an_edited_row_breaks_the_chain_after_it() {
     }
 }
 
+/// One fault for a row that is damaged, and the rows after it are looked at all the same.
+#[test]
+fn a_row_that_cannot_be_read_is_named() {
+    let world = world();
+    let record = world.records()[0].id.clone();
+    let rows = verify(&world).rows;
+    let count = block_on(State::new(&*world.store).audit(Some(&record)))
+        .unwrap()
+        .len();
+    assert!(count > 2, "{count}");
+    for number in 1..=count {
+        let link = link(&world, &record, number);
+        commit(&world, stored(&record, number, b"{\"number\":".to_vec()));
+        let proof = verify(&world);
+        assert_eq!(proof.rows, rows);
+        let named: Vec<_> = proof.faults.iter().map(|fault| fault.number).collect();
+        assert_eq!(named, [number as u64], "{:?}", proof.faults);
+        assert!(proof.faults[0].what.contains("cannot be read"));
+        commit(
+            &world,
+            stored(&record, number, serde_json::to_vec(&link).unwrap()),
+        );
+    }
+    assert_eq!(verify(&world).faults, []);
+}
+
 #[test]
 fn rows_without_their_record_are_found() {
     let world = world();
