@@ -59,6 +59,8 @@ pub(crate) enum Mutant {
     WaitUnheard,
     /// Commits do not stand on the fence of their lease.
     NoFence,
+    /// What the guard stops counts as approved.
+    StopApproved,
 }
 
 /// What is said about a mutant.
@@ -93,7 +95,7 @@ const fn entry(
 }
 
 /// Every mutant.
-pub(crate) const ALL: [Entry; 27] = [
+pub(crate) const ALL: [Entry; 28] = [
     entry(
         Mutant::BlindRetry,
         "blind-retry",
@@ -282,6 +284,13 @@ pub(crate) const ALL: [Entry; 27] = [
         &["P15", "P11", "P02"],
         Profile::Workers,
         "who lost its lease stores nothing any more",
+    ),
+    entry(
+        Mutant::StopApproved,
+        "stop-approved",
+        &["P17"],
+        Profile::Surroundings,
+        "what the guard stopped waits for somebody's approval",
     ),
 ];
 

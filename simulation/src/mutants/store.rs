@@ -130,6 +130,14 @@ impl MutantStore {
                     self.seam.count(STRUCK);
                 }
             }
+            (Mutant::StopApproved, Table::Mapping) => {
+                let stopped = whole.get("guarded").cloned().unwrap_or_default();
+                if !stopped.is_null() && whole.get("approved") != Some(&stopped) {
+                    whole["approved"] = stopped;
+                    *bytes = body(&whole);
+                    self.seam.count(STRUCK);
+                }
+            }
             (Mutant::QuietIgnored, Table::Operation) if says(&whole, "state", "unknown") => {
                 self.wait_until(&mut whole, bytes, Duration::zero());
             }
