@@ -46,6 +46,17 @@ pub enum UnitId {
 }
 
 impl UnitId {
+    /// What people call it.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::Field(field) => format!("`{field}`"),
+            Self::Block(_) | Self::Body => "the text".to_owned(),
+            Self::Path => "the path".to_owned(),
+            Self::Record => "the whole".to_owned(),
+        }
+    }
+
     /// Whether it is this field.
     #[must_use]
     pub fn is_field(&self, id: &FieldId) -> bool {
@@ -590,6 +601,14 @@ impl Record {
             Side::Notion => self.seen_notion = seen,
             Side::Github => self.seen_github = seen,
         }
+    }
+
+    /// What both sides changed and nobody has decided yet, in words for people; empty where nothing is.
+    #[must_use]
+    pub fn contested(&self) -> String {
+        let mut told: Vec<String> = self.conflicts.keys().map(UnitId::told).collect();
+        told.dedup();
+        told.join(", ")
     }
 
     /// Why the object on one side may be believed to be gone when it is not found.

@@ -12,7 +12,7 @@ use crate::comment::Conversation;
 use crate::error::Result;
 use crate::event::ChangeEvent;
 use crate::id::{MappingId, RecordId};
-use crate::operation::{Attempt, Operation};
+use crate::operation::{Attempt, OpState, Operation};
 use crate::record::{AuditHead, ProposalState};
 use crate::store::{Change, Expect, IndexEntry, Table};
 
@@ -188,13 +188,15 @@ impl Batch {
             key: op.record.as_str().to_owned(),
             sort: format!("{:08}", op.sequence),
         }];
-        if !op.state.is_final() {
-            indexes.push(IndexEntry {
-                name: index::OP_OPEN,
-                key: op.mapping.as_str().to_owned(),
-                sort,
-            });
-        }
+        let standing = match op.state {
+            OpState::Dead => Some(index::OP_DEAD),
+            state => (!state.is_final()).then_some(index::OP_OPEN),
+        };
+        indexes.extend(standing.map(|name| IndexEntry {
+            name,
+            key: op.mapping.as_str().to_owned(),
+            sort,
+        }));
         put(
             &mut self.changes,
             Table::Operation,

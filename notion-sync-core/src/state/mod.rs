@@ -30,7 +30,7 @@ use crate::document::merge::BodyBase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
 use crate::id::{MappingId, OpId, RecordId, RemoteRef, Side};
-use crate::operation::Operation;
+use crate::operation::{OpState, Operation};
 use crate::record::{Life, Record};
 use crate::remote::{Cursor, Schema};
 use crate::store::{Hit, Query, Store, Table};
@@ -186,6 +186,7 @@ mod index {
     pub(super) const RECORD_CONFLICT: &str = "record-conflict";
     pub(super) const OP_OPEN: &str = "operation-open";
     pub(super) const OP_BY_RECORD: &str = "operation-by-record";
+    pub(super) const OP_DEAD: &str = "operation-dead";
     pub(super) const AUDIT_BY_RECORD: &str = "audit-by-record";
     pub(super) const AUDIT_ALL: &str = "audit-all";
     pub(super) const INBOX: &str = "inbox-new";
@@ -408,6 +409,22 @@ impl<'a> State<'a> {
             value::load_many_stored(self.store, Table::Operation, &keys).await?;
         open.retain(|op| !op.value.state.is_final());
         Ok(open)
+    }
+
+    /// Operations that were set aside and nobody has dealt with yet, record by record.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn dead_operations(&self, mapping: &MappingId) -> Result<Vec<Stored<Operation>>> {
+        let hits = self
+            .all_hits(Table::Operation, index::OP_DEAD, mapping.as_str())
+            .await?;
+        let keys: Vec<String> = hits.into_iter().map(|hit| hit.key).collect();
+        let mut dead: Vec<Stored<Operation>> =
+            value::load_many_stored(self.store, Table::Operation, &keys).await?;
+        dead.retain(|op| op.value.state == OpState::Dead);
+        Ok(dead)
     }
 
     /// One operation.

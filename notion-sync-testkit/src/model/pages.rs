@@ -103,7 +103,15 @@ impl ModelPages {
     /// The same with the engine's own properties.
     #[must_use]
     pub fn with_bookkeeping(mut self) -> Self {
-        for key in ["path", "commit", "url", "status", "message", "synced_at"] {
+        for key in [
+            "path",
+            "commit",
+            "url",
+            "state",
+            "status",
+            "message",
+            "synced_at",
+        ] {
             self.schema.bookkeeping.insert(key.to_owned());
         }
         self.lock().bookkeeping = true;

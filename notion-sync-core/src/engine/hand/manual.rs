@@ -334,7 +334,7 @@ impl Engine {
             Error::new(ErrorKind::NotFound, during)
                 .with("record", id)
                 .message("there is no such record")
-                .remedy("`notion-sync status --json` lists them")
+                .remedy("`notion-sync status` and `notion-sync dead-letter` name records that need somebody")
         })
     }
 

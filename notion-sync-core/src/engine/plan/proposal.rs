@@ -120,10 +120,15 @@ impl Engine {
                 body: write.and_then(|w| w.settles.body.clone()),
                 ..Settlement::default()
             },
-            label: format!(
-                "propose to {} {path} in a pull request",
-                proposal_word(kind)
-            ),
+            label: match kind {
+                ProposalKind::Conflict => {
+                    format!("open a pull request to decide about {path}")
+                }
+                _ => format!(
+                    "propose to {} {path} in a pull request",
+                    proposal_word(kind)
+                ),
+            },
             rows,
             content: Some((seen, value)),
             epoch: record.create_epoch + record.base_epoch,

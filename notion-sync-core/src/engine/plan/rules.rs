@@ -371,7 +371,10 @@ impl Engine {
             return Ok(None);
         }
         if let Some((unit, _)) = record.conflicts.first_key_value() {
-            return Ok(Some(format!("both sides changed {unit}: decide first")));
+            return Ok(Some(format!(
+                "both sides changed {}: decide first",
+                unit.told()
+            )));
         }
         let drift = |record: &Record| record.problem.as_ref().is_some_and(|one| one.drift);
         if drift(record) {

@@ -17,7 +17,7 @@ use crate::id::{OpId, RecordId, Side};
 use crate::mapping::{MappingKind, View};
 use crate::operation::{OpState, Operation, Settlement};
 use crate::record::{Life, ProposalState, Record};
-use crate::remote::Action;
+use crate::remote::{Action, ProposalKind};
 use crate::rule::{ActionState, RuleAction};
 use crate::snapshot::Presence;
 use crate::state::{Batch, RecordState, Stored};
@@ -179,6 +179,33 @@ impl Engine {
         }
         self.plan_bookkeeping(binding, bound, state, &[], batch)
             .await
+    }
+
+    /// T6 of a write that shows the state of the sync on its page: what was set aside and only showed an older one
+    /// is nobody's work any more.
+    pub(in crate::engine) async fn overtake(
+        &self,
+        op: &Operation,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let shows = match &op.write.action {
+            Action::Bookkeep { .. } => true,
+            Action::Update(update) => !update.bookkeeping.is_empty(),
+            _ => false,
+        };
+        if op.side != Side::Notion || !shows {
+            return Ok(());
+        }
+        for known in self.state().dead_operations(&op.mapping).await? {
+            let shown = matches!(known.value.write.action, Action::Bookkeep { .. });
+            if known.value.record == op.record && shown && known.value.id != op.id {
+                let mut old = known.value.clone();
+                old.state = OpState::Void;
+                old.error = Some("a later write of the page shows more".to_owned());
+                batch.operation(&old, Some(&known))?;
+            }
+        }
+        Ok(())
     }
 
     pub(in crate::engine) async fn plan_bookkeeping(
@@ -349,7 +376,26 @@ pub(in crate::engine) fn notice_moved_place(
     }
 }
 
+/// Notices what the page shows of its counterpart and no write says: whether the issue is open, which people
+/// change, and the commit of a file that people merged. A later commit of the branch is none of the file's.
+pub(in crate::engine) fn notice_counterpart(record: &mut Record, object: &View) {
+    let known = record.outcome.contains_key("commit");
+    for key in ["state", "commit"] {
+        if let Some(value) = object.bookkeeping.get(key)
+            && !(known && key == "commit")
+        {
+            record.outcome.insert(key.to_owned(), value.clone());
+        }
+    }
+}
+
+/// What a write put on the page; of its counterpart the page shows that from now on.
 pub(in crate::engine) fn keep_bookkept(record: &mut Record, fields: &BTreeMap<String, String>) {
+    for key in SHOWN_ON_PAGE {
+        if let Some(value) = fields.get(key).filter(|value| !value.is_empty()) {
+            record.outcome.insert(key.to_owned(), value.clone());
+        }
+    }
     for (key, value) in fields {
         if value.is_empty() {
             record.bookkept.insert(key.clone(), String::new());
@@ -362,7 +408,18 @@ pub(in crate::engine) fn keep_bookkept(record: &mut Record, fields: &BTreeMap<St
 /// The state of the sync in one word, and a message.
 fn status(record: &Record) -> (&'static str, String) {
     if let Some(problem) = &record.problem {
-        return ("Error", problem.message.chars().take(500).collect());
+        let mut message = problem.message.clone();
+        // Where one decides; only what contradicts itself is more urgent.
+        let decides = (record.proposal.as_ref()).filter(|known| {
+            known.kind == ProposalKind::Conflict && known.state == ProposalState::Open
+        });
+        if !problem.drift
+            && !record.conflicts.is_empty()
+            && let Some(url) = decides.and_then(|known| known.url.as_ref())
+        {
+            message.push_str(&format!(" in {url}"));
+        }
+        return ("Error", message.chars().take(500).collect());
     }
     if let Some(proposal) = &record.proposal
         && matches!(proposal.state, ProposalState::Open | ProposalState::Planned)

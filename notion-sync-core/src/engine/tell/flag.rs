@@ -76,8 +76,12 @@ fn standing(record: &Record) -> (bool, String) {
         let text = problem.message.lines().next().unwrap_or_default();
         return (true, text.chars().take(140).collect());
     }
-    if let Some(unit) = record.conflicts.keys().next() {
-        return (true, format!("both sides changed {unit}: decide first"));
+    if !record.conflicts.is_empty() {
+        let contested: String = record.contested().chars().take(100).collect();
+        return (
+            true,
+            format!("both sides changed {contested}: decide first"),
+        );
     }
     (false, "page and issue agree".to_owned())
 }

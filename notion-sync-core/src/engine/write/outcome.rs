@@ -74,6 +74,7 @@ impl Engine {
             &op.label,
             &exchange::details(op, &ack, traced),
         );
+        self.overtake(op, &mut batch).await?;
         self.follow_up(binding, &mut state, op, &mut batch).await?;
         self.comment_done(&mut state, op, &ack, traced, &mut batch)
             .await?;

@@ -12,7 +12,7 @@ use crate::engine::plan::decide::{PlannedRecord, RunPlan};
 use crate::engine::plan::rules::is_kept_out;
 use crate::engine::plan::steps::is_under_way;
 use crate::engine::report::{Incident, MappingReport};
-use crate::engine::tell::bookkeeping::notice_moved_place;
+use crate::engine::tell::bookkeeping::{notice_counterpart, notice_moved_place};
 use crate::engine::tell::notes::{self, Rest};
 use crate::engine::{Binding, Engine};
 use crate::error::{ErrorKind, Result};
@@ -203,6 +203,21 @@ impl Engine {
                 batch.operation(&op, Some(old))?;
             }
         }
+        // The world moved on: nothing is left of what was set aside. What a page shows is overtaken by what
+        // it shows next, and a step of a rule ends with its rule.
+        if before.record.problem.is_some() && record.problem.is_none() {
+            for old in self.state().dead_operations(&record.mapping).await? {
+                let of_its_own = matches!(
+                    old.value.write.action,
+                    Action::Bookkeep { .. } | Action::Effect(_)
+                );
+                if old.value.record == record.id && !of_its_own {
+                    let mut op = old.value.clone();
+                    op.state = OpState::Void;
+                    batch.operation(&op, Some(&old))?;
+                }
+            }
+        }
         let mut sequence = record.next_sequence;
         for op in &operations {
             if open.iter().any(|old| old.value.id == op.id) {
@@ -224,6 +239,9 @@ impl Engine {
         if present && !is_kept_out(&plan) {
             if let (Some(page), Some(object)) = (&notion, &github) {
                 notice_moved_place(&mut state.record, binding, bound, page, object);
+                if state.record.life == Life::Live && object.presence == Presence::Present {
+                    notice_counterpart(&mut state.record, object);
+                }
             }
             self.bookkeep(
                 binding,
@@ -612,19 +630,9 @@ fn problem(plan: &Plan, record: &Record, now: DateTime<Utc>) -> Option<Problem> 
         .first()
         .map(|alert| (alert.message.clone(), alert.drift));
     let conflict = (!record.conflicts.is_empty()).then(|| {
-        let units: Vec<String> = record
-            .conflicts
-            .keys()
-            .take(3)
-            .map(ToString::to_string)
-            .collect();
-        (
-            format!(
-                "both sides changed {}: decide which one stays",
-                units.join(", ")
-            ),
-            false,
-        )
+        let contested = record.contested();
+        let message = format!("both sides changed {contested}: decide which one stays");
+        (message, false)
     });
     let hold = plan
         .holds

@@ -425,7 +425,7 @@ fn a_page_can_be_deleted_again() {
             world.pass(20);
             world.settle();
             assert!(world.repo.pulls("open").is_empty(), "{how}");
-            assert_eq!(world.pages.live(), [page.clone()], "{how}");
+            assert_eq!(world.pages.live(), std::slice::from_ref(&page), "{how}");
             assert_eq!(world.live(), 1, "{how}");
             world.pass(20);
         }

@@ -13,6 +13,7 @@ use notion_sync_core::state::State;
 use notion_sync_core::value::Value;
 use notion_sync_testkit::model::ModelFault;
 
+use super::page_notes::{self, noted};
 use super::world::{World, body, documents, plain, rewrite, tasks};
 
 const FILE: &str = "# Guide\n\nFirst line.\n\nSecond line.\n";
@@ -291,4 +292,56 @@ fn what_was_set_aside_is_tried_again_on_demand() {
     world.settle();
     assert!(!dead(&world));
     assert!(world.repo.file("docs/guide.md").unwrap().contains("Edited"));
+}
+
+/// What was set aside is listed until somebody deals with it or nothing is left of it.
+#[test]
+fn what_was_set_aside_is_listed_until_nothing_is_left_of_it() {
+    let (world, page) = noted();
+    let listed = |world: &World| {
+        let state = State::new(&*world.store);
+        let dead = block_on(state.dead_operations(&world.mapping.id)).unwrap();
+        dead.into_iter()
+            .map(|op| op.value.label.clone())
+            .collect::<Vec<_>>()
+    };
+    let refused =
+        || std::iter::repeat_n(ModelFault::Refused, usize::try_from(MAX_ATTEMPTS).unwrap());
+    // A write of the file, which the person then takes back.
+    (world.pages).edit_body(&page, |body| rewrite(body, "First line.", "Edited"));
+    world.repo.fail(refused());
+    world.settle();
+    assert_eq!(listed(&world).len(), 1);
+    world.pass(30);
+    world.settle();
+    assert_eq!(listed(&world).len(), 1);
+    (world.pages).edit_body(&page, |body| rewrite(body, "Edited", "First line."));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    assert_eq!(listed(&world), Vec::<String>::new());
+    // What the page shows, until it shows something else.
+    let file = page_notes::FILE.replace("First line.", "From GitHub");
+    let draft = world.pages.bookkeeping(&page)["status"].clone();
+    assert_eq!(draft, "Success");
+    world.pass(10);
+    (world.pages).edit_body(&page, |body| rewrite(body, "Second line.", "Line two."));
+    for _ in 0..40 {
+        if listed(&world).is_empty() {
+            world.pages.fail([ModelFault::Refused]);
+            world.poll();
+            world.pass(16);
+        }
+    }
+    let shown = listed(&world);
+    assert_eq!(shown, ["show the state of the sync on the page"]);
+    world.pass(30);
+    world.repo.put(
+        "docs/guide.md",
+        Some(&file.replace("Second line.", "Line two.")),
+    );
+    world.settle();
+    world.pass(10);
+    world.settle();
+    assert_eq!(listed(&world), Vec::<String>::new());
 }

@@ -158,6 +158,12 @@ impl ModelRepository {
         self.lock().files.keys().cloned().collect()
     }
 
+    /// The commit that the branch is at.
+    #[must_use]
+    pub fn head(&self) -> String {
+        self.lock().head()
+    }
+
     /// How many commits the engine made, and of how many operations each.
     #[must_use]
     pub fn commits(&self) -> Vec<usize> {
@@ -507,6 +513,7 @@ impl ModelRepository {
         snapshot.revision.token = blob(text);
         snapshot.place = Some(object.id.clone());
         snapshot.url = Some(format!("https://github.example/blob/{}", object.id));
+        (snapshot.bookkeeping).insert("commit".to_owned(), inner.head());
         if content {
             snapshot.content = Content::Text(text.clone());
         }
@@ -553,6 +560,8 @@ impl ModelRepository {
         });
         (snapshot.bookkeeping).insert("number".to_owned(), object.id.clone());
         (snapshot.bookkeeping).insert("repository".to_owned(), "acme/app".to_owned());
+        let state = (issue.fields.get("state")).and_then(Value::as_text);
+        (snapshot.bookkeeping).insert("state".to_owned(), state.unwrap_or("open").to_owned());
         if content {
             snapshot.content = Content::Text(issue.text.clone());
         }
@@ -561,6 +570,10 @@ impl ModelRepository {
 }
 
 impl Inner {
+    fn head(&self) -> String {
+        format!("commit-{}", self.changes.len())
+    }
+
     /// What a write made or changed, where that is shown yet.
     fn found(&self, op: &OpId) -> Option<&RemoteRef> {
         let hidden = |object: &&RemoteRef| {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use notion_sync_core::effect::{Effect, EffectRequest};
 use notion_sync_core::id::RemoteRef;
-use notion_sync_core::remote::{Ack, Action, ContentChange, FieldChange, NewContent, Write};
+use notion_sync_core::remote::{
+    Ack, Action, ContentChange, FieldChange, NewContent, Remote, Write,
+};
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 
@@ -275,12 +277,8 @@ impl ModelRepository {
             what,
             object: object.id.clone(),
         });
-        notes.insert(
-            "commit".to_owned(),
-            format!("commit-{}", inner.writes.len()),
-        );
-        if self.issues {
-            notes.remove("commit");
+        if Remote::group(self, &write.action).is_some() {
+            notes.insert("commit".to_owned(), inner.head());
         }
         Ok(Ack {
             snapshot: Some(self.snapshot(inner, &object, self.issues)),
