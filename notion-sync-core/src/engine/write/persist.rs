@@ -1,6 +1,6 @@
 //! What was decided, into the store: one transaction for each record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
@@ -14,6 +14,7 @@ use crate::engine::plan::steps::is_under_way;
 use crate::engine::report::{Incident, MappingReport};
 use crate::engine::tell::bookkeeping::{notice_counterpart, notice_moved_place};
 use crate::engine::tell::notes::{self, Rest};
+use crate::engine::write::decided::audit_rows;
 use crate::engine::{Binding, Engine};
 use crate::error::{ErrorKind, Result};
 use crate::id::{FieldId, OpId, RemoteRef, Side};
@@ -340,123 +341,9 @@ fn waiting(wait: &Wait, record: &Record) -> Option<Waiting> {
     })
 }
 
-/// What a decision leaves in the audit.
-fn audit_rows(
-    plan: &Plan,
-    operations: &[Operation],
-    record: &Record,
-    now: DateTime<Utc>,
-) -> Vec<AuditRow> {
-    let mut audit: Vec<AuditRow> = Vec::new();
-    let mut row = |event: AuditEvent,
-                   summary: String,
-                   rows: Vec<u8>,
-                   details: BTreeMap<String, String>,
-                   op: Option<&Operation>| {
-        audit.push(AuditRow {
-            at: now,
-            mapping: record.mapping.clone(),
-            record: record.id.clone(),
-            title: record.title.clone(),
-            event,
-            op: op.map(|op| op.id.clone()),
-            run: op.map(|op| op.write.run.clone()),
-            side: op.map(|op| op.side),
-            rows,
-            summary,
-            details,
-        });
-    };
-    for loser in &plan.losers {
-        let details = [
-            ("unit".to_owned(), loser.unit.to_string()),
-            ("side".to_owned(), loser.side.to_string()),
-            ("value".to_owned(), loser.text.clone()),
-        ];
-        row(
-            AuditEvent::Loser,
-            format!("{} on {} is overwritten", loser.unit, loser.side),
-            Vec::new(),
-            details.into(),
-            None,
-        );
-    }
-    let decided = decided_by_merging(plan);
-    for unit in plan.closes.iter().filter(|unit| !decided.contains(unit)) {
-        row(
-            AuditEvent::ConflictClosed,
-            format!("conflict over {unit} is settled"),
-            vec![16],
-            BTreeMap::new(),
-            None,
-        );
-    }
-    for park in &plan.parks {
-        let details = [
-            ("notion".to_owned(), park.notion.1.clone()),
-            ("github".to_owned(), park.github.1.clone()),
-        ];
-        row(
-            AuditEvent::ConflictOpened,
-            format!("both sides changed {}", park.unit),
-            vec![park.row.0],
-            details.into(),
-            None,
-        );
-    }
-    for alert in &plan.alerts {
-        let known = record
-            .problem
-            .as_ref()
-            .is_some_and(|known| known.message == alert.message);
-        if !known {
-            let event = if alert.drift {
-                AuditEvent::Drift
-            } else {
-                AuditEvent::Problem
-            };
-            row(
-                event,
-                alert.message.clone(),
-                vec![alert.row.0],
-                BTreeMap::new(),
-                None,
-            );
-        }
-    }
-    if let Some(life) = plan.life
-        && life != record.life
-    {
-        let word = match life {
-            Life::Tombstone => "buried",
-            Life::Detached => "detached",
-            Life::Live => "live again",
-            Life::Provisioning => "as new: its object is back and never had a partner",
-            Life::Deleting => "changed",
-        };
-        row(
-            AuditEvent::Mapping,
-            format!("the pair is {word}"),
-            Vec::new(),
-            BTreeMap::new(),
-            None,
-        );
-    }
-    for op in operations {
-        row(
-            AuditEvent::Planned,
-            op.label.clone(),
-            op.rows.clone(),
-            BTreeMap::new(),
-            Some(op),
-        );
-    }
-    audit
-}
-
 /// Conflicts that people decided by merging the pull request (row 17). Until the page has the decision they are
 /// open: a look in between, or a write that is refused, would forget it otherwise.
-fn decided_by_merging(plan: &Plan) -> BTreeSet<&UnitId> {
+pub(in crate::engine) fn decided_by_merging(plan: &Plan) -> BTreeSet<&UnitId> {
     let decided = plan.rows.iter().filter(|(_, row)| row.0 == 17);
     decided.map(|(unit, _)| unit).collect()
 }

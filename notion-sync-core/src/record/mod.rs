@@ -1,11 +1,13 @@
 //! What is remembered of a pair: the last agreed version, the last seen one, what is open.
 
+mod base;
+mod unit;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::document::merge::Anchor;
 use crate::effect::LinkedPull;
 use crate::hash::ContentHash;
 use crate::id::{FieldId, MappingId, OpId, RecordId, RemoteRef, Side};
@@ -14,7 +16,9 @@ use crate::operation::RecentWrite;
 use crate::remote::ProposalKind;
 use crate::rule::{ActionState, Trigger};
 use crate::snapshot::{Proof, Revision};
-use crate::value::Value;
+
+pub use base::{Agreed, Base};
+pub use unit::UnitId;
 
 /// Where the audit of a record ends. Kept with the record, so that a chain cut short is found too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,90 +31,6 @@ pub struct AuditHead {
 
 /// How many retired values are kept per side (K).
 pub const RETIRED: usize = 16;
-
-/// A part of a record that is decided on its own.
-///
-/// In JSON, also as a key of a map: `field:<id>`, `block:<anchor>`, `body`, `path`, `record`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum UnitId {
-    /// A field, title and state included.
-    Field(FieldId),
-    /// A region of the body, by its anchor in the base.
-    Block(String),
-    /// The whole body, where it has no base yet or cannot be read.
-    Body,
-    /// The path of a file.
-    Path,
-    /// The record as a whole.
-    Record,
-}
-
-impl UnitId {
-    /// What people call it.
-    #[must_use]
-    pub fn told(&self) -> String {
-        match self {
-            Self::Field(field) => format!("`{field}`"),
-            Self::Block(_) | Self::Body => "the text".to_owned(),
-            Self::Path => "the path".to_owned(),
-            Self::Record => "the whole".to_owned(),
-        }
-    }
-
-    /// Whether it is this field.
-    #[must_use]
-    pub fn is_field(&self, id: &FieldId) -> bool {
-        matches!(self, Self::Field(known) if known == id)
-    }
-}
-
-impl std::fmt::Display for UnitId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Field(field) => write!(f, "{field}"),
-            Self::Block(anchor) => write!(f, "block {anchor}"),
-            Self::Body => f.write_str("body"),
-            Self::Path => f.write_str("path"),
-            Self::Record => f.write_str("whole record"),
-        }
-    }
-}
-
-impl UnitId {
-    /// The unit of a body region.
-    #[must_use]
-    pub fn block(anchor: &Anchor) -> Self {
-        Self::Block(anchor.to_string())
-    }
-}
-
-impl Serialize for UnitId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Field(field) => serializer.collect_str(&format_args!("field:{field}")),
-            Self::Block(anchor) => serializer.collect_str(&format_args!("block:{anchor}")),
-            Self::Body => serializer.serialize_str("body"),
-            Self::Path => serializer.serialize_str("path"),
-            Self::Record => serializer.serialize_str("record"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for UnitId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok(match text.split_once(':') {
-            Some(("field", field)) => Self::Field(FieldId::from(field)),
-            Some(("block", anchor)) => Self::Block(anchor.to_owned()),
-            _ => match text.as_str() {
-                "body" => Self::Body,
-                "path" => Self::Path,
-                "record" => Self::Record,
-                _ => return Err(serde::de::Error::custom(format!("unknown unit {text:?}"))),
-            },
-        })
-    }
-}
 
 /// Where a record is in its life.
 #[derive(
@@ -128,70 +48,6 @@ pub enum Life {
     Detached,
     /// Both are gone. Kept as long as the mapping.
     Tombstone,
-}
-
-/// What both sides held when they last agreed on a field. Each in its own terms: a service may
-/// store something else than it was sent, and many values of one side may say the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Agreed {
-    /// On Notion.
-    pub notion: Value,
-    /// On GitHub.
-    pub github: Value,
-}
-
-impl Agreed {
-    /// The value of one side.
-    #[must_use]
-    pub fn on(&self, side: Side) -> &Value {
-        match side {
-            Side::Notion => &self.notion,
-            Side::Github => &self.github,
-        }
-    }
-
-    /// Replaces the value of one side.
-    pub fn set(&mut self, side: Side, value: Value) {
-        match side {
-            Side::Notion => self.notion = value,
-            Side::Github => self.github = value,
-        }
-    }
-}
-
-/// The last agreed version. The body's base is stored beside the record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Base {
-    /// Fields.
-    pub fields: BTreeMap<FieldId, Agreed>,
-    /// Revision of the page this was agreed at.
-    pub notion: Option<Revision>,
-    /// Revision of the GitHub object this was agreed at.
-    pub github: Option<Revision>,
-    /// Path both sides agreed on (documents).
-    pub path: Option<String>,
-}
-
-impl Base {
-    /// The revision of one side.
-    #[must_use]
-    pub fn revision(&self, side: Side) -> Option<&Revision> {
-        match side {
-            Side::Notion => self.notion.as_ref(),
-            Side::Github => self.github.as_ref(),
-        }
-    }
-
-    /// Moves the revision of one side forward, never back.
-    pub fn advance(&mut self, side: Side, revision: &Revision) {
-        let slot = match side {
-            Side::Notion => &mut self.notion,
-            Side::Github => &mut self.github,
-        };
-        if slot.as_ref().is_none_or(|known| known.at <= revision.at) {
-            *slot = Some(revision.clone());
-        }
-    }
 }
 
 /// What was last seen on one side.
