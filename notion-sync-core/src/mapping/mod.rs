@@ -5,6 +5,7 @@ pub mod labels;
 pub mod notes;
 pub mod parent;
 pub mod path;
+mod property;
 pub mod sentinel;
 pub mod view;
 

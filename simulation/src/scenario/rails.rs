@@ -98,8 +98,10 @@ impl Theatre {
         let mut approved = false;
         for report in tick.into_iter().flat_map(|tick| &tick.mappings) {
             let Some(stop) = &report.guard else {
-                // An approval is for one run.
-                rails.approved.remove(&report.mapping);
+                // An approval is for one run; one that could not look has not used it up.
+                if report.errors.is_empty() {
+                    rails.approved.remove(&report.mapping);
+                }
                 continue;
             };
             self.seam.note(&format!("the guard: {stop}"));

@@ -193,17 +193,8 @@ fn resolve(
             field.id
         ));
     };
-    let fits: &[&str] = match field.kind {
-        FieldKind::Text => return Ok(id),
-        FieldKind::Number => &["number", "formula", "rollup", "unique_id"],
-        FieldKind::Checkbox => &["checkbox", "formula"],
-        FieldKind::Date => &["date", "created_time", "last_edited_time", "formula"],
-        FieldKind::Select => &["select", "status", "formula"],
-        FieldKind::Label(_) => &["select", "status"],
-        FieldKind::Set | FieldKind::Labels(_) => &["multi_select"],
-        FieldKind::People => &["people", "created_by", "last_edited_by"],
-        FieldKind::Relation | FieldKind::Parent => &["relation"],
-        FieldKind::Class { .. } => &["status", "select", "checkbox"],
+    let Some(fits) = field.kind.property_types() else {
+        return Ok(id);
     };
     if fits.contains(&property.kind.as_str()) {
         if field.kind == FieldKind::Parent && !property.inward {
@@ -216,8 +207,8 @@ fn resolve(
         Ok(id)
     } else {
         Err(format!(
-            "the property of field {} is now of type {}, expected {}: change it back or correct \
-             the configuration",
+            "the property of field {} is of type {}, expected {}: change its type, or correct the \
+             configuration",
             field.id,
             property.kind,
             fits.join(" or ")
