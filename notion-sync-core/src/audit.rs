@@ -41,6 +41,10 @@ pub struct AuditRow {
     pub details: BTreeMap<String, String>,
 }
 
+/// The detail of a row about an operation that was given up half-way, whose part another operation took over later:
+/// the id of that one.
+pub const PART_OF: &str = "part_of";
+
 impl AuditRow {
     /// A row about a record, of no operation and with no details.
     pub(crate) fn about(

@@ -514,6 +514,10 @@ pub enum WriteKind {
     Append,
 }
 
+/// The note of an [`Ack`] about operations, separated by commas, that were given up after a part of them had
+/// taken effect, which belongs to the write that succeeded: commits of a branch that had no pull request.
+pub const LEFT: &str = "left";
+
 /// The answer to a write that succeeded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -523,7 +527,7 @@ pub struct Ack {
     pub snapshot: Option<Snapshot>,
     /// What was made on the way and must be remembered, for example `commit` or `head`. People are told of
     /// `dropped` (what the connection is not allowed to set) and of `missed` (a whole sentence about what failed
-    /// besides and is not tried again).
+    /// besides and is not tried again). [`LEFT`] names operations that took effect with this one.
     #[serde(default)]
     pub notes: BTreeMap<String, String>,
     /// Objects that belong to the record from now on, by role: `pull`.

@@ -7,6 +7,7 @@ mod commands;
 mod config;
 mod dead_letters;
 mod embedding;
+mod half_way;
 mod logging;
 mod pointed_elsewhere;
 mod rebuilding;

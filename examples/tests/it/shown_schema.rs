@@ -68,7 +68,10 @@ async fn a_renamed_property_is_followed_by_its_id_also_after_a_restart() {
 #[tokio::test]
 async fn a_retyped_or_removed_property_blocks_that_field_alone() {
     for (change_to, word) in [
-        (json!({"Labels": {"rich_text": {}}}), "is of type rich_text, expected multi_select"),
+        (
+            json!({"Labels": {"rich_text": {}}}),
+            "is of type rich_text, expected multi_select",
+        ),
         (json!({"Labels": null}), "was deleted"),
     ] {
         let mut stage = stage(Terms::tasks(Policy::GithubWins)).await;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::id::OpId;
-use notion_sync_core::remote::{Ack, Propose, Write};
+use notion_sync_core::remote::{Ack, LEFT, Propose, Write};
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::json;
 
@@ -16,12 +16,12 @@ use super::commit::unapplied;
 use super::pulls::{Head, PROPOSAL_PREFIX};
 use super::tree::Table;
 use crate::comments::shorten;
-use crate::endpoint::{CREATE_PULL, Call, PULL_COMMITS, UPDATE_PULL};
+use crate::endpoint::{COMPARE, CREATE_PULL, Call, PULL_COMMITS, UPDATE_PULL};
 use crate::marker::HiddenBlock;
-use crate::message::{commit_message, is_ours, names_op};
+use crate::message::{commit_message, is_ours, names_op, trailer_values};
 use crate::neutral::{neutralise, one_line};
 use crate::repository::RepositoryInfo;
-use crate::wire::{Commit, Pull};
+use crate::wire::{Commit, Comparison, Pull};
 
 const DURING: &str = "open a proposal";
 
@@ -54,6 +54,9 @@ impl GithubFiles {
             ("head".to_owned(), built.head.clone()),
             ("branch".to_owned(), propose.branch.clone()),
         ]);
+        if !built.left.is_empty() {
+            notes.insert(LEFT.to_owned(), built.left.join(","));
+        }
         // The commit is what counts: once it is there, nothing that fails may make the whole look as if it
         // had not been done. So what an open pull request says is changed before.
         let pull = match open {
@@ -230,8 +233,13 @@ impl GithubFiles {
     ) -> Result<Built> {
         let branch = &propose.branch;
         let existing = self.ref_of(repository, branch).await.map_err(unapplied)?;
+        let mut left = Vec::new();
         let parent = match &existing {
             Some(head) => {
+                if open.is_none() {
+                    left = self.left_on(repository, head).await.map_err(unapplied)?;
+                    left.retain(|op| op != write.group.as_str());
+                }
                 let commit = self
                     .git_commit(repository.id, head)
                     .await
@@ -239,7 +247,7 @@ impl GithubFiles {
                 let message = commit.message.unwrap_or_default();
                 // Sent before, and the answer was lost.
                 if names_op(&message, write.group.as_str()) {
-                    return Ok(Built::there(head));
+                    return Ok(Built::there(head, left));
                 }
                 // What we know of the branch, or a commit of ours that was left without a pull
                 // request when an earlier attempt was given up.
@@ -261,7 +269,7 @@ impl GithubFiles {
         let entries = entries(propose, &table, Hashes::of(&parent))?;
         if entries.is_empty() {
             return match existing {
-                Some(head) => Ok(Built::there(&head)),
+                Some(head) => Ok(Built::there(&head, left)),
                 None => Err(Error::new(ErrorKind::Stale, DURING)
                     .with("branch", branch)
                     .message("the base branch already holds what would be proposed")),
@@ -278,11 +286,28 @@ impl GithubFiles {
             .await?;
         Ok(Built {
             head: commit.sha.unwrap_or_default(),
+            left,
             onto: Some(match existing {
                 Some(_) => Onto::Branch(parent),
                 None => Onto::Nothing,
             }),
         })
+    }
+
+    /// The operations of our commits that are on a branch and not on the base branch: an earlier attempt left
+    /// them there without a pull request, and they become part of the next one.
+    async fn left_on(&self, repository: &RepositoryInfo, head: &str) -> Result<Vec<String>> {
+        let base = &self.settings.branch;
+        let call = Call::new(&COMPARE, &[&repository.id.to_string(), base, head])
+            .query("per_page", "100")
+            .with("branch", base);
+        let comparison: Comparison = self.client.call(call).await?.json()?;
+        let commits = comparison.commits.into_iter();
+        let ops = commits.flat_map(|commit| {
+            let named = trailer_values(commit.message(), "Sync-Op");
+            named.map(str::to_owned).collect::<Vec<_>>()
+        });
+        Ok(ops.collect())
     }
 
     /// Whether nobody but us committed to a branch since its head was `known`. We made a later one
@@ -403,6 +428,8 @@ fn pushed(error: Error) -> Error {
 /// What the head of a proposal's branch is to be.
 struct Built {
     head: String,
+    /// Operations whose commits are below it, and in no pull request yet.
+    left: Vec<String>,
     /// Where it goes; nothing where it is there already.
     onto: Option<Onto>,
 }
@@ -415,9 +442,10 @@ enum Onto {
 }
 
 impl Built {
-    fn there(head: &str) -> Self {
+    fn there(head: &str, left: Vec<String>) -> Self {
         Self {
             head: head.to_owned(),
+            left,
             onto: None,
         }
     }

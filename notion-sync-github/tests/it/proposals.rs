@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use notion_sync_core::ErrorKind;
-use notion_sync_core::remote::{Action, ProposalKind, Propose, Remote as _, Trace, WriteKind};
+use notion_sync_core::remote::{
+    Action, LEFT, ProposalKind, Propose, Remote as _, Trace, WriteKind,
+};
 use notion_sync_core::snapshot::Presence;
 use notion_sync_core::value::Value;
 use notion_sync_github::reference;
@@ -646,6 +648,29 @@ async fn a_branch_that_an_earlier_attempt_left_is_gone_on_with() {
         .await
         .unwrap();
     assert!(ack.notes.contains_key("number"));
+    assert_eq!(ack.notes[LEFT], "o1", "its commit is part of it");
     let held = world.hub().files(REPO, BRANCH).unwrap();
     assert_eq!(held["docs/plan.md"], "v2\n");
+    // A refresh leaves nothing behind.
+    let mut third = proposal("v3\n", Some(&ack.notes["head"]));
+    third.pull = Some(ack.snapshot.unwrap().object);
+    let ack = one(&files, propose("o3", third)).await.unwrap();
+    assert_eq!(ack.notes.get(LEFT), None);
+}
+
+/// What an earlier attempt left says all of it already: nothing is committed once more.
+#[tokio::test]
+async fn a_branch_that_says_the_same_already_is_taken_as_it_is() {
+    let world = World::new();
+    let files = world.files();
+    world.fault("POST", "/pulls", Fault::DropBefore);
+    one(&files, propose("o1", proposal("v1\n", None)))
+        .await
+        .unwrap_err();
+    let commits = world.hub().commits(REPO, BRANCH).unwrap().len();
+    let ack = one(&files, propose("o2", proposal("v1\n", None)))
+        .await
+        .unwrap();
+    assert_eq!(ack.notes[LEFT], "o1");
+    assert_eq!(world.hub().commits(REPO, BRANCH).unwrap().len(), commits);
 }

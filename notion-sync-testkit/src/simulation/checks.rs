@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use notion_sync_core::audit::{AuditEvent, AuditRow};
+use notion_sync_core::audit::{AuditEvent, AuditRow, PART_OF};
 use notion_sync_core::id::{MappingId, OpId, RecordId, RemoteRef, Side};
 use notion_sync_core::operation::{OpState, Operation, group_id};
 use notion_sync_core::record::{Life, ProposalState, Record};
@@ -115,7 +115,9 @@ pub async fn audited(
         if !stored.value.group.is_empty() {
             groups.insert(group_id(&stored.value.group));
         }
-        if refused.contains(op) && is_note(&stored.value) {
+        // What was given up half-way is applied when another operation takes it over.
+        let late = row.details.contains_key(PART_OF);
+        if late || refused.contains(op) && is_note(&stored.value) {
             continue;
         }
         let sequences = records.entry(&row.record).or_default();

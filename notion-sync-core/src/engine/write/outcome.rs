@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit::{AuditEvent, AuditRow};
+use crate::audit::{AuditEvent, AuditRow, PART_OF};
 use crate::document::merge::BodyBase;
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::survey::Prepared;
@@ -16,13 +16,13 @@ use crate::engine::write::exchange;
 use crate::engine::{Binding, Engine};
 use crate::error::Result;
 use crate::hash::ContentHash;
-use crate::id::{RecordId, RemoteRef, Side};
+use crate::id::{OpId, RecordId, RemoteRef, Side};
 use crate::mapping::MappingKind;
 use crate::operation::{OpState, Operation, Settlement};
 use crate::reconcile::table::Identity;
 use crate::reconcile::{REMOVED, refused_hash, unit_hash};
 use crate::record::{Base, Life, ProposalState, Record, Refusal, Seen, UnitId};
-use crate::remote::{Ack, Action, FieldChange, ProposalKind, WriteKind};
+use crate::remote::{Ack, Action, FieldChange, LEFT, ProposalKind, WriteKind};
 use crate::snapshot::{Field, Snapshot};
 use crate::state::{Batch, RecordState, SaveBody};
 use crate::value::Value;
@@ -86,7 +86,8 @@ impl Engine {
             let none = BTreeMap::new();
             self.audit_row(&state.record, op, AuditEvent::ConflictClosed, &said, &none)
         });
-        let rows: Vec<AuditRow> = [row].into_iter().chain(closed).collect();
+        let left = self.left(&state.record, op, &ack, &mut batch).await?;
+        let rows: Vec<AuditRow> = left.into_iter().chain([row]).chain(closed).collect();
         batch.record_with_audit(&mut state, save, rows)?;
         self.state().commit(batch).await?;
         let dropped = ack.notes.get("dropped").map(|dropped| {
@@ -119,6 +120,36 @@ impl Engine {
             summary: format!("{}: {}", state.record.title, op.label),
         });
         Ok(())
+    }
+
+    /// Operations that were given up half-way, and whose part is in what was just applied: each is done now, and has
+    /// its row.
+    async fn left(
+        &self,
+        record: &Record,
+        op: &Operation,
+        ack: &Ack,
+        batch: &mut Batch,
+    ) -> Result<Vec<AuditRow>> {
+        let mut rows = Vec::new();
+        let named = ack.notes.get(LEFT).map_or("", String::as_str);
+        let named: BTreeSet<&str> = named.split(',').filter(|id| !id.is_empty()).collect();
+        for id in named {
+            let Some(known) = self.state().operation(&OpId::new(id)).await? else {
+                continue;
+            };
+            let given_up = matches!(known.value.state, OpState::Void | OpState::Dead);
+            if known.value.record != record.id || !given_up {
+                continue;
+            }
+            let mut done = known.value.clone();
+            done.state = OpState::Done;
+            batch.operation(&done, Some(&known))?;
+            let summary = format!("{}: its commit was there already", done.label);
+            let details = BTreeMap::from([(PART_OF.to_owned(), op.id.to_string())]);
+            rows.push(self.audit_row(record, &done, AuditEvent::Applied, &summary, &details));
+        }
+        Ok(rows)
     }
 
     pub(in crate::engine) fn audit_row(
