@@ -40,6 +40,7 @@ use tracing_subscriber::EnvFilter;
 pub use arguments::{Bounding, Common, DemoArgs, EmulateArgs};
 pub use output::Output;
 
+use self::session::environment;
 use crate::exit::{Exit, Failure, Outcome};
 
 const EXIT_CODES: &str = "Exit codes: 0 clean, 1 retry later, 2 usage or configuration, \
@@ -156,8 +157,10 @@ impl Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let command = Cli::parse().command;
-    logs();
     let json = command.json();
+    if let Err(failure) = logs() {
+        return report(json, &failure);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -188,12 +191,31 @@ fn report(json: bool, failure: &Failure) -> ExitCode {
     failure.exit().into()
 }
 
-fn logs() {
-    let filter =
-        EnvFilter::try_from_env("NOTION_SYNC_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let json = std::env::var("NOTION_SYNC_LOG_FORMAT").is_ok_and(|format| format == "json");
+/// Logs to standard error, as the environment says.
+fn logs() -> Result<(), Failure> {
+    let filter = match environment("NOTION_SYNC_LOG").filter(|text| !text.is_empty()) {
+        None => EnvFilter::new("warn"),
+        Some(text) => EnvFilter::builder().parse(&text).map_err(|error| {
+            Failure::usage(format!(
+                "NOTION_SYNC_LOG: {text:?}: {error} (write for example `info`, `debug` or \
+                 `notion_sync::call=debug`)"
+            ))
+        })?,
+    };
+    let json = match environment("NOTION_SYNC_LOG_FORMAT").as_deref() {
+        None | Some("" | "text") => false,
+        Some("json") => true,
+        Some(other) => {
+            return Err(Failure::usage(format!(
+                "NOTION_SYNC_LOG_FORMAT: {other:?} is no format (write `text` or `json`)"
+            )));
+        }
+    };
+    // A reader that went away is no error: the subscriber would report it to the same standard
+    // error, and that would end the process.
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     // A second subscriber is refused: then somebody else's is in place, which is as good.
     let _ = if json {
@@ -203,4 +225,5 @@ fn logs() {
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .try_init()
     };
+    Ok(())
 }

@@ -66,3 +66,20 @@ fn every_request_is_in_the_log() {
         assert!(!ran.err.contains(secret), "{secret}");
     }
 }
+
+/// A filter or format that says nothing would hide what somebody asked to see.
+#[test]
+fn what_the_log_is_asked_for_in_vain_is_refused() {
+    let stand = Stand::configured("log-asked", "");
+    for (name, value) in [
+        ("NOTION_SYNC_LOG", "foo=bar=baz"),
+        ("NOTION_SYNC_LOG_FORMAT", "xml"),
+    ] {
+        let ran = stand.run_with(&["status", "--json"], &[(name, value)]);
+        assert_eq!(ran.json()["exit"], 2, "{ran:?}");
+        assert!(ran.err.contains(name) && ran.err.contains(value), "{ran:?}");
+    }
+    stand
+        .run_with(&["status"], &[("NOTION_SYNC_LOG_FORMAT", "text")])
+        .ends(0);
+}

@@ -10,6 +10,7 @@ mod embedding;
 mod half_way;
 mod logging;
 mod pointed_elsewhere;
+mod readers;
 mod rebuilding;
 mod receiver;
 #[path = "../../../notion-sync-receiver/tests/it/recorded.rs"]
