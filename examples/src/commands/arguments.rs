@@ -69,10 +69,20 @@ pub struct Common {
         long,
         value_name = "FILE",
         env = "NOTION_SYNC_CONFIG",
+        global = true,
         default_value = crate::config::FILE
     )]
     pub config: PathBuf,
     /// Print JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
+}
+
+/// A reason for whoever wonders later: a text that says something.
+pub(super) fn words(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("it is empty: write why".to_owned());
+    }
+    Ok(text.to_owned())
 }

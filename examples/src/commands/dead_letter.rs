@@ -6,7 +6,7 @@ use notion_sync_core::state::State;
 use notion_sync_store::Access;
 use serde_json::json;
 
-use super::arguments::Common;
+use super::arguments::{Common, words};
 use super::named;
 use super::output::{message, plain, time};
 use super::session::{Session, environment};
@@ -37,7 +37,7 @@ enum DeadLetterCommand {
         /// The operation, as `list` shows it.
         op: String,
         /// Why, for whoever wonders later.
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = words)]
         reason: String,
     },
     /// Name what a write made of which nobody can tell whether it was carried out: it is completed as
@@ -69,7 +69,7 @@ async fn list(session: &Session) -> Outcome {
             for op in set_aside(&state, &record).await? {
                 let error = op.error.as_deref().unwrap_or_default();
                 session.output.line(format!(
-                    "{} {} {:?}: {}: {}, {} attempts: {}\n  {}",
+                    "{} {} {:?}: {}: {}, {} attempts: {}\n  operation {}",
                     record.id,
                     record.mapping,
                     plain(&record.title),
@@ -87,14 +87,15 @@ async fn list(session: &Session) -> Outcome {
             }
             for known in record.given_up.values() {
                 session.output.line(format!(
-                    "{} {} {:?}: given up by {} on {}: {}: {}",
+                    "{} {} {:?}: given up by {} on {}: {}: {}\n  operation {}",
                     record.id,
                     record.mapping,
                     plain(&record.title),
                     plain(&known.by),
                     time(known.at),
                     plain(&known.label),
-                    message(&known.why)
+                    message(&known.why),
+                    known.op
                 ));
                 given_up.push(json!({
                     "record": record.id, "mapping": record.mapping, "title": record.title,

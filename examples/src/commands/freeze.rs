@@ -10,7 +10,8 @@ use notion_sync_core::store::Store;
 use notion_sync_store::Access;
 use serde_json::json;
 
-use super::arguments::Common;
+use super::arguments::{Common, words};
+use super::output::message;
 use super::session::{Session, environment};
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -23,7 +24,7 @@ pub(super) struct FreezeArgs {
     #[arg(long, value_name = "NAME")]
     mapping: Option<String>,
     /// Why, for whoever wonders later.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = words)]
     reason: String,
 }
 
@@ -44,16 +45,24 @@ pub(super) async fn freeze(args: FreezeArgs) -> Outcome {
         by: somebody(),
         reason: args.reason,
     };
-    State::new(&*store)
-        .freeze(mapping.as_ref(), &freeze)
-        .await?;
+    let state = State::new(&*store);
+    state.freeze(mapping.as_ref(), &freeze).await?;
+    // Whoever froze it first is kept. What holds for everything holds for whatever name there is.
+    let any = mapping.clone().unwrap_or_else(|| MappingId::new(""));
+    let standing = state.frozen(&any).await?.unwrap_or_else(|| freeze.clone());
     let what = name(mapping.as_ref());
     session
         .output
-        .object(&json!({ "mapping": mapping, "frozen": freeze, "exit": 0 }));
-    session.output.line(format!(
-        "{what} is frozen: nothing is written until `notion-sync unfreeze`"
-    ));
+        .object(&json!({ "mapping": mapping, "frozen": standing, "exit": 0 }));
+    session.output.line(if standing == freeze {
+        format!("{what} is frozen: nothing is written until `notion-sync unfreeze`")
+    } else {
+        format!(
+            "{what} was frozen already, and that stays: {} (`notion-sync unfreeze` first to give \
+             another reason)",
+            message(&standing.told())
+        )
+    });
     Ok(Exit::Clean)
 }
 
