@@ -11,6 +11,8 @@ pub mod emulation;
 pub mod exit;
 pub mod receiver;
 pub mod secrets;
+mod signals;
+mod temporary;
 pub mod wiring;
 
 #[cfg(doctest)]

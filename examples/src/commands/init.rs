@@ -97,20 +97,12 @@ pub(super) async fn run(args: InitArgs) -> Outcome {
     let found = github.repository(&repository).await?;
     let settings = PageSettings::new(source.as_str(), &session.config.bounds);
     let schema = NotionPages::new(notion.clone(), settings)?.schema().await?;
-    let added = if args.create_properties {
-        {
-            let kind = if args.tasks {
-                MappingKind::Tasks
-            } else {
-                MappingKind::Documents
-            };
-            access::create_properties(&notion, &source, &session.config.notion.properties, kind)
-                .await?
-        }
+    let kind = if args.tasks {
+        MappingKind::Tasks
     } else {
-        Vec::new()
+        MappingKind::Documents
     };
-
+    let data_source = source.clone();
     let name = args.name.clone().unwrap_or_else(|| mapping_name(&title));
     let mut written = session.config.clone();
     if args.tasks {
@@ -139,22 +131,33 @@ pub(super) async fn run(args: InitArgs) -> Outcome {
             ..DocumentsSection::default()
         });
     }
-    let key = key_file(&session)?;
-    if key.is_some() {
+    if session.secrets.encryption_key.is_none() {
         written.store.key_file = Some(PathBuf::from(KEY_FILE));
     }
+    // Before anything is changed anywhere.
     written.validate()?;
+    let added = if args.create_properties {
+        let properties = &session.config.notion.properties;
+        access::create_properties(&notion, &data_source, properties, kind).await?
+    } else {
+        Vec::new()
+    };
+    let key = key_file(&session)?;
     let text = file_text(&written)?;
     private(file, &text, args.force)?;
     output.object(&json!({
-        "config": file, "key_file": key, "created_properties": added, "exit": 0,
+        "config": file, "key_file": key.as_ref().map(KeyFile::path), "created_properties": added,
+        "exit": 0,
     }));
     output.line(format!("wrote {}", file.display()));
     if let Some(key) = &key {
+        let what = match key {
+            KeyFile::Made(_) => "made an encryption key in",
+            KeyFile::Kept(_) => "the encryption key that was there is kept:",
+        };
         output.line(format!(
-            "made an encryption key in {}: keep it safe and out of the repository, without it \
-             the store cannot be read",
-            key.display()
+            "{what} {}: keep it safe and out of the repository, without it the store cannot be read",
+            key.path().display()
         ));
     }
     for property in &added {
@@ -349,22 +352,38 @@ fn tasks(name: String, source: String, repository: String, schema: &Schema) -> T
     }
 }
 
-/// Makes a key where there is none; answers where it is.
-fn key_file(session: &Session) -> Result<Option<PathBuf>, Failure> {
+/// Where the key is.
+#[derive(Debug)]
+enum KeyFile {
+    /// A new one.
+    Made(PathBuf),
+    /// One that was there.
+    Kept(PathBuf),
+}
+
+impl KeyFile {
+    fn path(&self) -> &Path {
+        let (Self::Made(path) | Self::Kept(path)) = self;
+        path
+    }
+}
+
+/// Makes a key where there is none; answers where it is, unless the environment has it.
+fn key_file(session: &Session) -> Result<Option<KeyFile>, Failure> {
     if session.secrets.encryption_key.is_some() {
         return Ok(None);
     }
     let path = session.folder.join(KEY_FILE);
     if path.exists() {
-        return Ok(Some(path));
+        return Ok(Some(KeyFile::Kept(path)));
     }
     let key = KeyRing::generate()?;
     private(&path, &format!("{}\n", key.expose_secret()), false)?;
-    Ok(Some(path))
+    Ok(Some(KeyFile::Made(path)))
 }
 
 /// Writes a file that only its owner can read.
-fn private(path: &Path, text: &str, replace: bool) -> Result<(), Failure> {
+pub(crate) fn private(path: &Path, text: &str, replace: bool) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::usage(format!(
             "{} cannot be written: {error} (check the folder and its permissions)",
@@ -388,7 +407,7 @@ fn private(path: &Path, text: &str, replace: bool) -> Result<(), Failure> {
 }
 
 /// The configuration as a person would write it: what has its default is left out.
-fn file_text(config: &Config) -> Result<String, Failure> {
+pub(crate) fn file_text(config: &Config) -> Result<String, Failure> {
     let made = |error: toml::ser::Error| {
         Failure::usage(format!("the configuration cannot be written: {error}"))
     };

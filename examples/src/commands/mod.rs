@@ -13,7 +13,7 @@ mod convert;
 mod dead_letter;
 mod events;
 mod freeze;
-mod init;
+pub(crate) mod init;
 mod inspection;
 mod link;
 mod named;

@@ -116,9 +116,13 @@ impl Clone {
         if output.status.success() {
             return Ok(());
         }
+        // `git commit` says on standard output that there is nothing to commit.
+        let said = [&output.stderr, &output.stdout].map(|said| String::from_utf8_lossy(said));
+        let said = said.iter().map(|said| said.trim());
+        let message = said.into_iter().find(|said| !said.is_empty());
         Err(Error::new(ErrorKind::Invalid, "run git")
             .with("command", arguments.first().unwrap_or(&"git"))
-            .message(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+            .message(message.unwrap_or("it says nothing")))
     }
 }
 

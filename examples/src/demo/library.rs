@@ -120,11 +120,18 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// When the folder cannot be read.
+    /// When the folder cannot be read or holds no Markdown file.
     pub async fn load(folder: &Path, most: usize, store: Option<PathBuf>) -> Result<Self> {
         let mut originals = BTreeMap::new();
         let mut report = LibraryReport::default();
         let all = markdown_files(folder)?;
+        if all.is_empty() {
+            return Err(
+                Error::new(ErrorKind::Configuration, "read a folder of documents")
+                    .message(format!("no Markdown file below {}", folder.display()))
+                    .remedy("name a folder with files that end in .md"),
+            );
+        }
         // A smaller run takes files from everywhere, not only the first folder.
         let step = all.len().div_ceil(most.max(1)).max(1);
         for path in all.into_iter().step_by(step) {

@@ -4,6 +4,7 @@ mod assembly;
 mod clone;
 mod day;
 mod equality;
+mod folder;
 mod library;
 mod seam;
 mod stage;
@@ -19,15 +20,16 @@ pub use stage::{Calls, Outcome, Stage};
 pub use story::{CommitNote, Scene, Story, line_changes};
 pub use terms::Terms;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use notion_sync_core::{Error, ErrorKind, Result};
+use notion_sync_core::Result;
 use serde_json::json;
 
-use crate::commands::DemoArgs;
+use crate::commands::{DemoArgs, Output};
 use crate::emulation::{HANDBOOK, World};
 use crate::exit::{Exit, Failure};
-use story::unprintable;
+use crate::signals;
+use folder::Folder;
 
 /// The command `demo`. Clean only if both sides were found equal at the end.
 ///
@@ -36,9 +38,21 @@ use story::unprintable;
 /// When the folder cannot be used, or something is not as it should be.
 pub async fn run(args: DemoArgs) -> crate::exit::Outcome {
     let folder = Folder::new(args.keep.as_deref())?;
-    let faults = match &args.documents {
-        Some(documents) => library(documents, &folder, &args).await?,
-        None => working_day(&folder, &args).await?,
+    let stop = signals::stop()?;
+    let play = async {
+        match &args.documents {
+            Some(documents) => library(documents, &folder, &args).await,
+            None => working_day(&folder, &args).await,
+        }
+    };
+    let faults = tokio::select! {
+        faults = play => faults?,
+        () = stop => {
+            return Err(Failure::new(
+                Exit::Retry,
+                "stopped by a signal before the end of the demo (run it again)",
+            ));
+        }
     };
     if faults.is_empty() {
         return Ok(Exit::Clean);
@@ -49,61 +63,15 @@ pub async fn run(args: DemoArgs) -> crate::exit::Outcome {
     ))
 }
 
-/// Where store and repositories are; removed at the end unless it shall be kept.
-#[derive(Debug)]
-struct Folder {
-    path: PathBuf,
-    keep: bool,
-}
-
-impl Folder {
-    fn new(keep: Option<&Path>) -> Result<Self> {
-        let path = match keep {
-            Some(path) => path.to_path_buf(),
-            None => {
-                let name = format!("notion-sync-demo-{}", std::process::id());
-                std::env::temp_dir().join(name)
-            }
-        };
-        let failed = |error: std::io::Error| {
-            Error::new(ErrorKind::Configuration, "make a folder for the demo")
-                .with("path", path.display())
-                .message(error.to_string())
-        };
-        std::fs::create_dir_all(&path).map_err(failed)?;
-        let used = std::fs::read_dir(&path).map_err(failed)?.next().is_some();
-        if used {
-            return Err(
-                Error::new(ErrorKind::Configuration, "make a folder for the demo")
-                    .with("path", path.display())
-                    .message("it is not empty")
-                    .remedy("name a new folder"),
-            );
-        }
-        Ok(Self {
-            keep: keep.is_some(),
-            path,
-        })
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if !self.keep {
-            // What cannot be removed stays in the system's folder for temporary files.
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
-}
-
 async fn working_day(folder: &Folder, args: &DemoArgs) -> Result<Vec<String>> {
     let mut world = World::small()?;
     if let Some(seed) = args.seed {
         world.notion.seed = seed;
     }
-    let file = folder.path.join("notion-sync.db");
-    let mut stage = Stage::in_file(world, Terms::default(), file)?;
-    stage.services.bind_git(&folder.path.join("repositories"))?;
+    let mut stage = Stage::in_file(world, Terms::default(), folder.store())?;
+    stage
+        .services
+        .bind_git(&folder.path().join("repositories"))?;
     let mut story = Story::new(args.json);
     story
         .say("A working day between Notion and GitHub. Both are emulated, the clock is virtual,")?;
@@ -119,22 +87,16 @@ async fn working_day(folder: &Folder, args: &DemoArgs) -> Result<Vec<String>> {
     if equal {
         story.say("       Both sides are equal; nothing was lost and nothing was made twice.")?;
     }
-    if folder.keep {
-        story.say(&format!(
-            "       Store and bare repositories are kept in {}.",
-            folder.path.display()
-        ))?;
-    }
+    folder.hand_over(&stage, &story)?;
     if args.json {
-        print_json(&stage, &story, &evening)?;
+        print_json(&stage, &story, &evening);
     }
     Ok(evening.faults)
 }
 
 async fn library(documents: &Path, folder: &Folder, args: &DemoArgs) -> Result<Vec<String>> {
     let story = Story::new(args.json);
-    let store = folder.path.join("notion-sync.db");
-    let mut library = Library::load(documents, usize::MAX, Some(store)).await?;
+    let mut library = Library::load(documents, usize::MAX, Some(folder.store())).await?;
     let report = library.report();
     story.say(&format!(
         "{} Markdown files, {} KiB, in the emulated repository {HANDBOOK}; no page yet.",
@@ -192,7 +154,7 @@ async fn library(documents: &Path, folder: &Folder, args: &DemoArgs) -> Result<V
             ))?;
             story.calls(edits.calls)?;
         }
-        library.edit_on_github(args.edits, &folder.path).await?;
+        library.edit_on_github(args.edits, folder.path()).await?;
         if let Some(edits) = &library.report().on_github {
             story.say(
                 "Somebody edits one paragraph in many files of a clone and pushes, with git:",
@@ -221,10 +183,9 @@ async fn library(documents: &Path, folder: &Folder, args: &DemoArgs) -> Result<V
         }
     }
     if args.json {
-        use std::io::Write as _;
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{}", json!(library.report())).map_err(unprintable)?;
+        Output::new(true).object(library.report());
     }
+    folder.hand_over(library.stage(), &story)?;
     Ok(library.report().faults.clone())
 }
 
@@ -283,7 +244,7 @@ fn side_by_side(stage: &Stage, story: &Story, evening: &Evening) -> Result<()> {
     Ok(())
 }
 
-fn print_json(stage: &Stage, story: &Story, evening: &Evening) -> Result<()> {
+fn print_json(stage: &Stage, story: &Story, evening: &Evening) {
     let pages: serde_json::Map<String, serde_json::Value> = {
         let (pages, tasks) = (stage.pages(), stage.tasks());
         let notion = stage.notion();
@@ -319,7 +280,5 @@ fn print_json(stage: &Stage, story: &Story, evening: &Evening) -> Result<()> {
         "calls": evening.calls,
         "quiet_cycle": {"calls": evening.quiet, "writes": evening.quiet_writes},
     });
-    use std::io::Write as _;
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{object}").map_err(unprintable)
+    Output::new(true).object(&object);
 }

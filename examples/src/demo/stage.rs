@@ -30,7 +30,7 @@ const MOST_TICKS: usize = 400;
 
 /// Where a stage keeps its store.
 #[derive(Debug, Clone)]
-enum Place {
+pub(super) enum Place {
     /// In memory: gone with the stage, not with the engine.
     Memory(Arc<dyn Store>),
     /// In a sealed SQLite file.
@@ -48,7 +48,7 @@ pub struct Stage {
     pub terms: Terms,
     /// The planned crash.
     pub fuse: Arc<Fuse>,
-    place: Place,
+    pub(super) place: Place,
     between: Option<Arc<dyn Between>>,
     engine: Option<Engine>,
 }

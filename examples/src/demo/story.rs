@@ -78,24 +78,28 @@ impl Story {
         &self.scenes
     }
 
-    /// Prints a line.
+    /// Prints a line. A reader that went away is no error.
     ///
     /// # Errors
     ///
-    /// When standard output is gone.
+    /// When standard output cannot be written.
     pub fn say(&self, line: &str) -> Result<()> {
         if self.quiet {
             return Ok(());
         }
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}").map_err(unprintable)
+        match writeln!(out, "{line}") {
+            // Who stopped reading has seen enough: the day goes on, and its end is judged.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            told => told.map_err(unprintable),
+        }
     }
 
     /// A new scene.
     ///
     /// # Errors
     ///
-    /// When standard output is gone.
+    /// When standard output cannot be written.
     pub fn scene(&mut self, stage: &Stage, title: &str) -> Result<()> {
         let at = stage.now().format("%H:%M").to_string();
         self.say("")?;
@@ -112,7 +116,7 @@ impl Story {
     ///
     /// # Errors
     ///
-    /// When standard output is gone.
+    /// When standard output cannot be written.
     pub fn did(&mut self, what: &str) -> Result<()> {
         self.say(&format!("       {what}"))?;
         if let Some(scene) = self.scenes.last_mut() {
@@ -125,7 +129,7 @@ impl Story {
     ///
     /// # Errors
     ///
-    /// When standard output is gone.
+    /// When standard output cannot be written.
     pub fn note(&mut self, what: &str) -> Result<()> {
         self.say(&format!("         . {what}"))?;
         if let Some(scene) = self.scenes.last_mut() {
@@ -139,7 +143,7 @@ impl Story {
     ///
     /// # Errors
     ///
-    /// When standard output is gone.
+    /// When standard output cannot be written.
     pub fn synced(&mut self, stage: &Stage, outcome: &Outcome) -> Result<()> {
         for applied in &outcome.applied {
             let arrow = match applied.side {
@@ -235,7 +239,7 @@ impl Story {
     ///
     /// # Errors
     ///
-    /// When standard output is gone.
+    /// When standard output cannot be written.
     pub fn calls(&self, calls: Calls) -> Result<()> {
         self.say(&format!(
             "       Notion: {} reads, {} writes; GitHub: {} reads, {} answered \"unchanged\", {} writes",
@@ -248,7 +252,7 @@ impl Story {
     }
 }
 
-pub(crate) fn unprintable(error: std::io::Error) -> notion_sync_core::Error {
+fn unprintable(error: std::io::Error) -> notion_sync_core::Error {
     notion_sync_core::Error::new(notion_sync_core::ErrorKind::Internal, "print")
         .message(error.to_string())
 }

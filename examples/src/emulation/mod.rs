@@ -22,6 +22,8 @@ use serde::Serialize;
 
 use crate::commands::{Bounding, EmulateArgs};
 use crate::exit::Exit;
+use crate::signals;
+use crate::temporary::Temporary;
 
 /// What to serve and where.
 #[derive(Debug, Clone)]
@@ -301,7 +303,8 @@ impl Services {
     }
 }
 
-/// Serves both emulators until the process is told to stop (Ctrl-C or SIGTERM).
+/// Serves both emulators until the process is told to stop (Ctrl-C or SIGTERM), or its terminal
+/// goes away.
 ///
 /// # Errors
 ///
@@ -312,11 +315,17 @@ pub async fn serve(emulation: &Emulation, world: World, json: bool) -> Result<()
     } else {
         EmulatorBounds::notion()
     };
+    let stop = signals::stop().map_err(|error| {
+        Error::new(ErrorKind::Internal, "wait for signals").message(error.to_string())
+    })?;
     let services = Services::start(world, bounds, chrono::Utc::now())?;
-    let own_root = emulation.git_root.is_none();
-    let root = emulation.git_root.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("notion-sync-emulate-{}", std::process::id()))
-    });
+    let (root, _temporary) = match &emulation.git_root {
+        Some(root) => (root.clone(), None),
+        None => {
+            let temporary = Temporary::new("emulate", "make a folder for git")?;
+            (temporary.path().to_owned(), Some(temporary))
+        }
+    };
     services.bind_git(&root)?;
     let socket = emulation.github_socket.as_deref();
     let serving = services
@@ -329,34 +338,21 @@ pub async fn serve(emulation: &Emulation, world: World, json: bool) -> Result<()
         )
         .await?;
     let addresses = services.addresses(&serving, socket);
-    print(&addresses, json).map_err(|error| {
-        Error::new(ErrorKind::Internal, "print addresses").message(error.to_string())
-    })?;
-    stopped().await;
-    drop(serving);
-    if own_root {
-        // Nobody asked to keep it; what cannot be removed stays in the system's folder.
-        let _ = std::fs::remove_dir_all(&root);
+    match print(&addresses, json) {
+        // Who stopped reading has what was wanted, and may use it.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            return Err(
+                Error::new(ErrorKind::Internal, "print addresses").message(error.to_string())
+            );
+        }
+        _ => {}
     }
+    stop.await;
+    drop(serving);
     if let Some(socket) = socket {
         let _ = std::fs::remove_file(socket);
     }
     Ok(())
-}
-
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn print(addresses: &Addresses, json: bool) -> std::io::Result<()> {

@@ -61,7 +61,7 @@ impl World {
             Error::new(ErrorKind::Configuration, "read a world")
                 .with("file", path.display())
                 .message(message)
-                .remedy("its format is described by `notion-sync emulate --help` and in the documentation of the emulators")
+                .remedy("docs/world.md describes the format")
         };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))

@@ -46,4 +46,5 @@ mod shown_support;
 mod shown_tasks;
 mod shown_webhooks;
 mod shown_workers;
+mod temporary;
 mod waiting;

@@ -4,7 +4,9 @@
 
 use std::process::{Child, Command, Stdio};
 
+use crate::scratch::Scratch;
 use crate::services::Stand;
+use crate::temporary::{env, left};
 
 /// The end of a pipe that nobody reads from any more.
 fn nobody() -> Stdio {
@@ -44,4 +46,29 @@ fn a_log_that_nobody_reads_keeps_nothing_from_being_synchronised() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     stop(served);
+}
+
+#[test]
+fn a_demo_goes_on_when_nobody_reads_it_any_more() {
+    let folder = Scratch::new("demo-reader");
+    for json in [&[][..], &["--json"]] {
+        let arguments = [&["demo"], json].concat();
+        let mut program = folder.program(&arguments, &env(&folder));
+        let ran = program.stdout(nobody()).output().unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert!(ran.status.success() && said.is_empty(), "{said}");
+    }
+    assert_eq!(left(&folder), 0);
+}
+
+#[test]
+fn emulators_serve_when_nobody_reads_where_any_more() {
+    let folder = Scratch::new("emulate-reader");
+    let mut program = folder.program(&["emulate"], &env(&folder));
+    let child = program.stdout(nobody()).spawn().unwrap();
+    while left(&folder) == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    stop(child);
+    assert_eq!(left(&folder), 0);
 }

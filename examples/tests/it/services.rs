@@ -238,6 +238,16 @@ fn init_writes_what_check_config_accepts() {
     }
     let again = stand.run(&[&arguments[..], &[stand.handbook.as_str()]].concat());
     assert!(again.ends(2).err.contains("--force"));
+    let arguments = [
+        "init",
+        "--force",
+        "--repository",
+        "acme/handbook",
+        "--data-source",
+        stand.handbook.as_str(),
+    ];
+    let said = stand.run(&arguments).ends(0).out;
+    assert!(said.contains("is kept") && !said.contains("made"), "{said}");
     stand.run(&["check-config"]).ends(0);
     let plan = stand.run(&["plan", "--json"]).ends(0).json();
     let records = plan["plan"]["mappings"][0]["records"].as_array().unwrap();
