@@ -46,9 +46,14 @@ pub(crate) fn not_stored() -> Response {
 impl Receiver {
     /// Counts a delivery that is refused, and answers it.
     pub(crate) fn refused(&self, source: Source, refusal: &Refusal) -> Response {
+        self.refused_with(source, refusal, &refusal.to_string())
+    }
+
+    /// As [`refused`](Self::refused), in other words: `why` holds nothing of what was sent.
+    pub(crate) fn refused_with(&self, source: Source, refusal: &Refusal, why: &str) -> Response {
         self.shared.metrics.delivery(source, refusal.name());
         tracing::debug!(source = source.name(), why = refusal.name(), "refused");
-        let mut response = plain(refusal.status(), &refusal.to_string());
+        let mut response = plain(refusal.status(), why);
         if response.status() == StatusCode::UNAUTHORIZED && source == Source::Events {
             let scheme = HeaderValue::from_static("Bearer");
             response

@@ -3,11 +3,13 @@
 use axum::body::Body;
 use http::{HeaderMap, StatusCode};
 use notion_sync_core::ErrorKind;
-use notion_sync_core::event::ChangeEvent;
-use notion_sync_core::webhook::{Refusal, only, same, text};
+use notion_sync_core::event::{ChangeEvent, EVENT_VERSION};
+use notion_sync_core::webhook::{Refusal, is_id, only, same, text};
 use notion_sync_github::webhook::HookPlace;
 use notion_sync_notion::webhook::Delivery;
 use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::answer::{Response, not_stored, plain};
 use crate::receiver::Receiver;
@@ -16,6 +18,50 @@ use crate::watch::Source;
 
 /// Largest event of another program, in bytes.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
+
+/// What is looked at first of an event.
+#[derive(Debug, Deserialize)]
+struct Version {
+    #[serde(default)]
+    version: u32,
+}
+
+/// Which field keeps a text from being an event. Only names of the schema are said, nothing of what
+/// was sent.
+fn unfit(text: &str) -> String {
+    let Ok(event) = serde_json::from_str::<serde_json::Map<String, Value>>(text) else {
+        return "no JSON object".to_owned();
+    };
+    // What each of them takes is told by an event in which all the others are right.
+    let right = serde_json::json!({
+        "version": EVENT_VERSION, "id": "event", "side": "notion", "mapping": null,
+        "detected": "request", "detected_at": "2026-01-01T00:00:00Z", "occurred_at": null,
+        "object": {"system": "notion", "kind": "page", "id": "page"}, "event": null,
+        "revision": null, "actors": [], "people": null, "changed": {},
+    });
+    let required = ["id", "side", "detected", "detected_at", "object"];
+    let fields: Vec<&str> = right.as_object().map_or(Vec::new(), |right| {
+        right.keys().map(String::as_str).collect()
+    });
+    let missing = required.iter().find(|name| !event.contains_key(**name));
+    if let Some(name) = missing {
+        return format!("no event of the schema: field `{name}` is missing");
+    }
+    let odd = fields.iter().find(|name| {
+        let mut one = right.clone();
+        let Some(value) = event.get(**name) else {
+            return false;
+        };
+        one[**name] = value.clone();
+        serde_json::from_value::<ChangeEvent>(one).is_err()
+    });
+    match odd {
+        Some(name) => {
+            format!("no event of the schema: field `{name}` does not hold what it should")
+        }
+        None => "no event of the schema".to_owned(),
+    }
+}
 
 impl Receiver {
     pub(crate) async fn notion(&self, headers: &HeaderMap, body: Body) -> Response {
@@ -75,27 +121,45 @@ impl Receiver {
         let Some(token) = &shared.events else {
             return self.refused(Source::Events, &Refusal::NoSecret);
         };
-        let Some(given) = only(headers, "authorization") else {
-            return self.refused(Source::Events, &Refusal::Unsigned);
-        };
-        let bearer = match given.split_at_checked(7) {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer ") => token,
-            _ => "",
+        let given = only(headers, "authorization");
+        let bearer = given.and_then(|given| match given.split_at_checked(7) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer ") => Some(token),
+            _ => None,
+        });
+        let Some(bearer) = bearer else {
+            let why = "no bearer token: send `Authorization: Bearer` with the token for events";
+            return self.refused_with(Source::Events, &Refusal::Unsigned, why);
         };
         if !same(token.expose_secret(), bearer) {
-            return self.refused(Source::Events, &Refusal::BadSignature);
+            let why = "wrong bearer token";
+            return self.refused_with(Source::Events, &Refusal::BadSignature, why);
         }
         let body = match shared.bodies.read(headers, body, MAX_EVENT_BYTES).await {
             Ok(body) => body,
             Err(stop) => return self.stopped(Source::Events, &stop),
         };
-        let event: Result<ChangeEvent, Refusal> = text(&body).and_then(|text| {
-            serde_json::from_str(text).map_err(|_| Refusal::Malformed("no event of the schema"))
-        });
-        let event = match event {
-            Ok(event) => event,
+        let text = match text(&body) {
+            Ok(text) => text,
             Err(refusal) => return self.refused(Source::Events, &refusal),
         };
+        let malformed = |why: &str| {
+            let refusal = Refusal::Malformed("no event of the schema");
+            self.refused_with(Source::Events, &refusal, why)
+        };
+        // A newer version may look different everywhere else.
+        let version = serde_json::from_str::<Version>(text).map(|event| event.version);
+        if let Ok(version) = version
+            && version > EVENT_VERSION
+        {
+            return malformed(&format!("version {version} is newer than {EVENT_VERSION}"));
+        }
+        let event: ChangeEvent = match serde_json::from_str(text) {
+            Ok(event) => event,
+            Err(_) => return malformed(&unfit(text)),
+        };
+        if !is_id(&event.id) {
+            return malformed("field `id`: empty, too long, or not visible ASCII");
+        }
         if let Some(named) = &event.mapping
             && !shared.scope.has(named)
         {

@@ -421,3 +421,56 @@ async fn only_those_are_told_who_wait_for_it() {
     let hint = inbox.iter().find(|hint| hint.id == "n-1").unwrap();
     assert_eq!(hint.mapping, Some(MappingId::from("handbook")));
 }
+
+#[tokio::test]
+async fn an_event_is_refused_in_words_that_help_its_sender() {
+    let stand = Stand::new().await;
+    let with = |token: &str| event("e-1", None).with_header("authorization", token);
+    let mut bare = event("e-1", None);
+    bare.headers.remove("authorization");
+    let changed = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut sent = event("e-1", None);
+        let mut body = serde_json::from_slice(&sent.body).unwrap();
+        change(&mut body);
+        sent.body = body.to_string().into();
+        sent
+    };
+    let garbage = || {
+        let mut sent = event("e-1", None);
+        sent.body = "secret words".into();
+        sent
+    };
+    for (sent, status, wanted) in [
+        (bare, 401, "no bearer token"),
+        (with("Basic x"), 401, "no bearer token"),
+        (with("Bearer wrong"), 401, "wrong bearer token"),
+        (garbage(), 400, "no JSON object"),
+        (
+            changed(&|body| body["version"] = json!(2)),
+            400,
+            "version 2 is newer than 1",
+        ),
+        (
+            changed(&|body| drop(body.as_object_mut().unwrap().remove("detected_at"))),
+            400,
+            "field `detected_at` is missing",
+        ),
+        (
+            changed(&|body| body["side"] = json!("secret words")),
+            400,
+            "field `side` does not hold",
+        ),
+        (
+            changed(&|body| body["object"]["kind"] = json!(7)),
+            400,
+            "field `object` does not hold",
+        ),
+        (changed(&|body| body["id"] = json!("")), 400, "field `id`"),
+    ] {
+        let (code, said) = stand.said("/events", sent).await;
+        assert!(said.contains(wanted), "{wanted} in {said}");
+        assert!(!said.contains("secret words"), "{said}");
+        assert_eq!(code, status, "{said}");
+    }
+    assert_eq!(stand.inbox().await, []);
+}

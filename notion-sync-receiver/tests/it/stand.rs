@@ -50,6 +50,14 @@ impl Store for Fragile {
     }
 }
 
+async fn read(response: http::Response<Body>) -> (u16, String) {
+    let status = response.status().as_u16();
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20)
+        .await
+        .unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
 pub(crate) struct Stand {
     pub(crate) store: Arc<Fragile>,
     pub(crate) clock: Arc<VirtualClock>,
@@ -119,14 +127,18 @@ impl Stand {
         self.receiver.handle(request).await.status().as_u16()
     }
 
+    /// Sends, and answers what was said.
+    pub(crate) async fn said(&self, path: &str, delivery: Delivery) -> (u16, String) {
+        let mut request = Request::new(Body::from(delivery.body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = path.parse().unwrap();
+        *request.headers_mut() = delivery.headers;
+        read(self.receiver.handle(request).await).await
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = self.receiver.handle(request).await;
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(response.into_body(), 1 << 20)
-            .await
-            .unwrap();
-        (status, String::from_utf8(body.to_vec()).unwrap())
+        read(self.receiver.handle(request).await).await
     }
 
     pub(crate) async fn inbox(&self) -> Vec<ChangeEvent> {
