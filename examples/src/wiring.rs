@@ -1,18 +1,17 @@
 //! Puts the crates together: settings and secrets in, an engine out.
 
 mod assembly;
+mod counted;
 mod tasks;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::clock::Clock;
 use notion_sync_core::engine::{Binding, Engine, Jitter, Schedule};
-use notion_sync_core::http::{HttpSend, Request, Response, SendError};
+use notion_sync_core::http::HttpSend;
 use notion_sync_core::id::{FieldId, MappingId};
 use notion_sync_core::mapping::{
     Direction, FieldKind, FieldMap, Links, Mapping, MappingKind, PathTemplate, People,
@@ -33,6 +32,7 @@ use notion_sync_notion::{
 use notion_sync_store::{Access, Opened};
 
 pub use self::assembly::Assembly;
+pub use self::counted::Counted;
 use crate::config::{
     Config, Delete, DocumentsSection, FrontMatterField, PropertyKind, RepositoryChoice, is_loopback,
 };
@@ -70,38 +70,6 @@ pub fn network_parts(config: &Config) -> Result<Parts> {
         notion_http: Arc::new(ReqwestSend::new(&config.bounds)?),
         github_http: Arc::new(OctocrabSend::new(&github_settings(config))?),
     })
-}
-
-/// Counts the requests that go through it.
-#[derive(Debug)]
-pub struct Counted {
-    inner: Arc<dyn HttpSend>,
-    calls: AtomicU64,
-}
-
-impl Counted {
-    /// Counts what goes through `inner`.
-    #[must_use]
-    pub fn new(inner: Arc<dyn HttpSend>) -> Arc<Self> {
-        Arc::new(Self {
-            inner,
-            calls: AtomicU64::new(0),
-        })
-    }
-
-    /// How many requests were sent.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
-    }
-}
-
-#[async_trait]
-impl HttpSend for Counted {
-    async fn send(&self, request: Request) -> Result<Response, SendError> {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        self.inner.send(request).await
-    }
 }
 
 /// Jitter from the fraction of the present second: different from moment to moment on a real clock,

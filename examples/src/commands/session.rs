@@ -105,8 +105,10 @@ impl Session {
 
     pub(super) fn online(&self) -> Result<Online, Failure> {
         let parts = wiring::network_parts(&self.config)?;
-        let notion = Counted::new(parts.notion_http);
-        let github = Counted::new(parts.github_http);
+        let setting = "NOTION_API_BASE_URL or [notion] base_url";
+        let notion = Counted::new(parts.notion_http, "Notion", setting);
+        let setting = "GITHUB_API_URL or [github] api_url";
+        let github = Counted::new(parts.github_http, "GitHub", setting);
         Ok(Online {
             parts: Parts {
                 clock: parts.clock,

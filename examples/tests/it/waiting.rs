@@ -29,12 +29,22 @@ fn a_service_that_has_vanished_is_waited_for_no_longer_than_asked() {
     let gone = closed();
     let wait = ["sync", "--wait", "--wait-at-most", "0s"];
     let ran = stand.run_with(&wait, &[("GITHUB_API_URL", &gone)]).ends(1);
-    for said in ["error:", "--wait-at-most"] {
+    let host = gone.trim_start_matches("http://");
+    for said in [
+        "error:",
+        "--wait-at-most",
+        "GitHub at",
+        host,
+        "GITHUB_API_URL",
+    ] {
         assert!(ran.out.contains(said), "{said}: {ran:?}");
     }
     // Without Notion it does not even begin.
     let ran = stand.run_with(&wait, &[("NOTION_API_BASE_URL", &gone)]);
-    assert!(ran.ends(1).err.contains("refused"));
+    let said = ran.ends(1).err;
+    for part in ["refused", "Notion", host, "NOTION_API_BASE_URL"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
     assert_eq!(stand.file("docs/releases.md"), before);
     // What is due later than that is left, too.
     let ran = stand.run(&wait).ends(1);
