@@ -9,9 +9,15 @@ use notion_sync_store::KeyRing;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{Config, Fault, Faults, Sealing};
+use crate::wiring;
 
 /// Longest file that is read as a secret, in bytes. A private key has about 3,000.
 const MAX_FILE: u64 = 64 * 1024;
+
+/// What helps where a store is there and its key is not: with a new one it would stay shut.
+const SEALED: &str = "the store is there: restore the key that it was made with, as ENCRYPTION_KEY, \
+     ENCRYPTION_KEY_FILE or the file of store.key_file; a new key does not open it. Where the key is lost, \
+     see the chapter Backups in docs/operations.md";
 
 /// What speaks for us at GitHub.
 #[derive(Debug, Clone)]
@@ -118,22 +124,30 @@ impl Secrets {
         if config.store.sealing == Sealing::Off {
             return Ok(None);
         }
+        let exists = wiring::store_file(config, folder).is_some_and(|file| file.exists());
         let from_file = match (&self.encryption_key, &config.store.key_file) {
             (None, Some(file)) => Some(read_file(&folder.join(file)).map_err(|why| {
                 Error::new(ErrorKind::Configuration, "read the encryption key")
                     .with("file", file.display())
                     .message(why)
-                    .remedy("correct store.key_file, or let `notion-sync init` make a key")
+                    .remedy(match exists {
+                        true => SEALED.to_owned(),
+                        false => "correct store.key_file, or let `notion-sync init` make a key"
+                            .to_owned(),
+                    })
             })?),
             _ => None,
         };
         let Some(key) = self.encryption_key.as_ref().or(from_file.as_ref()) else {
             return Err(Error::new(ErrorKind::Configuration, "open the store")
                 .message("text in the store is encrypted, and there is no key")
-                .remedy(
-                    "set ENCRYPTION_KEY or ENCRYPTION_KEY_FILE, let `notion-sync init` make a \
-                     key, or write sealing = \"off\" into [store]",
-                ));
+                .remedy(match exists {
+                    true => SEALED,
+                    false => {
+                        "set ENCRYPTION_KEY or ENCRYPTION_KEY_FILE, let `notion-sync init` make a \
+                         key, or write sealing = \"off\" into [store]"
+                    }
+                }));
         };
         KeyRing::parse(key, self.encryption_key_previous.as_ref()).map(Some)
     }

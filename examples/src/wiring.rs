@@ -5,7 +5,7 @@ mod counted;
 mod tasks;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -34,7 +34,8 @@ use notion_sync_store::{Access, Opened};
 pub use self::assembly::Assembly;
 pub use self::counted::Counted;
 use crate::config::{
-    Config, Delete, DocumentsSection, FrontMatterField, PropertyKind, RepositoryChoice, is_loopback,
+    Config, Delete, DocumentsSection, FrontMatterField, PropertyKind, RepositoryChoice,
+    TasksSection, is_loopback,
 };
 use crate::secrets::{GithubSecret, Secrets};
 
@@ -231,6 +232,14 @@ pub fn store_url(config: &Config, folder: &Path) -> String {
         }
         _ => url.clone(),
     }
+}
+
+/// The file of the store; none where it is kept in memory.
+#[must_use]
+pub fn store_file(config: &Config, folder: &Path) -> Option<PathBuf> {
+    let url = store_url(config, folder);
+    let file = url.strip_prefix("sqlite:");
+    file.filter(|file| *file != ":memory:").map(PathBuf::from)
 }
 
 /// A client for Notion.
@@ -463,6 +472,19 @@ fn lacks(schema: &Schema, ids: &BTreeMap<String, String>, section: &DocumentsSec
         !(id.is_some_and(|id| schema.fields.contains_key(id))
             || schema.fields.values().any(|known| known.name == *name))
     })
+}
+
+/// The fields of a mapping of documents, in a data source of this schema.
+pub(crate) fn fields_of_documents(section: &DocumentsSection, schema: &Schema) -> Vec<FieldMap> {
+    let fields = section.front_matter.iter();
+    fields
+        .map(|(property, field)| document_field(property, field, None, schema))
+        .collect()
+}
+
+/// The fields of a mapping of tasks, but for those of a project.
+pub(crate) fn fields_of_tasks(section: &TasksSection) -> Vec<FieldMap> {
+    tasks::mapping(section, Vec::new()).fields
 }
 
 fn document_field(

@@ -89,8 +89,9 @@ fn is_finding(error: &Error) -> bool {
 }
 
 /// Looks at everything that a data source needs: the token, its capabilities as far as reading
-/// shows them, whether the data source is shared, and its schema. Reads only. All findings at once,
-/// notes included; no finding above [`Level::Note`] means that all is well.
+/// shows them, whether the data source is shared, and its schema, of whose bookkeeping only what a
+/// mapping of this kind writes is looked at. Reads only. All findings at once, notes included; no
+/// finding above [`Level::Note`] means that all is well.
 ///
 /// What the connection may write is known only once it writes.
 ///
@@ -102,6 +103,7 @@ pub async fn check(
     client: &Client,
     data_source: &str,
     names: &BookkeepingNames,
+    kind: MappingKind,
 ) -> Result<Vec<Finding>> {
     let mut out = Vec::new();
     match bot(client).await {
@@ -155,7 +157,7 @@ pub async fn check(
         }
         Err(error) => return Err(error),
     };
-    check_schema(&schema, names, &subject, &mut out);
+    check_schema(&schema, names, kind, &subject, &mut out);
     probe_comments(client, data_source, &mut out).await?;
     Ok(out)
 }
@@ -189,6 +191,7 @@ async fn not_shared(client: &Client, id: &str, subject: String) -> Result<Findin
 fn check_schema(
     schema: &DataSource,
     names: &BookkeepingNames,
+    kind: MappingKind,
     subject: &str,
     out: &mut Vec<Finding>,
 ) {
@@ -206,7 +209,8 @@ fn check_schema(
             "it has no title property",
         ));
     }
-    for (role, name, kinds) in names.roles() {
+    let written = |role: &&str| is_written(role, kind);
+    for (role, name, kinds) in (names.roles().into_iter()).filter(|(role, ..)| written(role)) {
         let found = schema
             .properties
             .iter()
@@ -263,8 +267,8 @@ async fn probe_comments(client: &Client, data_source: &str, out: &mut Vec<Findin
     Ok(())
 }
 
-/// Adds the bookkeeping properties that a data source lacks; gives their names. Existing ones are
-/// never touched, whatever their type.
+/// Adds the bookkeeping properties that a data source lacks and that a mapping of this kind writes;
+/// gives their names. Existing ones are never touched, whatever their type.
 ///
 /// # Errors
 ///

@@ -1,20 +1,23 @@
 //! `check-config`: everything that is wrong with an installation.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
+use notion_sync_core::ErrorKind;
 use notion_sync_core::mapping::Deliver;
 use notion_sync_github::Needs;
 use notion_sync_notion::access::{self, Level};
-use notion_sync_store::MemoryStore;
+use notion_sync_store::{Access, MemoryStore};
 use serde::Serialize;
 use serde_json::json;
 
 use super::arguments::Common;
 use super::output::{Output, message, plain};
 use super::projects;
+use super::properties::{self, Section};
 use super::session::{Online, Session, environment, folder_of};
-use crate::config::{Config, Faults, LabelsChoice, RepositoryChoice};
+use crate::config::{Config, Faults, RepositoryChoice};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::secrets::Secrets;
 use crate::wiring;
@@ -34,7 +37,7 @@ pub(super) struct CheckConfigArgs {
 pub(super) struct Found {
     /// `fault`, `warning` or `note`.
     level: &'static str,
-    place: String,
+    pub(super) place: String,
     message: String,
     remedy: String,
 }
@@ -58,7 +61,7 @@ pub(super) async fn run(args: CheckConfigArgs) -> Outcome {
     let secrets = taken(Secrets::read(&environment), &mut found);
     if let (Some(config), Some(secrets)) = (config, secrets) {
         let folder = folder_of(&args.common.config);
-        local(&config, &secrets, &folder, &mut found);
+        local(&config, &secrets, &folder, &mut found).await;
         let tokens = secrets.notion_token.is_some() && secrets.github.is_some();
         if !args.offline && tokens {
             let session = Session {
@@ -109,7 +112,7 @@ fn taken<T>(result: Result<T, Faults>, found: &mut Vec<Found>) -> Option<T> {
 }
 
 /// What shows without asking anybody.
-fn local(config: &Config, secrets: &Secrets, folder: &std::path::Path, found: &mut Vec<Found>) {
+async fn local(config: &Config, secrets: &Secrets, folder: &Path, found: &mut Vec<Found>) {
     let mut fault = |place: &str, error: &notion_sync_core::Error| {
         let remedy = error.remedy_text().unwrap_or_default().to_owned();
         found.push(Found {
@@ -127,6 +130,18 @@ fn local(config: &Config, secrets: &Secrets, folder: &std::path::Path, found: &m
     }
     if let Err(error) = secrets.keys(config, folder) {
         fault("ENCRYPTION_KEY", &error);
+        return;
+    }
+    // A store that is not there yet is made by the first `sync`.
+    if !wiring::store_file(config, folder).is_some_and(|file| file.exists()) {
+        return;
+    }
+    if let Err(error) = wiring::open_store(config, secrets, folder, Access::ReadOnly).await {
+        let place = match error.kind() {
+            ErrorKind::Sealed => "ENCRYPTION_KEY",
+            _ => "store.url",
+        };
+        fault(place, &error);
     }
 }
 
@@ -179,43 +194,20 @@ async fn ask_notion(
 ) -> Result<Exit, Failure> {
     let config = &session.config;
     let client = wiring::notion_client(config, &session.secrets, &online.parts)?;
-    let mut sources: Vec<(&str, &str, Option<&str>, Vec<&str>)> = Vec::new();
-    for one in &config.documents {
-        let fields = one.front_matter.keys().map(String::as_str).collect();
-        sources.push((&one.name, &one.data_source, None, fields));
-    }
-    for one in &config.tasks {
-        let property = match &one.repository {
-            RepositoryChoice::Property { property, .. } => Some(property.as_str()),
-            RepositoryChoice::Fixed(_) => None,
-        };
-        let mut fields: Vec<&str> = Vec::new();
-        fields.extend(one.status.as_ref().map(|status| status.property.as_str()));
-        fields.extend(one.labels.as_ref().map(LabelsChoice::property));
-        fields.extend(
-            one.label_fields
-                .values()
-                .map(|field| field.property.as_str()),
-        );
-        fields.extend(one.fields.keys().map(String::as_str));
-        fields.extend(one.assignees.as_deref());
-        fields.extend(one.milestone.as_deref());
-        fields.extend(one.issue_type.as_deref());
-        fields.extend(one.parent.as_deref());
-        let project = one.project.iter().flat_map(|project| project.fields.keys());
-        fields.extend(project.map(String::as_str));
-        let watched = one.rules.iter().map(|rule| rule.property.as_str());
-        fields.extend(watched.filter(|property| !property.is_empty()));
-        sources.push((&one.name, &one.data_source, property, fields));
-    }
+    let documents = config.documents.iter().map(Section::Documents);
+    let sections = documents.chain(config.tasks.iter().map(Section::Tasks));
     let mut exit = Exit::Clean;
     let mut said: Vec<Level> = Vec::new();
-    for (name, source, repository, fields) in sources {
+    for section in sections {
+        let name = section.name();
         let mut names = config.notion.properties.clone();
-        if let Some(property) = repository {
+        if let Section::Tasks(tasks) = section
+            && let RepositoryChoice::Property { property, .. } = &tasks.repository
+        {
             property.clone_into(&mut names.repository);
         }
-        let findings = match access::check(&client, source, &names).await {
+        let source = section.data_source();
+        let findings = match access::check(&client, source, &names, section.kind()).await {
             Ok(findings) => findings,
             Err(error) => return Err(error.into()),
         };
@@ -256,98 +248,10 @@ async fn ask_notion(
         }
         said.extend(told);
         if !broken {
-            missing_properties(&client, config, (name, source), &fields, found).await?;
+            properties::ask(config, &client, section, found).await?;
         }
     }
     Ok(exit)
-}
-
-/// Properties that the mapping names and the data source does not have.
-async fn missing_properties(
-    client: &notion_sync_notion::Client,
-    config: &Config,
-    (name, source): (&str, &str),
-    fields: &[&str],
-    found: &mut Vec<Found>,
-) -> Result<(), Failure> {
-    use notion_sync_core::remote::Remote as _;
-    let settings = notion_sync_notion::PageSettings::new(source, &config.bounds);
-    let pages = notion_sync_notion::NotionPages::new(client.clone(), settings)?;
-    let schema = pages.schema().await?;
-    for field in fields {
-        let known = schema
-            .fields
-            .iter()
-            .any(|(id, property)| id == field || property.name == *field);
-        if !known {
-            let mut names: Vec<&str> = schema
-                .fields
-                .values()
-                .map(|property| property.name.as_str())
-                .collect();
-            names.sort_unstable();
-            found.push(Found {
-                level: "fault",
-                place: format!("Notion: {name}: property {field:?}"),
-                message: "the data source has no such property".to_owned(),
-                remedy: format!("it has {}", names.join(", ")),
-            });
-        }
-    }
-    let tasks = config.tasks.iter().find(|one| one.name == name);
-    let parent = tasks.and_then(|one| one.parent.as_deref());
-    let parent = (schema.fields.iter())
-        .find(|(id, property)| parent.is_some_and(|name| name == *id || name == property.name));
-    if let Some((_, property)) = parent.filter(|(_, property)| !property.inward) {
-        found.push(Found {
-            level: "fault",
-            place: format!("Notion: {name}: property {:?}", property.name),
-            message: format!(
-                "it is of type {}, and no relation of the data source to itself",
-                property.kind
-            ),
-            remedy: "switch on sub-items in the database, and name the property that it makes for \
-                     the parent: parent = \"Parent item\""
-                .to_owned(),
-        });
-    }
-    let Some(status) = tasks.and_then(|one| one.status.as_ref()) else {
-        return Ok(());
-    };
-    let property = schema
-        .fields
-        .values()
-        .find(|property| property.name == status.property && property.kind != "checkbox");
-    let Some(property) = property else {
-        return Ok(());
-    };
-    for option in status.open.iter().chain(&status.closed) {
-        if !property.options.iter().any(|(known, _)| known == option) {
-            let known: Vec<&str> = property
-                .options
-                .iter()
-                .map(|(option, _)| option.as_str())
-                .collect();
-            found.push(Found {
-                level: "fault",
-                place: format!("Notion: {name}: status option {option:?}"),
-                message: format!("the property {:?} has no such option", status.property),
-                remedy: format!("it has {}", known.join(", ")),
-            });
-        }
-    }
-    for (option, _) in &property.options {
-        if !status.open.contains(option) && !status.closed.contains(option) {
-            found.push(Found {
-                level: "warning",
-                place: format!("Notion: {name}: status option {option:?}"),
-                message: "it is neither open nor closed: issues of such pages are not changed"
-                    .to_owned(),
-                remedy: "add it to `open` or `closed` in the configuration".to_owned(),
-            });
-        }
-    }
-    Ok(())
 }
 
 async fn ask_github(

@@ -22,6 +22,7 @@ mod patience;
 mod plan;
 mod progress;
 mod projects;
+mod properties;
 mod reasons;
 mod rekey;
 mod serve;

@@ -86,13 +86,8 @@ impl Session {
 
     /// As [`look`](Self::look), with its sealing.
     pub(super) async fn look_at_layers(&self) -> Result<Opened, Failure> {
-        let url = wiring::store_url(&self.config, &self.folder);
-        let file = url
-            .strip_prefix("sqlite:")
-            .filter(|file| *file != ":memory:");
-        if let Some(file) = file
-            && !Path::new(file).exists()
-        {
+        let file = wiring::store_file(&self.config, &self.folder);
+        if file.is_some_and(|file| !file.exists()) {
             // A missing or wrong key is said now and not only when there is something to lose.
             self.secrets.keys(&self.config, &self.folder)?;
             return Ok(Opened {

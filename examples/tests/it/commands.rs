@@ -6,7 +6,7 @@ use notion_sync_core::event::ChangeEvent;
 
 use crate::scratch::Scratch;
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [store]
 sealing = "off"
 [[documents]]

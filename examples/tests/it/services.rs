@@ -22,8 +22,8 @@ pub(crate) struct Stand {
     runtime: tokio::runtime::Runtime,
     pub(crate) folder: Scratch,
     env: Vec<(String, String)>,
-    handbook: String,
-    backlog: String,
+    pub(crate) handbook: String,
+    pub(crate) backlog: String,
 }
 
 impl Stand {
@@ -31,7 +31,8 @@ impl Stand {
         Self::in_world(name, World::small().unwrap())
     }
 
-    fn in_world(name: &str, world: World) -> Self {
+    /// Without a configuration, in another world.
+    pub(crate) fn in_world(name: &str, world: World) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

@@ -9,6 +9,7 @@ use notion_sync_core::bounds::Bounds;
 use notion_sync_core::document::{Block, Document};
 use notion_sync_core::http::{HttpSend, Request, Response, SendError};
 use notion_sync_core::id::{OpId, RecordId, SyncRunId};
+use notion_sync_core::mapping::MappingKind;
 use notion_sync_core::remote::{
     Action, ContentChange, Create, FieldChange, ListRequest, NewContent, Remote, Update, Write,
 };
@@ -294,8 +295,13 @@ fn no_answer_can_panic_and_no_error_tells_a_secret() {
                 .map(|ack| format!("{ack:?}")),
             4 => block_on(pages.trace(std::slice::from_ref(&write), noon()))
                 .map(|trace| format!("{trace:?}")),
-            _ => block_on(access::check(&client, ID, &BookkeepingNames::default()))
-                .map(|findings| format!("{findings:?}")),
+            _ => block_on(access::check(
+                &client,
+                ID,
+                &BookkeepingNames::default(),
+                MappingKind::Tasks,
+            ))
+            .map(|findings| format!("{findings:?}")),
         };
         failures += usize::from(text.is_err());
         let text = match text {

@@ -163,6 +163,12 @@ fn resolve(path: &Path) -> Result<PathBuf> {
 }
 
 fn open_file(path: &Path, access: Access) -> Result<(Connection, Option<Lock>)> {
+    if path.is_dir() {
+        return Err(Error::new(ErrorKind::Store, OPENING)
+            .with("file", path.display())
+            .message("it is a directory")
+            .remedy("name a file in the store's url, for example sqlite:notion-sync.db"));
+    }
     let lock = match access {
         Access::Exclusive => Some(Lock::take(path)?),
         Access::Together => Some(Lock::join(path)?),

@@ -21,6 +21,8 @@ const MAX_PAGES_PER_POLL: u32 = 500;
 struct Check<'c> {
     places: &'c Places,
     faults: Faults,
+    /// Names of the properties in which the sync keeps its own notes.
+    own: BTreeSet<String>,
 }
 
 impl Check<'_> {
@@ -61,6 +63,19 @@ impl Check<'_> {
             );
         }
     }
+
+    /// A property that holds what people and GitHub say: none of the sync's own, which it would
+    /// write over.
+    fn mapped(&mut self, key: &str, name: &str) {
+        self.property(key, name);
+        if self.own.contains(name) {
+            self.fault(
+                key,
+                format!("the sync keeps notes of its own in the property {name:?}"),
+                "map another property, or give that one another name in [notion.properties]",
+            );
+        }
+    }
 }
 
 impl Config {
@@ -69,6 +84,9 @@ impl Config {
         let mut check = Check {
             places,
             faults: Faults::default(),
+            own: (self.notion.properties.roles().into_iter())
+                .map(|(_, name, _)| name.to_owned())
+                .collect(),
         };
         check.services(self);
         check.store(self);
@@ -458,7 +476,7 @@ impl Check<'_> {
         let mut keys: BTreeSet<&str> = BTreeSet::new();
         for (property, field) in &section.front_matter {
             let place = format!("{key}.front_matter.{property}");
-            self.property(&place, property);
+            self.mapped(&place, property);
             let name = field.key();
             if OWN_KEYS.contains(&name) {
                 self.fault(

@@ -80,7 +80,7 @@ impl Check<'_> {
             ("parent", &section.parent),
         ] {
             if let Some(property) = property {
-                self.property(&format!("{key}.{name}"), property);
+                self.mapped(&format!("{key}.{name}"), property);
             }
         }
         if let Some(comments) = &section.comments {
@@ -111,12 +111,12 @@ impl Check<'_> {
         match &section.labels {
             None => {}
             Some(LabelsChoice::All(property)) => {
-                self.property(&format!("{key}.labels"), property);
+                self.mapped(&format!("{key}.labels"), property);
                 taken.insert(property);
             }
             Some(LabelsChoice::Some(labels)) => {
                 let key = format!("{key}.labels");
-                self.property(&format!("{key}.property"), &labels.property);
+                self.mapped(&format!("{key}.property"), &labels.property);
                 taken.insert(&labels.property);
                 for (name, prefixes) in [("include", &labels.include), ("exclude", &labels.exclude)]
                 {
@@ -152,7 +152,7 @@ impl Check<'_> {
                     "choose another one: what is agreed is remembered under it",
                 );
             }
-            self.property(&format!("{key}.property"), &field.property);
+            self.mapped(&format!("{key}.property"), &field.property);
             if !taken.insert(&field.property) {
                 self.fault(
                     &format!("{key}.property"),
@@ -189,7 +189,7 @@ impl Check<'_> {
         let mut shown: BTreeSet<IssueFact> = BTreeSet::new();
         for (property, fact) in &section.fields {
             let key = format!("{key}.{property}");
-            self.property(&key, property);
+            self.mapped(&key, property);
             if !shown.insert(*fact) {
                 self.fault(
                     &key,
@@ -218,7 +218,7 @@ impl Check<'_> {
         let mut taken: BTreeSet<String> = BTreeSet::new();
         for (property, choice) in &section.fields {
             let key = format!("{key}.fields.{property}");
-            self.property(&key, property);
+            self.mapped(&key, property);
             let field = choice.field();
             if field.trim().is_empty() || field.contains(char::is_control) {
                 self.fault(
@@ -314,7 +314,7 @@ impl Check<'_> {
     }
 
     fn status(&mut self, key: &str, status: &StatusSection) {
-        self.property(&format!("{key}.property"), &status.property);
+        self.mapped(&format!("{key}.property"), &status.property);
         for (name, options, default) in [
             ("open", &status.open, &status.open_default),
             ("closed", &status.closed, &status.closed_default),
