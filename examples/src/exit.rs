@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use notion_sync_core::{Error, ErrorKind};
+use notion_sync_core::{Error, ErrorKind, Retry};
 
 use crate::config::Faults;
 
@@ -127,7 +127,12 @@ impl std::error::Error for Failure {}
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(Exit::of(error.kind()), error.to_string())
+        let exit = match (error.kind(), error.retry()) {
+            // Another process has the store, or the disk is full: later it may do.
+            (ErrorKind::Store, Retry::Backoff | Retry::NotBefore(_)) => Exit::Retry,
+            (kind, _) => Exit::of(kind),
+        };
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -11,6 +11,7 @@ use notion_sync_core::hash::ContentHash;
 use notion_sync_core::id::{MappingId, Side};
 use notion_sync_core::operation::Operation;
 use notion_sync_core::remote::Action;
+use notion_sync_core::{Error, ErrorKind};
 use notion_sync_store::Access;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -406,7 +407,7 @@ pub(super) async fn apply(args: ApplyArgs) -> Outcome {
     let progress = online.progress("apply");
     let engine = session.engine(&online, store.clone()).await?;
     if let Some(hash) = &args.approve {
-        engine.approve(hash).await?;
+        engine.approve(hash).await.map_err(nobody_waits)?;
     }
     let mut run = Run::default();
     match plan {
@@ -425,10 +426,21 @@ pub(super) async fn apply(args: ApplyArgs) -> Outcome {
     }
     drop(progress);
     let standing = standing::of(&session.config, &*store).await?;
-    let exit = run.exit(true).or(standing::exit(&standing));
+    let exit = run.exit_with_rest(true).or(standing::exit(&standing));
     let calls = (online.notion.calls(), online.github.calls());
-    sync::show(session.output, &run, calls, exit);
+    sync::show(session.output, &run, &standing, calls, exit);
     Ok(exit)
+}
+
+/// An approval of what no run waits for is no matter of time: the same command fails for ever.
+fn nobody_waits(error: Error) -> Failure {
+    let stale = error.kind() == ErrorKind::Stale;
+    let failure = Failure::from(error);
+    if stale {
+        Failure::usage(failure.to_string())
+    } else {
+        failure
+    }
 }
 
 /// The plans that an approval names, and whether it takes a full listing to come to them again:

@@ -163,7 +163,8 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
 }
 
 /// Operations of a record that were set aside. A record on which the world moved on since has no
-/// problem any more, and nothing of it is set aside but the steps of rules that stand so.
+/// problem any more, and nothing of it is set aside but the steps of rules that stand so. Where a
+/// person gave one of several up, what the others are is told by the next look: until then they stand.
 pub(super) async fn set_aside(state: &State<'_>, record: &Record) -> Result<Vec<Operation>> {
     let steps: BTreeSet<OpId> = (record.triggers.iter())
         .flat_map(|(rule, trigger)| {
@@ -172,13 +173,13 @@ pub(super) async fn set_aside(state: &State<'_>, record: &Record) -> Result<Vec<
             trigger.actions.iter().filter(dead).map(op)
         })
         .collect();
-    if record.problem.is_none() && steps.is_empty() {
+    let given_up = record.given_up.values().any(|known| known.differs);
+    let stands = record.problem.is_some() || given_up;
+    if !stands && steps.is_empty() {
         return Ok(Vec::new());
     }
     let mut operations = state.operations_of(&record.id).await?;
-    operations.retain(|op| {
-        op.state == OpState::Dead && (record.problem.is_some() || steps.contains(&op.id))
-    });
+    operations.retain(|op| op.state == OpState::Dead && (stands || steps.contains(&op.id)));
     Ok(operations)
 }
 

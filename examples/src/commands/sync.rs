@@ -13,7 +13,7 @@ use super::output::{Output, message, plain, time};
 use super::patience::{Patience, span};
 use super::plan;
 use super::session::Session;
-use super::standing;
+use super::standing::{self, MappingStanding};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::wiring::Assembly;
 
@@ -48,6 +48,7 @@ pub(super) struct SyncArgs {
 #[derive(Debug, Default)]
 pub(super) struct Run {
     ticks: usize,
+    /// Looks at records: one that several rounds looked at counts as often.
     observed: usize,
     applied: Vec<(String, Applied)>,
     incidents: Vec<(String, Incident)>,
@@ -83,6 +84,15 @@ impl Run {
     /// What stopped part of the last tick.
     pub(super) fn errors(&self) -> impl Iterator<Item = &str> {
         self.last.errors()
+    }
+
+    /// As [`exit`](Self::exit), for a command whose output names the moment at which work goes on:
+    /// that is left to a later run.
+    pub(super) fn exit_with_rest(&self, done: bool) -> Exit {
+        match self.last.settle_due {
+            Some(_) => self.exit(false),
+            None => self.exit(done),
+        }
     }
 
     /// What the last tick asks for.
@@ -132,9 +142,9 @@ pub(super) async fn run(args: SyncArgs) -> Outcome {
     let done = ticks(&assembly, args.full, patience, &mut run).await?;
     drop(progress);
     let standing = standing::of(&session.config, &*store).await?;
-    let exit = run.exit(done).or(standing::exit(&standing));
+    let exit = run.exit_with_rest(done).or(standing::exit(&standing));
     let calls = (online.notion.calls(), online.github.calls());
-    show(session.output, &run, calls, exit);
+    show(session.output, &run, &standing, calls, exit);
     Ok(exit)
 }
 
@@ -215,7 +225,13 @@ fn only_a_person_helps(tick: &Tick) -> bool {
 }
 
 /// Prints what a run did.
-pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
+pub(super) fn show(
+    output: Output,
+    run: &Run,
+    standing: &[MappingStanding],
+    calls: (u64, u64),
+    exit: Exit,
+) {
     if output.is_json() {
         let applied: Vec<_> = run
             .applied
@@ -242,6 +258,7 @@ pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
             "mappings": run.last.mappings,
             "next_due": run.last.next_due,
             "settle_due": run.last.settle_due,
+            "set_aside": standing.iter().map(|one| one.dead).sum::<usize>(),
             "calls": { "notion": calls.0, "github": calls.1 },
             "exit": exit.code(),
         }));
@@ -278,7 +295,7 @@ pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
         }
     }
     output.line(format!(
-        "{} records looked at, {} writes, {} requests to Notion, {} to GitHub",
+        "{} looks at records, {} writes, {} requests to Notion, {} to GitHub",
         run.observed,
         run.applied.len(),
         calls.0,
@@ -297,6 +314,12 @@ pub(super) fn show(output: Output, run: &Run, calls: (u64, u64), exit: Exit) {
                 report.mapping, report.blocked
             ));
         }
+    }
+    for one in standing.iter().filter(|one| one.dead > 0) {
+        output.line(format!(
+            "{}: {} writes set aside: see `notion-sync dead-letter`",
+            one.mapping, one.dead
+        ));
     }
     if let Some(due) = run.last.settle_due {
         let longer = if run.gave_up {

@@ -158,3 +158,53 @@ fn a_start_is_completed_with_the_run_that_somebody_names() {
     assert_eq!(runs.len(), 1, "started once: {runs:?}");
     assert_eq!(labels(), ["bug", "feature"]);
 }
+
+#[test]
+fn giving_one_of_several_up_leaves_the_others_listed() {
+    let stand = Stand::configured("several", "");
+    stand.run(&["sync", "--wait"]).ends(0);
+    let page = {
+        let notion = stand.notion();
+        let rows = notion.rows(notion.id("backlog-tasks"));
+        *rows
+            .iter()
+            .find(|id| notion.title(**id).as_deref() == Some("Dark mode"))
+            .unwrap()
+    };
+    let listed = |code: i32| -> Vec<String> {
+        let json = stand.run(&["dead-letter", "--json"]).ends(code).json();
+        let operations = json["operations"].as_array().unwrap();
+        let op = |one: &Value| one["op"].as_str().unwrap().to_owned();
+        operations.iter().map(op).collect()
+    };
+    for title in ["Darker mode", "Darkest mode"] {
+        strike(&stand, "PATCH", "/issues/1", REFUSED);
+        stand
+            .notion()
+            .person("bob", chrono::Utc::now())
+            .unwrap()
+            .set_property(page, "Name", json!(title))
+            .unwrap();
+        stand.run(&["sync", "--wait"]).ends(4);
+    }
+    let both = listed(4);
+    assert_eq!(both.len(), 2, "{both:?}");
+    let void = [
+        "dead-letter",
+        "void",
+        &both[0],
+        "--reason",
+        "nobody needs it",
+    ];
+    stand.run(&void).ends(0);
+    assert_eq!(listed(4), both[1..]);
+    let status = stand.run(&["status", "--json"]).ends(4).json();
+    assert_eq!(status["mappings"][1]["dead"], 1, "{status}");
+    // What is set aside is why the run ends so.
+    let ran = stand.run(&["sync", "--wait"]).ends(4);
+    let said = "1 writes set aside: see `notion-sync dead-letter`";
+    assert!(ran.out.contains(said), "{ran:?}");
+    assert_eq!(listed(4), both[1..]);
+    let text = stand.run(&["dead-letter"]).ends(4).out;
+    assert!(text.contains(&format!("operation {}", both[1])), "{text}");
+}

@@ -286,6 +286,22 @@ fn init_adds_properties_and_writes_tasks() {
 }
 
 #[test]
+fn work_that_goes_on_later_is_no_clean_end() {
+    let stand = Stand::configured("goes-on", "");
+    let ran = stand.run(&["sync", "--wait"]).ends(0);
+    assert!(!ran.out.contains("work goes on at"), "{ran:?}");
+    let file = stand.folder.path().join("notion-sync.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let slow = text.replace("\nsettle = 1\n", "\nsettle = 600\n");
+    assert_ne!(slow, text);
+    stand.folder.file("notion-sync.toml", &slow);
+    let page = stand.page("Releases");
+    stand.rewrite(page, "Nothing is released", "Nothing is released at night.");
+    let ran = stand.run(&["sync"]).ends(1);
+    assert!(ran.out.contains("work goes on at"), "{ran:?}");
+}
+
+#[test]
 fn check_config_tells_what_the_services_lack() {
     let stand = Stand::configured("lacks", "");
     stand.run(&["check-config"]).ends(0);
@@ -488,7 +504,8 @@ fn the_guard_stops_a_run_until_it_is_approved() {
         .unwrap()
         .to_owned();
     assert!(stand.run(&["status"]).ends(5).out.contains(&hash));
-    stand.run(&["apply", "--approve", "00000000"]).ends(1);
+    let ran = stand.run(&["apply", "--approve", "00000000"]).ends(2);
+    assert!(ran.err.contains("no run waits"), "{ran:?}");
     let ran = stand.run(&["apply", "--approve", &hash]);
     assert!(matches!(ran.code, 0 | 1), "{ran:?}");
     let status = stand.run(&["status", "--json"]).json();
@@ -547,7 +564,8 @@ fn serve_syncs_until_it_is_told_to_stop() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
     // A second one on the same store is refused while this one runs.
-    assert!(stand.run(&["sync"]).ends(2).err.contains("store"));
+    let busy = stand.run(&["sync"]).ends(1);
+    assert!(busy.err.contains("has it open"), "{busy:?}");
     stand.run(&["status"]);
     let pid = child.id().to_string();
     let killed = std::process::Command::new("kill")
