@@ -9,8 +9,10 @@ use clap::Args;
 use notion_sync_core::engine::{Binding, Engine, PlannedRecord, RunPlan};
 use notion_sync_core::hash::ContentHash;
 use notion_sync_core::id::{MappingId, Side};
+use notion_sync_core::mapping::Guard;
 use notion_sync_core::operation::Operation;
 use notion_sync_core::remote::Action;
+use notion_sync_core::state::State;
 use notion_sync_core::{Error, ErrorKind};
 use notion_sync_store::Access;
 use serde::{Deserialize, Serialize};
@@ -74,6 +76,9 @@ struct MappingPlan {
     hash: ContentHash,
     removals: usize,
     edits: usize,
+    /// Why the guard will stop a run that wants this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    guard: Option<String>,
     records: Vec<RecordPlan>,
 }
 
@@ -132,11 +137,20 @@ pub(super) async fn show(session: &Session, full: bool, out: Option<&Path>) -> O
     let engine = session.engine(&online, store.clone()).await?;
     let plans = engine.plan(full).await?;
     drop(progress);
-    let plan = kept(&session.config, &engine, &plans, full);
+    let standing = standing::of(&session.config, &*store).await?;
+    let mut plan = kept(&session.config, &engine, &plans, full);
+    for (one, whole) in plan.mappings.iter_mut().zip(&plans) {
+        let known = State::new(&*store).mapping(&one.mapping).await?.value;
+        let pairs = (standing.iter())
+            .find(|standing| standing.mapping == one.mapping.as_str())
+            .map_or(0, |standing| standing.live + standing.deleting);
+        if known.approved != Some(one.hash) {
+            one.guard = too_much(&session.config.guard, whole, pairs);
+        }
+    }
     if let Some(file) = out {
         write(file, &plan)?;
     }
-    let standing = standing::of(&session.config, &*store).await?;
     let exit = standing::exit(&standing);
     if session.output.is_json() {
         session
@@ -146,6 +160,28 @@ pub(super) async fn show(session: &Session, full: bool, out: Option<&Path>) -> O
         print(session.output, &plan, out);
     }
     Ok(exit)
+}
+
+/// Why the guard will stop this plan for what it counts, as far as the numbers alone tell: a side
+/// that lists nothing and a changed configuration show only in the run.
+fn too_much(guard: &Guard, plan: &RunPlan, pairs: usize) -> Option<String> {
+    let counts = [
+        (
+            "removals",
+            plan.removals,
+            guard.removals,
+            guard.removal_percent,
+        ),
+        ("edits", plan.edits, guard.edits, guard.edit_percent),
+        ("merges", plan.merges, guard.merges, 0),
+    ];
+    counts
+        .into_iter()
+        .map(|(what, count, floor, percent)| (what, count, floor.max(pairs * percent / 100)))
+        .find(|(_, count, allowed)| count > allowed)
+        .map(|(what, count, allowed)| {
+            format!("{count} {what}, {allowed} are allowed for {pairs} pairs")
+        })
 }
 
 fn kept(config: &Config, engine: &Engine, plans: &[RunPlan], full: bool) -> PlanFile {
@@ -161,6 +197,7 @@ fn kept(config: &Config, engine: &Engine, plans: &[RunPlan], full: bool) -> Plan
                 hash: plan.hash,
                 removals: plan.removals,
                 edits: plan.edits,
+                guard: None,
                 records: plan
                     .records
                     .iter()
@@ -331,6 +368,13 @@ fn print(output: Output, plan: &PlanFile, out: Option<&Path>) {
             mapping.removals,
             mapping.hash.short(12)
         ));
+        if let Some(why) = &mapping.guard {
+            output.line(format!(
+                "  the guard will stop a run: {why}; `notion-sync sync` asks then for `notion-sync apply \
+                 --approve {}`",
+                mapping.hash.short(12)
+            ));
+        }
     }
     output.line(format!(
         "{writes} writes: about {} requests to Notion and {} to GitHub, at least {} s under the \

@@ -493,6 +493,11 @@ fn the_guard_stops_a_run_until_it_is_approved() {
         let mut bob = notion.person("bob", chrono::Utc::now()).unwrap();
         bob.trash(page).unwrap();
     }
+    let said = stand.run(&["plan", "--full"]).ends(0).out;
+    assert!(
+        said.contains("the guard will stop a run: 1 removals, 0"),
+        "{said}"
+    );
     let ran = stand.run(&["sync", "--full", "--wait"]).ends(5);
     let hash = ran
         .out
