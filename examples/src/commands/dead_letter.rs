@@ -65,8 +65,11 @@ async fn list(session: &Session) -> Outcome {
     let state = State::new(&*store);
     let (mut found, mut given_up) = (Vec::new(), Vec::new());
     for name in session.config.names() {
-        for record in state.records(&MappingId::new(name)).await? {
-            for op in set_aside(&state, &record).await? {
+        let mapping = MappingId::new(name);
+        let records = state.records(&mapping).await?;
+        let mut all = set_aside(&state, &records, &mapping).await?;
+        for record in records {
+            for op in all.remove(&record.id).unwrap_or_default() {
                 let error = op.error.as_deref().unwrap_or_default();
                 session.output.line(format!(
                     "{} {} {:?}: {}: {}, {} attempts: {}\n  operation {}",

@@ -74,23 +74,6 @@ struct Comparison<'a> {
     found: &'a mut Vec<Found>,
 }
 
-/// Types of properties that can hold a field, as the engine takes them; it blocks a field whose
-/// property has another type. `None` where any does.
-fn fits(kind: &FieldKind) -> Option<&'static [&'static str]> {
-    Some(match kind {
-        FieldKind::Text => return None,
-        FieldKind::Number => &["number", "formula", "rollup", "unique_id"],
-        FieldKind::Checkbox => &["checkbox", "formula"],
-        FieldKind::Date => &["date", "created_time", "last_edited_time", "formula"],
-        FieldKind::Select => &["select", "status", "formula"],
-        FieldKind::Label(_) => &["select", "status"],
-        FieldKind::Set | FieldKind::Labels(_) => &["multi_select"],
-        FieldKind::People => &["people", "created_by", "last_edited_by"],
-        FieldKind::Relation | FieldKind::Parent => &["relation"],
-        FieldKind::Class { .. } => &["status", "select", "checkbox"],
-    })
-}
-
 impl Comparison<'_> {
     fn tasks(&mut self, section: &TasksSection) {
         for field in wiring::fields_of_tasks(section) {
@@ -161,7 +144,7 @@ impl Comparison<'_> {
             let remedy = "switch on sub-items in the database, and name the property that it makes for \
                  the parent: parent = \"Parent item\"";
             self.fault(&what, &message, remedy);
-        } else if let Some(fits) = fits(&field.kind)
+        } else if let Some(fits) = field.kind.property_types()
             && !fits.contains(&property.kind.as_str())
         {
             let message = format!(

@@ -1,12 +1,13 @@
 //! How things stand, from the store alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::Result;
-use notion_sync_core::id::{MappingId, OpId};
+use notion_sync_core::id::{MappingId, OpId, RecordId};
 use notion_sync_core::operation::{OpState, Operation};
 use notion_sync_core::record::{Life, ProposalState, Record};
+use notion_sync_core::remote::Action;
 use notion_sync_core::rule::{ActionState, RuleAction};
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
@@ -84,9 +85,10 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
     let life = |life: Life| count(&|record| record.life == life);
     let mut problems: Vec<Issue> = Vec::new();
     let mut dead = 0;
+    let mut all_set_aside = set_aside(&state, &records, &id).await?;
     for record in &records {
         problems.extend(issues(record));
-        let set_aside = set_aside(&state, record).await?;
+        let set_aside = all_set_aside.remove(&record.id).unwrap_or_default();
         problems.extend(steps(record, &set_aside));
         dead += set_aside.len();
         problems.extend(set_aside.into_iter().map(|op| Issue {
@@ -162,25 +164,35 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
     })
 }
 
-/// Operations of a record that were set aside. A record on which the world moved on since has no
-/// problem any more, and nothing of it is set aside but the steps of rules that stand so. Where a
-/// person gave one of several up, what the others are is told by the next look: until then they stand.
-pub(super) async fn set_aside(state: &State<'_>, record: &Record) -> Result<Vec<Operation>> {
-    let steps: BTreeSet<OpId> = (record.triggers.iter())
-        .flat_map(|(rule, trigger)| {
+/// Operations of a mapping that were set aside, by record: until somebody deals with them, something later overtakes
+/// them, or nothing is left of them. Those of a step that its rule went on from say nothing any more.
+pub(super) async fn set_aside(
+    state: &State<'_>,
+    records: &[Record],
+    mapping: &MappingId,
+) -> Result<BTreeMap<RecordId, Vec<Operation>>> {
+    let steps: BTreeSet<OpId> = (records.iter())
+        .flat_map(|record| {
+            record
+                .triggers
+                .iter()
+                .map(move |(rule, trigger)| (record, rule, trigger))
+        })
+        .flat_map(|(record, rule, trigger)| {
             let dead = |action: &&RuleAction| action.state == ActionState::Dead;
             let op = move |action: &RuleAction| action.op(&record.id, rule);
             trigger.actions.iter().filter(dead).map(op)
         })
         .collect();
-    let given_up = record.given_up.values().any(|known| known.differs);
-    let stands = record.problem.is_some() || given_up;
-    if !stands && steps.is_empty() {
-        return Ok(Vec::new());
+    let mut out: BTreeMap<RecordId, Vec<Operation>> = BTreeMap::new();
+    for stored in state.dead_operations(mapping).await? {
+        let op = stored.value;
+        let step = matches!(op.write.action, Action::Effect(_));
+        if !step || steps.contains(&op.id) {
+            out.entry(op.record.clone()).or_default().push(op);
+        }
     }
-    let mut operations = state.operations_of(&record.id).await?;
-    operations.retain(|op| op.state == OpState::Dead && (stands || steps.contains(&op.id)));
-    Ok(operations)
+    Ok(out)
 }
 
 fn issues(record: &Record) -> Vec<Issue> {
@@ -195,10 +207,9 @@ fn issues(record: &Record) -> Vec<Issue> {
     };
     let mut out = Vec::new();
     if let Some(first) = record.conflicts.values().map(|one| one.since).min() {
-        let units: Vec<String> = record.conflicts.keys().map(ToString::to_string).collect();
         out.push(issue(
             "conflict",
-            format!("both sides changed {}", units.join(", ")),
+            format!("both sides changed {}", record.contested()),
             Some(first),
         ));
     } else if let Some(problem) = &record.problem {

@@ -163,48 +163,54 @@ fn a_start_is_completed_with_the_run_that_somebody_names() {
 fn giving_one_of_several_up_leaves_the_others_listed() {
     let stand = Stand::configured("several", "");
     stand.run(&["sync", "--wait"]).ends(0);
-    let page = {
-        let notion = stand.notion();
-        let rows = notion.rows(notion.id("backlog-tasks"));
-        *rows
-            .iter()
-            .find(|id| notion.title(**id).as_deref() == Some("Dark mode"))
-            .unwrap()
-    };
     let listed = |code: i32| -> Vec<String> {
         let json = stand.run(&["dead-letter", "--json"]).ends(code).json();
         let operations = json["operations"].as_array().unwrap();
         let op = |one: &Value| one["op"].as_str().unwrap().to_owned();
         operations.iter().map(op).collect()
     };
-    for title in ["Darker mode", "Darkest mode"] {
-        strike(&stand, "PATCH", "/issues/1", REFUSED);
-        stand
-            .notion()
-            .person("bob", chrono::Utc::now())
-            .unwrap()
-            .set_property(page, "Name", json!(title))
-            .unwrap();
-        stand.run(&["sync", "--wait"]).ends(4);
-    }
-    let both = listed(4);
-    assert_eq!(both.len(), 2, "{both:?}");
+    // The title is refused, and so is what the page shall say of that.
+    stand.notion().faults().push(FaultRule {
+        method: "PATCH".to_owned(),
+        path_contains: "/v1/pages/".to_owned(),
+        skip: 0,
+        times: 9,
+        fault: Fault::Refuse {
+            status: 400,
+            retry_after: None,
+        },
+    });
+    let now = chrono::Utc::now();
+    (stand
+        .github()
+        .retitle(BACKLOG, 1, "bob", "Darker mode", now))
+    .unwrap();
+    stand.run(&["sync", "--wait"]).ends(4);
+    // What is set aside is why a run ends so.
+    let ran = stand.run(&["sync", "--wait"]).ends(4);
+    let all = listed(4);
+    assert!(all.len() > 1, "{all:?}");
+    let said = format!(
+        "{} writes set aside: see `notion-sync dead-letter`",
+        all.len()
+    );
+    assert!(ran.out.contains(&said), "{ran:?}");
     let void = [
         "dead-letter",
         "void",
-        &both[0],
+        &all[0],
         "--reason",
         "nobody needs it",
     ];
     stand.run(&void).ends(0);
-    assert_eq!(listed(4), both[1..]);
+    assert_eq!(listed(4), all[1..]);
     let status = stand.run(&["status", "--json"]).ends(4).json();
-    assert_eq!(status["mappings"][1]["dead"], 1, "{status}");
-    // What is set aside is why the run ends so.
-    let ran = stand.run(&["sync", "--wait"]).ends(4);
-    let said = "1 writes set aside: see `notion-sync dead-letter`";
-    assert!(ran.out.contains(said), "{ran:?}");
-    assert_eq!(listed(4), both[1..]);
+    assert_eq!(status["mappings"][1]["dead"], all.len() - 1, "{status}");
     let text = stand.run(&["dead-letter"]).ends(4).out;
-    assert!(text.contains(&format!("operation {}", both[1])), "{text}");
+    assert!(text.contains(&format!("operation {}", all[1])), "{text}");
+    // A write of the page that shows more overtakes what was to show less.
+    stand.notion().faults().clear();
+    let ran = stand.run(&["sync", "--wait"]);
+    assert!(!ran.out.contains("set aside"), "{ran:?}");
+    assert_eq!(listed(ran.code), Vec::<String>::new(), "{ran:?}");
 }

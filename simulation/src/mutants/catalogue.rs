@@ -260,7 +260,7 @@ pub(crate) const ALL: [Entry; 28] = [
     entry(
         Mutant::ConflictsDropped,
         "conflicts-dropped",
-        &["P01", "P03"],
+        &["P01", "P03", "P20"],
         Profile::Tasks,
         "an open conflict is stored",
     ),

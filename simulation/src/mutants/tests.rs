@@ -19,7 +19,7 @@ fn broken_rules_are_noticed() {
     for (name, profile, seeds, property) in [
         ("applied-dropped", Profile::Tasks, 1..=1, "P14"),
         ("claims-dropped", Profile::Tasks, 1..=1, "P03"),
-        ("conflicts-dropped", Profile::Tasks, 1..=1, "P03"),
+        ("conflicts-dropped", Profile::Tasks, 1..=1, "P20"),
         ("stale-read", Profile::Documents, 1..=2, "P30"),
         ("wait-unheard", Profile::Tasks, 1..=3, "P19"),
         ("losers-dropped", Profile::Tasks, 1..=5, "P02"),

@@ -204,15 +204,21 @@ impl Engine {
                 batch.operation(&op, Some(old))?;
             }
         }
-        // The world moved on: nothing is left of what was set aside. What a page shows is overtaken by what
-        // it shows next, and a step of a rule ends with its rule.
+        // The world moved on: nothing is left of what was set aside, of all that is planned anew where it is still
+        // wanted. A comment is not, what a page shows is overtaken, and a step ends with its rule.
         if before.record.problem.is_some() && record.problem.is_none() {
             for old in self.state().dead_operations(&record.mapping).await? {
-                let of_its_own = matches!(
+                let anew = matches!(
                     old.value.write.action,
-                    Action::Bookkeep { .. } | Action::Effect(_)
+                    Action::Create(_)
+                        | Action::Update(_)
+                        | Action::Remove { .. }
+                        | Action::Restore { .. }
+                        | Action::Propose(_)
+                        | Action::Withdraw { .. }
+                        | Action::Flag { .. }
                 );
-                if old.value.record == record.id && !of_its_own {
+                if old.value.record == record.id && anew {
                     let mut op = old.value.clone();
                     op.state = OpState::Void;
                     batch.operation(&op, Some(&old))?;
