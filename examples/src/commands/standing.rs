@@ -13,6 +13,7 @@ use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use serde::Serialize;
 
+use super::output::time;
 use crate::config::Config;
 use crate::exit::Exit;
 
@@ -110,10 +111,7 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
             record: op.value.record.to_string(),
             title: record.map(|one| one.title.clone()).unwrap_or_default(),
             kind: "blocked",
-            message: match &op.value.error {
-                Some(error) => format!("{}: {error}", op.value.label),
-                None => op.value.label.clone(),
-            },
+            message: blocked(&op.value),
             page: record.and_then(|one| one.urls.0.clone()),
             github: record.and_then(|one| one.urls.1.clone()),
             since: op.value.intent_at,
@@ -193,6 +191,18 @@ pub(super) async fn set_aside(
         }
     }
     Ok(out)
+}
+
+/// Why a write is blocked, and when it is tried again by itself: what was granted meanwhile is noticed only then.
+fn blocked(op: &Operation) -> String {
+    let mut out = op.label.clone();
+    if let Some(error) = &op.error {
+        out.push_str(&format!(": {error}"));
+    }
+    if let Some(at) = op.not_before {
+        out.push_str(&format!(" (tried again at {})", time(at)));
+    }
+    out
 }
 
 fn issues(record: &Record) -> Vec<Issue> {

@@ -214,3 +214,17 @@ fn giving_one_of_several_up_leaves_the_others_listed() {
     assert!(!ran.out.contains("set aside"), "{ran:?}");
     assert_eq!(listed(ran.code), Vec::<String>::new(), "{ran:?}");
 }
+
+/// Whoever grants what was missing wants to know when that is noticed.
+#[test]
+fn a_write_that_is_blocked_says_when_it_is_tried_again() {
+    let stand = Stand::configured("blocked", "");
+    let forbidden = Fault::Refuse {
+        status: 401,
+        retry_after: None,
+    };
+    strike(&stand, "POST", "/issues", forbidden);
+    stand.run(&["sync", "--wait"]).ends(6);
+    let status = stand.run(&["status"]).ends(6);
+    assert!(status.out.contains("(tried again at 2"), "{status:?}");
+}
