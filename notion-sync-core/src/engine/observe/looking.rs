@@ -299,3 +299,49 @@ impl Engine {
         self.state().commit(batch).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::MappingId;
+
+    fn file(name: &str) -> RemoteRef {
+        RemoteRef::new("github", "file", name)
+    }
+
+    #[test]
+    fn nothing_is_at_rest_where_something_is_gone_or_moved() {
+        let slack = Duration::seconds(60);
+        assert!(Looking::default().digest(slack).is_some());
+        let mut gone = Looking::default();
+        gone.gone.insert(file("a"), Proof::Deleted);
+        assert_eq!(gone.digest(slack), None);
+        let mut moved = Looking::default();
+        moved.renamed.insert(file("a"), file("b"));
+        assert_eq!(moved.digest(slack), None);
+    }
+
+    /// New is what began at this very cursor and was not there then.
+    #[test]
+    fn a_file_that_was_new_at_this_cursor_stays_new() {
+        let cursor = Cursor("here".to_owned());
+        for (begun, object, stays) in [
+            ("here", None, true),
+            ("elsewhere", None, false),
+            ("here", Some(file("a")), false),
+        ] {
+            let mut looking = Looking::default();
+            looking.begin(&cursor);
+            looking.renamed.insert(file("a"), file("b"));
+            let mut record = Record::new(RecordId::new("r1"), MappingId::new("handbook"));
+            record.github = Some(file("b"));
+            record.begun = Some(Begun {
+                cursor: ContentHash::of_bytes("nsync/cursor/v1", begun.as_bytes()),
+                object,
+            });
+            looking.keep_new(true, &[record]);
+            assert_eq!(looking.renamed.is_empty(), stays, "{begun}");
+            assert_eq!(looking.gone.contains_key(&file("a")), stays, "{begun}");
+        }
+    }
+}

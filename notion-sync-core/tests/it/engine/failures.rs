@@ -579,3 +579,22 @@ fn an_edit_that_was_refused_while_its_refresh_had_no_answer_stays_refused() {
     let open = world.repo.pulls("open");
     assert!(open.is_empty(), "N2 was refused: {open:?}");
 }
+
+/// What may still land may do so until that moment, and not at it.
+#[test]
+fn a_write_is_settled_from_the_moment_on_after_which_it_cannot_land() {
+    let world = World::new(documents(Policy::ManualReview));
+    world.pages.create("Guide", body(&["one"]));
+    world.settle();
+    let record = world.records().remove(0).id;
+    let mut op = block_on(State::new(&*world.store).operations_of(&record))
+        .unwrap()
+        .remove(0);
+    let until = world.engine_time();
+    op.state = OpState::Retry;
+    op.may_land_until = Some(until);
+    assert!(op.is_unsettled(until - chrono::Duration::milliseconds(1)));
+    assert!(!op.is_unsettled(until));
+    op.may_land_until = None;
+    assert!(!op.is_unsettled(until));
+}
