@@ -263,3 +263,14 @@ pub(crate) fn brief(text: &str) -> String {
     }
     out
 }
+/// Whether an error is over after a while, and says nothing about what was asked for: the same may succeed
+/// then.
+pub(crate) fn passes(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::RateLimited
+            | ErrorKind::Unavailable
+            | ErrorKind::NotApplied
+            | ErrorKind::Unauthorized
+    )
+}

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::client::GithubClient;
 use crate::endpoint::{Call, ISSUE_EVENTS, PULL, PULLS, REF, REVIEWERS};
+use crate::failure::passes;
 use crate::repository::RepositoryInfo;
 use crate::wire::{Event, GitRef, Pull};
 
@@ -172,17 +173,6 @@ pub(crate) async fn ask_reviewers(
         }
     }
     out
-}
-
-/// Whether an error says nothing about who was asked for: the same may succeed a moment later.
-fn passes(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::RateLimited
-            | ErrorKind::Unavailable
-            | ErrorKind::NotApplied
-            | ErrorKind::Unauthorized
-    )
 }
 
 fn missed(names: &[&String], error: &Error) -> String {

@@ -19,6 +19,7 @@ use tokio::sync::OnceCell;
 use super::GithubIssues;
 use super::roster::Roster;
 use crate::client::GithubClient;
+use crate::failure::passes;
 use crate::project::{
     MAX_FIELDS, ProjectField, found, is, items_of_project, lacks_ids, missing_project,
     name_variables, owner_and_number, text, value_of,
@@ -475,17 +476,6 @@ impl GithubIssues {
 /// What a change of it may change on every item.
 fn head(field: &ProjectField) -> (&str, &str, Vec<&str>) {
     (&field.name, &field.kind, field.options().collect())
-}
-
-/// Whether an error is over after a while: then the whole read is tried again.
-fn passes(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::RateLimited
-            | ErrorKind::Unavailable
-            | ErrorKind::NotApplied
-            | ErrorKind::Unauthorized
-    )
 }
 
 /// The reason of an error, the same whichever way the fields are read.

@@ -425,7 +425,7 @@ fn makes_nothing(op: &Operation) -> Error {
 }
 
 /// Whether a write follows from a difference between the sides, and is not wanted without one.
-fn follows_from_difference(action: &Action) -> bool {
+pub(in crate::engine) fn follows_from_difference(action: &Action) -> bool {
     matches!(
         action,
         Action::Create(_)

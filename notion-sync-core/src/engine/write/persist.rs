@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::audit::{AuditEvent, AuditRow};
+use crate::engine::hand::resolution::follows_from_difference;
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::survey::Prepared;
 use crate::engine::pairs::duplicates::duplicate_row;
@@ -208,16 +209,8 @@ impl Engine {
         // wanted. A comment is not, what a page shows is overtaken, and a step ends with its rule.
         if before.record.problem.is_some() && record.problem.is_none() {
             for old in self.state().dead_operations(&record.mapping).await? {
-                let anew = matches!(
-                    old.value.write.action,
-                    Action::Create(_)
-                        | Action::Update(_)
-                        | Action::Remove { .. }
-                        | Action::Restore { .. }
-                        | Action::Propose(_)
-                        | Action::Withdraw { .. }
-                        | Action::Flag { .. }
-                );
+                let action = &old.value.write.action;
+                let anew = follows_from_difference(action) || matches!(action, Action::Flag { .. });
                 if old.value.record == record.id && anew {
                     let mut op = old.value.clone();
                     op.state = OpState::Void;
