@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::audit::AuditEvent;
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::text;
+use crate::engine::write::exchange;
 use crate::engine::{Binding, Engine};
 use crate::error::Result;
 use crate::operation::{OpState, Operation};
@@ -111,21 +112,26 @@ impl Engine {
         let Some(mut state) = self.state().record(&op.record).await? else {
             return self.state().commit(batch).await;
         };
-        if op.settlement.proposal {
-            return self.state().commit(batch).await;
-        }
-        if let Some(base) = &mut state.record.base {
-            for id in op.settlement.fields.keys() {
-                base.fields.remove(id);
+        let mut body = false;
+        if !op.settlement.proposal {
+            if let Some(base) = &mut state.record.base {
+                for id in op.settlement.fields.keys() {
+                    base.fields.remove(id);
+                }
             }
+            body = op.settlement.body.is_some();
+            if body {
+                state.body = None;
+            }
+            state.record.base_epoch += 1;
+            state.record.look_at = Some(self.now());
         }
-        let body = op.settlement.body.is_some();
-        if body {
-            state.body = None;
-        }
-        state.record.base_epoch += 1;
-        state.record.look_at = Some(self.now());
-        batch.record(&state, if body { SaveBody::Yes } else { SaveBody::No })?;
+        let why = op.error.as_deref().unwrap_or_default();
+        let said = format!("{}: {why}", op.label);
+        let details = exchange::attempted(op);
+        let row = self.audit_row(&state.record, op, AuditEvent::Voided, &said, &details);
+        let save = if body { SaveBody::Yes } else { SaveBody::No };
+        batch.record_with_audit(&mut state, save, vec![row])?;
         self.state().commit(batch).await
     }
 }

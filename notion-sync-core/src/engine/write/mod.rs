@@ -8,3 +8,5 @@ pub(in crate::engine) mod lease;
 pub(in crate::engine) mod outcome;
 pub(in crate::engine) mod overlap;
 pub(in crate::engine) mod persist;
+mod recovery;
+mod settle;

@@ -271,7 +271,7 @@ fn start_set_aside() -> (World, RecordId, OpId) {
     world.settle();
     world.pass(10);
     world.settle();
-    world.repo.knows_effects(false);
+    world.repo.knows_outcomes(false);
     world.pages.set(&page, "state", Value::text("Doing"));
     world.pass(5);
     world.repo.fail([ModelFault::LostAfter]);
@@ -298,7 +298,7 @@ fn a_start_that_a_person_found_lets_the_steps_behind_it_go_on() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     // The model of the repository keeps the issue as what a start made.
     block_on(world.engine.resolve_with(&op, &issue(number), "ada")).unwrap();
-    world.repo.knows_effects(true);
+    world.repo.knows_outcomes(true);
     world.settle();
     assert_eq!(steps(&world), [ActionState::Done, ActionState::Done]);
     let effects = world.repo.effects();

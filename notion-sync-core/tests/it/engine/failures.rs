@@ -2,8 +2,10 @@
 
 use chrono::Duration;
 use futures::executor::block_on;
+use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::bounds::Bounds;
 use notion_sync_core::document::Block;
+use notion_sync_core::id::Side;
 use notion_sync_core::mapping::{Deliver, FileMarker, Guard, Policy};
 use notion_sync_core::operation::OpState;
 use notion_sync_core::record::Life;
@@ -334,6 +336,32 @@ fn an_option_without_a_class_is_reported_and_changes_nothing() {
     assert_eq!(world.repo.issue(number, "state"), Value::text("open"));
     let problem = world.records()[0].problem.clone().unwrap();
     assert!(problem.message.contains("class"), "{}", problem.message);
+}
+
+/// Nobody knows what came of the first of two writes: it ends with a row, and so does the second, which is given up with
+/// it.
+#[test]
+fn a_write_whose_outcome_nobody_can_tell_has_its_row() {
+    let (world, page, number) = task();
+    world.repo.knows_outcomes(false);
+    world.repo.fail([ModelFault::LostAfter]);
+    world.pages.set(&page, "title", Value::text("Better"));
+    world.repo.set_issue_text(number, "One\n\nG\n");
+    world.pass(5);
+    world.settle();
+    assert_eq!(world.repo.issue(number, "title"), Value::text("Better"));
+    assert_eq!(plain(&world.pages.body(&page)), ["One", "G"]);
+    assert_eq!(world.conflicts(), 0);
+    let audit = block_on(State::new(&*world.store).audit(None)).unwrap();
+    let voided: Vec<_> = (audit.iter())
+        .filter(|row| row.event == AuditEvent::Voided)
+        .map(|row| (row.side, row.summary.as_str()))
+        .collect();
+    let [(Some(Side::Github), first), (Some(Side::Notion), second)] = voided[..] else {
+        panic!("{voided:?}");
+    };
+    assert!(first.contains("nobody can tell"), "{first}");
+    assert!(second.contains("it depends on"), "{second}");
 }
 
 /// A commit got no answer, a look found nothing of it, and once more it was refused; then it arrives. As long as it

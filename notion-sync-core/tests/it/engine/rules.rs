@@ -319,7 +319,7 @@ fn an_effect_that_nobody_can_tell_of_waits_for_a_person() {
         .then(Effect::Comment(Note::default()));
     for retried in ["as it stands", "the property moved on"] {
         let (mut world, page, _) = with(vec![deploy.clone()], Policy::ManualReview);
-        world.repo.knows_effects(false);
+        world.repo.knows_outcomes(false);
         world.pages.set(&page, "state", Value::text("Doing"));
         world.pass(5);
         world.repo.fail([ModelFault::LostBefore]);
@@ -354,7 +354,7 @@ fn an_effect_that_nobody_can_tell_of_waits_for_a_person() {
         assert_eq!(shown["status"], "Error");
         assert!(shown["message"].contains(&remedy), "{shown:?}");
 
-        world.repo.knows_effects(true);
+        world.repo.knows_outcomes(true);
         if retried == "the property moved on" {
             say(&world, &page, "To do");
         }

@@ -180,8 +180,8 @@ impl ModelRepository {
         };
     }
 
-    /// Whether an effect whose answer was lost can be looked up from now on. Default yes.
-    pub fn knows_effects(&self, known: bool) {
+    /// Whether what came of a write whose answer was lost can be looked up from now on. Default yes.
+    pub fn knows_outcomes(&self, known: bool) {
         self.lock().untraceable = !known;
     }
 

@@ -278,7 +278,7 @@ impl Remote for ModelRepository {
             .iter()
             .map(|write| match (&write.action, inner.found(&write.op)) {
                 (Action::Discuss(discuss), _) => inner.talk.trace(&write.op, discuss),
-                (Action::Effect(_), _) if inner.untraceable => Trace::Unclear,
+                _ if inner.untraceable => Trace::Unclear,
                 (_, Some(object)) => Trace::Applied(Ack {
                     snapshot: Some(self.snapshot(&inner, object, true)),
                     notes: BTreeMap::from([("head".to_owned(), format!("head-{}", object.id))]),
