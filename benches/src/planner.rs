@@ -77,6 +77,7 @@ fn view(side: Side, body: Document, edited: Option<usize>) -> Result<View, Strin
             .map(|(at, id)| (id, Field::Value(value(at))))
             .collect(),
         watched: BTreeMap::new(),
+        outdated: false,
         body: BodyView::Read(body),
         source: None,
         native: None,

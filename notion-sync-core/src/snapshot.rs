@@ -28,6 +28,14 @@ pub struct Snapshot {
     /// on an issue). A file has none: they are in its text.
     #[serde(default)]
     pub fields: BTreeMap<String, Field>,
+    /// The types of these fields, by the same keys and in the terms of [`FieldSchema::kind`], where the object says
+    /// them itself. A field that has another type than the [`Schema`] that is known counts as unread until that is
+    /// read anew: it says nothing in the old type, which is no empty value.
+    ///
+    /// [`FieldSchema::kind`]: crate::remote::FieldSchema::kind
+    /// [`Schema`]: crate::remote::Schema
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub types: BTreeMap<String, String>,
     /// Its content.
     pub content: Content,
     /// Where it lives: path of a file, `owner/name` of an issue's repository, data source of a page.

@@ -124,6 +124,74 @@ async fn a_retyped_or_removed_property_blocks_that_field_alone() {
     }
 }
 
+/// Schemas are read once an hour. A page that is edited before that shows nothing in the old type, which is no empty
+/// value: nothing is taken away on the other side.
+#[tokio::test]
+async fn a_property_that_has_another_type_since_a_moment_ago_takes_nothing_away() {
+    for restarted in [false, true] {
+        for people in [false, true] {
+            let mut stage = stage(Terms::tasks(Policy::NotionWins)).await;
+            let number = number(&stage, "Dark mode");
+            let before = stage.github().issue(BACKLOG, number).unwrap();
+            let (away, back) = match people {
+                true => (
+                    json!({"Assignee": {"rich_text": {}}}),
+                    json!({"Assignee": {"people": {}}}),
+                ),
+                false => (
+                    json!({"Labels": {"number": {}}}),
+                    json!({"Labels": {"multi_select": {}}}),
+                ),
+            };
+            assert!(!before.labels.is_empty() && !before.assignees.is_empty());
+            change(&stage, "backlog-tasks", &away);
+            if restarted {
+                stage.stop();
+            }
+            let page = stage.page("Dark mode").unwrap();
+            stage
+                .in_notion("ada", |ada| {
+                    ada.set_property(page, "Name", json!("Dark theme"))
+                })
+                .unwrap();
+            settle(&mut stage).await;
+            let issue = stage.github().issue(BACKLOG, number).unwrap();
+            assert_eq!(issue.title, "Dark theme");
+            assert_eq!(issue.labels, before.labels);
+            assert_eq!(issue.assignees, before.assignees);
+            let message = property(&stage, "Dark theme", "GitHub Sync Message").to_string();
+            assert!(message.contains("of type"), "{message}");
+            if people {
+                change(&stage, "backlog-tasks", &back);
+                stage.pass(5);
+                settle(&mut stage).await;
+                equal(&mut stage).await;
+                let issue = stage.github().issue(BACKLOG, number).unwrap();
+                assert_eq!(issue.assignees, before.assignees);
+            }
+        }
+    }
+}
+
+/// A text may be of any type, so that what a new type does not hold is taken away; with the old type it is there again,
+/// and no page was edited.
+#[tokio::test]
+async fn values_that_come_back_with_their_type_are_seen() {
+    let mut stage = stage(Terms::documents(Policy::NotionWins)).await;
+    let owner = |stage: &Stage| {
+        let text = stage.file("docs/releases.md").unwrap();
+        (text.lines().find(|line| line.starts_with("owner:"))).map(str::to_owned)
+    };
+    let bob = Some("owner: Bob".to_owned());
+    assert_eq!(owner(&stage), bob);
+    for (to, now) in [("number", None), ("rich_text", bob)] {
+        change(&stage, "handbook-pages", &json!({"Owner": {to: {}}}));
+        stage.pass(70);
+        settle(&mut stage).await;
+        assert_eq!(owner(&stage), now, "{to}");
+    }
+}
+
 #[tokio::test]
 async fn a_property_that_is_missing_when_an_object_is_made_follows_once_it_is_there() {
     let terms = Terms::tasks(Policy::ManualReview);

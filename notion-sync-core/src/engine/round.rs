@@ -1,6 +1,7 @@
 //! One round over a mapping: look, decide, store that, carry it out, and say when to come back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -125,6 +126,10 @@ impl Engine {
             report.wait(until, why);
         }
         let strangers = bound.strangers(&survey.prepared);
+        let outdated = (survey.prepared.iter())
+            .flat_map(|one| [&one.notion, &one.github])
+            .flatten()
+            .any(|view| view.outdated);
         let doubts = self.doubted(&survey.doubts, &stored.value.doubts);
         for (side, doubt) in &doubts {
             if stored
@@ -186,9 +191,16 @@ impl Engine {
         if ended_well && report.errors.is_empty() && next.last_success.is_some() {
             next.last_success = Some(self.now());
         }
-        bound.remember(&mut next, self.now());
-        if lacks {
+        // What a changed schema brought to light would not be seen once more.
+        if durable || !bound.is_other_schema(&stored.value) {
+            bound.remember(&mut next, self.now());
+        }
+        if lacks || outdated {
             next.schema_at = Some(DateTime::UNIX_EPOCH);
+        }
+        if outdated {
+            // What comes then is another one in any case: everything is listed.
+            next.notion_schema = Arc::default();
         }
         self.remember_overheard(overheard, &mut next);
         if durable {

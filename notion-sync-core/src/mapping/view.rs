@@ -27,6 +27,9 @@ pub struct View {
     pub fields: BTreeMap<FieldId, Field>,
     /// What rules look at on the page, by property id.
     pub watched: BTreeMap<String, Field>,
+    /// Whether a field has another type than the schema that is known: it counts as unread until that is read anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outdated: bool,
     /// The body, in the terms that both sides share.
     pub body: BodyView,
     /// The text it was read from, where it is a file or an issue.

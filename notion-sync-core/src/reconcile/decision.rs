@@ -203,6 +203,7 @@ fn bare(view: &View) -> View {
         observed_at: view.observed_at,
         fields: view.fields.clone(),
         watched: BTreeMap::new(),
+        outdated: false,
         body: view.body.clone(),
         source: None,
         native: None,

@@ -1,7 +1,7 @@
 //! What stands at the end of a body: writes that were cut off, and empty paragraphs.
 
-use notion_sync_core::document::Block;
 use notion_sync_core::document::merge::{BodyBase, Region, regions};
+use notion_sync_core::document::{Block, Document};
 use notion_sync_core::id::Side;
 
 use crate::merge_cases::strong;
@@ -49,7 +49,36 @@ fn what_was_there_before_a_cut_off_write_and_is_gone_was_removed() {
     let shown = doc(vec![nested(&["a"])]);
     let (before, sent) = (BodyBase::agree(&b, &b), BodyBase::agree(&wanted, &wanted));
     let base = before.confirmed(&sent, Side::Notion, &shown).unwrap();
-    assert!(base.notion().canon_eq(&b), "{:?}", base.notion());
+    // Whether that was before or after the write nobody knows: unless both sides say the same it is no silent edit.
+    assert!(regions(&base, &shown, &shown).is_clean());
+    for there in [&b, &wanted] {
+        assert!(!regions(&base, &shown, there).is_clean());
+    }
+}
+
+/// The answer to a write was lost, and a person changed the very block that it wrote. They may have seen what was written
+/// or what was there before: what the other side says by now, the old text too, is not written over.
+#[test]
+fn a_block_that_was_edited_after_a_write_without_an_outcome_has_no_base() {
+    let one = |text: &str| doc(vec![paragraph("first"), paragraph(text), paragraph("last")]);
+    let (old, sent, edited) = (one("it was so"), one("it is so"), one("it is not so"));
+    let before = BodyBase::agree(&old, &old);
+    let after = BodyBase::agree(&sent, &sent);
+    for side in Side::BOTH {
+        let base = before.confirmed(&after, side, &edited).unwrap();
+        let sides = |other: &Document| match side {
+            Side::Notion => regions(&base, &edited, other).is_clean(),
+            Side::Github => regions(&base, other, &edited).is_clean(),
+        };
+        assert!(sides(&edited), "both say the same");
+        for there in [&old, &sent, &one("something else")] {
+            assert!(!sides(there), "{there:?}");
+        }
+        // What stands beside it has its base.
+        let mut elsewhere = edited.clone();
+        elsewhere.blocks[0] = paragraph("First");
+        assert!(sides(&elsewhere), "an edit of another block");
+    }
 }
 
 /// A conflict that a side answered by removing its part leaves what stands before it at that side's end. An empty

@@ -170,6 +170,7 @@ impl GithubFiles {
             },
             observed_at: self.client.observed_at(),
             fields,
+            types: BTreeMap::new(),
             content: Content::NotRead,
             place: Some(repository.full_name.clone()),
             marker: block.marker(),

@@ -142,6 +142,7 @@ impl GithubIssues {
             },
             observed_at: self.client.observed_at(),
             fields,
+            types: BTreeMap::new(),
             content: if content {
                 body.content()
             } else {
@@ -173,6 +174,7 @@ impl GithubIssues {
             },
             observed_at: self.client.observed_at(),
             fields: BTreeMap::new(),
+            types: BTreeMap::new(),
             content: Content::NotRead,
             place: None,
             marker: Marker::default(),

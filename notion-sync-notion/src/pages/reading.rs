@@ -61,11 +61,13 @@ impl NotionPages {
         observed_at: DateTime<Utc>,
     ) -> Snapshot {
         let bookkeeping = self.bookkeeping(schema);
-        let fields = page
-            .properties
-            .iter()
-            .filter(|property| self.is_wanted(property, &bookkeeping))
+        let wanted =
+            || (page.properties.iter()).filter(|property| self.is_wanted(property, &bookkeeping));
+        let fields = wanted()
             .map(|property| (property.id.clone(), property::read(property).into_field()))
+            .collect();
+        let types = wanted()
+            .map(|property| (property.id.clone(), property.kind.clone()))
             .collect();
         let place = page.parent.id.clone();
         Snapshot {
@@ -79,6 +81,7 @@ impl NotionPages {
             },
             observed_at: self.client.by_service(observed_at),
             fields,
+            types,
             content: Content::NotRead,
             place,
             marker: bookkeeping.marker(page),
@@ -102,6 +105,7 @@ impl NotionPages {
             },
             observed_at: self.client.by_service(observed_at),
             fields: BTreeMap::new(),
+            types: BTreeMap::new(),
             content: Content::NotRead,
             place: None,
             marker: Marker::default(),

@@ -342,6 +342,9 @@ impl ModelPages {
                         .collect()
                 })
                 .unwrap_or_default(),
+            types: (self.schema.fields.iter())
+                .map(|(key, property)| (key.clone(), property.kind.clone()))
+                .collect(),
             content: match page {
                 Some(page) if content && readable => Content::Blocks(page.body.clone()),
                 _ => Content::NotRead,

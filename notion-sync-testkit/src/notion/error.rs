@@ -85,6 +85,12 @@ impl ApiError {
         match status {
             401 => Self::new(401, "unauthorized", "API token is invalid."),
             403 => Self::restricted(),
+            404 => Self::new(
+                404,
+                "object_not_found",
+                "Could not find the object. Make sure the relevant pages and databases are shared with \
+                 your connection.",
+            ),
             409 => Self::new(
                 409,
                 "conflict_error",

@@ -96,6 +96,7 @@ impl<T: Traffic> Way<T> {
             Harm::Limit(seconds) => (429, Some(seconds)),
             Harm::LimitUnsaid => (429, None),
             Harm::Unauthorized => (401, None),
+            Harm::NotFound => (404, None),
             Harm::Delay(_) | Harm::Stale => return self.inner.send(request).await,
         };
         let mut answer = http::Response::builder().status(status);
@@ -281,6 +282,7 @@ mod tests {
             (Harm::Limit(7), Some(429), 1),
             (Harm::LimitUnsaid, Some(429), 1),
             (Harm::Unauthorized, Some(401), 1),
+            (Harm::NotFound, Some(404), 1),
             (Harm::Delay(25), Some(200), 2),
         ] {
             let (answer, at_service, seconds) = harmed(harm, false);

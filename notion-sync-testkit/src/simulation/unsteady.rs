@@ -71,6 +71,7 @@ impl Failed {
             }
             Harm::LimitUnsaid => Error::new(ErrorKind::RateLimited, during),
             Harm::Unauthorized => Error::new(ErrorKind::Unauthorized, during),
+            Harm::NotFound => Error::new(ErrorKind::NotFound, during),
             _ => Error::new(ErrorKind::Unavailable, during),
         }
     }

@@ -18,6 +18,8 @@ pub enum Harm {
     LimitUnsaid,
     /// 401: the credential is not accepted this time.
     Unauthorized,
+    /// 404: whatever it is about is not there for whoever asks.
+    NotFound,
     /// The answer takes so many seconds.
     Delay(u32),
     /// The answer to a list is one that was true a while ago, by less than V. Only a
@@ -37,6 +39,7 @@ impl Harm {
             Self::Limit(_) => "limited",
             Self::LimitUnsaid => "limited without saying for how long",
             Self::Unauthorized => "not authorized for once",
+            Self::NotFound => "not found for once",
             Self::Delay(_) => "delayed",
             Self::Stale => "answered with an older list",
         }

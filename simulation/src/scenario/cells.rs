@@ -30,6 +30,8 @@ pub(super) enum Kind {
     FailedAfter,
     /// 401.
     Unauthorized,
+    /// 404.
+    NotFound,
     /// The answer takes its time.
     Delayed,
     /// A list as it was a while ago.
@@ -37,7 +39,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Limited,
         Self::LimitedUnsaid,
         Self::DroppedBefore,
@@ -46,6 +48,7 @@ impl Kind {
         Self::FailedBefore,
         Self::FailedAfter,
         Self::Unauthorized,
+        Self::NotFound,
         Self::Delayed,
         Self::Stale,
     ];
@@ -60,6 +63,7 @@ impl Kind {
             Self::FailedBefore => "5xx before",
             Self::FailedAfter => "5xx after",
             Self::Unauthorized => "401",
+            Self::NotFound => "404",
             Self::Delayed => "delayed",
             Self::Stale => "stale",
         }
@@ -76,6 +80,7 @@ impl Kind {
             Harm::FailAfter if asked.writes => Self::FailedAfter,
             Harm::Refuse | Harm::FailAfter => Self::FailedBefore,
             Harm::Unauthorized => Self::Unauthorized,
+            Harm::NotFound => Self::NotFound,
             Harm::Delay(_) => Self::Delayed,
             Harm::Stale => Self::Stale,
         }
@@ -96,6 +101,8 @@ impl Kind {
             // Only Notion answers before it has committed.
             Self::CommittedLate => row.writes && row.late >= ENOUGH,
             Self::Stale => row.listed >= ENOUGH,
+            // What a token may not see is a whole side.
+            Self::NotFound => false,
         }
     }
 }

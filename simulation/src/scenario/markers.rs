@@ -36,7 +36,7 @@ const WORKERS: [&str; 3] = [
 ];
 
 /// Where more than the services fails.
-const SURROUNDINGS: [&str; 9] = [
+const SURROUNDINGS: [&str; 14] = [
     "the clock of the process jumped",
     "the disk was full",
     "a backup was put back",
@@ -46,6 +46,11 @@ const SURROUNDINGS: [&str; 9] = [
     "heard from Notion",
     "heard from GitHub",
     "what the guard stopped was approved",
+    "a token had expired",
+    "a side showed nothing",
+    "the tables were taken away or given back",
+    "a property had another type",
+    "another policy was written down",
 ];
 
 /// Where the services hide what the sync makes for longer than it waits.

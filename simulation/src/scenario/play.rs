@@ -233,7 +233,11 @@ pub(super) fn open(
         surroundings: Surroundings::with(post),
         beyond: (knobs.beyond).map(|seconds| Duration::seconds(i64::from(seconds))),
         bases: None,
-        rails: knobs.guard.map(Rails::new),
+        // A changed configuration is stopped by the guard too, whatever it allows.
+        rails: (knobs
+            .guard
+            .or(script.is_reconfigured().then_some(usize::MAX)))
+        .map(Rails::new),
     })
 }
 
@@ -248,6 +252,7 @@ impl Theatre {
                 .clock
                 .advance(Duration::milliseconds(60_000 - over));
         }
+        self.seam.reopen();
         for upset in &step.upsets {
             self.upset(*upset).await?;
         }

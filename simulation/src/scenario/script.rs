@@ -288,6 +288,12 @@ impl Script {
         self.knobs.page.is_some() || self.steps.iter().any(|step| step.squally)
     }
 
+    /// Whether another configuration is written down.
+    pub(crate) fn is_reconfigured(&self) -> bool {
+        let mut upsets = self.steps.iter().flat_map(|step| &step.upsets);
+        upsets.any(|upset| matches!(upset, Upset::Policy(_)))
+    }
+
     /// Smaller scripts, the smallest first: each leaves something out.
     pub(crate) fn smaller(&self) -> Vec<Self> {
         let mut out = Vec::new();

@@ -29,6 +29,8 @@ use super::surroundings::Off;
 struct Past {
     hooks: Vec<Hook>,
     squally: bool,
+    /// What each request of a side gets for an answer.
+    shut: BTreeMap<Side, Harm>,
     /// What is done to the object of the next removal.
     ambush: Option<Act>,
     /// The page that each process asked for last.
@@ -132,9 +134,20 @@ impl Seam {
         past.squally = step.is_some_and(|step| step.squally);
     }
 
+    /// A side answers each request so from now on.
+    pub(super) fn shut(&self, side: Side, harm: Harm) {
+        lock(&self.past).shut.insert(side, harm);
+    }
+
+    /// Both sides answer again.
+    pub(super) fn reopen(&self) {
+        lock(&self.past).shut.clear();
+    }
+
     /// Nobody does anything any more.
     pub(crate) fn calm(&self) {
         lock(&self.past).ambush = None;
+        self.reopen();
     }
 
     /// The engine begins a removal: what somebody does to the object just then.
@@ -284,7 +297,8 @@ impl Traffic for Seam {
     }
 
     fn aimed(&self, call: &Call) -> Option<Harm> {
-        call.told.as_ref().and_then(|told| told.harm)
+        let shut = lock(&self.past).shut.get(&call.side).copied();
+        shut.or_else(|| call.told.as_ref().and_then(|told| told.harm))
     }
 
     fn meanwhile(&self, call: &Call, counted: &Counted) {
@@ -330,6 +344,10 @@ impl Traffic for Seam {
             },
             Harm::Unauthorized => Fault::Refuse {
                 status: 401,
+                retry_after: None,
+            },
+            Harm::NotFound => Fault::Refuse {
+                status: 404,
                 retry_after: None,
             },
             // What the service says now is asked first, and shown only where it says the same.

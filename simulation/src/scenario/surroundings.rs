@@ -7,12 +7,13 @@ use notion_sync_core::audit::AuditRow;
 use notion_sync_core::bounds::Bounds;
 use notion_sync_core::clock::Clock;
 use notion_sync_core::id::Side;
+use notion_sync_core::mapping::Policy;
 use notion_sync_core::state::State;
 use notion_sync_store::MemoryStore;
-use notion_sync_testkit::simulation::Failure;
+use notion_sync_testkit::simulation::{Failure, Harm};
 use serde_json::{Value, json};
 
-use super::people::table;
+use super::people::{lock, table};
 use super::play::{Theatre, broken};
 use super::post::Post;
 use super::seam::Seam;
@@ -21,6 +22,13 @@ use super::upset::Upset;
 
 /// A mapped property of both tables, and the name that somebody gives it.
 const RENAMED: [(bool, &str, &str); 2] = [(false, "Owner", "Holder"), (true, "Labels", "Tags")];
+/// A mapped property of both tables, its type, and the one that somebody gives it.
+const RETYPED: [(&str, &str, &str); 2] = [
+    ("Owner", "rich_text", "number"),
+    ("Assignee", "people", "rich_text"),
+];
+/// The databases of both tables.
+const DATABASES: [&str; 2] = ["handbook", "backlog"];
 /// Minutes after which schemas are read again.
 const SCHEMA: i64 = 60;
 /// A property that is not mapped.
@@ -54,6 +62,10 @@ pub(crate) struct Surroundings {
     /// Whether the properties have their other names.
     renamed: bool,
     spare: bool,
+    /// Whether the tables are taken away from the connection.
+    unshared: bool,
+    /// Whether a mapped property has another type.
+    retyped: bool,
 }
 
 impl Surroundings {
@@ -98,8 +110,82 @@ impl Theatre {
                 }
                 self.seam.count("a hint named what does not exist");
             }
+            Upset::Locked(side) => {
+                self.seam.shut(side, Harm::Unauthorized);
+                self.seam.count("a token had expired");
+            }
+            Upset::Hidden(side) => {
+                self.seam.shut(side, Harm::NotFound);
+                self.seam.count("a side showed nothing");
+            }
+            Upset::Unshare => self.unshare(),
+            Upset::Retype => self.retype(),
+            Upset::Policy(policy) => self.write_down(policy),
         }
         Ok(())
+    }
+
+    fn mapped(&self) -> impl Iterator<Item = bool> + use<> {
+        let terms = &self.stage.terms;
+        let mapped = [terms.documents.is_some(), terms.tasks.is_some()];
+        [false, true]
+            .into_iter()
+            .filter(move |tasks| mapped[usize::from(*tasks)])
+    }
+
+    fn unshare(&mut self) {
+        let shared = self.surroundings.unshared;
+        for tasks in self.mapped() {
+            let database = self.stage.notion().id(DATABASES[usize::from(tasks)]);
+            let done = self
+                .stage
+                .in_notion("ada", |ada| ada.share(database, shared));
+            if let Err(error) = done {
+                self.seam.violate("harness", error.to_string());
+            }
+        }
+        self.surroundings.unshared = !shared;
+        self.seam.count("the tables were taken away or given back");
+    }
+
+    fn retype(&mut self) {
+        let back = self.surroundings.retyped;
+        let renamed = self.surroundings.renamed;
+        let named = |tasks: bool| {
+            let (name, names) = (RETYPED[usize::from(tasks)].0, RENAMED[usize::from(tasks)]);
+            if renamed && names.1 == name {
+                names.2
+            } else {
+                name
+            }
+        };
+        if !back {
+            // Whoever does that sees what the new type does not hold.
+            let pages = self.stage.pages();
+            let notion = self.stage.notion();
+            for page in pages.values() {
+                if let Some(value) = notion.properties(*page).get(named(false)) {
+                    lock(&self.people.ledger).replaced(&value.to_string(), "");
+                }
+            }
+        }
+        self.change_schema(|tasks| {
+            let (_, old, new) = RETYPED[usize::from(tasks)];
+            json!({named(tasks): {if back { old } else { new }: {}}})
+        });
+        self.surroundings.retyped = !back;
+        self.seam.count("a property had another type");
+    }
+
+    /// Another policy of each mapping is written down; the next process reads it.
+    fn write_down(&mut self, policy: Policy) {
+        let terms = &mut self.stage.terms;
+        for mapped in [&mut terms.documents, &mut terms.tasks] {
+            *mapped = mapped.map(|_| policy);
+        }
+        self.stage.stop();
+        self.seam.restarted();
+        self.seam.count("another policy was written down");
     }
 
     /// The process ends, and the store is as it was when it was backed up, once the services show what
@@ -141,9 +227,7 @@ impl Theatre {
     /// Somebody changes the schema of each table that is mapped.
     fn change_schema(&mut self, change: impl Fn(bool) -> Value) {
         self.surroundings.schema = true;
-        let terms = &self.stage.terms;
-        let mapped = [terms.documents.is_some(), terms.tasks.is_some()];
-        for (tasks, _) in [false, true].into_iter().zip(mapped).filter(|one| one.1) {
+        for tasks in self.mapped() {
             let source = self.stage.notion().id(table(tasks));
             let changed = self
                 .stage
@@ -175,6 +259,12 @@ impl Theatre {
     pub(super) fn appease(&mut self) {
         self.seam.set_off(0);
         self.surroundings.post = None;
+        if self.surroundings.unshared {
+            self.unshare();
+        }
+        if self.surroundings.retyped {
+            self.retype();
+        }
         if self.surroundings.renamed {
             self.rename();
         }

@@ -1,6 +1,9 @@
 //! What else than the services fails in worlds of the kind `surroundings`, as the seed says it: the clock of the
-//! process, its disk, the schema of a table, webhooks, and the store, which a backup is put back for.
+//! process, its disk, the schema of a table, webhooks, tokens and what they may see, the configuration, and the store,
+//! which a backup is put back for.
 
+use notion_sync_core::id::Side;
+use notion_sync_core::mapping::Policy;
 use notion_sync_testkit::simulation::Stream;
 use notion_sync_testkit::webhook::Trouble;
 
@@ -27,6 +30,16 @@ pub(crate) enum Upset {
     Spare,
     /// Somebody who knows the token for events names objects that do not exist.
     Forged(u32),
+    /// Until the next step a side takes the token for expired: 401.
+    Locked(Side),
+    /// Until the next step a side shows the token nothing, as it does one of another account: 404.
+    Hidden(Side),
+    /// Somebody takes the tables away from the connection, or gives them back.
+    Unshare,
+    /// Somebody gives a mapped property another type, or its old one again.
+    Retype,
+    /// Another policy is written down, and the process started anew.
+    Policy(Policy),
 }
 
 /// What webhooks suffer in a world.
@@ -83,6 +96,31 @@ pub(super) fn add(seed: u64, knobs: &mut Knobs, steps: &mut [Step]) {
                 4 => Upset::Spare,
                 _ => Upset::Forged(u32::try_from(number % 1_000).unwrap_or(0)),
             });
+        }
+    }
+    take_away(seed, &mut steps[..stormy]);
+}
+
+/// Adds what takes something away from the process: its access, a type, its configuration.
+fn take_away(seed: u64, steps: &mut [Step]) {
+    // A stream of its own: nothing else depends on it.
+    let mut random = Stream::new(seed, "access");
+    let mask: Vec<bool> = (0..5).map(|_| !random.chance(33)).collect();
+    for step in steps {
+        for (kind, about) in mask.iter().enumerate() {
+            let happens = random.chance(15);
+            let side = *random.of(&[Side::Notion, Side::Github]);
+            let policy =
+                *random.of(&[Policy::ManualReview, Policy::NotionWins, Policy::GithubWins]);
+            if happens && *about {
+                step.upsets.push(match kind {
+                    0 => Upset::Locked(side),
+                    1 => Upset::Hidden(side),
+                    2 => Upset::Unshare,
+                    3 => Upset::Retype,
+                    _ => Upset::Policy(policy),
+                });
+            }
         }
     }
 }

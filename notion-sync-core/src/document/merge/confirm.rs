@@ -9,15 +9,15 @@ use crate::id::Side;
 
 impl BodyBase {
     /// The base after a write of which nobody knows how far it came: the agreed state where the
-    /// written side shows what was `sent`, this base everywhere else.
+    /// written side shows what was `sent`, this base where it shows what was there before.
     ///
     /// `sent` is the base that the whole write would have led to, `shown` what the written `side`
     /// holds now. Where it holds what was sent, both sides held that at some moment, whoever wrote
-    /// it; where it holds something else, the write did not reach it or somebody changed it since,
-    /// and the old base tells what. Text that differs from what was sent in white space and marks
-    /// only counts as sent: a service may store another form. A block of which the first of the
-    /// blocks below it are there, with all that was there before, was not finished: that much of it is
-    /// agreed.
+    /// it; where it holds the old text, the write did not reach it. Where it holds neither, somebody
+    /// changed it, and nobody knows whether the write had reached it: nothing is agreed there. Text
+    /// that differs from what was sent in white space and marks only counts as sent: a service may
+    /// store another form. A block of which the first of the blocks below it are there, with all
+    /// that was there before, was not finished: that much of it is agreed.
     ///
     /// `None` where the two bases cannot be told apart place by place, because one of them has
     /// content that the written side has no form for. Then nothing may be assumed.
@@ -88,14 +88,34 @@ impl BodyBase {
                         }
                     }));
                 }
-                State::Converged | State::Merged(_) | State::Diverged => {
+                State::Converged => out.pairs.extend_from_slice(before.pairs(old_blocks)?),
+                // What the write would have removed is there: whoever edited it edited the old text.
+                State::Merged(_) | State::Diverged if sent_pairs.is_empty() => {
                     out.pairs.extend_from_slice(before.pairs(old_blocks)?);
+                }
+                State::Merged(_) | State::Diverged => {
+                    before.pairs(old_blocks)?;
+                    out.pairs.push(nothing_agreed());
                 }
             }
         }
         Some(out.trim())
     }
 }
+
+/// A pair that no side says, so that whatever each of them says there is an edit. A person edited a block after a write
+/// of it, or before: with the old text for a base, that text would pass for untouched where the other side went back
+/// to it; with the text that was sent, the other side's edit would, where the write never arrived.
+fn nothing_agreed() -> BasePair {
+    let run: Arc<[Block]> = Arc::from([Block::paragraph(NOBODYS)]);
+    BasePair {
+        notion: Arc::clone(&run),
+        github: run,
+    }
+}
+
+/// A character that stands for an object, and that neither codec writes.
+const NOBODYS: &str = "\u{FFFC}";
 
 /// Whether two runs have the same letters and digits, and any at all.
 fn says_same(one: &[Block], other: &[Block]) -> bool {

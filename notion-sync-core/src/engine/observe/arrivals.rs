@@ -139,6 +139,7 @@ impl Engine {
             },
             observed_at: self.now(),
             fields: BTreeMap::new(),
+            types: BTreeMap::new(),
             content: Content::NotRead,
             place: None,
             marker: Marker::default(),

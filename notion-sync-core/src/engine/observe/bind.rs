@@ -45,7 +45,7 @@ pub struct Bound {
     pub notion: Arc<Schema>,
     /// Schema of GitHub.
     pub github: Arc<Schema>,
-    fresh: bool,
+    pub(in crate::engine::observe) fresh: bool,
 }
 
 /// Settings that a mapping is bound with.
@@ -318,13 +318,6 @@ fn know_options(field: &mut FieldMap, schema: &Schema) {
 }
 
 impl Bound {
-    /// Whether a schema is another one than was known before.
-    pub(crate) fn is_other_schema(&self, state: &MappingState) -> bool {
-        self.fresh
-            && state.schema_at.is_some()
-            && (self.notion != state.notion_schema || self.github != state.github_schema)
-    }
-
     /// Keeps what was resolved.
     pub(crate) fn remember(&self, state: &mut MappingState, now: chrono::DateTime<chrono::Utc>) {
         if !self.fresh {

@@ -14,6 +14,7 @@ pub(in crate::engine) mod place;
 pub(in crate::engine) mod proposals;
 pub(in crate::engine) mod pulls;
 pub(in crate::engine) mod relatives;
+mod schema;
 pub(in crate::engine) mod sentinel;
 pub(in crate::engine) mod survey;
 pub(in crate::engine) mod text;

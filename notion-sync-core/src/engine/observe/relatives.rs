@@ -11,9 +11,7 @@ use crate::error::{ErrorKind, Result};
 use crate::id::{FieldId, RecordId, RemoteRef, Side};
 use crate::mapping::{FieldKind, Relative, View};
 use crate::record::{Life, Record};
-use crate::snapshot::{Field, Snapshot};
-use crate::state::{Batch, RecordState, SaveBody};
-use crate::value::Value;
+use crate::state::{Batch, SaveBody};
 
 impl Engine {
     /// Looks up what the fields of these records name, now and as last agreed.
@@ -136,7 +134,7 @@ impl Engine {
 }
 
 /// The fields that name parents.
-fn parents(bound: &Bound) -> impl Iterator<Item = &FieldId> {
+pub(in crate::engine) fn parents(bound: &Bound) -> impl Iterator<Item = &FieldId> {
     (bound.fields.iter())
         .filter(|field| field.kind == FieldKind::Parent && !bound.blocked.contains_key(&field.id))
         .map(|field| &field.id)
@@ -152,33 +150,5 @@ fn relative(record: &Record) -> Relative {
             record.life,
             Life::Deleting | Life::Detached | Life::Tombstone
         ),
-    }
-}
-
-impl Bound {
-    /// Whether an object is listed with another parent than was agreed: to name one need not move
-    /// the revision of either.
-    pub(in crate::engine) fn has_other_parent(
-        &self,
-        side: Side,
-        item: &Snapshot,
-        state: &RecordState,
-    ) -> bool {
-        let record = &state.record;
-        // What is held differs as long as it is held.
-        let (Some(base), None) = (&record.base, &record.problem) else {
-            return false;
-        };
-        parents(self).any(|id| {
-            let nothing = Value::Null;
-            let agreed = base.fields.get(id).map_or(&nothing, |one| one.on(side));
-            let native = self.native(id, side).unwrap_or_default();
-            let Some(Field::Value(now)) = item.fields.get(native) else {
-                return false;
-            };
-            let waits =
-                (record.waits.get(id)).is_some_and(|wait| now.elements().contains(&wait.on.id));
-            now != agreed && !(now.is_empty() && agreed.is_empty()) && !waits
-        })
     }
 }

@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt as _};
 
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::looking::Looking;
+use crate::engine::observe::relatives::parents;
 use crate::engine::observe::text;
 use crate::engine::pairs::identity;
 use crate::engine::tell::comments::{Heard, Listening, Overheard};
@@ -101,7 +102,8 @@ impl Engine {
         let stored = self.state().mapping(id).await?.value;
         // Now and then the content of everything is compared too: a service may change what it does not date.
         let contents = full && self.contents_due(&stored);
-        let full_notion = full || stored.notion_cursor.is_none();
+        let retyped = bound.retyped(&stored);
+        let full_notion = full || stored.notion_cursor.is_none() || !retyped.is_empty();
         let full_github = full || stored.github_cursor.is_none();
         let request = |cursor: Option<&Cursor>, full: bool| ListRequest {
             cursor: cursor.cloned(),
@@ -200,8 +202,11 @@ impl Engine {
                     Some(state) if state.record.mapping == *id => {
                         let gone = looking.gone.contains_key(&object);
                         let turned = || {
-                            (looking.items.get(&(side, object.clone())))
-                                .is_some_and(|item| bound.has_other_parent(side, item, state))
+                            // Neither a parent that is named nor another type need move a revision.
+                            let fields = parents(bound).chain(retyped.iter().copied());
+                            (looking.items.get(&(side, object.clone()))).is_some_and(|item| {
+                                bound.is_listed_otherwise(side, item, &state.record, fields)
+                            })
                         };
                         if gone || looking.moved(side, state, now, self.bounds.settle()) || turned()
                         {

@@ -63,6 +63,7 @@ pub(crate) fn view(
         observed_at: snapshot.observed_at,
         fields: BTreeMap::new(),
         watched: BTreeMap::new(),
+        outdated: false,
         body: BodyView::None,
         source: None,
         native: None,
@@ -78,7 +79,10 @@ pub(crate) fn view(
             Side::Notion => &field.notion,
             Side::Github => &field.github,
         };
-        if let Some(value) = snapshot.fields.get(key) {
+        if let Some(why) = bound.of_other_type(side, key, snapshot) {
+            view.outdated = true;
+            view.fields.insert(field.id.clone(), Field::Unread(why));
+        } else if let Some(value) = snapshot.fields.get(key) {
             let part = match side {
                 Side::Notion => None,
                 Side::Github => labels::part(&field.kind, value),
@@ -97,7 +101,9 @@ pub(crate) fn view(
     }
     if side == Side::Notion {
         for key in bound.watched.values() {
-            if let Some(value) = snapshot.fields.get(key) {
+            if bound.of_other_type(side, key, snapshot).is_some() {
+                view.outdated = true;
+            } else if let Some(value) = snapshot.fields.get(key) {
                 view.watched.insert(key.clone(), value.clone());
             }
         }

@@ -211,7 +211,7 @@ impl Engine {
                     self.applied(binding, bound, op, ack, false, waiting, report)
                         .await?;
                 }
-                Err(error) => self.failed(binding, op, &error, report).await?,
+                Err(error) => self.failed(binding, bound, op, &error, report).await?,
             }
         }
         Ok(())
@@ -246,6 +246,7 @@ impl Engine {
     async fn failed(
         &self,
         binding: &Binding,
+        bound: &Bound,
         op: &Operation,
         error: &Error,
         report: &mut MappingReport,
@@ -341,7 +342,8 @@ impl Engine {
         let mut batch = Batch::default();
         batch.operation(&next, Some(&stored))?;
         batch.attempt(&self.ended(&next, outcome))?;
-        self.after_failure(binding, &next, error, batch).await
+        self.after_failure(binding, Some(bound), &next, error, batch)
+            .await
     }
 
     /// Saves an operation, and completes its last attempt with an outcome.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::AuditEvent;
+use crate::engine::observe::bind::Bound;
 use crate::engine::plan::proposal::refresh_pause;
 use crate::engine::tell::comments::is_parked;
 use crate::engine::write::exchange;
@@ -18,10 +19,11 @@ impl Engine {
     /// that means for the record, which is looked at again or says what is wrong.
     ///
     /// In one transaction: a process that ended between the two would leave an edit that nobody
-    /// looks at any more.
+    /// looks at any more. Without `bound` the page says what is wrong once it is looked at again.
     pub(in crate::engine) async fn after_failure(
         &self,
         binding: &Binding,
+        bound: Option<&Bound>,
         op: &Operation,
         error: &Error,
         mut batch: Batch,
@@ -99,10 +101,13 @@ impl Engine {
                 });
                 let is_bookkeeping = matches!(op.write.action, Action::Bookkeep { .. });
                 if !is_bookkeeping && op.state == OpState::Dead {
-                    let mapping_state = self.state().mapping(&binding.mapping.id).await?.value;
-                    let bound = self.bind(binding, &mapping_state).await?;
-                    self.plan_bookkeeping(binding, &bound, &mut state, &[], &mut batch)
-                        .await?;
+                    match bound {
+                        Some(bound) => {
+                            self.plan_bookkeeping(binding, bound, &mut state, &[], &mut batch)
+                                .await?;
+                        }
+                        None => state.record.look_at = Some(self.now()),
+                    }
                 }
             }
             _ => {}

@@ -68,7 +68,8 @@ impl Engine {
             let error = Error::new(ErrorKind::Unavailable, "send a write")
                 .message("the process ended while this was being sent, again and again")
                 .remedy("look what it does to the process, then `notion-sync dead-letter retry`");
-            self.after_failure(binding, &op, &error, batch).await?;
+            self.after_failure(binding, None, &op, &error, batch)
+                .await?;
         }
         if unknown.is_empty() {
             return Ok(());
@@ -182,7 +183,7 @@ impl Engine {
                         self.applied(binding, bound, &op.value, ack, true, &waiting, report)
                             .await?;
                     }
-                    Trace::NotApplied => self.not_applied(binding, op, report).await?,
+                    Trace::NotApplied => self.not_applied(binding, bound, op, report).await?,
                     Trace::Partly(shown) => {
                         self.partly(binding, bound, op, &shown).await?;
                         report.retry = true;
@@ -216,6 +217,7 @@ impl Engine {
     async fn not_applied(
         &self,
         binding: &Binding,
+        bound: &Bound,
         op: &Stored<Operation>,
         report: &mut MappingReport,
     ) -> Result<()> {
@@ -239,7 +241,8 @@ impl Engine {
             message: format!("{}: {error}", next.label),
             drift: false,
         });
-        self.after_failure(binding, &next, &error, batch).await
+        self.after_failure(binding, Some(bound), &next, &error, batch)
+            .await
     }
 
     /// Nobody can tell what came of it.

@@ -138,6 +138,7 @@ impl Half {
                 .map(|(id, value)| (id.clone(), Field::Value(value.clone())))
                 .collect(),
             watched: BTreeMap::new(),
+            outdated: false,
             body: if there {
                 BodyView::Read(self.body.clone())
             } else {

@@ -308,6 +308,7 @@ impl ModelRepository {
             },
             observed_at: self.clock.now(),
             fields: BTreeMap::new(),
+            types: BTreeMap::new(),
             content: Content::NotRead,
             place: None,
             marker: Marker::default(),
