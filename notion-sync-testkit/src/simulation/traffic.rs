@@ -111,20 +111,11 @@ impl<T: Traffic> Way<T> {
     /// Harms a request; says whether that is left to be done on the way.
     fn harm(&self, call: &T::Call, harm: Harm) -> bool {
         let seam = &self.seam;
-        let now = seam.now();
         if harm != Harm::Stale {
             seam.count(harm.marker());
         }
-        match harm {
-            Harm::Delay(seconds) => {
-                if let Some(clock) = seam.clock() {
-                    clock.advance(Duration::seconds(i64::from(seconds)));
-                }
-            }
-            Harm::Limit(seconds) if !seam.has_company() => {
-                seam.limited(self.side, now + Duration::seconds(i64::from(seconds)));
-            }
-            _ => {}
+        if let (Harm::Delay(seconds), Some(clock)) = (harm, seam.clock()) {
+            clock.advance(Duration::seconds(i64::from(seconds)));
         }
         !self.traffic.harmed(call, harm)
     }
@@ -190,12 +181,13 @@ impl<T: Traffic> HttpSend for Way<T> {
             };
             seam.die(kind, "before it hears of it").await;
         }
+        let answered = seam.now();
         if seam.has_company() {
-            let now = seam.now();
             seam.stop(Stop::Other).await;
-            if let Some(Harm::Limit(seconds)) = harm {
-                seam.limited(self.side, now + Duration::seconds(i64::from(seconds)));
-            }
+        }
+        // Only now has the process heard of it: one that died before that cannot wait.
+        if let Some(Harm::Limit(seconds)) = harm {
+            seam.limited(self.side, answered + Duration::seconds(i64::from(seconds)));
         }
         answer
     }
