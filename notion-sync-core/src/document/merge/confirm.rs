@@ -79,14 +79,9 @@ impl BodyBase {
                     if is_part(region.github, region.notion)
                         && is_part(region.notion, &blocks(sent_pairs)) =>
                 {
-                    let stored = region.notion.iter().map(Block::canonical);
-                    out.pairs.extend(stored.map(|block| {
-                        let run: Arc<[Block]> = Arc::from([block]);
-                        BasePair {
-                            notion: Arc::clone(&run),
-                            github: run,
-                        }
-                    }));
+                    let stored = region.notion.iter();
+                    out.pairs
+                        .extend(stored.map(|block| BasePair::one(block, block)));
                 }
                 State::Converged => out.pairs.extend_from_slice(before.pairs(old_blocks)?),
                 // What the write would have removed is there: whoever edited it edited the old text.
@@ -107,11 +102,8 @@ impl BodyBase {
 /// of it, or before: with the old text for a base, that text would pass for untouched where the other side went back
 /// to it; with the text that was sent, the other side's edit would, where the write never arrived.
 fn nothing_agreed() -> BasePair {
-    let run: Arc<[Block]> = Arc::from([Block::paragraph(NOBODYS)]);
-    BasePair {
-        notion: Arc::clone(&run),
-        github: run,
-    }
+    let nobodys = Block::paragraph(NOBODYS);
+    BasePair::one(&nobodys, &nobodys)
 }
 
 /// A character that stands for an object, and that neither codec writes.

@@ -377,12 +377,8 @@ impl Bound {
 
     /// Whether a side writes a field by a request of its own once an object is there.
     pub(in crate::engine) fn comes_later(&self, id: &FieldId, side: Side) -> bool {
-        let schema = match side {
-            Side::Notion => &self.notion,
-            Side::Github => &self.github,
-        };
         let key = self.native(id, side);
-        key.and_then(|key| schema.fields.get(key))
+        key.and_then(|key| self.schema(side).fields.get(key))
             .is_some_and(|field| field.later)
     }
 

@@ -9,7 +9,7 @@ use crate::state::MappingState;
 use crate::value::Value;
 
 impl Bound {
-    fn schema(&self, side: Side) -> &Schema {
+    pub(super) fn schema(&self, side: Side) -> &Schema {
         match side {
             Side::Notion => &self.notion,
             Side::Github => &self.github,
@@ -30,15 +30,12 @@ impl Bound {
         if !self.is_other_schema(state) {
             return Vec::new();
         }
-        let kind = |schema: &Schema, key: &str| schema.fields.get(key).map(|one| one.kind.clone());
-        self.fields
-            .iter()
-            .filter(|field| {
-                let known = kind(&state.notion_schema, &field.notion);
-                known != kind(&self.notion, &field.notion)
-            })
-            .map(|field| &field.id)
-            .collect()
+        let retyped = |key: &str| {
+            let known = state.notion_schema.fields.get(key).map(|one| &one.kind);
+            known != self.notion.fields.get(key).map(|one| &one.kind)
+        };
+        let fields = self.fields.iter().filter(|field| retyped(&field.notion));
+        fields.map(|field| &field.id).collect()
     }
 
     /// Why a field of an object says nothing: the object gives it another type than the schema that is known.
