@@ -140,6 +140,9 @@ pub struct Operation {
     /// before this may be applied yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_land_until: Option<DateTime<Utc>>,
+    /// Something else is wanted by now: it is not sent again, and ends once it is known what came of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overtaken: bool,
     /// Not before this.
     pub not_before: Option<DateTime<Utc>>,
     /// When the last intent was persisted.

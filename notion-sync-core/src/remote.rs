@@ -548,6 +548,9 @@ pub enum Trace {
     Applied(Ack),
     /// It was not applied, as far as the remote can tell now.
     NotApplied,
+    /// It is there but for something that sending it again makes up for, such as the request for a review. People
+    /// may deal with it meanwhile; where it is not wanted any more it counts as applied.
+    Unfinished(Ack),
     /// Not all of it is there, and what is there is not what was there before: it was cut off, or
     /// somebody edited since. This is what the object holds now, content included. Sending again
     /// would find something else than it expects.

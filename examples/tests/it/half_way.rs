@@ -1,6 +1,7 @@
 //! Writes of several steps that are given up after the first of them.
 
 use notion_sync_core::audit::{AuditEvent, PART_OF};
+use notion_sync_core::engine::Budget;
 use notion_sync_core::id::OpId;
 use notion_sync_core::mapping::Policy;
 use notion_sync_core::state::State;
@@ -8,9 +9,11 @@ use notion_sync_examples::demo::{Stage, Terms};
 use notion_sync_examples::emulation::{HANDBOOK, World};
 use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule};
 use notion_sync_testkit::github::MergeMethod;
+use notion_sync_testkit::notion::{NotionId, Person};
 use notion_sync_testkit::simulation::properties;
+use serde_json::json;
 
-use crate::shown_support::settle;
+use crate::shown_support::{settle, sweep};
 
 const FILE: &str = "docs/releases.md";
 
@@ -67,12 +70,7 @@ async fn what_another_write_takes_over_has_its_row_in_the_audit() {
     stage.pass(30);
     settle(&mut stage).await;
     assert!(text(&stage).contains("As the page has it now."));
-    let commits = stage.github().commits(HANDBOOK, "main").unwrap();
-    let marks: Vec<(String, OpId)> = (commits.iter())
-        .flat_map(|commit| commit.message.lines())
-        .filter_map(|line| line.strip_prefix("Sync-Op: "))
-        .map(|op| ("commit".to_owned(), OpId::new(op)))
-        .collect();
+    let marks = marks(&stage);
     let store = stage.engine().await.unwrap().store().clone();
     let audit = State::new(&*store).audit(None).await.unwrap();
     let taken: Vec<_> = (audit.iter())
@@ -82,4 +80,104 @@ async fn what_another_write_takes_over_has_its_row_in_the_audit() {
     assert_eq!(taken.len(), 1, "{marks:?}");
     assert!(marks.iter().any(|(_, op)| *op == taken[0]), "{marks:?}");
     properties::audited(&*store, &audit, &marks).await.unwrap();
+}
+
+/// A page is written whose file is proposed: the answer is lost, nobody was asked for a review yet, and before that can be
+/// made up for, a limit comes. Answers the page and the pull request.
+async fn half_proposed(stage: &mut Stage) -> (NotionId, u64) {
+    settle(stage).await;
+    let values = [("Name", json!("Retrospectives"))];
+    let page = (stage.add_page("ada", "handbook-pages", &values, "What we learned.")).unwrap();
+    stage.pass(30);
+    let strike = |stage: &Stage, method: &str, skip: u32, fault: Fault| {
+        stage.github().faults().push(FaultRule {
+            method: method.to_owned(),
+            path_contains: "/pulls".to_owned(),
+            skip,
+            times: 1,
+            fault,
+        });
+    };
+    let before = stage.github().issue_numbers(HANDBOOK).unwrap();
+    strike(stage, "POST", 0, Fault::FailAfter { status: 502 });
+    let _ = stage.tick(false).await.unwrap();
+    let wait = Fault::Refuse {
+        status: 429,
+        retry_after: Some(300),
+    };
+    // It is found, with its commits, and then to be read before it is sent once more.
+    strike(stage, "GET", 2, wait);
+    stage.pass(6);
+    let _ = stage.tick(false).await.unwrap();
+    let mut opened = stage.github().issue_numbers(HANDBOOK).unwrap();
+    opened.retain(|number| !before.contains(number));
+    assert_eq!(opened.len(), 1);
+    let pull = stage.github().issue(HANDBOOK, opened[0]).unwrap().pull;
+    assert_eq!(pull.unwrap().reviewers, [""; 0]);
+    (page, opened[0])
+}
+
+/// A person merges it while another one edits its page. Its commit has its row in the audit.
+#[tokio::test]
+async fn a_proposal_that_is_merged_before_it_is_finished_has_its_row_in_the_audit() {
+    let terms = Terms::documents(Policy::ManualReview);
+    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
+        .await
+        .unwrap();
+    let (page, number) = half_proposed(&mut stage).await;
+    let block = stage.notion().blocks(page).remove(0);
+    let edit = |bob: &mut Person<'_>| bob.edit_text(block.id, "What we learned since.");
+    stage.in_notion("bob", edit).unwrap();
+    let now = stage.now();
+    {
+        let mut github = stage.github();
+        let _ = github.set_draft(HANDBOOK, number, "ada", false, now);
+        (github.merge(HANDBOOK, number, "ada", MergeMethod::Merge, now)).unwrap();
+    }
+    stage.pass(30);
+    // The process comes as far as to see the merge.
+    let look = Budget {
+        poll_now: true,
+        operations: 0,
+        ..Budget::default()
+    };
+    stage.tick_within(look).await.unwrap();
+    settle(&mut stage).await;
+    let marks = marks(&stage);
+    assert!(!marks.is_empty());
+    let store = stage.engine().await.unwrap().store().clone();
+    let audit = State::new(&*store).audit(None).await.unwrap();
+    properties::audited(&*store, &audit, &marks).await.unwrap();
+}
+
+/// Its page goes to the trash: the pull request that nobody was told of is closed.
+#[tokio::test]
+async fn a_proposal_that_is_not_wanted_before_it_is_finished_is_closed() {
+    let terms = Terms::documents(Policy::ManualReview);
+    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
+        .await
+        .unwrap();
+    let (page, number) = half_proposed(&mut stage).await;
+    stage.in_notion("ada", |ada| ada.trash(page)).unwrap();
+    stage.pass(30);
+    sweep(&mut stage).await;
+    settle(&mut stage).await;
+    let left = stage.github().issue(HANDBOOK, number).unwrap();
+    assert!(!left.open);
+    let store = stage.engine().await.unwrap().store().clone();
+    let audit = State::new(&*store).audit(None).await.unwrap();
+    let applied = audit.iter().filter(|row| row.event == AuditEvent::Applied);
+    let said: Vec<&str> = applied.map(|row| row.summary.as_str()).collect();
+    let opened = "propose to create docs/retrospectives.md in a pull request";
+    assert!(said.contains(&opened), "{said:?}");
+}
+
+/// The operations that commits of the handbook name.
+fn marks(stage: &Stage) -> Vec<(String, OpId)> {
+    let commits = stage.github().commits(HANDBOOK, "main").unwrap();
+    (commits.iter())
+        .flat_map(|commit| commit.message.lines())
+        .filter_map(|line| line.strip_prefix("Sync-Op: "))
+        .map(|op| ("commit".to_owned(), OpId::new(op)))
+        .collect()
 }

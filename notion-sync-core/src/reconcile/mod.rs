@@ -545,6 +545,11 @@ fn by_proposal(case: &Case<'_>, plan: &mut Plan, writes: &mut BTreeMap<Side, Wri
         .as_ref()
         .filter(|proposal| proposal.kind == ProposalKind::Edit);
     if case.record.refused.contains(&value) {
+        if proposal_open(case.record, ProposalKind::Edit) {
+            plan.steps.push(Step::Withdraw(
+                "what is left was proposed and refused".to_owned(),
+            ));
+        }
         plan.holds.push(Hold {
             unit: UnitId::Record,
             row: Row(54),

@@ -13,7 +13,17 @@ pub(super) fn page_without_file(case: &Case<'_>, plan: &mut Plan) {
     };
     let moved_on = view.settled && proposal.value != page_hash(view);
     if proposal.state == ProposalState::Open && moved_on {
-        plan.steps.push(Step::Propose(ProposalKind::Create, None));
+        if !case.record.refused.contains(&page_hash(view)) {
+            plan.steps.push(Step::Propose(ProposalKind::Create, None));
+            return;
+        }
+        let reason = "what the page says was proposed and refused";
+        plan.steps.push(Step::Withdraw(reason.to_owned()));
+        plan.holds.push(Hold {
+            unit: UnitId::Record,
+            row: Row(52),
+            reason: reason.to_owned(),
+        });
         return;
     }
     let row = Row(52);

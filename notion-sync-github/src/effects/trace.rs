@@ -114,11 +114,12 @@ impl GithubIssues {
         let Some(pull) = self.opened(repository, &write.op, branch).await? else {
             return Ok(Trace::NotApplied);
         };
+        let ack = self.opened_ack(repository, &pull, branch);
         let reviewers = &wanted.reviewers;
         if pull::lacks_reviewers(&self.client, repository, reviewers, &pull).await? {
-            return Ok(Trace::NotApplied);
+            return Ok(Trace::Unfinished(ack));
         }
-        Ok(Trace::Applied(self.opened_ack(repository, &pull, branch)))
+        Ok(Trace::Applied(ack))
     }
 
     async fn trace_draft(

@@ -162,16 +162,14 @@ impl GithubFiles {
         let Some(pull) = self.proposed(repository, propose).await? else {
             return Ok(Trace::NotApplied);
         };
-        let title = one_line(&propose.title, 200);
-        if pull.is_open() && pull.title.as_deref() != Some(&title) {
-            return Ok(Trace::NotApplied);
-        }
         let Some(ack) = self.proposed_by(repository, write, propose, &pull).await? else {
             return Ok(Trace::NotApplied);
         };
+        let title = one_line(&propose.title, 200);
+        let retitled = pull.is_open() && pull.title.as_deref() != Some(&title);
         let reviewers = &propose.reviewers;
-        if pull::lacks_reviewers(&self.client, repository, reviewers, &pull).await? {
-            return Ok(Trace::NotApplied);
+        if retitled || pull::lacks_reviewers(&self.client, repository, reviewers, &pull).await? {
+            return Ok(Trace::Unfinished(ack));
         }
         Ok(Trace::Applied(ack))
     }

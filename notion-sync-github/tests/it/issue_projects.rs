@@ -472,7 +472,7 @@ async fn a_lost_answer_is_told_from_what_stands_there() {
         match found.unwrap().pop().unwrap() {
             Trace::Applied(_) => assert!(applied, "{skip} {fault:?}"),
             Trace::NotApplied | Trace::Unclear => assert!(!applied, "{skip} {fault:?}"),
-            other @ Trace::Partly(_) => panic!("{other:?}"),
+            other => panic!("{other:?}"),
         }
         one(&issues, write).await.unwrap();
         assert_eq!(stands(&world, PLAN, "Status").as_deref(), Some("Done"));

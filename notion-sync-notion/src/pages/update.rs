@@ -17,9 +17,9 @@ use super::{Body, NotionPages, read_body};
 use crate::property::{self, Reading};
 use crate::wire::{DataSource, Page, SchemaProperty};
 
-/// Calls of an update besides the steps of its body: the change of properties and the verifying
-/// read.
-const OTHER_CALLS: usize = 2;
+/// Calls of an update besides the steps of its body: the verifying read, a second look at the properties
+/// and their change.
+const OTHER_CALLS: usize = 3;
 
 fn stale(page: &str, what: impl Into<String>) -> Error {
     Error::new(ErrorKind::Stale, "update a page")
@@ -215,6 +215,13 @@ impl NotionPages {
                 .await
                 .map_err(|error| partial(error, done))?;
             content = Some(self.verify(&id, desired, shown, &mut notes).await);
+            // The steps took a while: what people wrote into a property meanwhile is not written over.
+            if !update.fields.is_empty() {
+                properties = self
+                    .compared_again(&id, &schema, write, update)
+                    .await
+                    .map_err(|error| partial(error, done))?;
+            }
         }
         // Last, because it carries the mark of the operation: whoever finds the mark knows that
         // everything before it was done as well.
@@ -238,6 +245,22 @@ impl NotionPages {
             notes,
             ..Ack::default()
         })
+    }
+
+    /// The properties to write, with their bookkeeping, as the page is by now.
+    async fn compared_again(
+        &self,
+        id: &str,
+        schema: &DataSource,
+        write: &Write,
+        update: &Update,
+    ) -> Result<Map<String, Json>> {
+        let page = self.fetch_page(id).await?;
+        let mut properties = self.changed_fields(&page, schema, &update.fields).await?;
+        let bookkeeping = self.bookkeeping(schema);
+        bookkeeping.write(&update.bookkeeping, Some(&page), &mut properties)?;
+        bookkeeping.stamp(LAST_OP, &write.op, &mut properties);
+        Ok(properties)
     }
 
     /// The properties to write: those that are not yet as desired.

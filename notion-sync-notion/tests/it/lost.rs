@@ -176,7 +176,7 @@ fn lost_answers_are_found_and_nothing_is_done_twice() {
 fn settle(stage: &Stage, write: &Write, place: &str) -> bool {
     match stage.trace(write) {
         Trace::Applied(_) => false,
-        Trace::NotApplied => {
+        Trace::NotApplied | Trace::Unfinished(_) => {
             match stage.write(write) {
                 Ok(_) => {}
                 Err(error) => panic!("{place}: {error}"),

@@ -1,5 +1,6 @@
 //! The adapter in front of the emulator, in one process and under one virtual clock.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
@@ -27,22 +28,40 @@ use serde_json::json;
 
 use crate::scripted::noon;
 
+/// What somebody does right after a request with this method and path.
+struct Meanwhile {
+    method: &'static str,
+    path: &'static str,
+    act: Box<dyn FnOnce(&mut Person<'_>) + Send>,
+}
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "after {} {}", self.method, self.path)
+    }
+}
+
 /// Hands requests to the emulator.
 #[derive(Debug)]
 struct InProcess {
     notion: Arc<Mutex<NotionEmulator>>,
     clock: Arc<VirtualClock>,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
 }
 
 #[async_trait]
 impl HttpSend for InProcess {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        match self
-            .notion
-            .lock()
-            .unwrap()
-            .handle(request, self.clock.now())
-        {
+        let mut meanwhile = self.meanwhile.lock().unwrap();
+        let now = meanwhile.take_if(|act| {
+            request.method().as_str() == act.method && request.uri().path().contains(act.path)
+        });
+        let mut notion = self.notion.lock().unwrap();
+        let reply = notion.handle(request, self.clock.now());
+        if let Some(now) = now {
+            (now.act)(&mut notion.person("ada", self.clock.now()).unwrap());
+        }
+        match reply {
             Reply::Answer { response, delay } => {
                 self.clock.advance(Duration::from_std(delay).unwrap());
                 Ok(response)
@@ -57,6 +76,7 @@ pub(crate) struct Stage {
     pub(crate) clock: Arc<VirtualClock>,
     pub(crate) client: Client,
     pub(crate) pages: NotionPages,
+    meanwhile: Arc<Mutex<Option<Meanwhile>>>,
 }
 
 /// The properties that the engine's bookkeeping needs, in a world's short form.
@@ -117,12 +137,14 @@ impl Stage {
         let notion = NotionEmulator::new(world, EmulatorBounds::notion()).unwrap();
         let notion = Arc::new(Mutex::new(notion));
         let clock = Arc::new(VirtualClock::new(noon()));
+        let meanwhile = Arc::default();
         let client = Client::new(
             ClientSettings::default(),
             SecretString::from("ntn_sync"),
             Arc::new(InProcess {
                 notion: Arc::clone(&notion),
                 clock: Arc::clone(&clock),
+                meanwhile: Arc::clone(&meanwhile),
             }),
             Arc::clone(&clock) as Arc<dyn Clock>,
             Arc::new(RateGate::new(budget)),
@@ -136,6 +158,7 @@ impl Stage {
             clock,
             client,
             pages,
+            meanwhile,
         }
     }
 
@@ -147,6 +170,7 @@ impl Stage {
             Arc::new(InProcess {
                 notion: Arc::clone(&self.notion),
                 clock: Arc::clone(&self.clock),
+                meanwhile: Arc::clone(&self.meanwhile),
             }),
             clock,
             Arc::new(RateGate::new(RateBudget::default())),
@@ -178,6 +202,17 @@ impl Stage {
         let mut notion = self.emulator();
         let mut ada = notion.person("ada", now).unwrap();
         act(&mut ada)
+    }
+
+    /// Ada does something right after the next request with this method and path.
+    pub(crate) fn meanwhile(
+        &self,
+        method: &'static str,
+        path: &'static str,
+        act: impl FnOnce(&mut Person<'_>) + Send + 'static,
+    ) {
+        let act = Box::new(act);
+        *self.meanwhile.lock().unwrap() = Some(Meanwhile { method, path, act });
     }
 
     pub(crate) fn read(&self, name: &str) -> Snapshot {

@@ -4,7 +4,7 @@ use chrono::Duration;
 use notion_sync_core::ErrorKind;
 use notion_sync_core::clock::Clock as _;
 use notion_sync_core::document::{Block, Document};
-use notion_sync_core::remote::Action;
+use notion_sync_core::remote::{Action, Trace};
 use notion_sync_core::snapshot::{Content, Presence, Proof};
 use notion_sync_core::value::Value;
 use notion_sync_notion::client::RateBudget;
@@ -244,6 +244,47 @@ fn fields_are_written_only_over_what_was_expected() {
     let error = stage.write(&late).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stale);
     assert_eq!(stage.emulator().title(id).as_deref(), Some("Third"));
+}
+
+/// The steps of a body take a while: what people write into a property meanwhile is not written over.
+#[test]
+fn properties_are_compared_again_after_the_steps_of_a_body() {
+    let stage = one("One");
+    let id = stage.id("first");
+    let key = |name: &str| stage.key(name);
+    let title = |from: &str, to: &str| (key("Name"), Value::text(from), Value::text(to));
+    let tags = (key("Tags"), Value::set(["a", "b"]), Value::set(["b", "c"]));
+    let first = update(
+        "op1",
+        id,
+        vec![title("First", "Second"), tags],
+        Some((body("One"), body("Two"))),
+    );
+    stage.meanwhile("PATCH", "/v1/blocks/", move |ada| {
+        ada.set_property(id, "Tags", json!(["a"])).unwrap();
+    });
+    let snapshot = stage.write(&first).unwrap().snapshot.unwrap();
+    assert_eq!(stage.field(&snapshot, "Name"), Value::text("Second"));
+    assert_eq!(stage.field(&snapshot, "Tags"), Value::set(["c"]));
+    let second = update(
+        "op2",
+        id,
+        vec![title("Second", "Third")],
+        Some((body("Two"), body("Three"))),
+    );
+    stage.meanwhile("PATCH", "/v1/blocks/", move |ada| {
+        ada.rename(id, "Hers").unwrap();
+    });
+    let error = stage.write(&second).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert_eq!(stage.emulator().title(id).as_deref(), Some("Hers"));
+    match stage.trace(&second) {
+        Trace::Partly(snapshot) => {
+            assert_eq!(stage.field(&snapshot, "Name"), Value::text("Hers"));
+            assert_eq!(snapshot.content, Content::Blocks(body("Three")));
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

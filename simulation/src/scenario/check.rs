@@ -281,6 +281,12 @@ async fn different(
                     || record.path.as_deref() == Some(name)
                     || parked.contains(name))
         });
+        // Several pages name it after a backup was put back that knew none of them: they say so, and a person decides.
+        let claimed = kind == "object" && counterparts && theatre.surroundings.restored;
+        if claimed && records.iter().any(drifts) {
+            (theatre.seam).count("left to people after a backup was put back");
+            continue;
+        }
         if !known {
             return Ok(Some(format!(
                 "the {kind} {name:?} has no counterpart and nobody waits for it"
@@ -288,6 +294,11 @@ async fn different(
         }
     }
     Ok(None)
+}
+
+/// Whether registry and marks contradict each other, and it says so.
+fn drifts(record: &Record) -> bool {
+    record.problem.as_ref().is_some_and(|known| known.drift)
 }
 
 /// What the engine says of an object that is gone on one side and was edited on the other.
@@ -340,8 +351,9 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
         ("issues", scene.issues.values().collect()),
     ];
     // What a backup does not know, and marks do not tell either, is named and left to people.
-    let drifts = |record: &Record| record.problem.as_ref().is_some_and(|one| one.drift);
     let told = restored && scene.records.iter().any(drifts);
+    // Without marks it knows a file that moved and was edited since neither by its name nor by its text.
+    let unmarked = restored && theatre.stage.terms.file_marker == FileMarker::None;
     // A file that moved and changed too much to be known again is a new one (row 29); where somebody edited the page of
     // the old one, that page stays and waits for a person.
     // So does the page of a file that was merged, edited and moved before anybody looked.
@@ -359,7 +371,8 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
             if seen.insert(origin) || ledger.is_copied(origin) {
                 continue;
             }
-            if told || (kind == "pages" && left.contains(&origin)) {
+            let file = kind != "issues" && unmarked;
+            if told || file || (kind == "pages" && left.contains(&origin)) {
                 theatre.seam.count(match told {
                     true => "left to people after a backup was put back",
                     false => "moved file taken for a new one",

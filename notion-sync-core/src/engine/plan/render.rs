@@ -195,6 +195,7 @@ impl Engine {
             lost: 0,
             lost_since: None,
             may_land_until: None,
+            overtaken: false,
             not_before: None,
             intent_at: None,
             group: Vec::new(),

@@ -14,8 +14,11 @@ use crate::engine::write::exchange;
 use crate::engine::{Binding, Engine};
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::{OpId, RecordId, Side};
-use crate::operation::{Attempt, MAX_ATTEMPTS, OpState, Operation, backoff, group_id};
-use crate::remote::{Action, Write};
+use crate::operation::{
+    Attempt, MAX_ATTEMPTS, OpState, Operation, backoff, group_id, nothing_desired,
+};
+use crate::record::{Proposal, ProposalState, Record};
+use crate::remote::{Action, ProposalKind, Write};
 use crate::state::{Batch, SaveBody, Stored};
 
 /// Changes per transaction while intents are written, with room for one large operation.
@@ -110,7 +113,8 @@ impl Engine {
                 match self.state().operation(after).await? {
                     Some(before) if before.value.state == OpState::Done => {}
                     Some(before) if before.value.state.is_final() => {
-                        self.give_up_follower(&head).await?;
+                        const WHY: &str = "an operation it depends on was not carried out";
+                        self.take_back(&head, WHY).await?;
                         continue;
                     }
                     Some(_) => continue,
@@ -136,16 +140,16 @@ impl Engine {
         Ok(out)
     }
 
-    /// What it depends on was not carried out.
-    async fn give_up_follower(&self, stored: &Stored<Operation>) -> Result<()> {
-        const WHY: &str = "an operation it depends on was not carried out";
+    /// It will not be sent, or not once more, with a row that says why.
+    pub(super) async fn take_back(&self, stored: &Stored<Operation>, why: &str) -> Result<()> {
         let mut op = stored.value.clone();
         op.state = OpState::Void;
-        op.error = Some(WHY.to_owned());
+        op.error = Some(why.to_owned());
         let mut batch = Batch::default();
         batch.operation(&op, Some(stored))?;
         if let Some(mut state) = self.state().record(&op.record).await? {
-            let said = format!("{}: {WHY}", op.label);
+            not_opened(&op, &mut state.record);
+            let said = format!("{}: {why}", op.label);
             let details = exchange::attempted(&op);
             let row = self.audit_row(&state.record, &op, AuditEvent::Voided, &said, &details);
             batch.record_with_audit(&mut state, SaveBody::No, vec![row])?;
@@ -371,6 +375,21 @@ impl Engine {
             ended_at: Some(self.now()),
             outcome: Some(outcome.to_owned()),
             error: op.error.clone(),
+        }
+    }
+}
+
+/// Of a proposal that was not opened nothing is left but perhaps its branch, which the next one of a pair goes on
+/// with; the same may be wanted again.
+fn not_opened(op: &Operation, record: &mut Record) {
+    let opened_by = |known: &&mut Proposal| {
+        known.state == ProposalState::Planned
+            && matches!(&op.write.action, Action::Propose(p) if p.branch == known.branch)
+    };
+    if let Some(known) = record.proposal.as_mut().filter(opened_by) {
+        match known.kind {
+            ProposalKind::Edit | ProposalKind::Conflict => known.value = nothing_desired(),
+            ProposalKind::Create | ProposalKind::Delete => record.proposal = None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::audit::{AuditEvent, AuditRow};
+use crate::effect::Effect;
 use crate::engine::hand::resolution::follows_from_difference;
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::survey::Prepared;
@@ -18,7 +19,7 @@ use crate::engine::tell::notes::{self, Rest};
 use crate::engine::write::decided::audit_rows;
 use crate::engine::{Binding, Engine};
 use crate::error::{ErrorKind, Result};
-use crate::id::{FieldId, OpId, RemoteRef, Side};
+use crate::id::{FieldId, OpId, RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, Policy, View};
 use crate::operation::{OpState, Operation};
 use crate::reconcile::{Plan, REMOVED, Step, Wait, page_hash};
@@ -69,7 +70,11 @@ impl Engine {
             }
             let count = planned.operations.len();
             match self.persist_record(binding, bound, planned).await {
-                Ok(()) => report.planned += count,
+                Ok(true) => report.planned += count,
+                Ok(false) => {
+                    durable = false;
+                    report.retry = true;
+                }
                 // Somebody else moved the record on: it is looked at again in the next tick.
                 Err(error) if error.kind() == ErrorKind::Stale => {
                     durable = false;
@@ -91,12 +96,13 @@ impl Engine {
         Ok(durable)
     }
 
+    /// Answers whether it is saved. It is not where the outcome of an earlier write comes first.
     async fn persist_record(
         &self,
         binding: &Binding,
         bound: &Bound,
         planned: PlannedRecord,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let now = self.now();
         let PlannedRecord {
             plan,
@@ -183,27 +189,30 @@ impl Engine {
             record.look_at = Some(record.look_at.map_or(again, |at| at.min(again)));
         }
 
-        let mut batch = Batch::default();
-        talk.save(&record.id, &mut batch)?;
         // Older operations that were not sent are replaced by what is planned now.
         let keep: BTreeSet<&OpId> = operations.iter().map(|op| &op.id).collect();
-        let mut standing: Vec<Stored<Operation>> = Vec::new();
-        for old in &open {
+        let is_overtaken = |old: &&Stored<Operation>| {
             let unsent = matches!(
                 old.value.state,
                 OpState::Planned | OpState::Retry | OpState::Blocked
             );
-            let superseded = unsent
+            unsent
                 && !keep.contains(&old.value.id)
                 && !is_held_back(&plan)
-                && !stands(&old.value, record, &operations);
-            if !superseded {
-                standing.push(old.clone());
-            } else {
-                let mut op = old.value.clone();
-                op.state = OpState::Void;
-                batch.operation(&op, Some(old))?;
-            }
+                && !stands(&old.value, record, &operations)
+        };
+        let (overtaken, standing): (Vec<_>, Vec<_>) = open.iter().partition(is_overtaken);
+        let standing: Vec<Stored<Operation>> = standing.into_iter().cloned().collect();
+        if overtaken.iter().any(|old| may_be_there(&old.value)) {
+            self.look_first(&record.id, &overtaken).await?;
+            return Ok(false);
+        }
+        let mut batch = Batch::default();
+        talk.save(&record.id, &mut batch)?;
+        for old in overtaken {
+            let mut op = old.value.clone();
+            op.state = OpState::Void;
+            batch.operation(&op, Some(old))?;
         }
         // The world moved on: nothing is left of what was set aside, of all that is planned anew where it is still
         // wanted. A comment is not, what a page shows is overtaken, and a step ends with its rule.
@@ -270,7 +279,7 @@ impl Engine {
 
         let nothing = batch.is_empty() && audit.is_empty() && operations.is_empty();
         if state == before && !news && nothing {
-            return Ok(());
+            return Ok(true);
         }
         if let (Some(decision), Some(row)) = (decision, audit.first_mut()) {
             let keep = self.decisions;
@@ -281,6 +290,25 @@ impl Engine {
         let body = body || news;
         let save = if body { SaveBody::Yes } else { SaveBody::No };
         batch.record_with_audit(&mut state, save, audit)?;
+        self.state().commit(batch).await?;
+        Ok(true)
+    }
+
+    /// What is overtaken, and may be there by half, is looked for before something else takes its place: people
+    /// deal with the half that is there.
+    async fn look_first(&self, record: &RecordId, overtaken: &[&Stored<Operation>]) -> Result<()> {
+        let mut batch = Batch::default();
+        for &old in overtaken.iter().filter(|old| may_be_there(&old.value)) {
+            let mut op = old.value.clone();
+            op.state = OpState::Unknown;
+            op.overtaken = true;
+            op.not_before = None;
+            batch.operation(&op, Some(old))?;
+        }
+        if let Some(mut state) = self.state().record(record).await? {
+            state.record.look_at = Some(self.now());
+            batch.record_with_audit(&mut state, SaveBody::No, Vec::new())?;
+        }
         self.state().commit(batch).await
     }
 
@@ -415,6 +443,17 @@ fn is_held_back(plan: &Plan) -> bool {
     plan.holds
         .iter()
         .any(|hold| hold.unit == UnitId::Record && matches!(hold.row.0, 24 | 25 | 37 | 38 | 40))
+}
+
+/// Whether an operation that is to be sent again may have left a pull request that people can deal with. Of other
+/// writes nothing is there once they count as not applied.
+fn may_be_there(op: &Operation) -> bool {
+    let opens = match &op.write.action {
+        Action::Propose(_) => true,
+        Action::Effect(effect) => matches!(effect.request.effect, Effect::OpenPull(_)),
+        _ => false,
+    };
+    op.attempts > 0 && opens && !op.overtaken
 }
 
 /// Whether an operation that was not sent stays although the plan does not ask for it again:

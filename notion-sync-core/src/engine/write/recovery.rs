@@ -21,6 +21,9 @@ use crate::state::{Batch, Stored};
 /// 100, and the lease adds its own.
 const TAKEN_OVER: usize = 80;
 
+/// Why a write is given up that something else takes the place of.
+const OVERTAKEN: &str = "nothing of it is there, and something else is wanted by now";
+
 impl Engine {
     /// Operations that were being sent when the process ended have an unknown outcome. `sent_until`
     /// is up to when whoever sent them may have gone on.
@@ -183,7 +186,17 @@ impl Engine {
                         self.applied(binding, bound, &op.value, ack, true, &waiting, report)
                             .await?;
                     }
-                    Trace::NotApplied => self.not_applied(binding, bound, op, report).await?,
+                    // What is not wanted any more is there for people all the same.
+                    Trace::Unfinished(ack) if op.value.overtaken => {
+                        self.applied(binding, bound, &op.value, ack, true, &waiting, report)
+                            .await?;
+                    }
+                    Trace::NotApplied if op.value.overtaken => {
+                        self.take_back(op, OVERTAKEN).await?
+                    }
+                    Trace::NotApplied | Trace::Unfinished(_) => {
+                        self.not_applied(binding, bound, op, report).await?;
+                    }
                     Trace::Partly(shown) => {
                         self.partly(binding, bound, op, &shown).await?;
                         report.retry = true;
@@ -213,7 +226,7 @@ impl Engine {
         self.save_operation(&next, op, None).await
     }
 
-    /// It had no effect, and is sent again; not for ever.
+    /// It had no effect, or not all of it, and is sent again; not for ever.
     async fn not_applied(
         &self,
         binding: &Binding,

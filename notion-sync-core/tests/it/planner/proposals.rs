@@ -2,7 +2,7 @@
 
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::Deliver;
-use notion_sync_core::reconcile::{Plan, Step, WriteStep, write_hash};
+use notion_sync_core::reconcile::{Plan, Step, WriteStep, unit_hash, write_hash};
 use notion_sync_core::record::{ProposalState, UnitId};
 use notion_sync_core::remote::ProposalKind;
 use notion_sync_core::value::Value;
@@ -76,6 +76,19 @@ fn an_edit_that_was_refused_waits_for_another_one() {
     assert_eq!(holds(&plan), [(54, "this edit was proposed and refused")]);
     let moved = refused.says(Side::Notion, "note", "edited again");
     assert!(proposed(&moved.plan()).is_some());
+}
+
+#[test]
+fn a_pull_request_with_an_older_edit_is_closed_where_the_edit_was_refused_before() {
+    let before = known(ProposalKind::Edit, ProposalState::Open).with(|scene| {
+        let proposal = scene.pair.record.proposal.as_mut().unwrap();
+        scene.pair.record.refused.push(proposal.value);
+        proposal.value = unit_hash(&note(), &Value::text("another edit"));
+    });
+    let plan = before.plan();
+    let closed = Step::Withdraw("what is left was proposed and refused".to_owned());
+    assert_eq!(plan.steps, [closed]);
+    assert_eq!(holds(&plan), [(54, "this edit was proposed and refused")]);
 }
 
 #[test]

@@ -173,6 +173,18 @@ fn the_proposal_of_a_file_follows_its_page() {
             waits.clone(),
         ),
         ("not open yet", edited(planned), waits),
+        (
+            "back to what was refused",
+            edited(open()).with(|scene| {
+                let now = page_hash(scene.view(Side::Notion));
+                scene.pair.record.refused.push(now);
+            }),
+            row(52)
+                .does(Step::Withdraw(
+                    "what the page says was proposed and refused".to_owned(),
+                ))
+                .waits("proposed and refused"),
+        ),
     ]);
 }
 
