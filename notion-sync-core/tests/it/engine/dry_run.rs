@@ -103,7 +103,7 @@ fn cases() -> u32 {
     if std::env::var_os("NOTION_SYNC_CASES").is_some() {
         50
     } else {
-        1_000
+        300
     }
 }
 

@@ -484,7 +484,7 @@ fn cases() -> ProptestConfig {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(1);
-    ProptestConfig::with_cases(factor.saturating_mul(100))
+    ProptestConfig::with_cases(factor.saturating_mul(40))
 }
 
 proptest! {
