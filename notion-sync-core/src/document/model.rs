@@ -456,7 +456,7 @@ impl BlockKind {
 
     /// Whether the API can turn a block of this kind into the other by an update, so that it stays
     /// the block that it is (an update cannot change a block's type, of which each level of a
-    /// heading is one, nor the width of a table).
+    /// heading is one, nor the width of a table, nor where a link to a page leads).
     pub(crate) fn can_become(&self, new: &Self) -> bool {
         match (self, new) {
             (Self::Heading { level: a, .. }, Self::Heading { level: b, .. }) => a == b,
@@ -479,6 +479,7 @@ impl BlockKind {
                 a == b
             }
             (Self::Synced { from: a }, Self::Synced { from: b }) => a == b,
+            (Self::LinkToPage { page: a }, Self::LinkToPage { page: b }) => a == b,
             (Self::Opaque { .. }, _) => self == new,
             _ => std::mem::discriminant(self) == std::mem::discriminant(new),
         }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use notion_sync_core::document::blocks::{self, Stages, assemble, read, read_full, stages, write};
 use notion_sync_core::document::limits::validate;
-use notion_sync_core::document::{
-    Block, BlockKind, Color, Document, Inline, MediaSource, Mention, RichText,
-};
+use notion_sync_core::document::{Block, BlockKind, Color, Document, Inline, Mention, RichText};
 use notion_sync_core::id::BlockId;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -362,53 +360,6 @@ fn rows_hold_no_room_for_cells_that_never_came() {
         panic!("a row is read as a row");
     };
     assert_eq!((cells.len(), cells.capacity()), (5, 5));
-}
-
-#[test]
-fn updates_name_every_field_that_can_change() {
-    let plain = |text: &str| RichText::plain(text);
-    for (kind, wanted) in [
-        (
-            BlockKind::ToDo {
-                text: plain("x"),
-                checked: true,
-                color: Color::default(),
-            },
-            Some(
-                json!({"to_do": {"rich_text": [{"type": "text", "text": {"content": "x"}}],
-                "checked": true, "color": "default"}}),
-            ),
-        ),
-        (
-            BlockKind::Callout {
-                text: plain(""),
-                icon: None,
-                color: Color::new("red"),
-            },
-            Some(json!({"callout": {"rich_text": [], "icon": null, "color": "red"}})),
-        ),
-        (
-            BlockKind::Table {
-                width: 2,
-                header_row: true,
-                header_column: false,
-                alignment: vec![],
-            },
-            Some(json!({"table": {"has_column_header": true, "has_row_header": false}})),
-        ),
-        (
-            BlockKind::Media {
-                media: notion_sync_core::document::MediaKind::Image,
-                source: MediaSource::Hosted("https://h/x".into()),
-                caption: plain(""),
-            },
-            Some(json!({"image": {"caption": []}})),
-        ),
-        (BlockKind::Divider, None),
-        (BlockKind::ColumnList, None),
-    ] {
-        assert_eq!(blocks::update(&kind), wanted, "{kind:?}");
-    }
 }
 
 #[test]

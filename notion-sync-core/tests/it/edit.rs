@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use notion_sync_core::document::blocks::update;
 use notion_sync_core::document::edit::{BlockEdit, EditError, Position, apply, script, unread};
 use notion_sync_core::document::merge::{BodyBase, Region, regions};
 use notion_sync_core::document::{Block, BlockKind, Color, Document, RichText};
@@ -257,6 +258,42 @@ fn steps_are_the_smallest() {
         assert_eq!(shown, expected, "{name}");
         let out = doc(apply(&old.blocks, &edits).unwrap());
         assert!(out.canon_eq(&new), "{name}");
+    }
+}
+
+/// The API has no update for either: a link that leads elsewhere is another block, and a column that
+/// has no width any more stays as wide as it is.
+#[test]
+fn what_no_update_says_is_none() {
+    let link = |page: &str| Block::new(BlockKind::LinkToPage { page: page.into() });
+    let old = with_ids(&doc(vec![p("a"), link("p1"), p("b")]));
+    let mut new = bare(&old);
+    new.blocks[1] = link("p2");
+    let edits = script(&old.blocks, &new.blocks).unwrap();
+    let shown: Vec<String> = edits.iter().map(show).collect();
+    assert_eq!(shown, ["insert after id0: 1", "delete id1"]);
+
+    let columns = |ratio: Option<u16>, text: &str| {
+        let column = |ratio, text: &str| {
+            Block::new(BlockKind::Column { ratio }).with_children(vec![p(text)])
+        };
+        let list = vec![column(ratio.map(Into::into), text), column(None, "right")];
+        doc(vec![Block::new(BlockKind::ColumnList).with_children(list)])
+    };
+    let old = with_ids(&columns(Some(600), "left"));
+    for (new, wanted) in [
+        (columns(None, "left"), &[][..]),
+        (columns(None, "left side"), &["update id2"][..]),
+        (columns(Some(500), "left"), &["update id1"][..]),
+    ] {
+        let edits = script(&old.blocks, &new.blocks).unwrap();
+        let shown: Vec<String> = edits.iter().map(show).collect();
+        assert_eq!(shown, wanted);
+        for edit in &edits {
+            if let BlockEdit::Update { kind, .. } = edit {
+                assert!(update(kind).is_some(), "{kind:?}");
+            }
+        }
     }
 }
 

@@ -138,6 +138,37 @@ fn edits() {
             set(list(&["z", "w"])),
             "---\na:\n- z\n- w\n\n# c\nb: 1\n---\n",
         ),
+        // Lines of a list that did not change, and comments, stay as they are.
+        (
+            "---\na: # c\n  - x\n  # d\n  - 'y' # e\nb: 1\n---\n",
+            "a",
+            set(list(&["x", "y", "z"])),
+            "---\na: # c\n  - x\n  # d\n  - 'y' # e\n  - z\nb: 1\n---\n",
+        ),
+        (
+            "---\r\na:   # c\r\n- x\r\n\r\n# d\r\n-   y\r\n- z\r\n---\r\n",
+            "a",
+            set(list(&["w", "z"])),
+            "---\r\na:   # c\r\n- w\r\n# d\r\n- z\r\n---\r\n",
+        ),
+        (
+            "---\na:\n  # c\n  - x\n  # d\n  - y\n---\n",
+            "a",
+            set(list(&["z", "x"])),
+            "---\na:\n  - z\n  # c\n  - x\n  # d\n---\n",
+        ),
+        (
+            "---\na: # c\n  - >\n    x\n    # d\n  - v\n---\n",
+            "a",
+            set(list(&["v", "z"])),
+            "---\na: # c\n  - v\n  - z\n---\n",
+        ),
+        (
+            "---\na: # c\n  - x\n---\n",
+            "a",
+            set(list(&[])),
+            "---\na: [] # c\n---\n",
+        ),
         (
             "---\na: |\n  x\n  y\nb: 1\n---\n",
             "a",

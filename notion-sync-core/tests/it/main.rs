@@ -3,6 +3,7 @@
 // Helpers of tests are not tests to the linter; figures are printed for whoever asks.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod beside;
 mod blocks;
 mod comments;
 mod dialect;
@@ -26,3 +27,4 @@ mod notion_fixtures;
 mod notion_markdown;
 mod patch;
 mod planner;
+mod updates;

@@ -245,6 +245,63 @@ fn limits_carry_both_numbers() {
     ));
 }
 
+/// A pair that makes no sense is source, and what stands in it stays.
+#[test]
+fn a_pair_around_blocks_that_have_no_owner_drops_none() {
+    let open = "<!-- notion-sync:nested -->";
+    let close = "<!-- /notion-sync:nested -->";
+    let source = format!("{open}\n\n- a\n  - b\n\nchild\n\n{close}\n");
+    let document = read(&source);
+    let texts: Vec<String> = document
+        .blocks
+        .iter()
+        .map(|block| match &block.kind {
+            BlockKind::Verbatim { markdown } => markdown.clone(),
+            kind => kind.text().unwrap().to_plain(),
+        })
+        .collect();
+    assert_eq!(texts, [open, "a", "child", close]);
+    assert_eq!(document.blocks[1].children.len(), 1);
+    assert_eq!(markdown::write(&document, &Style::default()), source);
+    // Where the first one has no children, it owns the others.
+    let owned = read(&format!("{open}\n\na\n\n- b\n\n{close}\n"));
+    assert_eq!(owned.blocks.len(), 1);
+    assert_eq!(owned.blocks[0].children.len(), 1);
+}
+
+/// GitHub shows a rule and a heading where a file would have front matter.
+#[test]
+fn a_text_without_front_matter_may_start_with_a_rule() {
+    let kinds = |source: &str| -> Vec<String> {
+        let document = markdown::parse_body(source, &Limits::default()).unwrap();
+        let kind = |block: &Block| match &block.kind {
+            BlockKind::Divider => "rule".to_owned(),
+            kind => kind.text().unwrap().to_plain(),
+        };
+        document.blocks.iter().map(kind).collect()
+    };
+    for (source, expected) in [
+        (
+            "---\nEnvironment: prod\nVersion: 1.2\n---\nThe app crashes",
+            &["rule", "Environment: prod Version: 1.2", "The app crashes"][..],
+        ),
+        (
+            "\u{feff}---\r\nSteps: open app: crash\r\n---\r\nLog\r\n",
+            &["rule", "Steps: open app: crash", "Log"],
+        ),
+        ("+++\na = \n+++\n", &["+++ a = +++"]),
+        ("", &[]),
+    ] {
+        assert_eq!(kinds(source), expected, "{source:?}");
+    }
+    let limits = Limits {
+        bytes: 2,
+        ..Limits::default()
+    };
+    let error = markdown::parse_body("---", &limits).unwrap_err();
+    assert_eq!(error, MarkdownError::TooLarge { limit: 2, found: 3 });
+}
+
 #[test]
 fn hostile_tables_end() {
     let wide = format!("{}\n{}\n", "|a".repeat(5_000), "|-".repeat(5_000));
@@ -301,6 +358,7 @@ fn hostile_nesting_ends() {
         "<u>".repeat(50_000),
         "**a *b ".repeat(20_000),
         "http://a.b(".repeat(20_000),
+        "www._".repeat(200_000),
         "a@".repeat(100_000),
         "`".repeat(100_000),
         "$a".repeat(100_000),

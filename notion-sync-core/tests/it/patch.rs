@@ -220,6 +220,38 @@ fn edits_keep_the_style_around_them() {
     }
 }
 
+/// What would be front matter of a file is text in an issue, and is patched as such.
+#[test]
+fn a_text_without_front_matter_is_patched_from_its_start() {
+    let body = |source: &str| markdown::parse_body(source, &Limits::default()).unwrap();
+    for (source, from, to, expected) in [
+        (
+            "---\nVersion: 1.2\n---\nThe app\ncrashes\n",
+            "1.2",
+            "1.3",
+            "---\nVersion: 1.3\n---\nThe app\ncrashes\n",
+        ),
+        (
+            "---\nSteps: open app: crash\n---\n* a\n",
+            "crash",
+            "stop",
+            "---\nSteps: open app: stop\n---\n* a\n",
+        ),
+    ] {
+        let old = body(source);
+        let new = changed(&old, &Change::Word(from, to));
+        let patched = patch::apply_body(source, &old, &new).unwrap();
+        assert_eq!(patched.text, expected);
+        assert!(body(&patched.text).canon_eq(&new));
+    }
+    // A rule that comes to the start does not make front matter of what follows.
+    let old = body("a: b\n\n---\n\nc\n");
+    let mut new = old.clone();
+    new.blocks.swap(0, 1);
+    let patched = patch::apply_body("a: b\n\n---\n\nc\n", &old, &new).unwrap();
+    assert!(body(&patched.text).canon_eq(&new), "{}", patched.text);
+}
+
 /// Thousands of blocks can stand in one line, so none may look back to where the line starts.
 #[test]
 fn blocks_in_one_line_are_patched() {

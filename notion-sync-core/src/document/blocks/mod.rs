@@ -22,7 +22,7 @@ pub(crate) use runs::as_held;
 pub use payload::{BlockRead, read, read_full};
 pub use stages::{Request, Requests, Stage, Stages, requests, stages};
 pub use tree::assemble;
-pub use writer::{same_type, update, write};
+pub use writer::{same_type, update, update_from, write};
 
 use std::fmt;
 

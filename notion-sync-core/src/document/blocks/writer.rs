@@ -9,7 +9,7 @@ use crate::document::limits::{
     BLOCK_UNITS, EQUATION_UNITS, code_language, is_color, is_web_url, units,
 };
 use crate::document::model::{Block, BlockKind, Icon, MediaKind, MediaSource, RichText};
-use crate::document::reference::as_uuid;
+use crate::document::reference::{as_uuid, is_hosted};
 use crate::document::validation::CREATABLE;
 
 /// Where a block stands changes what is written of it.
@@ -82,15 +82,44 @@ pub fn update(kind: &BlockKind) -> Option<Value> {
     if let BlockKind::Callout { icon: None, .. } = kind {
         payload.insert("icon".to_owned(), Value::Null);
     }
-    if let BlockKind::Media { caption, .. }
-    | BlockKind::Bookmark { caption, .. }
-    | BlockKind::Embed { caption, .. }
-    | BlockKind::Code { caption, .. } = kind
-        && caption.is_empty()
-    {
+    if caption_of(kind).is_some_and(RichText::is_empty) {
         payload.insert("caption".to_owned(), json!([]));
     }
     Some(json!({name: payload}))
+}
+
+/// The same where it is known what the block said: leaves a caption or icon that did not change out
+/// of the body. Not every way of reading shows them, so one that nobody saw stays.
+#[must_use]
+pub fn update_from(old: &BlockKind, new: &BlockKind) -> Option<Value> {
+    let mut body = update(new)?;
+    let same = |key: &str| match key {
+        "caption" => {
+            caption_of(old).map(RichText::canonical) == caption_of(new).map(RichText::canonical)
+        }
+        _ => {
+            matches!((old, new), (BlockKind::Callout { icon: a, .. }, BlockKind::Callout { icon: b, .. }) if a == b)
+        }
+    };
+    for payload in body.as_object_mut()?.values_mut() {
+        let fields = payload.as_object_mut()?;
+        fields.retain(|key, _| !matches!(key.as_str(), "caption" | "icon") || !same(key));
+        // A body must have a field.
+        if fields.is_empty() {
+            return update(new);
+        }
+    }
+    Some(body)
+}
+
+fn caption_of(kind: &BlockKind) -> Option<&RichText> {
+    match kind {
+        BlockKind::Media { caption, .. }
+        | BlockKind::Bookmark { caption, .. }
+        | BlockKind::Embed { caption, .. }
+        | BlockKind::Code { caption, .. } => Some(caption),
+        _ => None,
+    }
 }
 
 /// Whether an update in place can make `new` out of `old`: the API never changes a block's type, a
@@ -232,7 +261,8 @@ fn fill(
                     icon.text("emoji", emoji);
                     icon.close();
                 }
-                Some(Icon::External(url)) if is_web_url(url) => {
+                // The link to a file that Notion hosts ends, and names no file outside.
+                Some(Icon::External(url)) if is_web_url(url) && !is_hosted(url) => {
                     let mut icon = Fields::open(fields.key("icon"), None);
                     icon.text("type", "external");
                     push_url(icon.key("external"), url);

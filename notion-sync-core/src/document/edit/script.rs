@@ -117,7 +117,7 @@ impl Scribe {
             return Fate::Replaced;
         };
         let kind = new.kind.canonical();
-        if old.kind != kind && old.kind.canonical() != kind {
+        if old.kind != kind && old.kind.canonical() != kind && !keeps_width(&old.kind, &kind) {
             let update = BlockEdit::Update {
                 id: id.clone(),
                 kind: new.kind.clone(),
@@ -131,6 +131,15 @@ impl Scribe {
         }
         Fate::Stays(edits)
     }
+}
+
+/// Whether all that changes is that a column has no width any more. The API can set one but not take
+/// it back, and a column cannot be made in a list that stands: it stays as wide as it is.
+fn keeps_width(old: &BlockKind, new: &BlockKind) -> bool {
+    matches!(
+        (old, new),
+        (BlockKind::Column { .. }, BlockKind::Column { ratio: None })
+    )
 }
 
 /// The length of `new` without the empty paragraphs at its end, except those that `old` has.

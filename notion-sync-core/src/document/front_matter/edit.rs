@@ -1,6 +1,6 @@
 //! Changing values without touching any other byte.
 
-use super::{Entry, FrontMatter, FrontMatterError, Kind, Value, lines, toml, yaml};
+use super::{Entry, FrontMatter, FrontMatterError, Kind, Value, lines, list, toml, yaml};
 use crate::document::Span;
 
 /// A change of one key.
@@ -174,41 +174,25 @@ fn set(
                         .all(|item| matches!(item, Value::Text(text) if yaml::is_literal(text))),
                     _ => false,
                 };
-            match (value, block_list(old)) {
-                (Value::List(items), Some(indent)) if !items.is_empty() => {
-                    let mut out = String::new();
-                    for item in items {
-                        let item = yaml::inline(item, literal)
-                            .ok_or_else(|| unwritable(&entry.key, front_matter.kind))?;
-                        out.push_str(&format!("{newline}{indent}- {item}"));
-                    }
-                    let comment = old.find('\n').map_or("", |end| old[..end].trim_end());
-                    return Ok((span, format!("{comment}{out}")));
-                }
-                _ => yaml::inline(value, literal),
+            if let Value::List(items) = value
+                && !items.is_empty()
+                && let Some(text) = list::edited(old, &entry.value, items, literal, newline)
+            {
+                return Ok((span, text));
             }
-            .map(|text| {
+            yaml::inline(value, literal).map(|text| {
                 // No space stands before a value that was empty or started on the next line.
                 let spaced = source[..span.start].ends_with([' ', '\t']);
-                if spaced { text } else { format!(" {text}") }
+                let text = if spaced { text } else { format!(" {text}") };
+                match list::comment(old) {
+                    Some(comment) => format!("{text} {comment}"),
+                    None => text,
+                }
             })
         }
     };
     text.map(|text| (span, text))
         .ok_or_else(|| unwritable(&entry.key, front_matter.kind))
-}
-
-/// The indentation of a list with one item a line.
-fn block_list(value: &str) -> Option<&str> {
-    if !value.starts_with(['\n', '\r']) && !value.starts_with('#') && !value.starts_with('-') {
-        return None;
-    }
-    let line = value
-        .lines()
-        .map(str::trim_end)
-        .find(|line| line.trim_start().starts_with("- ") || line.trim_start() == "-")?;
-    let indent = line.len() - line.trim_start().len();
-    Some(&line[..indent])
 }
 
 /// Reads the result again: edited keys have their values, all others what they had.

@@ -6,6 +6,7 @@
 //! order and style stay.
 
 mod edit;
+mod list;
 mod toml;
 mod yaml;
 

@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+/// Most bytes of a domain (RFC 1035, section 2.3.4). Every `www.` in a longer run of its characters
+/// would look at the whole rest of the run.
+const DOMAIN_BYTES: usize = 255;
+
 /// A link found in text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -11,8 +15,8 @@ pub(crate) struct Found {
     pub(crate) url: String,
 }
 
-/// Finds bare links. `before` is the character in front of the text, if any. Linear: text already
-/// looked at is not looked at again.
+/// Finds bare links. `before` is the character in front of the text, if any. Linear: text that was
+/// decided is not looked at again, and a domain that is none has a limit.
 pub(crate) fn scan(text: &str, before: Option<char>) -> Vec<Found> {
     let mut out: Vec<Found> = Vec::new();
     let bytes = text.as_bytes();
@@ -108,9 +112,14 @@ fn starts_with(text: &str, prefix: &str) -> bool {
 /// Length of a domain: labels of letters, digits, `-` and `_`, no `_` in the last two, and a dot
 /// unless a scheme stood before it.
 fn domain(text: &str, short: bool) -> Option<usize> {
+    let inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let len = text
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.')))
-        .unwrap_or(text.len());
+        .char_indices()
+        .find(|(at, c)| *at > DOMAIN_BYTES || !inside(*c))
+        .map_or(text.len(), |(at, _)| at);
+    if len > DOMAIN_BYTES {
+        return None;
+    }
     let name = text[..len].trim_end_matches('.');
     let mut labels = name.rsplit('.');
     let last = labels.next().unwrap_or_default();

@@ -213,9 +213,9 @@ fn close_marker(
     let children = out.split_off(at + 1);
     if marker.kind == "nested" {
         // The first block owns the others.
-        let mut children = children.into_iter();
-        let Some(owner) = children.next().filter(|owner| owner.children.is_empty()) else {
-            // Written by hand and meaningless: keep what is there.
+        let mut children = children.into_iter().peekable();
+        let Some(owner) = children.next_if(|owner| owner.children.is_empty()) else {
+            // Written by hand and meaningless: keep what is there, the first block too.
             out.extend(children);
             out.push(node);
             return;

@@ -7,7 +7,7 @@ use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
 use super::autolink;
 use super::html::{self, InlineTag};
 use super::lines::{self, Container};
-use super::node::{Own, Piece, joined, rich_text};
+use super::node::{Own, Piece};
 use crate::document::{Annotations, Inline, InlineKind, RichText, Span, with_title};
 
 /// How deep inline HTML that we understand may nest; deeper stays source text.
@@ -30,8 +30,8 @@ pub(crate) struct InlineBuilder {
     links: Vec<Link>,
     open_html: Vec<OpenTag>,
     image: Option<Box<Image>>,
-    /// The images of the block, by piece.
-    images: Vec<(usize, String, RichText)>,
+    /// The images of the block, with the pieces that they are.
+    images: Vec<(usize, Picture)>,
     first: Option<usize>,
     end: usize,
     /// Whether the last piece is text that stands in the source as it is.
@@ -62,18 +62,45 @@ struct Image {
     alt: InlineBuilder,
 }
 
+/// An image among the pieces of a text.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    /// Where its piece starts in the source.
+    start: usize,
+    /// Where the image is.
+    pub(crate) url: String,
+    alt: RichText,
+}
+
+impl Picture {
+    /// The image whose piece starts at a byte.
+    pub(crate) fn at(start: usize, pictures: &[Self]) -> Option<&Self> {
+        let at = pictures.binary_search_by_key(&start, |picture| picture.start);
+        pictures.get(at.ok()?)
+    }
+}
+
+/// Address and caption of a piece that is an image. One in a link has a text that leads there.
+pub(crate) fn picture_of(piece: &Piece, pictures: &[Picture]) -> Option<(String, RichText)> {
+    let picture = Picture::at(piece.source.start, pictures)?;
+    if !piece.inline.annotations.is_plain() {
+        return None;
+    }
+    let alt = match &piece.inline.link {
+        None => picture.alt.clone(),
+        Some(link) => led(picture.alt.clone(), link)?,
+    };
+    Some((picture.url.clone(), alt))
+}
+
 /// What a finished builder holds.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) own: Own,
-    /// The only thing in the block, where it is an image.
-    pub(crate) image: Option<(String, RichText)>,
-    /// The image that the block starts with.
-    pub(crate) first_image: Option<(String, RichText)>,
-    /// The same where it stands in a link: its text leads there.
-    pub(crate) linked_image: Option<(String, RichText)>,
-    /// The only thing in the block, where it is a displayed equation.
-    pub(crate) display_math: Option<String>,
+    /// Its images, by where they start.
+    pub(crate) pictures: Vec<Picture>,
+    /// Whether nothing but its pieces stands in it: no tag and no empty text was left out.
+    pub(crate) bare: bool,
 }
 
 impl InlineBuilder {
@@ -166,8 +193,13 @@ impl InlineBuilder {
                 Event::Start(Tag::Image { .. }) => image.depth += 1,
                 Event::End(TagEnd::Image) if image.depth == 0 => {
                     if let Some(image) = self.image.take() {
-                        let alt = image.alt.finish(source).take_text(false);
-                        self.images.push((self.pieces.len(), image.url, alt));
+                        let alt = image.alt.finish(source).own.take_text(false);
+                        let picture = Picture {
+                            start: range.start,
+                            url: image.url,
+                            alt,
+                        };
+                        self.images.push((self.pieces.len(), picture));
                         let text = lines::unprefixed(source, range.clone(), containers);
                         self.push(InlineKind::Verbatim(text), self.annotations(), &range);
                     }
@@ -306,7 +338,7 @@ impl InlineBuilder {
                 if heavy {
                     self.pieces.truncate(link.pieces);
                     self.dropped.retain(|at| *at < link.pieces);
-                    self.images.retain(|(at, _, _)| *at < link.pieces);
+                    self.images.retain(|(at, _)| *at < link.pieces);
                     self.open_html.retain(|open| open.piece < link.pieces);
                 }
                 if heavy || link.pieces == self.pieces.len() && !link.bare {
@@ -352,7 +384,7 @@ impl InlineBuilder {
                 self.exact = false;
                 self.pieces.truncate(open.piece);
                 self.dropped.retain(|at| *at < open.piece);
-                self.images.retain(|(at, _, _)| *at < open.piece);
+                self.images.retain(|(at, _)| *at < open.piece);
                 self.pieces.push(Piece {
                     source: Span {
                         start,
@@ -372,40 +404,10 @@ impl InlineBuilder {
 
     /// Ends the block.
     pub(crate) fn finish(self, source: &str) -> Finished {
-        let alone = self.pieces.len() == 1;
-        let (mut first_image, mut linked_image) = (None, None);
-        if let (Some(piece), Some((0, url, alt))) =
-            (self.pieces.first(), self.images.into_iter().next())
-            && piece.inline.annotations.is_plain()
-            && !self.dropped.contains(&0)
-        {
-            match &piece.inline.link {
-                None => first_image = Some((url, alt)),
-                Some(link) => linked_image = led(alt, link).map(|alt| (url, alt)),
-            }
-        }
-        let image = if alone {
-            first_image.clone().or_else(|| linked_image.clone())
-        } else {
-            None
-        };
-        let display_math = match &self.pieces[..] {
-            [
-                Piece {
-                    inline:
-                        Inline {
-                            kind: InlineKind::Verbatim(text),
-                            annotations,
-                            link: None,
-                        },
-                    ..
-                },
-            ] if alone && image.is_none() && annotations.is_plain() => text
-                .strip_prefix("$$")
-                .and_then(|text| text.strip_suffix("$$"))
-                .map(|text| text.trim().to_owned()),
-            _ => None,
-        };
+        let empty =
+            |piece: &Piece| matches!(&piece.inline.kind, InlineKind::Text(text) if text.is_empty());
+        let bare = self.dropped.is_empty() && !self.pieces.iter().any(empty);
+        let pictures = self.images.into_iter().map(|(_, picture)| picture);
         let mut pieces = self.pieces;
         if !self.dropped.is_empty() {
             let mut dropped = self.dropped;
@@ -426,26 +428,8 @@ impl InlineBuilder {
         });
         Finished {
             own: Own { span, pieces },
-            image,
-            first_image,
-            linked_image,
-            display_math,
-        }
-    }
-}
-
-impl Finished {
-    /// The text of the block.
-    pub(crate) fn text(&self) -> RichText {
-        rich_text(&self.own.pieces)
-    }
-
-    /// The text of the block, which takes the pieces along unless they are to be kept.
-    pub(crate) fn take_text(&mut self, keep: bool) -> RichText {
-        if keep {
-            self.text()
-        } else {
-            joined(std::mem::take(&mut self.own.pieces))
+            pictures: pictures.collect(),
+            bare,
         }
     }
 }

@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::autolink;
-use super::inline::Finished;
 use super::marker::{self, Marker};
 use crate::document::{BlockKind, Inline, InlineKind, MediaKind, MediaSource, RichText};
 
@@ -18,27 +17,26 @@ pub(crate) const KINDS: [&str; 7] = [
     "opaque",
 ];
 
-/// Reads such a line. What is visible counts where people can edit it: target and caption.
-pub(crate) fn read(marker: &Marker, line: &Finished) -> Option<BlockKind> {
-    let text = line.text().canonical();
-    let visible = match &line.first_image {
-        Some((url, alt)) => Some((url.clone(), alt.canonical())),
-        None => target(&text),
-    };
+/// Reads such a line from its comment, what is visible (an address and a caption) and its text.
+/// What is visible counts where people can edit it.
+pub(crate) fn read(
+    marker: &Marker,
+    visible: Option<(String, RichText)>,
+    text: &RichText,
+) -> Option<BlockKind> {
     let mut fields = Map::new();
     match marker.kind.as_str() {
         "bookmark" | "embed" => {
             let (url, caption) = visible?;
             fields.insert("url".to_owned(), Value::String(url));
-            fields.insert("caption".to_owned(), serde_json::to_value(caption).ok()?);
+            let caption = serde_json::to_value(caption.canonical()).ok()?;
+            fields.insert("caption".to_owned(), caption);
         }
         "media" => {
             let media: MediaKind =
                 serde_json::from_value(marker.data.get("media").cloned()?).ok()?;
-            let (url, caption) = match &line.linked_image {
-                Some((url, alt)) if media == MediaKind::Image => (url.clone(), alt.canonical()),
-                _ => visible?,
-            };
+            let (url, caption) = visible?;
+            let caption = caption.canonical();
             let source = if marker.flag("hosted") {
                 MediaSource::Hosted(url)
             } else {
@@ -51,7 +49,10 @@ pub(crate) fn read(marker: &Marker, line: &Finished) -> Option<BlockKind> {
             });
         }
         "child_page" | "child_database" => {
-            fields.insert("title".to_owned(), Value::String(text.to_plain()));
+            fields.insert(
+                "title".to_owned(),
+                Value::String(text.canonical().to_plain()),
+            );
         }
         _ => {}
     }
@@ -65,7 +66,7 @@ pub(crate) fn read(marker: &Marker, line: &Finished) -> Option<BlockKind> {
 }
 
 /// Target and caption of a line that is one link. The address as its own text is no caption.
-fn target(text: &RichText) -> Option<(String, RichText)> {
+pub(crate) fn target(text: &RichText) -> Option<(String, RichText)> {
     let url = text.0.first()?.link.clone()?;
     let mut caption = text.clone();
     for inline in &mut caption.0 {
@@ -222,12 +223,23 @@ fn as_opaque(kind: &str, raw: &str) -> BlockKind {
     }
 }
 
-enum Shown {
+/// What people see of a block that is kept as it is.
+pub(crate) enum Shown {
+    /// Where it leads.
     Link(String),
+    /// Its title or text.
     Text(String),
 }
 
-/// What people see of a block that is kept as it is: where it leads, or its title or text.
+/// What people see of a block, where it is one that is kept as it is.
+pub(crate) fn shown_by(kind: &BlockKind) -> Option<Shown> {
+    match kind {
+        BlockKind::Opaque { kind, raw } => shown(kind, raw),
+        _ => None,
+    }
+}
+
+/// The same by the type of the block and what it is in the API.
 fn shown(kind: &str, raw: &str) -> Option<Shown> {
     let object: Value = serde_json::from_str(raw).ok()?;
     let payload = object.get(kind)?;

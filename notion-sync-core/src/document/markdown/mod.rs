@@ -28,6 +28,7 @@
 mod alert;
 mod anchor;
 mod autolink;
+mod beside;
 mod fold;
 mod html;
 pub(crate) mod inline;
@@ -195,6 +196,7 @@ pub(crate) struct Source {
     pub(crate) body: usize,
 }
 
+/// Reads a file.
 pub(crate) fn read_source(source: &str, limits: &Limits) -> Result<Source, MarkdownError> {
     let (front_matter, body) = split(source, limits)?;
     let nodes = reader::read(source, body, limits)?;
@@ -205,14 +207,30 @@ pub(crate) fn read_source(source: &str, limits: &Limits) -> Result<Source, Markd
     })
 }
 
-/// Takes the front matter off, and says where the body starts.
-fn split(source: &str, limits: &Limits) -> Result<(Option<FrontMatter>, usize), MarkdownError> {
+/// Reads a text that has no front matter.
+pub(crate) fn read_body(source: &str, limits: &Limits) -> Result<Source, MarkdownError> {
+    check_size(source, limits)?;
+    let body = body_start(source);
+    Ok(Source {
+        front_matter: None,
+        nodes: reader::read(source, body, limits)?,
+        body,
+    })
+}
+
+fn check_size(source: &str, limits: &Limits) -> Result<(), MarkdownError> {
     if source.len() > limits.bytes {
         return Err(MarkdownError::TooLarge {
             limit: limits.bytes,
             found: source.len(),
         });
     }
+    Ok(())
+}
+
+/// Takes the front matter off, and says where the body starts.
+fn split(source: &str, limits: &Limits) -> Result<(Option<FrontMatter>, usize), MarkdownError> {
+    check_size(source, limits)?;
     let front_matter = FrontMatter::read(source)?;
     let body = front_matter.as_ref().map_or_else(
         || body_start(source),
@@ -253,6 +271,28 @@ pub fn parse(source: &str, limits: &Limits) -> Result<Parsed, MarkdownError> {
         document: node::into_document(reader::read_blocks(source, body, limits)?),
         line_ending: LineEnding::of(source),
     })
+}
+
+/// Reads Markdown that has no front matter, such as the text of an issue: a `---` at its start is a
+/// rule, and lines between two of them are text. Otherwise as [`parse`].
+///
+/// # Errors
+///
+/// [`MarkdownError`] where a limit is exceeded.
+///
+/// # Examples
+///
+/// ```
+/// use notion_sync_core::document::markdown::{self, Limits};
+///
+/// let document = markdown::parse_body("---\nVersion: 1\n---\nIt stops.\n", &Limits::default())?;
+/// assert_eq!(document.blocks.len(), 3);
+/// # Ok::<(), markdown::MarkdownError>(())
+/// ```
+pub fn parse_body(source: &str, limits: &Limits) -> Result<Document, MarkdownError> {
+    check_size(source, limits)?;
+    let nodes = reader::read_blocks(source, body_start(source), limits)?;
+    Ok(node::into_document(nodes))
 }
 
 /// Writes a document in the canonical style, ending with a line end (an empty document is empty).

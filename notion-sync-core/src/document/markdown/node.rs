@@ -70,6 +70,17 @@ pub(crate) struct Own {
     pub(crate) pieces: Vec<Piece>,
 }
 
+impl Own {
+    /// The text, which takes the pieces along unless they are to be kept.
+    pub(crate) fn take_text(&mut self, keep: bool) -> RichText {
+        if keep {
+            rich_text(&self.pieces)
+        } else {
+            joined(std::mem::take(&mut self.pieces))
+        }
+    }
+}
+
 /// A piece of inline content and the bytes it came from.
 #[derive(Debug, Clone)]
 pub(crate) struct Piece {

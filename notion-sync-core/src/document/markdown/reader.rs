@@ -504,13 +504,13 @@ impl Reader<'_> {
                 self.add(node)
             }
             Kind::Cell => {
-                let mut finished = frame.inline.unwrap_or_default().finish(self.source);
+                let mut own = frame.inline.unwrap_or_default().finish(self.source).own;
                 let span = Span {
                     start: frame.range.start,
                     end: frame.range.end,
                 };
                 if let Some(row) = self.frames.last_mut() {
-                    row.cells.push((finished.take_text(false), span));
+                    row.cells.push((own.take_text(false), span));
                 }
                 Ok(())
             }

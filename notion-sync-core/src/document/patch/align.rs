@@ -18,6 +18,18 @@ pub(super) enum Step {
     Insert(usize),
 }
 
+impl Step {
+    /// The old block that it is about.
+    pub(super) fn old(&self) -> Option<usize> {
+        match *self {
+            Self::Keep(at, _) | Self::Modify(at, _) | Self::Replace(at, _) | Self::Delete(at) => {
+                Some(at)
+            }
+            Self::Insert(_) => None,
+        }
+    }
+}
+
 /// Runs longer than this on both sides are paired in order, not by likeness.
 const LIKENESS: usize = 64;
 

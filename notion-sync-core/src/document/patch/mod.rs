@@ -11,7 +11,7 @@ mod anchors;
 mod plan;
 mod words;
 
-use super::markdown::{self, Limits, LineEnding, MarkdownError, Settled, Style};
+use super::markdown::{self, Limits, LineEnding, MarkdownError, Settled, Source, Style};
 use super::model::{Block, Document};
 use plan::{Grain, Planner};
 
@@ -88,7 +88,26 @@ const ROUNDS: usize = 8;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn apply(source: &str, old: &Document, new: &Document) -> Result<Patched, PatchError> {
-    let read = markdown::read_source(source, &Limits::default())?;
+    apply_read(source, old, new, markdown::read_source)
+}
+
+/// The same for a text that has no front matter: see [`markdown::parse_body`].
+///
+/// # Errors
+///
+/// As [`apply`].
+pub fn apply_body(source: &str, old: &Document, new: &Document) -> Result<Patched, PatchError> {
+    apply_read(source, old, new, markdown::read_body)
+}
+
+/// Changes a source that `reader` reads.
+fn apply_read(
+    source: &str,
+    old: &Document,
+    new: &Document,
+    reader: impl Fn(&str, &Limits) -> Result<Source, MarkdownError>,
+) -> Result<Patched, PatchError> {
+    let read = reader(source, &Limits::default())?;
     let said = markdown::node::document(&read.nodes).canonical();
     if said != old.canonical() {
         return Err(PatchError::Stale);
@@ -112,7 +131,7 @@ pub fn apply(source: &str, old: &Document, new: &Document) -> Result<Patched, Pa
     };
     for _ in 0..ROUNDS {
         let text = planner.text();
-        let found = match markdown::read_source(&text, &limits) {
+        let found = match reader(&text, &limits) {
             Ok(found) if text[..found.body] == source[..read.body] => {
                 Some(markdown::node::document(&found.nodes).canonical())
             }
@@ -133,7 +152,7 @@ pub fn apply(source: &str, old: &Document, new: &Document) -> Result<Patched, Pa
     }
     planner.widest();
     let text = planner.text();
-    let found = markdown::read_source(&text, &limits)?;
+    let found = reader(&text, &limits)?;
     if markdown::node::document(&found.nodes).canonical() == wanted {
         return Ok(Patched {
             text,

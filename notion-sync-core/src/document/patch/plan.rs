@@ -216,14 +216,36 @@ impl<'a> Planner<'a> {
         });
     }
 
+    /// The first and the last step that is a change or stands in one line with one: what stands in
+    /// one line may have one comment.
+    fn changed(&self) -> Option<(usize, usize)> {
+        let changed = |step: &Step| !matches!(step, Step::Keep(..));
+        let mut first = self.steps.iter().position(changed)?;
+        let mut last = self.steps.iter().rposition(changed)?;
+        // Whether the old blocks around the start of a step stand in one line.
+        let in_line = |at: usize| {
+            let (before, behind) = self.steps.split_at_checked(at)?;
+            let end = self
+                .read
+                .nodes
+                .get(before.iter().rev().find_map(Step::old)?)?;
+            let start = self.read.nodes.get(behind.iter().find_map(Step::old)?)?;
+            let gap = self.source.get(end.span.end..start.span.start)?;
+            (!gap.contains('\n')).then_some(())
+        };
+        while first > 0 && in_line(first).is_some() {
+            first -= 1;
+        }
+        while in_line(last + 1).is_some() {
+            last += 1;
+        }
+        Some((first, last))
+    }
+
     /// Everything from the first to the last change as one piece.
     fn run(&self, edits: &mut Vec<Edit>) {
         let nodes = &self.read.nodes;
-        let changed = |step: &Step| !matches!(step, Step::Keep(..));
-        let (Some(first), Some(last)) = (
-            self.steps.iter().position(changed),
-            self.steps.iter().rposition(changed),
-        ) else {
+        let Some((first, last)) = self.changed() else {
             return;
         };
         let before = first.checked_sub(1).and_then(|at| self.steps.get(at));
@@ -356,13 +378,7 @@ impl<'a> Planner<'a> {
                     });
                 }
                 Step::Insert(k) => {
-                    let next = steps[at..].iter().find_map(|step| match step {
-                        Step::Keep(i, _)
-                        | Step::Modify(i, _)
-                        | Step::Replace(i, _)
-                        | Step::Delete(i) => Some(*i),
-                        Step::Insert(_) => None,
-                    });
+                    let next = steps[at..].iter().find_map(Step::old);
                     let marker = self.marker(nodes, before, next, &blocks[k], last_number);
                     last_number = marker.number;
                     let more = matches!(steps.get(at + 1), Some(Step::Insert(_)));

@@ -65,9 +65,9 @@ pub(in crate::engine) fn joined(bound: &Bound, mut shared: String, below: &str) 
         blocks: usize::MAX,
         ..markdown::Limits::default()
     };
-    let read = markdown::parse(&text, &limits)
+    let read = markdown::parse_body(&text, &limits)
         .map_err(|error| refuse("write an issue's body").message(error.to_string()))?;
-    if in_issue(Some(marker), &text, &read.document) == wanted {
+    if in_issue(Some(marker), &text, &read) == wanted {
         return Ok(text);
     }
     Err(refuse("write an issue's body").message(format!(

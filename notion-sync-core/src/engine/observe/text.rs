@@ -202,19 +202,20 @@ fn read_file(binding: &Binding, bound: &Bound, text: &str, view: &mut View) {
 fn read_issue(binding: &Binding, bound: &Bound, text: &str, view: &mut View) {
     let marker = bound.keep_below.github.as_deref();
     let mut end = text.len();
-    let mut read = markdown::parse(text, &limits(binding));
+    // An issue has no front matter.
+    let mut read = markdown::parse_body(text, &limits(binding));
     if let Ok(whole) = &read
-        && let Some(at) = below::in_issue(marker, text, &whole.document)
+        && let Some(at) = below::in_issue(marker, text, whole)
     {
         end = at;
-        read = markdown::parse(text.get(..at).unwrap_or_default(), &limits(binding));
+        read = markdown::parse_body(text.get(..at).unwrap_or_default(), &limits(binding));
     }
     match read {
-        Ok(parsed) => {
-            view.body = BodyView::Read(parsed.document.clone());
+        Ok(document) => {
+            view.body = BodyView::Read(document.clone());
             view.source = Some(Source {
                 text: text.to_owned(),
-                document: parsed.document,
+                document,
                 lead: 0,
                 end,
             });
@@ -369,8 +370,8 @@ pub(crate) fn edit_issue(bound: &Bound, source: &Source, body: &Document) -> Res
     let failed = |why: String| Error::new(ErrorKind::Invalid, "edit an issue's body").message(why);
     let (shared, kept) = (source.text.split_at_checked(source.end))
         .ok_or_else(|| failed("its end is inside a character".to_owned()))?;
-    let patched =
-        patch::apply(shared, &source.document, body).map_err(|error| failed(error.to_string()))?;
+    let patched = patch::apply_body(shared, &source.document, body)
+        .map_err(|error| failed(error.to_string()))?;
     below::joined(bound, patched.text, kept)
 }
 

@@ -22,7 +22,9 @@ Three rules decide each form:
 **Comments.** `<!-- notion-sync:KIND {JSON} -->` says what Markdown has no sign for: behind a text it
 belongs to that text, in front of code or a table to that block, alone it is a block, and
 `<!-- notion-sync:KIND -->` … `<!-- /notion-sync:KIND -->` stands around the blocks of a container.
-A comment that was damaged is a comment like any other.
+A comment that was damaged is a comment like any other. Text in one paragraph with a link or an image
+that has such a comment (in front of it, between the two, or behind the comment, on the next line too) is
+a paragraph of its own.
 
 **Data in a text.** `<span data-notion-sync='{JSON}'>shown</span>` is a mention or a text that has no
 other form. The data counts; what is shown is for people.

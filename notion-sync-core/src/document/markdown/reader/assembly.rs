@@ -3,40 +3,44 @@
 use std::ops::Range;
 
 use super::{Frame, Kind, Reader, unix};
-use crate::document::markdown::inline::{self, Finished, InlineBuilder};
+use crate::document::markdown::beside::{self, Part};
+use crate::document::markdown::inline::{self, InlineBuilder};
 use crate::document::markdown::marker::Marker;
 use crate::document::markdown::node::{Form, Node, Own, Piece, Place, rich_text};
 use crate::document::markdown::{MarkdownError, alert, anchor, fold, language, leaf, lines};
-use crate::document::{
-    BlockKind, Color, Icon, InlineKind, ListFormat, MediaKind, MediaSource, RichText, Span,
-};
+use crate::document::{BlockKind, Color, Icon, InlineKind, ListFormat, RichText, Span};
 
 impl Reader<'_> {
     pub(super) fn paragraph(&mut self, inline: InlineBuilder) -> Result<(), MarkdownError> {
-        let mut finished = inline.finish(self.source);
-        let Some(span) = finished.own.span else {
-            return Ok(());
-        };
-        let span = self.span(&(span.start..span.end));
-        if let Some(expression) = finished.display_math.take() {
-            return self.add(Node::leaf(BlockKind::Equation { expression }, span));
+        let parts = beside::parts(self.source, inline.finish(self.source));
+        for part in parts {
+            match part {
+                Part::Text(own, range) => self.text(own, &range)?,
+                Part::Block {
+                    kind,
+                    range,
+                    dialect,
+                } => {
+                    let mut node = Node::leaf(kind, self.span(&range));
+                    node.dialect = dialect;
+                    self.add(node)?;
+                }
+            }
         }
-        if let Some((url, caption)) = finished.image.take() {
-            let kind = BlockKind::Media {
-                media: MediaKind::Image,
-                source: MediaSource::External(url),
-                caption,
-            };
-            return self.add(Node::leaf(kind, span));
-        }
+        Ok(())
+    }
+
+    /// A paragraph that is a text.
+    fn text(&mut self, mut own: Own, range: &Range<usize>) -> Result<(), MarkdownError> {
+        let span = self.span(range);
         let mut color = Color::default();
         let mut format = ListFormat::Numbers;
         let mut dialect = false;
         let mut keep = self.placed;
-        if let Some(marker) = trailing_marker(&finished.own) {
+        if let Some(marker) = trailing_marker(&own) {
             match marker.kind.as_str() {
                 "style" => {
-                    take_marker(&mut finished);
+                    take_marker(&mut own);
                     color = Color::new(marker.text("color").unwrap_or_default());
                     format = marker
                         .data
@@ -55,25 +59,19 @@ impl Reader<'_> {
                     ) = self.frames.last_mut()
                         && frame.nodes.is_empty()
                     {
-                        take_marker(&mut finished);
+                        take_marker(&mut own);
                         frame.callout = Some(Box::new(marker));
                         // The emoji in front is taken off its pieces.
                         keep = true;
                     }
                 }
-                _ => {
-                    take_marker(&mut finished);
-                    if let Some(kind) = leaf::read(&marker, &finished) {
-                        let mut node = Node::leaf(kind, span);
-                        node.dialect = true;
-                        return self.add(node);
-                    }
-                }
+                // The block of the comment is not there any more.
+                _ => take_marker(&mut own),
             }
         }
         let mut node = Node::leaf(
             BlockKind::Paragraph {
-                text: finished.take_text(keep),
+                text: own.take_text(keep),
                 color,
             },
             span,
@@ -82,7 +80,7 @@ impl Reader<'_> {
         node.textual = true;
         node.dialect = dialect;
         if keep {
-            node.place_mut().own = Some(finished.own);
+            node.place_mut().own = Some(own);
         }
         self.add(node)
     }
@@ -93,19 +91,18 @@ impl Reader<'_> {
         inline: InlineBuilder,
         span: Span,
     ) -> Result<(), MarkdownError> {
-        let mut finished = inline.finish(self.source);
+        let mut own = inline.finish(self.source).own;
         let (mut color, mut toggle) = (Color::default(), false);
-        if let Some(marker) = trailing_marker(&finished.own).filter(|marker| marker.kind == "style")
-        {
-            take_marker(&mut finished);
+        if let Some(marker) = trailing_marker(&own).filter(|marker| marker.kind == "style") {
+            take_marker(&mut own);
             color = Color::new(marker.text("color").unwrap_or_default());
             toggle = marker.flag("toggle");
         }
-        let underlined = finished.own.span.is_some_and(|own| own.start == span.start);
+        let underlined = own.span.is_some_and(|own| own.start == span.start);
         let mut node = Node::leaf(
             BlockKind::Heading {
                 level,
-                text: finished.take_text(self.placed),
+                text: own.take_text(self.placed),
                 toggle,
                 color,
                 anchor: None,
@@ -115,7 +112,7 @@ impl Reader<'_> {
         node.textual = true;
         if self.placed {
             let place = node.place_mut();
-            place.own = Some(finished.own);
+            place.own = Some(own);
             place.form = Form::Heading {
                 underlined,
                 start: span.start,
@@ -443,8 +440,7 @@ fn trailing_marker(own: &Own) -> Option<Marker> {
     }
 }
 
-fn take_marker(finished: &mut Finished) {
-    let own = &mut finished.own;
+fn take_marker(own: &mut Own) {
     own.pieces.pop();
     if let Some(Piece { inline, source }) = own.pieces.last_mut()
         && let InlineKind::Text(text) = &mut inline.kind
