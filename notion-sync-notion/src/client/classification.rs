@@ -203,6 +203,10 @@ pub(super) fn classify(endpoint: &Endpoint, response: &Response, now: DateTime<U
             failure.remedy = Some("the data source is full".to_owned());
         }
         409 => failure.kind = unsent,
+        // Somebody trashed it, or what it is in, since it was read.
+        400 if write && endpoint.subject.is_some() && is_in_trash(&failure.message) => {
+            failure.kind = ErrorKind::Stale;
+        }
         _ => {}
     }
     Verdict {
@@ -262,6 +266,11 @@ fn tidy(text: &str, limit: usize) -> String {
         .filter(|c| !c.is_control())
         .take(limit)
         .collect()
+}
+
+/// Whether a refusal says that its object is in the trash. It has no code of its own.
+fn is_in_trash(message: &str) -> bool {
+    message.starts_with("Can't ") && message.contains("archived")
 }
 
 /// Takes out of a service's message what it quotes: that can be text of a page.

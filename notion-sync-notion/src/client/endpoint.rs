@@ -199,13 +199,25 @@ impl Endpoint {
     /// Finds pages and data sources by title. Incomplete by nature: for people, not for decisions.
     #[must_use]
     pub fn search(query: &str, cursor: Option<&str>) -> Self {
-        let mut body = json!({
-            "query": query,
-            "sort": {"timestamp": "last_edited_time", "direction": "descending"},
-            "page_size": PAGE_SIZE,
-        });
-        if let (Some(cursor), Some(body)) = (cursor, body.as_object_mut()) {
-            body.insert("start_cursor".to_owned(), json!(cursor));
+        Self::searched(json!({ "query": query }), cursor)
+    }
+
+    /// The pages in the trash, the last edited first: queries do not show them. As incomplete as
+    /// [`search`](Self::search).
+    #[must_use]
+    pub fn trash(cursor: Option<&str>) -> Self {
+        let filter = json!({"property": "object", "value": "page", "in_trash": true});
+        Self::searched(json!({ "filter": filter }), cursor)
+    }
+
+    fn searched(mut body: Value, cursor: Option<&str>) -> Self {
+        if let Some(body) = body.as_object_mut() {
+            let newest = json!({"timestamp": "last_edited_time", "direction": "descending"});
+            body.insert("sort".to_owned(), newest);
+            body.insert("page_size".to_owned(), json!(PAGE_SIZE));
+            if let Some(cursor) = cursor {
+                body.insert("start_cursor".to_owned(), json!(cursor));
+            }
         }
         Self::new(Method::POST, "/v1/search", Effect::Read, "search").body(body)
     }

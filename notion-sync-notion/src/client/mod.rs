@@ -189,7 +189,8 @@ impl Client {
     /// * [`ErrorKind::Unavailable`]: no proper answer; a write has an unknown outcome;
     /// * [`ErrorKind::Invalid`], [`Unauthorized`](ErrorKind::Unauthorized),
     ///   [`Forbidden`](ErrorKind::Forbidden), [`NotFound`](ErrorKind::NotFound),
-    ///   [`Gone`](ErrorKind::Gone), [`Blocked`](ErrorKind::Blocked) as the service said.
+    ///   [`Gone`](ErrorKind::Gone), [`Blocked`](ErrorKind::Blocked) as the service said;
+    /// * [`ErrorKind::Stale`]: what a write is done to is in the trash.
     pub async fn call(&self, endpoint: &Endpoint) -> Result<Answer> {
         let admission = self.inner.gate.admit(self.now());
         self.run(endpoint, admission).await
@@ -226,7 +227,15 @@ impl Client {
     ///
     /// As [`call`](Self::call); [`ErrorKind::Unavailable`] when the answer is no list.
     pub async fn page_of(&self, endpoint: &Endpoint) -> Result<Listed> {
-        let answer = self.call(endpoint).await?;
+        self.list(endpoint, false).await
+    }
+
+    async fn list(&self, endpoint: &Endpoint, begun: bool) -> Result<Listed> {
+        let answer = if begun {
+            self.call_begun(endpoint).await?
+        } else {
+            self.call(endpoint).await?
+        };
         let mut list =
             Listed::parse(&answer.body).map_err(|error| unreadable(endpoint, &answer, error))?;
         list.answered_at = answer.answered_at;
@@ -243,8 +252,28 @@ impl Client {
         &self,
         page: impl Fn(Option<&str>) -> Result<Endpoint> + Send,
     ) -> Result<Listed> {
+        self.collect(page, false).await
+    }
+
+    /// The same for a write already begun, as [`call_begun`](Self::call_begun).
+    ///
+    /// # Errors
+    ///
+    /// As [`all_of`](Self::all_of).
+    pub async fn all_of_begun(
+        &self,
+        page: impl Fn(Option<&str>) -> Result<Endpoint> + Send,
+    ) -> Result<Listed> {
+        self.collect(page, true).await
+    }
+
+    async fn collect(
+        &self,
+        page: impl Fn(Option<&str>) -> Result<Endpoint> + Send,
+        begun: bool,
+    ) -> Result<Listed> {
         let mut endpoint = page(None)?;
-        let mut all = self.page_of(&endpoint).await?;
+        let mut all = self.list(&endpoint, begun).await?;
         let mut seen = std::collections::BTreeSet::new();
         while let Some(cursor) = all.next_cursor.take() {
             if !seen.insert(cursor.clone()) {
@@ -252,7 +281,7 @@ impl Client {
                     .message("the service gave the same cursor twice"));
             }
             endpoint = page(Some(&cursor))?;
-            let next = self.page_of(&endpoint).await?;
+            let next = self.list(&endpoint, begun).await?;
             all.results.extend(next.results);
             all.incomplete |= next.incomplete;
             all.next_cursor = next.next_cursor;

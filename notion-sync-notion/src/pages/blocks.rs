@@ -1,17 +1,20 @@
 //! Writing bodies in the smallest block steps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use notion_sync_core::document::edit::{self, BlockEdit, Position};
-use notion_sync_core::document::{Block, BlockKind, Document, InlineKind, blocks, dialect};
+use notion_sync_core::document::{
+    Block, BlockKind, Document, InlineKind, RichText, blocks, dialect,
+};
 use notion_sync_core::id::BlockId;
 use notion_sync_core::{Error, ErrorKind, Result};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::body::{BlockEdited, Body, read_body, read_level, walk};
-use crate::client::{Answer, Client, Endpoint, unreadable};
-use crate::wire::{BlockHead, Listed};
+use super::body::{BlockEdited, Body, Level, read_body, read_level, walk};
+use super::insertion::Insertion;
+use super::recheck::{Kinds, Recheck};
+use crate::client::{Answer, Client, Endpoint};
 
 /// One step, ready to be sent.
 #[derive(Debug)]
@@ -32,6 +35,16 @@ enum Step {
     },
 }
 
+impl Step {
+    /// The block that it changes or deletes.
+    fn touches(&self) -> Option<&BlockId> {
+        match self {
+            Self::Update { id, .. } | Self::Delete { id } => Some(id),
+            Self::Insert { .. } => None,
+        }
+    }
+}
+
 /// The steps that turn a body into another, all of them checked before the first is sent.
 #[derive(Debug)]
 pub(super) struct BodyPlan {
@@ -41,6 +54,8 @@ pub(super) struct BodyPlan {
     steps: Vec<Step>,
     /// When blocks were last edited, of those that were read one by one.
     edited: Edited,
+    /// Blocks that the steps touch, as far as the tree may not say all of them.
+    kinds: Kinds,
 }
 
 type Edited = BTreeMap<BlockId, BlockEdited>;
@@ -54,25 +69,28 @@ fn blocked(message: impl std::fmt::Display) -> Error {
 /// The block reading can say more (captions, list formats), and writes mentions differently, so
 /// only type and literal text count.
 fn agree(seen: &Block, fetched: &Block) -> bool {
-    fn literal(kind: &BlockKind) -> String {
-        let mut out = String::new();
-        if let BlockKind::Code { code, .. } = kind {
-            out.push_str(code);
-        }
-        for run in kind
-            .text()
-            .map(|text| text.0.as_slice())
-            .unwrap_or_default()
-        {
-            if let InlineKind::Text(text) = &run.kind {
-                out.extend(text.chars().filter(|c| !c.is_whitespace()));
-            }
-        }
-        out
-    }
     seen.kind.canonical() == fetched.kind.canonical()
         || blocks::same_type(&seen.kind, &fetched.kind)
             && literal(&seen.kind.canonical()) == literal(&fetched.kind.canonical())
+}
+
+/// The literal text of a block: its code, or its own text.
+pub(super) fn literal(kind: &BlockKind) -> String {
+    match kind {
+        BlockKind::Code { code, .. } => code.clone(),
+        kind => kind.text().map(literal_text).unwrap_or_default(),
+    }
+}
+
+/// The same of any text: without blanks, and without what is no text, such as mentions.
+pub(super) fn literal_text(text: &RichText) -> String {
+    let mut out = String::new();
+    for run in &text.0 {
+        if let InlineKind::Text(text) = &run.kind {
+            out.extend(text.chars().filter(|c| !c.is_whitespace()));
+        }
+    }
+    out
 }
 
 /// Gives the blocks of `seen` the ids of the same blocks as fetched one by one. `false` when the
@@ -116,6 +134,13 @@ fn find<'b>(blocks: &'b mut [Block], id: &BlockId) -> Option<&'b mut Block> {
     None
 }
 
+fn kind_of<'b>(blocks: &'b [Block], id: &BlockId) -> Option<&'b BlockKind> {
+    (blocks.iter()).find_map(|block| match block.id.as_ref() == Some(id) {
+        true => Some(&block.kind),
+        false => kind_of(&block.children, id),
+    })
+}
+
 impl BodyPlan {
     /// Plans the steps from `current` to `desired`; reads the ids of touched blocks only.
     ///
@@ -131,21 +156,30 @@ impl BodyPlan {
         desired: &Document,
     ) -> Result<Self> {
         let mut edited = Edited::new();
+        let mut kinds = Kinds::new();
         let tree = if identified {
             current.blocks.clone()
         } else {
-            match Self::identified(client, page, current, desired, &mut edited).await? {
+            let read = (&mut edited, &mut kinds);
+            match Self::identified(client, page, current, desired, read).await? {
                 Some(tree) => tree,
-                None => Self::walked(client, page, current).await?,
+                None => {
+                    kinds.clear();
+                    Self::walked(client, page, current).await?
+                }
             }
         };
         let script = edit::script(&tree, &desired.blocks).map_err(blocked)?;
-        let steps = script.into_iter().map(Self::step).collect::<Result<_>>()?;
+        let steps = script.into_iter().map(|edit| Self::step(&tree, edit));
+        let steps: Vec<Step> = steps.collect::<Result<_>>()?;
+        let touched: BTreeSet<&BlockId> = steps.iter().filter_map(Step::touches).collect();
+        kinds.retain(|id, _| touched.contains(id));
         Ok(Self {
             page: page.to_owned(),
             tree,
             steps,
             edited,
+            kinds,
         })
     }
 
@@ -155,12 +189,10 @@ impl BodyPlan {
     pub(super) fn touched(&self, page: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         let mut newest = None;
         for step in &self.steps {
-            let at = match step {
-                Step::Update { id, .. } | Step::Delete { id } => {
-                    self.edited.get(id).map(|edited| edited.at)
-                }
+            let at = match step.touches() {
+                Some(id) => self.edited.get(id).map(|edited| edited.at),
                 // Whoever takes inserted blocks away again edits nothing that is still there.
-                Step::Insert { .. } => page,
+                None => page,
             };
             newest = newest.max(Some(at?));
         }
@@ -171,12 +203,9 @@ impl BodyPlan {
     /// insert none. Then nobody put back what a write of that user had changed: whoever does so is
     /// the last editor.
     pub(super) fn is_left_by(&self, user: &str) -> bool {
-        self.steps.iter().all(|step| match step {
-            Step::Update { id, .. } | Step::Delete { id } => self
-                .edited
-                .get(id)
-                .is_some_and(|edited| edited.by.as_deref() == Some(user)),
-            Step::Insert { .. } => false,
+        self.steps.iter().all(|step| {
+            (step.touches().and_then(|id| self.edited.get(id)))
+                .is_some_and(|edited| edited.by.as_deref() == Some(user))
         })
     }
 
@@ -187,11 +216,16 @@ impl BodyPlan {
         page: &str,
         current: &Document,
         desired: &Document,
-        edited: &mut Edited,
+        (edited, kinds): (&mut Edited, &mut Kinds),
     ) -> Result<Option<Vec<Block>>> {
+        let mut note = |level: &mut Level| {
+            edited.append(&mut level.edited);
+            let read = level.blocks.iter();
+            kinds.extend(read.filter_map(|block| Some((block.id.clone()?, block.kind.clone()))));
+        };
         let mut tree = current.blocks.clone();
         let mut fetched = read_level(client, page).await?;
-        edited.append(&mut fetched.edited);
+        note(&mut fetched);
         if !identify(&mut tree, &fetched.blocks) {
             return Ok(None);
         }
@@ -206,7 +240,7 @@ impl BodyPlan {
             }
             for id in unread {
                 let mut fetched = read_level(client, id.as_str()).await?;
-                edited.append(&mut fetched.edited);
+                note(&mut fetched);
                 let Some(parent) = find(&mut tree, &id) else {
                     return Ok(None);
                 };
@@ -235,10 +269,15 @@ impl BodyPlan {
         }
     }
 
-    fn step(edit: BlockEdit) -> Result<Step> {
+    fn step(tree: &[Block], edit: BlockEdit) -> Result<Step> {
         Ok(match edit {
             BlockEdit::Update { id, kind } => {
-                let Some(body) = blocks::update(&kind) else {
+                // What nobody saw of a block, such as a caption that Markdown does not show, stays.
+                let body = match kind_of(tree, &id) {
+                    Some(old) => blocks::update_from(old, &kind),
+                    None => blocks::update(&kind),
+                };
+                let Some(body) = body else {
                     return Err(blocked(format!(
                         "the API cannot change a block of this type in place (block {id})"
                     )));
@@ -279,14 +318,27 @@ impl BodyPlan {
             .sum()
     }
 
-    /// Carries the steps out. Gives the body as the answers showed it.
+    /// Carries the steps out. Gives the body as the answers showed it. The body was read at `read_at`.
     ///
     /// # Errors
     ///
-    /// What the failing call said. `done` tells how many requests had succeeded by then.
-    pub(super) async fn carry_out(self, client: &Client, done: &mut usize) -> Result<Document> {
+    /// What the failing call said; [`ErrorKind::Stale`] when somebody edited a block first that a step
+    /// touches. `done` tells how many requests had succeeded by then.
+    pub(super) async fn carry_out(
+        self,
+        client: &Client,
+        read_at: DateTime<Utc>,
+        done: &mut usize,
+    ) -> Result<Document> {
         let mut tree = self.tree;
-        for step in self.steps {
+        let mut recheck = Recheck::new(self.kinds, read_at);
+        let mut steps = VecDeque::from(self.steps);
+        while let Some(step) = steps.pop_front() {
+            if let Some(next) = step.touches() {
+                let left = std::iter::once(&step).chain(&steps);
+                let left = left.filter_map(Step::touches);
+                recheck.look(client, &self.page, &tree, next, left).await?;
+            }
             let edit = match step {
                 Step::Update { id, kind, body } => {
                     let endpoint = Endpoint::update_block(id.as_str(), body)?;
@@ -317,13 +369,7 @@ impl BodyPlan {
                     }
                 }
                 Step::Delete { id } => {
-                    let endpoint = Endpoint::delete_block(id.as_str())?;
-                    match client.call_begun(&endpoint).await {
-                        Ok(_) => {}
-                        // Somebody deleted it first.
-                        Err(error) if error.kind() == ErrorKind::NotFound => {}
-                        Err(error) => return Err(error),
-                    }
+                    delete_block(client, id.as_str()).await?;
                     *done += 1;
                     BlockEdit::Delete { id }
                 }
@@ -350,6 +396,19 @@ pub(super) fn refuse_unwritable(stages: &blocks::Stages) -> Result<()> {
     }
 }
 
+/// Moves a block to the trash. That somebody did so before is as good.
+///
+/// # Errors
+///
+/// As [`Client::call_begun`].
+pub(super) async fn delete_block(client: &Client, id: &str) -> Result<()> {
+    let endpoint = Endpoint::delete_block(id)?;
+    match client.call_begun(&endpoint).await {
+        Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Stale) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn shown(answer: &Answer) -> Option<Block> {
     if answer.committed.is_some() {
         return None;
@@ -358,200 +417,11 @@ fn shown(answer: &Answer) -> Option<Block> {
 }
 
 /// A block as an answer shows it, in the form that bodies are compared in.
-fn named(raw: &str) -> Option<Block> {
+pub(super) fn named(raw: &str) -> Option<Block> {
     let block = blocks::read(raw).ok()?;
     dialect::named(Document {
         blocks: vec![block],
     })
     .blocks
     .pop()
-}
-
-/// Blocks on their way into one page or block, request by request.
-#[derive(Debug)]
-pub(super) struct Insertion<'c> {
-    client: &'c Client,
-    container: String,
-    stages: blocks::Stages,
-    /// Ids of the blocks made directly in the container, in order.
-    top: Vec<String>,
-    /// The same blocks as the answers showed them.
-    shown: Vec<Option<Block>>,
-    /// Children of blocks made, as listed.
-    listed: BTreeMap<String, Vec<String>>,
-}
-
-impl<'c> Insertion<'c> {
-    pub(super) fn new(client: &'c Client, container: &str, stages: blocks::Stages) -> Self {
-        Self {
-            client,
-            container: container.to_owned(),
-            stages,
-            top: Vec::new(),
-            shown: Vec::new(),
-            listed: BTreeMap::new(),
-        }
-    }
-
-    /// Sends every stage. `at` is where the first block goes; `None` is the end.
-    ///
-    /// # Errors
-    ///
-    /// What the failing call said.
-    pub(super) async fn carry_out(&mut self, at: Option<Position>, done: &mut usize) -> Result<()> {
-        let stages = std::mem::take(&mut self.stages.stages);
-        for stage in stages {
-            let position = match (&at, self.top.last()) {
-                _ if !stage.parent.is_empty() => None,
-                (None, _) => None,
-                (Some(_), Some(last)) => Some(after_block(last)),
-                (Some(Position::Start), None) => Some(json!({"type": "start"})),
-                (Some(Position::After(id)), None) => Some(after_block(id.as_str())),
-            };
-            self.send(&stage.parent, stage.children, position).await?;
-            *done += 1;
-        }
-        self.clear_placeholders(done).await
-    }
-
-    /// Goes on where an earlier attempt stopped: what is there is not made again. The container
-    /// must hold nothing but what the stages make.
-    ///
-    /// # Errors
-    ///
-    /// What the failing call said.
-    pub(super) async fn resume(&mut self, done: &mut usize) -> Result<()> {
-        self.top = self.list(&self.container).await?;
-        let stages = std::mem::take(&mut self.stages.stages);
-        for stage in stages {
-            let there = if stage.parent.is_empty() {
-                self.top.len()
-            } else {
-                let parent = self.resolve(&stage.parent).await?;
-                self.children(&parent).await?.len()
-            };
-            let present = there.saturating_sub(stage.first).min(stage.children.len());
-            let missing: Vec<Json> = stage.children.into_iter().skip(present).collect();
-            if !missing.is_empty() {
-                self.send(&stage.parent, missing, None).await?;
-                *done += 1;
-            }
-        }
-        self.clear_placeholders(done).await
-    }
-
-    async fn send(
-        &mut self,
-        parent: &[usize],
-        children: Vec<Json>,
-        position: Option<Json>,
-    ) -> Result<()> {
-        let into = if parent.is_empty() {
-            self.container.clone()
-        } else {
-            self.resolve(parent).await?
-        };
-        let count = children.len();
-        let mut body = json!({ "children": children });
-        if let (Some(position), Some(body)) = (position, body.as_object_mut()) {
-            body.insert("position".to_owned(), position);
-        }
-        let endpoint = Endpoint::append(&into, body)?;
-        let answer = self.client.call_begun(&endpoint).await?;
-        let (ids, blocks) = created(&endpoint, &answer)?;
-        if ids.len() < count {
-            return Err(
-                Error::new(ErrorKind::Unavailable, "append blocks").message(format!(
-                    "{count} blocks were sent and the answer shows {}",
-                    ids.len()
-                )),
-            );
-        }
-        if parent.is_empty() {
-            self.top.extend(ids.into_iter().take(count));
-            self.shown.extend(blocks.into_iter().take(count));
-            self.shown.resize(self.top.len(), None);
-        } else {
-            self.listed.entry(into).or_default().extend(ids);
-        }
-        Ok(())
-    }
-
-    async fn clear_placeholders(&mut self, done: &mut usize) -> Result<()> {
-        let mut ids = Vec::new();
-        for path in std::mem::take(&mut self.stages.placeholders) {
-            ids.push(self.resolve(&path).await?);
-        }
-        for id in ids {
-            self.client
-                .call_begun(&Endpoint::delete_block(&id)?)
-                .await?;
-            *done += 1;
-        }
-        Ok(())
-    }
-
-    /// The id of a block that was made, by the way down to it.
-    async fn resolve(&mut self, path: &[usize]) -> Result<String> {
-        let lost = || {
-            Error::new(ErrorKind::Unavailable, "append blocks")
-                .message("a block that was just made is not there")
-        };
-        let (first, rest) = path.split_first().ok_or_else(lost)?;
-        let mut id = self.top.get(*first).cloned().ok_or_else(lost)?;
-        for index in rest {
-            let children = self.children(&id).await?;
-            id = children.get(*index).cloned().ok_or_else(lost)?;
-        }
-        Ok(id)
-    }
-
-    async fn children(&mut self, id: &str) -> Result<Vec<String>> {
-        if let Some(known) = self.listed.get(id) {
-            return Ok(known.clone());
-        }
-        let listed = self.list(id).await?;
-        self.listed.insert(id.to_owned(), listed.clone());
-        Ok(listed)
-    }
-
-    async fn list(&self, id: &str) -> Result<Vec<String>> {
-        let mut cursor: Option<String> = None;
-        let mut out = Vec::new();
-        loop {
-            let endpoint = Endpoint::children(id, cursor.as_deref())?;
-            let answer = self.client.call_begun(&endpoint).await?;
-            let list = Listed::parse(&answer.body)
-                .map_err(|error| unreadable(&endpoint, &answer, error))?;
-            for raw in list.results {
-                let head =
-                    BlockHead::of(raw).map_err(|error| unreadable(&endpoint, &answer, error))?;
-                out.push(head.id);
-            }
-            match list.next_cursor {
-                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
-                _ => return Ok(out),
-            }
-        }
-    }
-}
-
-fn after_block(id: &str) -> Json {
-    json!({"type": "after_block", "after_block": {"id": id}})
-}
-
-/// What an append made directly in its parent.
-fn created(endpoint: &Endpoint, answer: &Answer) -> Result<(Vec<String>, Vec<Option<Block>>)> {
-    if let Some(committed) = &answer.committed {
-        return Ok((committed.children.clone(), Vec::new()));
-    }
-    let list = Listed::parse(&answer.body).map_err(|error| unreadable(endpoint, answer, error))?;
-    let mut ids = Vec::with_capacity(list.results.len());
-    let mut shown = Vec::with_capacity(list.results.len());
-    for raw in list.results {
-        let head = BlockHead::of(raw).map_err(|error| unreadable(endpoint, answer, error))?;
-        shown.push(named(head.raw.get()));
-        ids.push(head.id);
-    }
-    Ok((ids, shown))
 }

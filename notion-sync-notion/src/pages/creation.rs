@@ -8,10 +8,11 @@ use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value as Json, json};
 
-use super::NotionPages;
-use super::blocks::{Insertion, refuse_unwritable};
+use super::blocks::refuse_unwritable;
 use super::bookkeeping::{LAST_OP, OP, URL};
+use super::insertion::Insertion;
 use super::writing::{ack, partial, unsent};
+use super::{Body, NotionPages, read_body};
 use crate::client::Endpoint;
 use crate::property;
 use crate::wire::{DataSource, Page};
@@ -93,7 +94,8 @@ pub(super) fn wanted_body(content: &NewContent) -> Result<Document> {
 
 impl NotionPages {
     pub(super) async fn create(&self, write: &Write, create: &Create) -> Result<Ack> {
-        let plan = Plan::new(&wanted_body(&create.content)?)?;
+        let wanted = wanted_body(&create.content)?;
+        let plan = Plan::new(&wanted)?;
         let schema = self
             .schema_for(create.fields.iter())
             .await
@@ -101,7 +103,7 @@ impl NotionPages {
         let properties = self.new_properties(write, create, &schema, plan.is_single())?;
         match plan {
             Plan::Blocks(stages) if stages.stages.len() > 1 || !stages.placeholders.is_empty() => {
-                self.create_in_stages(write, stages, properties, &schema)
+                self.create_in_stages(write, &wanted, stages, properties, &schema)
                     .await
             }
             plan => {
@@ -191,14 +193,16 @@ impl NotionPages {
     async fn create_in_stages(
         &self,
         write: &Write,
+        wanted: &Document,
         stages: blocks::Stages,
         properties: Map<String, Json>,
         schema: &Arc<DataSource>,
     ) -> Result<Ack> {
         let begun = self.find_created(&write.op, schema).await.map_err(unsent)?;
-        let calls = stages.stages.len() * 2 + stages.placeholders.len() + 2;
+        let calls = stages.stages.len() * 2 + stages.placeholders.len() + 3;
         self.client.reserve(calls, "create a page")?;
         let mut done = 0;
+        let again = begun.is_some();
         let page = match begun {
             Some(page)
                 if self
@@ -224,8 +228,10 @@ impl NotionPages {
             }
         };
         let result = async {
-            let mut insertion = Insertion::new(&self.client, &page.id, stages);
-            insertion.resume(&mut done).await?;
+            if !(again && self.holds(&page.id, wanted).await?) {
+                let mut insertion = Insertion::new(&self.client, &page.id, stages);
+                insertion.resume(&mut done).await?;
+            }
             let mut mark = Map::new();
             self.bookkeeping(schema)
                 .stamp(LAST_OP, &write.op, &mut mark);
@@ -240,8 +246,23 @@ impl NotionPages {
         .await;
         match result {
             Ok(snapshot) => Ok(ack(snapshot)),
+            // A person has to do something first, and the page is found again by its mark.
+            Err(error)
+                if error.kind() == ErrorKind::Blocked
+                    && self.bookkeeping(schema).property(OP).is_some() =>
+            {
+                Err(error)
+            }
             // Even with no step done the page may be there.
             Err(error) => Err(partial(error, done.max(1))),
         }
+    }
+
+    /// Whether the body of a page is this one.
+    async fn holds(&self, page: &str, wanted: &Document) -> Result<bool> {
+        Ok(match read_body(&self.client, page).await? {
+            Body::Document { document, .. } => document.canon_eq(wanted),
+            Body::Unusable(_) => false,
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! What became of a write whose answer was lost.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::id::OpId;
 use notion_sync_core::remote::{
@@ -26,10 +28,39 @@ pub(super) const SKEW_SECONDS: i64 = 60;
 /// How far Notion rounds its times down, in seconds.
 const ROUNDING_SECONDS: i64 = 60;
 
+/// What a look at one object says. Where it fails and would fail again, however long one waits, it
+/// says nothing: asked once more, the answer would be the same for ever.
+fn told(look: Result<Trace>) -> Result<Trace> {
+    use ErrorKind::{Blocked, Forbidden, Gone, Invalid, NotFound, Stale};
+    match look {
+        Err(error)
+            if matches!(
+                error.kind(),
+                NotFound | Gone | Stale | Forbidden | Blocked | Invalid
+            ) =>
+        {
+            Ok(Trace::Unclear)
+        }
+        look => look,
+    }
+}
+
 impl NotionPages {
     pub(super) async fn trace_one(&self, write: &Write, sent_at: DateTime<Utc>) -> Result<Trace> {
         match &write.action {
+            // What is looked through is the data source: out of reach, it says nothing about a page,
+            // and a create that is taken for unclear would be planned once more.
             Action::Create(create) => self.trace_create(write, create, sent_at).await,
+            _ => {
+                self.known_schema().await?;
+                told(self.look_at(write, sent_at).await)
+            }
+        }
+    }
+
+    /// What became of a write to an object that was there before.
+    async fn look_at(&self, write: &Write, sent_at: DateTime<Utc>) -> Result<Trace> {
+        match &write.action {
             Action::Update(update) => self.trace_update(write, update, sent_at).await,
             Action::Remove { object, .. } => {
                 let snapshot = self.read_page(object, false).await?;
@@ -76,13 +107,12 @@ impl NotionPages {
                     Trace::NotApplied
                 })
             }
-            Action::Propose(_)
+            Action::Create(_)
+            | Action::Propose(_)
             | Action::Withdraw { .. }
             | Action::Effect(_)
-            | Action::Flag { .. } => {
-                Err(Error::new(ErrorKind::Invalid, "find a write")
-                    .message("Notion has no proposals"))
-            }
+            | Action::Flag { .. } => Err(Error::new(ErrorKind::Invalid, "find a write")
+                .message("it is no write to something that is there")),
         }
     }
 
@@ -128,8 +158,25 @@ impl NotionPages {
         let observed_at = self.client.now();
         let mut found = self.find_created(&write.op, &schema).await?;
         if found.is_none() {
-            // The filter reads an index that may lag behind the listing.
-            match self.newest_created(write, create, &schema, sent_at).await? {
+            // The filter reads an index that may lag behind the listing, and no query shows what is
+            // in the trash.
+            let floor = sent_at - Duration::seconds(ROUNDING_SECONDS + SKEW_SECONDS);
+            let rows = |cursor: Option<&str>| self.by_creation(cursor);
+            let mut newest = self
+                .newest(write, create, &schema, floor, rows, |page| {
+                    page.created_time
+                })
+                .await?;
+            if matches!(newest, Newest::Nothing) {
+                let trash = |cursor: Option<&str>| Ok(Endpoint::trash(cursor));
+                // Whatever was made since was edited since.
+                newest = self
+                    .newest(write, create, &schema, floor, trash, |page| {
+                        page.last_edited_time
+                    })
+                    .await?;
+            }
+            match newest {
                 Newest::Marked(page) => found = Some(*page),
                 Newest::Unclear => return Ok(Trace::Unclear),
                 Newest::Nothing => {}
@@ -139,6 +186,10 @@ impl NotionPages {
             return Ok(Trace::NotApplied);
         };
         let applied = || Trace::Applied(ack(self.snapshot(&page, &schema, observed_at)));
+        // A person does not want it: nothing is added to it, and it is not made again.
+        if page.in_trash {
+            return Ok(applied());
+        }
         let wanted = wanted_body(&create.content)?;
         let marker = self.bookkeeping(&schema).marker(&page);
         // Later writes overwrite the second mark, but none is made before the create is settled.
@@ -163,49 +214,59 @@ impl NotionPages {
             .is_some()
     }
 
-    /// Looks through the pages made since a write was sent, newest first.
-    async fn newest_created(
+    /// The pages of the data source, newest first.
+    fn by_creation(&self, cursor: Option<&str>) -> Result<Endpoint> {
+        let mut body = json!({
+            "sorts": [{"timestamp": "created_time", "direction": "descending"}],
+            "page_size": PAGE_SIZE,
+        });
+        if let (Some(cursor), Some(body)) = (cursor, body.as_object_mut()) {
+            body.insert("start_cursor".to_owned(), json!(cursor));
+        }
+        Endpoint::query(&self.data_source, &[], body)
+    }
+
+    /// Looks for a create through a list of pages whose `order` is newest first: as far as `floor`,
+    /// before which it cannot have been sent.
+    async fn newest(
         &self,
         write: &Write,
         create: &Create,
         schema: &DataSource,
-        sent_at: DateTime<Utc>,
+        floor: DateTime<Utc>,
+        list: impl Fn(Option<&str>) -> Result<Endpoint>,
+        order: fn(&Page) -> Option<DateTime<Utc>>,
     ) -> Result<Newest> {
         let bookkeeping = self.bookkeeping(schema);
         let marked = bookkeeping.property(OP).is_some();
-        let floor = sent_at - Duration::seconds(ROUNDING_SECONDS + SKEW_SECONDS);
         let mut cursor: Option<String> = None;
+        let mut seen = BTreeSet::new();
         let mut similar = false;
         loop {
-            let mut body = json!({
-                "sorts": [{"timestamp": "created_time", "direction": "descending"}],
-                "page_size": PAGE_SIZE,
-            });
-            if let (Some(cursor), Some(body)) = (&cursor, body.as_object_mut()) {
-                body.insert("start_cursor".to_owned(), json!(cursor));
-            }
-            let list = self
-                .client
-                .page_of(&Endpoint::query(&self.data_source, &[], body)?)
-                .await?;
-            for raw in &list.results {
+            let page = self.client.page_of(&list(cursor.as_deref())?).await?;
+            for raw in &page.results {
                 let Ok(page) = Page::of_raw(raw) else {
                     continue;
                 };
-                if page.created_time.is_some_and(|created| created < floor) {
+                if order(&page).is_some_and(|at| at < floor) {
                     return Ok(Newest::of(similar));
+                }
+                if page.created_time.is_some_and(|created| created < floor) {
+                    continue;
                 }
                 if marked {
                     if bookkeeping.marker(&page).created_by.as_ref() == Some(&write.op) {
                         return Ok(Newest::Marked(Box::new(page)));
                     }
-                } else if title(&page) == create.fields.get("title").cloned().unwrap_or_default() {
+                } else if self.is_ours(&page, schema)
+                    && title(&page) == create.fields.get("title").cloned().unwrap_or_default()
+                {
                     // Without a mark nobody can tell whose page it is.
                     similar = true;
                 }
             }
-            match list.next_cursor {
-                Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
+            match page.next_cursor {
+                Some(next) if seen.insert(next.clone()) => cursor = Some(next),
                 _ => return Ok(Newest::of(similar)),
             }
         }
@@ -220,11 +281,7 @@ impl NotionPages {
         let id = Self::page_id(&update.object, "find an update")?;
         let schema = self.known_schema().await?;
         let observed_at = self.client.now();
-        let page = match self.fetch_page(&id).await {
-            Ok(page) => page,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Trace::Unclear),
-            Err(error) => return Err(error),
-        };
+        let page = self.fetch_page(&id).await?;
         let snapshot = self.snapshot(&page, &schema, observed_at);
         // The mark is written last and with the properties: it proves all of the write.
         if snapshot.marker.written_by.as_ref() == Some(&write.op) {

@@ -185,6 +185,7 @@ impl NotionPages {
             .map_err(unsent)?;
 
         let mut plan = None;
+        let read_at = self.client.now();
         if let (Some(expected), Some(desired)) = (expected, desired) {
             plan = self
                 .plan_body(&id, expected, desired)
@@ -211,7 +212,7 @@ impl NotionPages {
         let mut content = desired.map(|desired| Content::Blocks(desired.clone()));
         if let (Some(plan), Some(desired)) = (plan, desired) {
             let shown = plan
-                .carry_out(&self.client, &mut done)
+                .carry_out(&self.client, read_at, &mut done)
                 .await
                 .map_err(|error| partial(error, done))?;
             content = Some(self.verify(&id, desired, shown, &mut notes).await);

@@ -82,7 +82,8 @@ impl NotionPages {
         Ok(self.snapshot(&page, schema, observed_at))
     }
 
-    /// The page that an answer shows; read where the service saved but could not show it.
+    /// The page that an answer shows; read where the service saved but could not show it. A read
+    /// that fails takes nothing back, so its error never says that nothing was done.
     pub(super) async fn shown_page(
         &self,
         endpoint: &Endpoint,
@@ -92,9 +93,12 @@ impl NotionPages {
         if answer.committed.is_none() {
             return Page::parse(&answer.body).map_err(|error| unreadable(endpoint, answer, error));
         }
-        let read = Endpoint::page(id)?;
-        let answer = self.client.call_begun(&read).await?;
-        Page::parse(&answer.body).map_err(|error| unreadable(&read, &answer, error))
+        let read = async {
+            let read = Endpoint::page(id)?;
+            let answer = self.client.call_begun(&read).await?;
+            Page::parse(&answer.body).map_err(|error| unreadable(&read, &answer, error))
+        };
+        read.await.map_err(|error| partial(error, 1))
     }
 
     /// Fails unless a page is there and in this data source.

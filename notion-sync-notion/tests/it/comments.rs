@@ -19,7 +19,7 @@ fn stage() -> Stage {
     ]))
 }
 
-fn said(text: &str) -> Said {
+pub(crate) fn said(text: &str) -> Said {
     Said {
         side: Side::Github,
         author: "bob".to_owned(),

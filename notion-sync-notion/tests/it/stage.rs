@@ -261,9 +261,13 @@ impl Stage {
 
     /// Plans one fault for the `skip`+1st request from now on that has this effect in the path.
     pub(crate) fn fault(&self, method: &str, path: &str, skip: u32, fault: Fault) {
-        let mut notion = self.emulator();
-        notion.faults().clear();
-        notion.faults().push(FaultRule {
+        self.calm();
+        self.fault_too(method, path, skip, fault);
+    }
+
+    /// The same besides the faults that are planned already.
+    pub(crate) fn fault_too(&self, method: &str, path: &str, skip: u32, fault: Fault) {
+        self.emulator().faults().push(FaultRule {
             method: method.to_owned(),
             path_contains: path.to_owned(),
             skip,

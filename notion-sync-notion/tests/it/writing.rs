@@ -1,12 +1,14 @@
 //! Writing pages: what is written, what is refused, what stays as it was.
 
 use chrono::Duration;
+use futures::executor::block_on;
 use notion_sync_core::ErrorKind;
 use notion_sync_core::clock::Clock as _;
 use notion_sync_core::document::{Block, Document};
 use notion_sync_core::remote::{Action, Trace};
 use notion_sync_core::snapshot::{Content, Presence, Proof};
 use notion_sync_core::value::Value;
+use notion_sync_notion::Endpoint;
 use notion_sync_notion::client::RateBudget;
 use notion_sync_notion::pages::page_ref;
 use serde_json::json;
@@ -285,6 +287,25 @@ fn properties_are_compared_again_after_the_steps_of_a_body() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// Markdown does not show the caption of a code block: who edits the code takes it away from nobody.
+#[test]
+fn a_caption_that_nobody_saw_stays() {
+    let stage = one("```rust\nfn a() {}\n```");
+    let id = stage.id("first");
+    let block = stage.emulator().blocks(id)[0].id.to_string();
+    let caption = json!([{"type": "text", "text": {"content": "Listing 1"}}]);
+    let captioned = Endpoint::update_block(&block, json!({"code": {"caption": caption}})).unwrap();
+    block_on(stage.client.call(&captioned)).unwrap();
+    let before = stage.content(id);
+    let after = body("```rust\nfn b() {}\n```");
+    let edit = update("op1", id, vec![], Some((before, after.clone())));
+    stage.write(&edit).unwrap();
+    assert!(stage.content(id).canon_eq(&after));
+    let children = |cursor: Option<&str>| Endpoint::children(&id.to_string(), cursor);
+    let listed = block_on(stage.client.all_of(children)).unwrap();
+    assert!(listed.results[0].get().contains("Listing 1"));
 }
 
 #[test]
