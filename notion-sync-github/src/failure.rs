@@ -263,6 +263,19 @@ pub(crate) fn brief(text: &str) -> String {
     }
     out
 }
+
+/// A failure after a part was written, of whatever kind: what is there has to be looked at before anything
+/// else is decided, or it would pass for somebody's edit, or be written twice.
+pub(crate) fn partial(during: &'static str, error: Error, applied: bool) -> Error {
+    if !applied || error.kind() == ErrorKind::Unavailable {
+        return error;
+    }
+    Error::new(ErrorKind::Unavailable, during)
+        .message(format!("a part was written, the rest was not: {error}"))
+        .retry_at(error.retry())
+        .caused_by(error)
+}
+
 /// Whether an error is over after a while, and says nothing about what was asked for: the same may succeed
 /// then.
 pub(crate) fn passes(error: &Error) -> bool {

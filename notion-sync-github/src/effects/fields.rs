@@ -1,6 +1,6 @@
 //! Fields of the issue itself: state, labels, milestone, assignees, type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use notion_sync_core::effect::{Close, Effect, EffectRequest, EffectWrite, Gate};
 use notion_sync_core::remote::Ack;
@@ -12,15 +12,18 @@ use super::rights::Rights;
 use super::{decided, holds, open, unapplied};
 use crate::endpoint::{ASSIGNABLE, Call, ISSUE_TYPES, MILESTONES, REMOVE_ASSIGNEES};
 use crate::issues::GithubIssues;
-use crate::issues::fields::{assignees, holds as among, labels};
+use crate::issues::fields::{assignees, holds as among, labels, same};
 use crate::repository::RepositoryInfo;
-use crate::wire::{Issue, IssueType, Milestone};
+use crate::wire::{Event, Issue, IssueType, Milestone};
 
 const DURING: &str = "change an issue";
 /// Most people who can be assigned.
 const MAX_ASSIGNEES: usize = 10;
 const NUMBER: &str = "number";
 const NAME: &str = "name";
+/// Names that had to be added when the gate looked, as JSON; and to be taken away.
+const ADD: &str = "add";
+const TAKE: &str = "take";
 
 /// Whether an issue is as an effect wants it.
 pub(super) fn is_so(effect: &Effect, issue: &Issue) -> bool {
@@ -65,6 +68,11 @@ impl GithubIssues {
             return Ok(holds());
         }
         let mut write = open(request);
+        if let Some((add, take)) = differing(&request.effect, &issue) {
+            write.decided.insert(ADD.to_owned(), json!(add).to_string());
+            let take = json!(take).to_string();
+            write.decided.insert(TAKE.to_owned(), take);
+        }
         match &request.effect {
             Effect::Close(close) => {
                 if let Some(gate) = self.before_merge(request, close).await? {
@@ -239,19 +247,20 @@ impl GithubIssues {
                 let body = Map::from_iter([("type".to_owned(), value)]);
                 self.patch(&id, number, body).await?
             }
-            Effect::AddLabels(names) => {
-                let has: BTreeSet<String> = labels(&issue).into_iter().collect();
-                let missing: Vec<String> = names
-                    .iter()
-                    .filter(|name| !among(&has, name))
-                    .cloned()
-                    .collect();
+            Effect::AddLabels(_) => {
+                let (missing, _) = differing(wanted, &issue).unwrap_or_default();
                 self.ensure_labels(&id, &missing).await.map_err(unapplied)?;
                 let labels = self.add_labels(&id, number, &missing).await?;
                 Issue { labels, ..issue }
             }
-            Effect::RemoveLabels(names) => self.take_labels(&id, number, issue, names).await?,
-            Effect::SetAssignees(logins) => self.assign_all(&id, number, issue, logins).await?,
+            Effect::RemoveLabels(_) => {
+                let (_, take) = differing(wanted, &issue).unwrap_or_default();
+                self.take_labels(&id, number, issue, &take).await?
+            }
+            Effect::SetAssignees(_) => {
+                let (add, take) = differing(wanted, &issue).unwrap_or_default();
+                self.assign_all(&id, number, issue, (&add, &take)).await?
+            }
             other => {
                 return Err(Error::new(ErrorKind::Invalid, DURING)
                     .with("effect", other.name())
@@ -274,10 +283,9 @@ impl GithubIssues {
         id: &str,
         number: u64,
         mut issue: Issue,
-        names: &BTreeSet<String>,
+        names: &[String],
     ) -> Result<Issue> {
-        let has = labels(&issue);
-        for name in has.iter().filter(|name| among(names, name)) {
+        for name in names {
             match self.remove_label(id, number, name).await? {
                 Some(left) => issue.labels = left,
                 None => issue.labels.retain(|one| one.name() != Some(name.as_str())),
@@ -292,31 +300,21 @@ impl GithubIssues {
         id: &str,
         number: u64,
         issue: Issue,
-        logins: &BTreeSet<String>,
+        (add, take): (&[String], &[String]),
     ) -> Result<Issue> {
-        let has: BTreeSet<String> = assignees(&issue).into_iter().collect();
-        let add: Vec<String> = logins
-            .iter()
-            .filter(|login| !among(&has, login))
-            .cloned()
-            .collect();
-        let take: Vec<String> = has
-            .iter()
-            .filter(|login| !among(logins, login))
-            .cloned()
-            .collect();
+        let has = assignees(&issue).len();
         let mut shown = issue;
-        if has.len() + add.len() > MAX_ASSIGNEES && !take.is_empty() {
-            shown = self.unassign(id, number, &take).await?;
+        if has + add.len() > MAX_ASSIGNEES && !take.is_empty() {
+            shown = self.unassign(id, number, take).await?;
         } else if !take.is_empty() && add.is_empty() {
-            return self.unassign(id, number, &take).await;
+            return self.unassign(id, number, take).await;
         }
         if !add.is_empty() {
-            shown = self.assign(id, number, &add).await?;
+            shown = self.assign(id, number, add).await?;
         }
         let left: BTreeSet<String> = assignees(&shown).into_iter().collect();
         if take.iter().any(|login| among(&left, login)) {
-            shown = self.unassign(id, number, &take).await?;
+            shown = self.unassign(id, number, take).await?;
         }
         Ok(shown)
     }
@@ -329,22 +327,102 @@ impl GithubIssues {
     }
 }
 
-/// The entries of a timeline that say that an effect happened: the word, and whose name must be on
-/// it, where one must. `None` where the timeline says nothing.
-pub(super) fn signs(effect: &Effect) -> Option<BTreeMap<&'static str, BTreeSet<String>>> {
-    let one = |word: &'static str| Some(BTreeMap::from([(word, BTreeSet::new())]));
-    let each = |word: &'static str, names: &BTreeSet<String>| {
-        (!names.is_empty()).then(|| BTreeMap::from([(word, names.clone())]))
-    };
-    match effect {
-        Effect::Close(_) => one("closed"),
-        Effect::Reopen => one("reopened"),
-        Effect::MarkReady => one("ready_for_review"),
-        Effect::ConvertToDraft => one("convert_to_draft"),
-        Effect::AddLabels(names) => each("labeled", names),
-        Effect::RemoveLabels(names) => each("unlabeled", names),
-        Effect::SetMilestone(title) if title.is_empty() => one("demilestoned"),
-        Effect::SetMilestone(title) => each("milestoned", &BTreeSet::from([title.clone()])),
-        _ => None,
+/// A part of an effect, and the entry of a timeline that says that it happened: its word, and whose
+/// name must be on it, where one must.
+#[derive(Debug)]
+pub(super) struct Part {
+    word: &'static str,
+    name: Option<String>,
+    /// Whether it is so now, whoever did it.
+    pub(super) is_so: bool,
+}
+
+impl Part {
+    /// One that names nobody and is not so now.
+    pub(super) fn of(word: &'static str) -> Self {
+        Self {
+            word,
+            name: None,
+            is_so: false,
+        }
     }
+
+    pub(super) fn is_told_by(&self, event: &Event) -> bool {
+        let label = event.label.as_ref().and_then(|label| label.name.as_deref());
+        let milestone = || event.milestone.as_ref()?.title.as_deref();
+        let login = || event.assignee.as_ref()?.login.as_deref();
+        let named = label.or_else(milestone).or_else(login);
+        event.event.as_deref() == Some(self.word)
+            && self
+                .name
+                .as_deref()
+                .is_none_or(|name| named.is_some_and(|named| same(named, name)))
+    }
+}
+
+/// The parts of an effect that is not so now. Of several names only those that had to be changed are
+/// parts, as far as the gate has noted them. None where the timeline says nothing.
+pub(super) fn parts(effect: &EffectWrite, issue: &Issue) -> Vec<Part> {
+    let noted = |key: &str| {
+        let names = effect.decided.get(key)?;
+        serde_json::from_str::<BTreeSet<String>>(names).ok()
+    };
+    let each = |word: &'static str, names: BTreeSet<String>, has: Vec<String>, wanted: bool| {
+        let has: BTreeSet<String> = has.into_iter().collect();
+        let part = move |name: String| Part {
+            word,
+            is_so: among(&has, &name) == wanted,
+            name: Some(name),
+        };
+        names.into_iter().map(part).collect::<Vec<_>>()
+    };
+    match &effect.request.effect {
+        Effect::Close(_) => vec![Part::of("closed")],
+        Effect::Reopen => vec![Part::of("reopened")],
+        Effect::AddLabels(names) => {
+            let names = noted(ADD).unwrap_or_else(|| names.clone());
+            each("labeled", names, labels(issue), true)
+        }
+        Effect::RemoveLabels(names) => {
+            let names = noted(TAKE).unwrap_or_else(|| names.clone());
+            each("unlabeled", names, labels(issue), false)
+        }
+        Effect::SetAssignees(logins) => {
+            let add = noted(ADD).unwrap_or_else(|| logins.clone());
+            let mut parts = each("assigned", add, assignees(issue), true);
+            let take = noted(TAKE).unwrap_or_default();
+            parts.extend(each("unassigned", take, assignees(issue), false));
+            parts
+        }
+        Effect::SetMilestone(title) if title.is_empty() => vec![Part::of("demilestoned")],
+        Effect::SetMilestone(title) => {
+            let named = Part::of("milestoned");
+            let name = Some(title.clone());
+            vec![Part { name, ..named }]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What of a set has to be changed on an issue: who and what is to be added, and to be taken away.
+fn differing(effect: &Effect, issue: &Issue) -> Option<(Vec<String>, Vec<String>)> {
+    let (wanted, has) = match effect {
+        Effect::AddLabels(names) | Effect::RemoveLabels(names) => (names, labels(issue)),
+        Effect::SetAssignees(logins) => (logins, assignees(issue)),
+        _ => return None,
+    };
+    let there: BTreeSet<String> = has.iter().cloned().collect();
+    let lacking = || {
+        let names = wanted.iter().filter(|name| !among(&there, name));
+        names.cloned().collect()
+    };
+    let having = |wished: bool| {
+        let names = has.iter().filter(|name| among(wanted, name) == wished);
+        names.cloned().collect()
+    };
+    Some(match effect {
+        Effect::AddLabels(_) => (lacking(), Vec::new()),
+        Effect::RemoveLabels(_) => (Vec::new(), having(true)),
+        _ => (lacking(), having(false)),
+    })
 }

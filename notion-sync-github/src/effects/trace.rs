@@ -1,25 +1,20 @@
 //! What became of an effect whose answer was lost.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use notion_sync_core::effect::{Effect, EffectWrite, Gate, NotePlace, OpenPull};
 use notion_sync_core::id::RemoteRef;
 use notion_sync_core::remote::{Ack, Trace, Write};
 use notion_sync_core::{Error, ErrorKind, Result};
 
-use super::fields::{is_so, signs};
-use super::linked::Target;
+use super::fields::{Part, is_so, parts};
 use super::merge::{done, queued};
 use super::pull::{branch_of, object_of};
 use crate::comments;
 use crate::files::comment_notes;
 use crate::issues::GithubIssues;
-use crate::issues::fields::same;
 use crate::pull;
 use crate::reference;
 use crate::repository::RepositoryInfo;
-use crate::wire::Event;
 
 impl GithubIssues {
     pub(crate) async fn trace_effect(
@@ -128,22 +123,23 @@ impl GithubIssues {
         draft: bool,
         sent_at: DateTime<Utc>,
     ) -> Result<Trace> {
-        let Some(target) = self.seen(effect).await? else {
-            return Ok(Trace::Unclear);
-        };
+        let target = self.target(object_of(effect)?).await?;
         if target.pull.is_draft() == draft {
             return Ok(applied());
         }
+        let word = if draft {
+            "convert_to_draft"
+        } else {
+            "ready_for_review"
+        };
         let place = (target.repository, target.number);
-        self.by_timeline(effect, place, sent_at).await
+        self.by_timeline(&[Part::of(word)], place, sent_at).await
     }
 
     /// The head that was judged is used once: a pull request that is merged was merged by it, by
     /// people or by a queue, and none of these can be undone.
     async fn trace_merge(&self, effect: &EffectWrite) -> Result<Trace> {
-        let Some(target) = self.seen(effect).await? else {
-            return Ok(Trace::Unclear);
-        };
+        let target = self.target(object_of(effect)?).await?;
         Ok(if target.pull.is_merged() {
             Trace::Applied(done(&target, None))
         } else if target.pull.is_open() && self.is_queued(&target).await? {
@@ -155,69 +151,46 @@ impl GithubIssues {
 
     async fn trace_fields(&self, effect: &EffectWrite, sent_at: DateTime<Utc>) -> Result<Trace> {
         let (repository, number) = self.own(&effect.request.object).await?;
-        let issue = match self.writable(repository, number).await {
-            Ok(issue) => issue,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::Stale
-                ) =>
-            {
-                return Ok(Trace::Unclear);
-            }
-            Err(error) => return Err(error),
-        };
+        let issue = self.writable(repository, number).await?;
         if is_so(&effect.request.effect, &issue) {
             return Ok(applied());
         }
-        self.by_timeline(effect, (repository, number), sent_at)
+        let parts = parts(effect, &issue);
+        if !parts.iter().any(|part| !part.is_so) && self.untouched(&issue, sent_at) {
+            return Ok(Trace::NotApplied);
+        }
+        self.by_timeline(&parts, (repository, number), sent_at)
             .await
     }
 
-    /// It is not so now. Whether it was, and somebody took it back since, stands in the timeline.
+    /// It is not so now. Whether it was, and somebody took it back since, stands in the timeline. What
+    /// nothing tells of is not sent again: that could override people.
     async fn by_timeline(
         &self,
-        effect: &EffectWrite,
+        parts: &[Part],
         (repository, number): (&RepositoryInfo, u64),
         sent_at: DateTime<Utc>,
     ) -> Result<Trace> {
-        let Some(signs) = signs(&effect.request.effect) else {
-            return Ok(Trace::NotApplied);
-        };
-        let events = self.own_events(repository, number, sent_at).await?;
-        let Some(events) = events else {
+        if parts.is_empty() {
+            return Ok(Trace::Unclear);
+        }
+        let Some(events) = self.own_events(repository, number, sent_at).await? else {
             return Ok(Trace::Unclear);
         };
-        let shown = signs.iter().all(|(word, names)| {
-            let of_word: Vec<&Event> = events
-                .iter()
-                .filter(|event| event.event.as_deref() == Some(*word))
-                .collect();
-            let named: BTreeSet<&str> = of_word.iter().filter_map(|event| name(event)).collect();
-            !of_word.is_empty()
-                && names
-                    .iter()
-                    .all(|wanted| named.iter().any(|found| same(found, wanted)))
-        });
-        Ok(if shown { applied() } else { Trace::NotApplied })
-    }
-
-    /// The pull request of a write; `None` when it is gone.
-    async fn seen(&self, effect: &EffectWrite) -> Result<Option<Target<'_>>> {
-        match self.target(object_of(effect)?).await {
-            Ok(target) => Ok(Some(target)),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let by_us = |part: &Part| events.iter().any(|event| part.is_told_by(event));
+        let any_by_us = parts.iter().any(by_us);
+        let taken_back = parts.iter().any(|part| !part.is_so && by_us(part));
+        let open = parts.iter().any(|part| !part.is_so && !by_us(part));
+        Ok(match (open, any_by_us) {
+            (false, true) => applied(),
+            (false, false) => Trace::Unclear,
+            // A part of it was done, and people decided otherwise about that part.
+            (true, _) if taken_back => Trace::Unclear,
+            (true, _) => Trace::NotApplied,
+        })
     }
 }
 
 fn applied() -> Trace {
     Trace::Applied(Ack::default())
-}
-
-fn name(event: &Event) -> Option<&str> {
-    let label = event.label.as_ref().and_then(|label| label.name.as_deref());
-    let milestone = || event.milestone.as_ref()?.title.as_deref();
-    label.or_else(milestone)
 }

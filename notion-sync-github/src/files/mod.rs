@@ -241,9 +241,9 @@ impl Remote for GithubFiles {
         match action {
             Action::Create(_) | Action::Update(_) | Action::Remove { .. } => WriteKind::StrongCas,
             Action::Propose(_) => WriteKind::NamedCreate,
-            Action::Comment { .. } => WriteKind::UnnamedCreate,
+            // What a withdrawal says can only be found again once a listing shows it.
+            Action::Comment { .. } | Action::Withdraw { .. } => WriteKind::UnnamedCreate,
             Action::Restore { .. }
-            | Action::Withdraw { .. }
             | Action::Effect(_)
             | Action::Flag { .. }
             | Action::Bookkeep { .. } => WriteKind::Set,

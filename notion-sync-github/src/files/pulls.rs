@@ -15,6 +15,7 @@ use serde_json::{Map, json};
 use super::GithubFiles;
 use crate::comments;
 use crate::endpoint::{Call, DELETE_REF, ISSUE_EVENTS, UPDATE_PULL};
+use crate::failure::partial;
 use crate::graphql::{OF_REPOSITORY, of_repository};
 use crate::issues::discussion;
 use crate::marker::HiddenBlock;
@@ -232,12 +233,24 @@ impl GithubFiles {
                 .with("number", number)
                 .message("it was merged"));
         }
-        if comments::find(&self.client, &id, number, &write.op, None)
-            .await?
-            .is_none()
-        {
+        let said = comments::find(&self.client, &id, number, &write.op, None).await?;
+        let says = said.is_none();
+        if says {
             comments::post(&self.client, &id, number, &write.op, reason).await?;
         }
+        // A listing may not show the comment yet: repeated at once, it would be written twice.
+        let ended = self.end_proposal(repository, number, pull).await;
+        ended.map_err(|error| partial("withdraw a proposal", error, says))
+    }
+
+    /// Closes a pull request and deletes its branch.
+    async fn end_proposal(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        pull: Pull,
+    ) -> Result<Ack> {
+        let id = repository.id.to_string();
         if pull.state.as_deref() != Some("closed") {
             let call = Call::new(&UPDATE_PULL, &[&id, &number.to_string()])
                 .body(json!({"state": "closed"}))

@@ -3,6 +3,7 @@
 pub(crate) mod bodies;
 mod calls;
 mod cards;
+mod creation;
 pub(crate) mod discussion;
 pub(crate) mod fields;
 mod flag;

@@ -12,11 +12,13 @@ use serde_json::Value as Json;
 
 use super::GithubIssues;
 use super::project::{Shown, field_of, project_attribute};
-use super::writing::{invalid, partial, unapplied};
+use super::writing::{Since, invalid, partial, unapplied};
 use crate::project::{CLEAR, ProjectField, ProjectInfo, Wanted, lacks_ids, same, value_of};
 use crate::wire::Issue;
 
 const DURING: &str = "set a field of a project";
+/// The field that every project has, and that its built-in workflows set.
+const STATUS: &str = "Status";
 
 /// What is to be written to an item.
 #[derive(Debug)]
@@ -218,14 +220,20 @@ impl GithubIssues {
         }
     }
 
-    /// Sends an update of the project's fields.
+    /// Sends an update of the project's fields, where nobody changed them since they were read.
     pub(super) async fn write_item(
         &self,
-        item: ItemWrite,
+        mut item: ItemWrite,
+        update: &Update,
         number: u64,
-        applied: bool,
+        since: Since,
     ) -> Result<Shown> {
+        let applied = since.applied;
         let sets = !item.sets.is_empty();
+        if sets && (applied || since.asked) {
+            let again = self.expect_item(&mut item, update, number, since.moves_state);
+            again.await.map_err(|error| partial(error, applied))?;
+        }
         let sent = self.send_item(item).await;
         let (shown, refused) = sent.map_err(|error| {
             let error = match error.kind() {
@@ -241,6 +249,38 @@ impl GithubIssues {
             Some(error) => Err(partial(error, applied || sets)),
             None => Ok(shown),
         }
+    }
+
+    /// Reads an item again. Values are absolute: what somebody set meanwhile would be overwritten unseen.
+    async fn expect_item(
+        &self,
+        item: &mut ItemWrite,
+        update: &Update,
+        number: u64,
+        moves_state: bool,
+    ) -> Result<()> {
+        let now = self.shown_item(Some(&item.content)).await;
+        let now = now.map_err(unapplied)?.unwrap_or_default();
+        for (name, change) in &update.fields {
+            let Some(field) = field_of(name) else {
+                continue;
+            };
+            // Closing and reopening lets the project's own workflows set this one.
+            if moves_state && same(field, STATUS) {
+                continue;
+            }
+            let (before, after) = (item.shown.fields.get(name), now.fields.get(name));
+            let desired = |value: &Value| is_said(value, &change.desired);
+            if before != after && !after.and_then(Field::value).is_some_and(desired) {
+                return Err(stale(
+                    number,
+                    field,
+                    "it changed while the issue was written",
+                ));
+            }
+        }
+        item.shown = now;
+        Ok(())
     }
 
     async fn send_item(&self, item: ItemWrite) -> Result<(Shown, Option<Error>)> {

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::id::RemoteRef;
-use notion_sync_core::remote::{
-    Ack, Action, ContentChange, Create, FieldChange, Trace, Update, Write,
-};
+use notion_sync_core::remote::{Ack, Action, ContentChange, FieldChange, Trace, Update, Write};
 use notion_sync_core::snapshot::{Field, Presence, Snapshot};
-use notion_sync_core::{ErrorKind, Result};
+use notion_sync_core::{Error, ErrorKind, Result};
 
 use super::GithubIssues;
 use super::bodies::Body;
@@ -16,20 +14,16 @@ use super::fields::{holds, is_set, same};
 use super::parent::PARENT;
 use super::project::{Shown, field_of};
 use super::project_writing::is_said;
-use crate::comments::{self, SEARCH_SKEW};
+use crate::comments;
 use crate::credentials::CredentialKind;
-use crate::endpoint::{Call, ISSUES, TIMELINE, USER};
+use crate::endpoint::{Call, REPOSITORY, TIMELINE, USER};
 use crate::files::comment_notes;
-use crate::marker::HiddenBlock;
+use crate::reference;
 use crate::repository::RepositoryInfo;
 use crate::wire::{Account, Event, Issue};
 
 /// Events up to this much earlier than the moment of sending still count: clocks differ.
 const EVENT_SKEW: Duration = Duration::seconds(30);
-/// Numbers that nothing answers to before the end of the numbering is believed.
-const MISSES: u32 = 2;
-/// Most numbers tried upward.
-const MAX_UPWARD: u32 = 500;
 
 /// How a unit stands against what a write wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +34,45 @@ enum Standing {
 }
 
 impl GithubIssues {
+    /// What became of one write. Where the object is not there any more, or is another one by now, no
+    /// waiting tells: that is no failure of the look.
     pub(super) async fn trace_one(&self, write: &Write, sent_at: DateTime<Utc>) -> Result<Trace> {
+        match self.look_for(write, sent_at).await {
+            Err(error) if self.is_about_object(&error, &write.action).await => Ok(Trace::Unclear),
+            other => other,
+        }
+    }
+
+    /// Whether an error that waiting does not mend is about the object alone. GitHub also answers that
+    /// something is not there while the whole repository cannot be seen.
+    async fn is_about_object(&self, error: &Error, action: &Action) -> bool {
+        match error.kind() {
+            ErrorKind::Gone | ErrorKind::Stale | ErrorKind::Invalid | ErrorKind::Blocked => true,
+            ErrorKind::NotFound => {
+                let object = match action {
+                    Action::Update(update) => &update.object,
+                    Action::Discuss(discuss) => &discuss.place,
+                    Action::Effect(effect) => &effect.request.object,
+                    Action::Remove { object, .. }
+                    | Action::Restore { object }
+                    | Action::Comment { object, .. }
+                    | Action::Flag { object, .. }
+                    | Action::Bookkeep { object, .. } => object,
+                    Action::Create(_) | Action::Propose(_) | Action::Withdraw { .. } => {
+                        return false;
+                    }
+                };
+                let Ok((repository, _)) = reference::parse_numbered(object) else {
+                    return false;
+                };
+                let call = Call::new(&REPOSITORY, &[&repository.to_string()]);
+                self.client.call(call).await.is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    async fn look_for(&self, write: &Write, sent_at: DateTime<Utc>) -> Result<Trace> {
         match &write.action {
             Action::Create(create) => self.trace_create(write, create, sent_at).await,
             Action::Update(update) => self.trace_update(write, update, sent_at).await,
@@ -96,81 +128,6 @@ impl GithubIssues {
         }
     }
 
-    /// Looks through the newest issues back to the moment of sending, then upward by number past the
-    /// newest one that a listing shows: a listing can lag behind reads by number.
-    async fn trace_create(
-        &self,
-        write: &Write,
-        create: &Create,
-        sent_at: DateTime<Utc>,
-    ) -> Result<Trace> {
-        let repository = self.place(create.place.as_deref()).await?;
-        let is_it = |issue: &Issue| {
-            !issue.pull_request && {
-                let (block, _) = HiddenBlock::split(issue.body.as_deref().unwrap_or_default());
-                block.created_by.as_ref() == Some(&write.op)
-            }
-        };
-        let mut newest = 0;
-        let mut next = Some(
-            Call::new(&ISSUES, &[&repository.id.to_string()])
-                .query("state", "all")
-                .query("sort", "created")
-                .query("direction", "desc")
-                .query("per_page", "100")
-                .with("repository", &repository.full_name),
-        );
-        while let Some(call) = next {
-            let answer = self.client.call(call.clone()).await?;
-            let issues: Vec<Issue> = answer.json()?;
-            newest = issues
-                .iter()
-                .filter_map(|issue| issue.number)
-                .fold(newest, u64::max);
-            if let Some(found) = issues.iter().find(|issue| is_it(issue)) {
-                return Ok(self.found(repository, found));
-            }
-            let reached = issues
-                .iter()
-                .filter_map(|issue| issue.created_at)
-                .any(|at| at < sent_at - SEARCH_SKEW);
-            next = if reached {
-                None
-            } else {
-                self.client.next_page(&call, &answer)
-            };
-        }
-        let mut misses = 0;
-        for number in (newest + 1..).take(MAX_UPWARD as usize) {
-            match self.issue(repository, number).await {
-                Ok((issue, false)) if is_it(&issue) => return Ok(self.found(repository, &issue)),
-                Ok(_) => misses = 0,
-                Err(error) if error.kind() == ErrorKind::Gone => misses = 0,
-                Err(error) if error.kind() == ErrorKind::NotFound => misses += 1,
-                Err(error) => return Err(error),
-            }
-            if misses >= MISSES {
-                break;
-            }
-        }
-        Ok(Trace::NotApplied)
-    }
-
-    fn found(&self, repository: &RepositoryInfo, issue: &Issue) -> Trace {
-        let mut notes = BTreeMap::new();
-        if let Some(node) = &issue.node_id {
-            notes.insert("node_id".to_owned(), node.clone());
-        }
-        let snapshot: Option<Snapshot> = issue
-            .number
-            .map(|number| self.snapshot(repository, number, issue, true));
-        Trace::Applied(Ack {
-            snapshot,
-            notes,
-            ..Ack::default()
-        })
-    }
-
     async fn trace_state(
         &self,
         object: &RemoteRef,
@@ -206,7 +163,8 @@ impl GithubIssues {
         })
     }
 
-    fn untouched(&self, issue: &Issue, sent_at: DateTime<Utc>) -> bool {
+    /// Whether an issue did not change since a write was sent.
+    pub(crate) fn untouched(&self, issue: &Issue, sent_at: DateTime<Utc>) -> bool {
         issue.updated_at.is_some_and(|at| at < sent_at - EVENT_SKEW)
     }
 
@@ -224,9 +182,6 @@ impl GithubIssues {
         let issue = match self.issue(repository, number).await {
             Ok((issue, false)) if !issue.pull_request => issue,
             Ok(_) => return Ok(Trace::Unclear),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Gone) => {
-                return Ok(Trace::Unclear);
-            }
             Err(error) => return Err(error),
         };
         let body = Body::read(issue.body.as_deref());
@@ -356,23 +311,28 @@ impl GithubIssues {
         let Some(login) = self.login().await else {
             return Ok(None);
         };
-        let call = Call::new(
-            &TIMELINE,
-            &[&repository.id.to_string(), &number.to_string()],
-        )
-        .with("number", number);
-        let events: Vec<Event> = self.client.all(call).await?;
+        let events = self.timeline(repository, number).await?;
         let own = events.into_iter().filter(|event| {
-            let by = event
-                .actor
-                .as_ref()
-                .and_then(|actor| actor.login.as_deref());
-            by.is_some_and(|by| by.eq_ignore_ascii_case(&login))
+            is_by(event, Some(&login))
                 && event
                     .created_at
                     .is_some_and(|at| at >= sent_at - EVENT_SKEW)
         });
         Ok(Some(own.collect()))
+    }
+
+    /// What happened to an issue, oldest first.
+    pub(super) async fn timeline(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+    ) -> Result<Vec<Event>> {
+        let call = Call::new(
+            &TIMELINE,
+            &[&repository.id.to_string(), &number.to_string()],
+        )
+        .with("number", number);
+        self.client.all(call).await
     }
 
     /// Whose credential it is.
@@ -398,11 +358,17 @@ impl GithubIssues {
                             .map(str::to_owned)
                     }
                 };
-                Ok::<_, notion_sync_core::Error>(login)
+                Ok::<_, Error>(login)
             })
             .await;
         found.ok().cloned().flatten()
     }
+}
+
+/// Whether something was done by this account; without one nobody knows.
+pub(super) fn is_by(event: &Event, login: Option<&str>) -> bool {
+    let by = event.actor.as_ref().and_then(|one| one.login.as_deref());
+    matches!((by, login), (Some(by), Some(login)) if by.eq_ignore_ascii_case(login))
 }
 
 /// How a field of the issue's item stands against what a write wanted.

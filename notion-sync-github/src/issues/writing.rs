@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use notion_sync_core::id::RemoteRef;
-use notion_sync_core::remote::{Ack, Action, ContentChange, Create, FieldChange, Update, Write};
+use notion_sync_core::remote::{Ack, Action, ContentChange, FieldChange, Update, Write};
 use notion_sync_core::snapshot::Field;
 use notion_sync_core::value::Value;
 use notion_sync_core::{Error, ErrorKind, Result};
 use serde_json::{Map, Value as Json, json};
 
 use super::GithubIssues;
-use super::bodies::{Body, marked_body, new_body, next_body};
+use super::bodies::{Body, marked_body, next_body};
 use super::fields::{assignees, holds, is_fact, is_set, labels, later, same, value_of};
-use super::kind::is_about_type;
 use super::parent::PARENT;
 use super::project::{field_of, own_token};
 use crate::comments::{self, MAX_BODY_BYTES};
-use crate::endpoint::{CREATE_ISSUE, Call, REMOVE_ASSIGNEES};
+use crate::endpoint::{Call, REMOVE_ASSIGNEES};
+use crate::failure;
 use crate::files::comment_notes;
 use crate::repository::RepositoryInfo;
 use crate::wire::{Issue, Label};
@@ -48,96 +48,6 @@ impl GithubIssues {
         }
     }
 
-    /// Creates without assignees and adds them in a second call: one login that cannot be assigned
-    /// makes the service refuse the whole create, while the call that adds assignees takes those it
-    /// can. The issue is there after the first call, so nothing later fails the write: what could
-    /// not be set is a note, and the next look at the issue shows it.
-    async fn create(&self, write: &Write, create: &Create) -> Result<Ack> {
-        let repository = self
-            .place(create.place.as_deref())
-            .await
-            .map_err(unapplied)?;
-        let id = repository.id.to_string();
-        self.client.begin("create an issue", 3, 1)?;
-        let (of_project, fields) = self.apart(&create.fields);
-        let wanted = Wanted::of(&fields)?;
-        let Some(title) = wanted.title.clone() else {
-            return Err(invalid("title", "a new issue needs a title"));
-        };
-        let mut request = Map::new();
-        request.insert("title".to_owned(), json!(title));
-        request.insert("body".to_owned(), json!(new_body(write, create)?));
-        let mut dropped = Vec::new();
-        if !wanted.labels.is_empty() {
-            self.ensure_labels(&id, &wanted.labels)
-                .await
-                .map_err(unapplied)?;
-            request.insert("labels".to_owned(), json!(wanted.labels));
-        }
-        if let Some(milestone) = &wanted.milestone {
-            let number = self.milestone(&id, milestone).await.map_err(unapplied)?;
-            request.insert("milestone".to_owned(), json!(number));
-        }
-        if let Some(kind) = &wanted.kind {
-            request.insert("type".to_owned(), json!(kind));
-        }
-        let call = Call::new(&CREATE_ISSUE, &[&id])
-            .body(Json::Object(request.clone()))
-            .with("repository", &repository.full_name);
-        let mut incomplete = Vec::new();
-        let answer = match self.client.call(call.clone()).await {
-            Err(error) if wanted.kind.is_some() && is_about_type(&error) => {
-                incomplete.push(format!("type: {error}"));
-                request.remove("type");
-                let rest = Json::Object(request.clone());
-                self.client.call(call.body(rest)).await?
-            }
-            other => other?,
-        };
-        let mut issue: Issue = answer.json()?;
-        let number = issue.number.ok_or_else(|| answer.lacks("number"))?;
-        let mut notes = BTreeMap::new();
-        if let Some(node) = &issue.node_id {
-            notes.insert("node_id".to_owned(), node.clone());
-        }
-        if !wanted.assignees.is_empty() {
-            match self.assign(&id, number, &wanted.assignees).await {
-                Ok(after) => issue = later(issue, after, &["assignees"]),
-                Err(error) => incomplete.push(format!("assignees: {error}")),
-            }
-        }
-        if wanted.closed {
-            let mut body = Map::from_iter([("state".to_owned(), json!("closed"))]);
-            if let Some(reason) = &wanted.state_reason {
-                body.insert("state_reason".to_owned(), json!(reason));
-            }
-            match self.patch(&id, number, body).await {
-                Ok(after) => issue = later(issue, after, &["state", "state_reason"]),
-                Err(error) => incomplete.push(format!("state: {error}")),
-            }
-        }
-        let shown = self
-            .fill_item(write, of_project, issue.node_id.as_deref(), &mut incomplete)
-            .await;
-        let asked = |name: &String| name != "type" || request.contains_key("type");
-        for (name, value) in fields.iter().filter(|(name, _)| asked(name)) {
-            dropped.extend(missing(&issue, name, value));
-        }
-        if !incomplete.is_empty() {
-            notes.insert("incomplete".to_owned(), incomplete.join("; "));
-        }
-        note_dropped(&mut notes, &dropped);
-        let mut snapshot = self.snapshot(repository, number, &issue, true);
-        if let Some(shown) = shown {
-            shown.add_to(&mut snapshot);
-        }
-        Ok(Ack {
-            snapshot: Some(snapshot),
-            notes,
-            ..Ack::default()
-        })
-    }
-
     /// Reads, checks what is expected, and writes only what differs.
     async fn update(&self, write: &Write, update: &Update) -> Result<Ack> {
         let (repository, number) = self.own(&update.object).await.map_err(unapplied)?;
@@ -154,41 +64,28 @@ impl GithubIssues {
         let writes = writes.saturating_add(self.item_writes(update));
         self.client.begin("change an issue", writes, 0)?;
         let issue = self.writable(repository, number).await.map_err(unapplied)?;
-        let body = Body::read(issue.body.as_deref());
+        let item = self.prepare_item(write, update, number, &issue).await?;
+        let changes = self.differing(repository, number, &issue, update)?;
+        let needs = self.make_needed(&id, &changes, &plan, &issue).await?;
+        // What was asked for meanwhile took time, in which people go on: what counts is what the issue
+        // says right before it is written.
+        let own = |name: &String| field_of(name).is_none() && !is_set(name);
+        let compares = update.content.is_some() || update.fields.keys().any(own);
+        let (issue, changes) = if (needs.asked || item.is_some()) && compares {
+            let issue = self.writable(repository, number).await.map_err(unapplied)?;
+            let changes = self.differing(repository, number, &issue, update)?;
+            (issue, changes)
+        } else {
+            (issue, changes)
+        };
         let mut patch = Map::new();
         let mut parent = None;
-        let item = self.prepare_item(write, update, number, &issue).await?;
-        for (name, change) in &update.fields {
-            if field_of(name).is_some() {
-                continue;
-            }
-            if is_fact(name) {
-                return Err(invalid(name, "only the service says it"));
-            }
-            let current = match self.field(&issue, name) {
-                Some(Field::Value(current)) => current,
-                Some(Field::Unread(why) | Field::Fixed(_, why) | Field::Vacant(Some(why))) => {
-                    return Err(invalid(name, &why));
-                }
-                Some(Field::Vacant(None)) | None => {
-                    return Err(invalid(name, "no issue has such a field"));
-                }
-            };
-            if is_set(name) || current == change.desired {
-                continue;
-            }
-            if current != change.expected {
-                return Err(stale(repository, number, name));
-            }
+        for (name, change) in changes {
             if name == PARENT {
-                if !Self::is_parent(&change.desired) {
-                    return Err(invalid(name, "a parent is an issue of this mapping"));
-                }
                 parent = Some(change);
-                continue;
+            } else {
+                patch_field(name, &change.desired, needs.milestone, &mut patch)?;
             }
-            self.patch_field(&id, name, &change.desired, &mut patch)
-                .await?;
         }
         if patch.contains_key("state_reason") && !patch.contains_key("state") {
             // The service ignores a reason without a state.
@@ -197,25 +94,15 @@ impl GithubIssues {
                 json!(issue.state.as_deref().unwrap_or("open")),
             );
         }
-        match &update.content {
-            Some(ContentChange::Text { expected, desired }) if body.text != *desired => {
-                if body.text != expected.replace("\r\n", "\n") {
-                    return Err(stale(repository, number, "body"));
-                }
+        if let Some(ContentChange::Text { desired, .. }) = &update.content {
+            let body = Body::read(issue.body.as_deref());
+            if body.text != *desired {
                 let next = next_body(write, &body, desired, &update.bookkeeping)?;
                 patch.insert("body".to_owned(), json!(next));
             }
-            Some(ContentChange::Blocks { .. }) => {
-                return Err(invalid("body", "a body is written as text"));
-            }
-            _ => {}
         }
         let (add, remove) = plan.against(&issue);
-        if !add.labels.is_empty() {
-            self.ensure_labels(&id, &add.labels)
-                .await
-                .map_err(unapplied)?;
-        }
+        let moves_state = patch.contains_key("state");
         let mut applied = false;
         let mut issue = issue;
         let mut refused = BTreeMap::new();
@@ -274,6 +161,10 @@ impl GithubIssues {
             applied = true;
         }
         if let Some(change) = parent {
+            if applied {
+                let same = self.expect_parent(repository, number, change).await;
+                same.map_err(|error| partial(error, applied))?;
+            }
             let moved = self.move_below(number, &mut issue, change).await;
             match moved.map_err(|error| partial(error, applied))? {
                 Some(why) => {
@@ -284,7 +175,14 @@ impl GithubIssues {
         }
         // Last, so that what a project does not take holds up nothing else.
         let shown = match item {
-            Some(item) => Some(self.write_item(item, number, applied).await?),
+            Some(item) => {
+                let since = Since {
+                    applied,
+                    asked: compares,
+                    moves_state,
+                };
+                Some(self.write_item(item, update, number, since).await?)
+            }
             None => None,
         };
         let mut dropped = Vec::new();
@@ -307,29 +205,104 @@ impl GithubIssues {
         })
     }
 
-    async fn patch_field(
+    /// The fields of the issue itself that are not as an update wants them, but for sets.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Stale`] where one of them, or the body, is not what is expected either.
+    fn differing<'u>(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        issue: &Issue,
+        update: &'u Update,
+    ) -> Result<Vec<(&'u str, &'u FieldChange)>> {
+        let mut changes = Vec::new();
+        for (name, change) in &update.fields {
+            if field_of(name).is_some() {
+                continue;
+            }
+            if is_fact(name) {
+                return Err(invalid(name, "only the service says it"));
+            }
+            let current = match self.field(issue, name) {
+                Some(Field::Value(current)) => current,
+                Some(Field::Unread(why) | Field::Fixed(_, why) | Field::Vacant(Some(why))) => {
+                    return Err(invalid(name, &why));
+                }
+                Some(Field::Vacant(None)) | None => {
+                    return Err(invalid(name, "no issue has such a field"));
+                }
+            };
+            if is_set(name) || current == change.desired {
+                continue;
+            }
+            if current != change.expected {
+                return Err(stale(repository, number, name));
+            }
+            if name == PARENT && !Self::is_parent(&change.desired) {
+                return Err(invalid(name, "a parent is an issue of this mapping"));
+            }
+            changes.push((name.as_str(), change));
+        }
+        match &update.content {
+            Some(ContentChange::Text { expected, desired }) => {
+                let text = Body::read(issue.body.as_deref()).text;
+                if text != *desired && text != expected.replace("\r\n", "\n") {
+                    return Err(stale(repository, number, "body"));
+                }
+            }
+            Some(ContentChange::Blocks { .. }) => {
+                return Err(invalid("body", "a body is written as text"));
+            }
+            None => {}
+        }
+        Ok(changes)
+    }
+
+    /// Looks up, and makes, what an update names and is not yet part of the issue.
+    async fn make_needed(
         &self,
         id: &str,
-        name: &str,
-        desired: &Value,
-        patch: &mut Map<String, Json>,
+        changes: &[(&str, &FieldChange)],
+        plan: &SetPlan,
+        issue: &Issue,
+    ) -> Result<Needed> {
+        let mut needed = Needed::default();
+        let milestone = changes.iter().find(|(name, _)| *name == "milestone");
+        if let Some(title) = milestone.and_then(|(_, change)| change.desired.as_text()) {
+            let number = self.milestone(id, title).await.map_err(unapplied)?;
+            needed.milestone = Some(number);
+            needed.asked = true;
+        }
+        let (add, _) = plan.against(issue);
+        if !add.labels.is_empty() {
+            self.ensure_labels(id, &add.labels)
+                .await
+                .map_err(unapplied)?;
+            needed.asked = true;
+        }
+        Ok(needed)
+    }
+
+    /// Checks that nobody gave an issue another parent since it was compared. Where none was there the
+    /// service refuses a second one itself.
+    async fn expect_parent(
+        &self,
+        repository: &RepositoryInfo,
+        number: u64,
+        change: &FieldChange,
     ) -> Result<()> {
-        let text = desired.as_text();
-        let value = match name {
-            "title" => json!(title(text)?),
-            "state" => match text {
-                Some("open" | "closed") => json!(text),
-                _ => return Err(invalid("state", "a state is open or closed")),
-            },
-            "state_reason" if text.is_none() => return Ok(()),
-            "milestone" => match text {
-                Some(title) => json!(self.milestone(id, title).await.map_err(unapplied)?),
-                None => Json::Null,
-            },
-            _ => text.map_or(Json::Null, |text| json!(text)),
-        };
-        patch.insert(name.to_owned(), value);
-        Ok(())
+        if change.expected.is_empty() {
+            return Ok(());
+        }
+        let issue = self.writable(repository, number).await?;
+        match self.parent(&issue) {
+            Field::Value(now) if now != change.expected && now != change.desired => {
+                Err(stale(repository, number, PARENT))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Closes as not planned. An issue that was changed since `expected` is left alone.
@@ -418,40 +391,56 @@ impl GithubIssues {
     }
 }
 
-/// Fields of a new issue.
+/// What an update names, once it is there.
 #[derive(Debug, Default)]
-struct Wanted {
-    title: Option<String>,
-    labels: Vec<String>,
-    assignees: Vec<String>,
-    milestone: Option<String>,
-    kind: Option<String>,
-    closed: bool,
-    state_reason: Option<String>,
+struct Needed {
+    /// Number of the milestone.
+    milestone: Option<u64>,
+    /// Whether a request was made for it.
+    asked: bool,
 }
 
-impl Wanted {
-    fn of(fields: &BTreeMap<String, Value>) -> Result<Self> {
-        let mut wanted = Self::default();
-        for (name, value) in fields {
-            let text = value.as_text().map(str::to_owned);
-            let list = || value.elements().into_iter().collect();
-            match name.as_str() {
-                "title" => wanted.title = Some(title(text.as_deref())?),
-                "labels" => wanted.labels = list(),
-                "assignees" => wanted.assignees = list(),
-                "milestone" => wanted.milestone = text,
-                "type" => wanted.kind = text,
-                "state" => wanted.closed = text.as_deref() == Some("closed"),
-                "state_reason" => wanted.state_reason = text,
-                _ => return Err(invalid(name, "no issue has such a field")),
+/// What was done since the item of an issue was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Since {
+    /// Whether a part of the update was written.
+    pub(super) applied: bool,
+    /// Whether a request was made.
+    pub(super) asked: bool,
+    /// Whether the issue was closed or reopened.
+    pub(super) moves_state: bool,
+}
+
+fn patch_field(
+    name: &str,
+    desired: &Value,
+    milestone: Option<u64>,
+    patch: &mut Map<String, Json>,
+) -> Result<()> {
+    let text = desired.as_text();
+    let value = match name {
+        "title" => json!(title(text)?),
+        "state" => match text {
+            Some("open" | "closed") => json!(text),
+            _ => return Err(invalid("state", "a state is open or closed")),
+        },
+        "state_reason" if text.is_none() => return Ok(()),
+        "milestone" if text.is_some() => match milestone {
+            Some(number) => json!(number),
+            // It was another one a moment ago, and was not looked up.
+            None => {
+                return Err(Error::new(ErrorKind::Stale, "change an issue")
+                    .with("field", name)
+                    .message("it changed while it was read"));
             }
-        }
-        Ok(wanted)
-    }
+        },
+        _ => text.map_or(Json::Null, |text| json!(text)),
+    };
+    patch.insert(name.to_owned(), value);
+    Ok(())
 }
 
-fn title(text: Option<&str>) -> Result<String> {
+pub(super) fn title(text: Option<&str>) -> Result<String> {
     let text = text.unwrap_or_default().trim();
     let length = text.chars().count();
     if length == 0 {
@@ -519,22 +508,20 @@ impl SetPlan {
     }
 
     /// Leaves out what is done already.
-    fn against(self, issue: &Issue) -> (Elements, Elements) {
+    fn against(&self, issue: &Issue) -> (Elements, Elements) {
         let has_labels: BTreeSet<String> = labels(issue).into_iter().collect();
         let has_people: BTreeSet<String> = assignees(issue).into_iter().collect();
-        let pick = |names: Vec<String>, has: &BTreeSet<String>, there: bool| -> Vec<String> {
-            names
-                .into_iter()
-                .filter(|name| holds(has, name) == there)
-                .collect()
+        let pick = |names: &[String], has: &BTreeSet<String>, there: bool| -> Vec<String> {
+            let left = names.iter().filter(|name| holds(has, name) == there);
+            left.cloned().collect()
         };
         let add = Elements {
-            labels: pick(self.add.labels, &has_labels, false),
-            assignees: pick(self.add.assignees, &has_people, false),
+            labels: pick(&self.add.labels, &has_labels, false),
+            assignees: pick(&self.add.assignees, &has_people, false),
         };
         let remove = Elements {
-            labels: pick(self.remove.labels, &has_labels, true),
-            assignees: pick(self.remove.assignees, &has_people, true),
+            labels: pick(&self.remove.labels, &has_labels, true),
+            assignees: pick(&self.remove.assignees, &has_people, true),
         };
         (add, remove)
     }
@@ -542,7 +529,7 @@ impl SetPlan {
 
 /// What was asked of a new issue and is not in the answer: without the right to triage the service
 /// drops some fields and still answers success.
-fn missing(issue: &Issue, name: &str, value: &Value) -> Option<String> {
+pub(super) fn missing(issue: &Issue, name: &str, value: &Value) -> Option<String> {
     let current = value_of(issue, name)?;
     if is_set(name) {
         let there = current.elements();
@@ -576,7 +563,7 @@ fn missing_after(issue: &Issue, name: &str, change: &FieldChange) -> Option<Stri
     (current != change.desired && !silent && name != "title").then(|| name.to_owned())
 }
 
-fn note_dropped(notes: &mut BTreeMap<String, String>, dropped: &[String]) {
+pub(super) fn note_dropped(notes: &mut BTreeMap<String, String>, dropped: &[String]) {
     if !dropped.is_empty() {
         notes.insert("dropped".to_owned(), dropped.join("; "));
     }
@@ -606,14 +593,7 @@ pub(super) fn unapplied(error: Error) -> Error {
     error
 }
 
-/// A failure after a part was written, of whatever kind: what is there has to be looked at before anything
-/// else is decided, or it would pass for somebody's edit.
+/// A failure after a part of an issue was written.
 pub(super) fn partial(error: Error, applied: bool) -> Error {
-    if !applied || error.kind() == ErrorKind::Unavailable {
-        return error;
-    }
-    Error::new(ErrorKind::Unavailable, "change an issue")
-        .message(format!("a part was written, the rest was not: {error}"))
-        .retry_at(error.retry())
-        .caused_by(error)
+    failure::partial("change an issue", error, applied)
 }

@@ -172,6 +172,8 @@ async fn a_type_of_the_organisation_is_set_by_name() {
     for fault in [None, Some(Fault::DropBefore), Some(Fault::DropAfter)] {
         let world = World::of(serde_json::from_value(raw.clone()).unwrap());
         let number = an_issue(&world);
+        // The timeline says nothing of types: only an issue that nobody touched since was not written.
+        world.clock.advance(chrono::Duration::minutes(1));
         let issues = world.issues();
         let asked = request("k1", number, Effect::SetType("bug".to_owned()));
         let effect = opened(&issues, &asked).await;
