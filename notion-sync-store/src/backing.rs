@@ -1,8 +1,10 @@
 //! What a store offers to the layers above it: bodies with their marker, and sweeps.
 
 use async_trait::async_trait;
-use notion_sync_core::store::{Change, Item, MAX_BODY, Store, Table};
+use notion_sync_core::store::{Change, Expect, Item, MAX_BODY, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
+
+use crate::limits::COMMITTING;
 
 /// How many bytes a stored frame may be longer than the body it holds.
 ///
@@ -11,6 +13,21 @@ pub const FRAME_ROOM: usize = 64;
 
 /// The largest frame in bytes.
 pub const MAX_FRAME: usize = MAX_BODY + FRAME_ROOM;
+
+/// How many changes a commit of frames may have beyond what a [`Store`] takes: a layer adds its own
+/// condition to the largest commit.
+pub const CHANGE_ROOM: usize = 1;
+
+/// What must be stored, besides the item itself, for its frame to be rewritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Table of the other item.
+    pub table: Table,
+    /// Its key.
+    pub key: String,
+    /// What must be stored there.
+    pub expect: Expect,
+}
 
 /// First byte of a frame that holds a body as it is.
 pub(crate) const PLAIN: u8 = 0;
@@ -29,7 +46,8 @@ pub trait Backing: Store {
     /// Returns items as [`Store::get_many`] does, with frames as bodies.
     async fn frames(&self, table: Table, keys: &[String]) -> Result<Vec<Item>>;
 
-    /// Commits as [`Store::commit`] does, with frames of up to [`MAX_FRAME`] bytes as bodies.
+    /// Commits as [`Store::commit`] does, with frames of up to [`MAX_FRAME`] bytes as bodies and
+    /// [`CHANGE_ROOM`] more changes.
     async fn commit_frames(&self, changes: Vec<Change>) -> Result<()>;
 
     /// Returns up to `limit` (1 to 1,000) keys of a table greater than `after`, ascending and
@@ -39,13 +57,15 @@ pub trait Backing: Store {
     /// Replaces the frame of an item that has exactly this version, and keeps version and index
     /// entries: what the item says stays the same, only the form it is kept in changes.
     ///
-    /// Fails with [`ErrorKind::Stale`] when the item has another version or is gone.
+    /// Fails with [`ErrorKind::Stale`] when the item has another version or is gone, or `given` does
+    /// not hold in the same moment.
     async fn rewrite_frame(
         &self,
         table: Table,
         key: &str,
         version: u64,
         frame: Vec<u8>,
+        given: Option<Condition>,
     ) -> Result<()>;
 
     /// Whether commits are accepted at all.
@@ -78,6 +98,14 @@ pub(crate) fn plain_item(table: Table, mut item: Item) -> Result<Item> {
             .remedy("set ENCRYPTION_KEY to the key the store was written with")),
         _ => Err(unknown_frame(table, &item.key)),
     }
+}
+
+/// The error for a rewrite of an item that has another version or is gone.
+pub(crate) fn stale_frame(table: Table, key: &str, version: u64) -> Error {
+    Error::new(ErrorKind::Stale, COMMITTING)
+        .with("table", table.name())
+        .with("key", key)
+        .message(format!("version {version} is no longer stored"))
 }
 
 /// The error for a frame whose marker nobody knows.

@@ -1,5 +1,5 @@
-//! Where the state of notion-sync lives: in memory or in one SQLite file, with everything people
-//! wrote sealed at rest.
+//! Where the state of notion-sync lives: in memory or in one SQLite file, with all bodies sealed at
+//! rest.
 //!
 //! [`open`] turns a url and a key ring into a store. What a store promises stands at
 //! [`Store`](notion_sync_core::store::Store); every store of this crate is held to it by the
@@ -38,7 +38,7 @@ mod sealing;
 mod sqlite;
 
 pub use address::{Access, Opened, open, open_layers, open_with};
-pub use backing::{Backing, FRAME_ROOM, MAX_FRAME};
+pub use backing::{Backing, CHANGE_ROOM, Condition, FRAME_ROOM, MAX_FRAME};
 pub use memory::MemoryStore;
 pub use sealing::{KeyId, KeyRing, Rekeyed, Reseal, Sealed, refuse_sealed};
 #[cfg(feature = "sqlite")]

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use notion_sync_core::store::{Change, Expect, MAX_BODY, MAX_CHANGES, Query, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
 
+use crate::backing::{CHANGE_ROOM, MAX_FRAME};
+
 /// The longest key in bytes.
 pub const MAX_KEY: usize = 512;
 
@@ -25,15 +27,19 @@ pub(crate) const COMMITTING: &str = "commit changes";
 /// [`MAX_CHANGES`] changes, two of them name the same item, a key is empty or longer than
 /// [`MAX_KEY`] bytes, or a body is longer than [`MAX_BODY`] bytes.
 pub fn check_commit(changes: &[Change]) -> Result<()> {
-    check_changes(changes, MAX_BODY)
+    check_changes(changes, MAX_CHANGES, MAX_BODY)
 }
 
-/// As [`check_commit`], for bodies of up to `body_limit` bytes.
-pub(crate) fn check_changes(changes: &[Change], body_limit: usize) -> Result<()> {
-    if changes.len() > MAX_CHANGES {
+/// As [`check_commit`], for frames and what layers add.
+pub(crate) fn check_frames(changes: &[Change]) -> Result<()> {
+    check_changes(changes, MAX_CHANGES + CHANGE_ROOM, MAX_FRAME)
+}
+
+fn check_changes(changes: &[Change], at_most: usize, body_limit: usize) -> Result<()> {
+    if changes.len() > at_most {
         return Err(Error::new(ErrorKind::Invalid, COMMITTING)
             .with("changes", changes.len())
-            .message(format!("more than {MAX_CHANGES} changes at once"))
+            .message(format!("more than {at_most} changes at once"))
             .remedy("split the commit"));
     }
     let mut named = BTreeSet::new();

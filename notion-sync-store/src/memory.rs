@@ -6,11 +6,11 @@ use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use notion_sync_core::store::{Change, Hit, IndexEntry, Item, MAX_BODY, Query, Store, Table};
-use notion_sync_core::{Error, ErrorKind, Result};
+use notion_sync_core::Result;
+use notion_sync_core::store::{Change, Hit, IndexEntry, Item, Query, Store, Table};
 
-use crate::backing::{Backing, MAX_FRAME, plain_changes, plain_item};
-use crate::limits::{COMMITTING, check_changes, check_condition, check_keys, check_query, target};
+use crate::backing::{Backing, Condition, plain_changes, plain_item, stale_frame};
+use crate::limits::{check_commit, check_condition, check_frames, check_keys, check_query, target};
 
 /// Keeps everything in memory and loses it with the process.
 ///
@@ -197,7 +197,7 @@ impl Store for MemoryStore {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        check_changes(&changes, MAX_BODY)?;
+        check_commit(&changes)?;
         self.commit_frames(plain_changes(changes)).await
     }
 }
@@ -221,7 +221,7 @@ impl Backing for MemoryStore {
     }
 
     async fn commit_frames(&self, changes: Vec<Change>) -> Result<()> {
-        check_changes(&changes, MAX_FRAME)?;
+        check_frames(&changes)?;
         self.state().commit(changes)
     }
 
@@ -246,17 +246,19 @@ impl Backing for MemoryStore {
         key: &str,
         version: u64,
         frame: Vec<u8>,
+        given: Option<Condition>,
     ) -> Result<()> {
         let mut state = self.state();
+        if let Some(given) = given {
+            let stored = state.version(given.table, &given.key);
+            check_condition(given.table, &given.key, given.expect, stored)?;
+        }
         match state.items.get_mut(&(table, key.to_owned())) {
             Some(kept) if kept.version == version => {
                 kept.frame = frame;
                 Ok(())
             }
-            _ => Err(Error::new(ErrorKind::Stale, COMMITTING)
-                .with("table", table.name())
-                .with("key", key)
-                .message(format!("version {version} is no longer stored"))),
+            _ => Err(stale_frame(table, key, version)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod envelope;
 mod key;
+mod order;
 mod rotation;
 mod sealed;
 

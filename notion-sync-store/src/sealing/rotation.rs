@@ -10,6 +10,9 @@
 //!    the item `sealing-sweep`, together with the marks it began with.
 //! 3. It deletes these marks, on the condition that they are still as it made them.
 //!
+//! All that a sweep writes it writes on the condition that the mark of its own key stands, as everybody
+//! else does. Which key sweeps go towards says the order of the keys (see the module `order`).
+//!
 //! Whoever put a mark back meanwhile therefore makes the sweep begin again, instead of leaving an item
 //! behind that nothing opens any more. Two sweeps at the same time do the same work twice, and no harm.
 
@@ -22,8 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::{names, open, seal, seal_with};
 use super::key::KeyId;
+use super::order::ORDER;
 use super::sealed::{OPENING, Reseal, Sealed};
-use crate::backing::Backing;
+use crate::backing::{Backing, Condition};
 use crate::limits::MAX_KEYS;
 
 /// Keys of the marks: one for each key, under its id.
@@ -37,7 +41,7 @@ const IN_USE: &[u8] = b"notion-sync sealing check";
 const RETIRING: &[u8] = b"notion-sync sealing check, retiring";
 
 /// How often a mark is looked at again when somebody else changes it at the same time.
-const TRIES: usize = 8;
+pub(super) const TRIES: usize = 8;
 /// How often `reseal_all` begins again because somebody still seals with an old key.
 const ROUNDS: usize = 3;
 /// Items of one step of `reseal_all`.
@@ -50,11 +54,20 @@ pub struct Rekeyed {
     pub items: Reseal,
     /// Ids of keys that nothing is sealed with any more, and that the store no longer needs.
     pub retired: Vec<String>,
-    /// Ids of keys besides the active one that the store still needs. Empty when all is done.
+    /// Ids of keys besides the active one that the store still needs. Empty when all is done, or all
+    /// that is left is the work of processes with a newer key.
     pub left: Vec<String>,
     /// Whether a sweep began with it, and not an earlier one went on. More than once until all is done
     /// means that another process still seals with an old key.
     pub begun: bool,
+}
+
+/// How a step of a sweep ended.
+enum Step {
+    /// It did this.
+    Done(Rekeyed),
+    /// The store is sealed again with this newer key.
+    Elsewhere(String),
 }
 
 /// The mark of a key.
@@ -73,7 +86,12 @@ struct Sweep {
 
 /// Whether an item belongs to the sealing itself.
 pub(super) fn is_own(table: Table, key: &str) -> bool {
-    table == Table::Setting && (key.starts_with(MARKS) || key == SWEEP)
+    table == Table::Setting && (key.starts_with(MARKS) || key == SWEEP || key == ORDER)
+}
+
+/// Whether a sweep seals an item again. A mark stays with the key it stands for.
+pub(super) fn is_swept(table: Table, key: &str) -> bool {
+    key == ORDER || !is_own(table, key)
 }
 
 /// The ids of the keys a store needs.
@@ -114,15 +132,19 @@ impl<B: Backing + ?Sized> Sealed<B> {
     ///
     /// When the store fails.
     pub async fn old_keys(&self) -> Result<Vec<String>> {
+        let ids = needed(&*self.store).await?;
+        Ok(self.others(&ids))
+    }
+
+    fn others(&self, ids: &[String]) -> Vec<String> {
         let active = self.keys.active().to_string();
-        let mut ids = needed(&*self.store).await?;
-        ids.retain(|id| *id != active);
-        Ok(ids)
+        ids.iter().filter(|id| **id != active).cloned().collect()
     }
 
     /// Seals again with the active key what other keys had sealed, `at_most` items (in whole hundreds) of
     /// it, and goes on where the last step ended, also that of another process. Versions and indexes
-    /// stay, so work may go on meanwhile. Does nothing where the store needs no other key.
+    /// stay, so work may go on meanwhile. Does nothing where the store needs no other key, nor where
+    /// another key is newer here than the active one: then the processes that seal with that key do it.
     ///
     /// A process that seals with an old key meanwhile makes the sweep begin again.
     ///
@@ -131,12 +153,30 @@ impl<B: Backing + ?Sized> Sealed<B> {
     /// [`ErrorKind::Sealed`] for an item that does not open; the sweep stops there, and all keys stay
     /// required.
     pub async fn reseal_some(&self, at_most: usize) -> Result<Rekeyed> {
-        let old = self.old_keys().await?;
+        match self.step(at_most).await? {
+            Step::Done(done) => Ok(done),
+            Step::Elsewhere(newer) => {
+                tracing::info!(
+                    %newer,
+                    "the store is sealed again with a newer key than this process has in ENCRYPTION_KEY; to go \
+                     back to this one, run `notion-sync rekey`"
+                );
+                Ok(Rekeyed::default())
+            }
+        }
+    }
+
+    async fn step(&self, at_most: usize) -> Result<Step> {
+        let ids = needed(&*self.store).await?;
+        let old = self.others(&ids);
         if old.is_empty() {
-            return Ok(Rekeyed::default());
+            return Ok(Step::Done(Rekeyed::default()));
+        }
+        if let Some(newer) = self.newer(&ids).await? {
+            return Ok(Step::Elsewhere(newer));
         }
         // What this process writes from now on is sealed with the active key, whose mark comes first.
-        self.see().await?;
+        let own = self.see().await?;
         let marks = self.retire(&old).await?;
         let (mut sweep, version) = self.sweep_of(marks).await?;
         let begun = sweep.after.is_none() && sweep.table == Table::ALL[0].name();
@@ -151,18 +191,31 @@ impl<B: Backing + ?Sized> Sealed<B> {
                     next(table).clone_into(&mut sweep.table);
                 }
             }
-            items += self.reseal_keys(table, &keys, false).await?;
+            match self.reseal_keys(table, &keys, own, false).await {
+                Ok(done) => items += done,
+                // Somebody made the active key an old one: the next step sees what is to be done.
+                Err(error) if error.kind() == ErrorKind::Stale => {
+                    return Ok(Step::Done(Rekeyed {
+                        items,
+                        retired: Vec::new(),
+                        left: old,
+                        begun,
+                    }));
+                }
+                Err(error) => return Err(error),
+            }
             let looked_at = items.rewritten + items.kept;
             if usize::try_from(looked_at).unwrap_or(usize::MAX) >= at_most {
                 break;
             }
         }
         let ended = table(&sweep.table).is_none();
-        let changes = if ended {
+        let mut changes = if ended {
             forget(&sweep)
         } else {
             vec![self.keep(&sweep, version)?]
         };
+        changes.push(self.check(own));
         let retired = match self.store.commit_frames(changes).await {
             Ok(()) if ended => old,
             Ok(()) => Vec::new(),
@@ -171,25 +224,39 @@ impl<B: Backing + ?Sized> Sealed<B> {
             Err(error) => return Err(error),
         };
         let left = self.old_keys().await?;
-        Ok(Rekeyed {
+        Ok(Step::Done(Rekeyed {
             items,
             retired,
             left,
             begun,
-        })
+        }))
     }
 
-    /// Sweeps to the end. When it returns `Ok`, the store needs the active key alone.
+    /// Makes the active key the newest one and sweeps to the end. When it returns `Ok`, the store needs
+    /// the active key alone.
     ///
     /// # Errors
     ///
     /// As [`reseal_some`](Self::reseal_some); also [`ErrorKind::Stale`] when other processes keep
-    /// sealing with an old key. All keys stay required then.
+    /// sealing with an old key, or one makes its own key the newest. All keys stay required then.
     pub async fn reseal_all(&self) -> Result<Rekeyed> {
         let mut all = Rekeyed::default();
         let mut rounds = 0;
+        if self.old_keys().await?.is_empty() {
+            return Ok(all);
+        }
+        // The order counts keys with a mark only.
+        self.see().await?;
+        self.claim(true).await?;
         loop {
-            let step = self.reseal_some(STEP).await?;
+            let step = match self.step(STEP).await? {
+                Step::Done(done) => done,
+                Step::Elsewhere(newer) => {
+                    return Err(Error::new(ErrorKind::Stale, "seal the store again")
+                        .message(format!("another process seals it again with key {newer}"))
+                        .remedy("give all processes the same ENCRYPTION_KEY, then do this again"));
+                }
+            };
             all.items += step.items;
             all.retired.extend(step.retired);
             all.left = step.left;
@@ -230,31 +297,23 @@ impl<B: Backing + ?Sized> Sealed<B> {
         Ok(ids)
     }
 
-    /// Writes down that the active key is needed from now on.
+    /// Writes down that the active key is needed from now on, and that it is new where it is.
     pub(super) async fn announce(&self) -> Result<()> {
         if self.store.is_writable() {
             self.see().await?;
+            self.claim(false).await?;
         }
         Ok(())
     }
 
     /// Commits sealed changes on the condition that nobody took the mark of the active key away.
-    pub(super) async fn commit_marked(&self, changes: Vec<Change>, room: bool) -> Result<()> {
-        if !room {
-            // It is looked at afterwards, since a full commit takes no condition more.
-            self.store.commit_frames(changes).await?;
-            return self.see().await.map(drop);
-        }
+    pub(super) async fn commit_marked(&self, changes: Vec<Change>) -> Result<()> {
         let seen = match self.seen.0.load(Ordering::Acquire) {
             0 => self.see().await?,
             seen => seen,
         };
         let with = |mut changes: Vec<Change>, version| {
-            changes.push(Change::Check {
-                table: Table::Setting,
-                key: self.own_mark(),
-                expect: Expect::Version(version),
-            });
+            changes.push(self.check(version));
             changes
         };
         match self.store.commit_frames(with(changes.clone(), seen)).await {
@@ -270,7 +329,7 @@ impl<B: Backing + ?Sized> Sealed<B> {
     }
 
     /// Sees to it that the mark of the active key is in use. Answers its version.
-    async fn see(&self) -> Result<u64> {
+    pub(super) async fn see(&self) -> Result<u64> {
         let id = self.keys.active().to_string();
         for _ in 0..TRIES {
             let expect = match self.mark(&id).await? {
@@ -291,8 +350,25 @@ impl<B: Backing + ?Sized> Sealed<B> {
             .message("another process keeps changing which keys are in use"))
     }
 
-    fn own_mark(&self) -> String {
-        format!("{MARKS}{}", self.keys.active())
+    /// That the mark of the active key has this version.
+    pub(super) fn marked(&self, version: u64) -> Condition {
+        Condition {
+            table: Table::Setting,
+            key: format!("{MARKS}{}", self.keys.active()),
+            expect: Expect::Version(version),
+        }
+    }
+
+    /// The same as a change of a commit.
+    fn check(&self, version: u64) -> Change {
+        let Condition { table, key, expect } = self.marked(version);
+        Change::Check { table, key, expect }
+    }
+
+    /// Whether the mark of the active key has this version now.
+    pub(super) async fn stands(&self, version: u64) -> Result<bool> {
+        let mark = self.mark(&self.keys.active().to_string()).await?;
+        Ok(mark.is_some_and(|mark| mark.version == version))
     }
 
     async fn mark(&self, id: &str) -> Result<Option<Mark>> {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use notion_sync_core::store::{Change, Hit, Item, MAX_CHANGES, Query, Store, Table};
+use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
 
 use super::envelope::{key_id, open, seal};
 use super::key::KeyRing;
-use super::rotation::{Seen, is_own, needed};
+use super::rotation::{Seen, is_own, is_swept, needed};
 use crate::backing::{Backing, PLAIN, plain_item};
 use crate::limits::{COMMITTING, MAX_KEYS, check_commit, target};
 
@@ -16,11 +16,11 @@ pub(super) const OPENING: &str = "open the sealed store";
 
 /// Seals every body on its way into a store and opens it on the way out.
 ///
-/// Keys of items and indexes stay readable: they hold ids, states and times only. Each body has
+/// Keys of items and indexes stay readable: they hold ids, states, times and paths of files. Each body has
 /// its own random nonce and is bound to table and key of its item (see [`KeyRing`] for rotation).
 ///
 /// The store remembers the ids of the keys it needs in items `sealing/<id>` of the table
-/// `setting`, which callers cannot write. With a ring that lacks one of them the store does not
+/// `setting`, and their order in `sealing-order`. Callers cannot write these. With a ring that lacks one of them the store does not
 /// open, instead of failing later at the first item. [`reseal_some`](Self::reseal_some) and
 /// [`reseal_all`](Self::reseal_all) make old keys needless, also while others work on the store.
 #[derive(Debug)]
@@ -105,7 +105,8 @@ impl<B: Backing + ?Sized> Sealed<B> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Sealed`] for an item that does not open; the sweep stops there.
+    /// [`ErrorKind::Sealed`] for an item that does not open, [`ErrorKind::Stale`] when another process
+    /// makes the active key an old one meanwhile; the sweep stops there.
     pub async fn reseal(&self, table: Table) -> Result<Reseal> {
         self.sweep(table, false).await
     }
@@ -134,6 +135,7 @@ impl<B: Backing + ?Sized> Sealed<B> {
     }
 
     async fn sweep(&self, table: Table, take_plain: bool) -> Result<Reseal> {
+        let mark = self.see().await?;
         let mut done = Reseal::default();
         let mut after: Option<String> = None;
         loop {
@@ -142,21 +144,28 @@ impl<B: Backing + ?Sized> Sealed<B> {
                 return Ok(done);
             };
             after = Some(last.clone());
-            done += self.reseal_keys(table, &keys, take_plain).await?;
+            done += self.reseal_keys(table, &keys, mark, take_plain).await?;
         }
     }
 
+    /// Seals items again, as long as the mark of the active key has this version.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Stale`] when it has not: what is sealed from then on may be left behind by a sweep
+    /// towards another key.
     pub(super) async fn reseal_keys(
         &self,
         table: Table,
         keys: &[String],
+        mark: u64,
         take_plain: bool,
     ) -> Result<Reseal> {
         let mut done = Reseal::default();
         // One at a time: a hundred largest items would be 30 MB in memory.
-        for key in keys.iter().filter(|key| !is_own(table, key)) {
+        for key in keys.iter().filter(|key| is_swept(table, key)) {
             for item in self.store.frames(table, std::slice::from_ref(key)).await? {
-                if self.reseal_item(table, item, take_plain).await? {
+                if self.reseal_item(table, item, mark, take_plain).await? {
                     done.rewritten += 1;
                 } else {
                     done.kept += 1;
@@ -166,7 +175,13 @@ impl<B: Backing + ?Sized> Sealed<B> {
         Ok(done)
     }
 
-    async fn reseal_item(&self, table: Table, item: Item, take_plain: bool) -> Result<bool> {
+    async fn reseal_item(
+        &self,
+        table: Table,
+        item: Item,
+        mark: u64,
+        take_plain: bool,
+    ) -> Result<bool> {
         if key_id(&item.body) == Some(self.keys.active()) {
             return Ok(false);
         }
@@ -177,10 +192,12 @@ impl<B: Backing + ?Sized> Sealed<B> {
             open(&self.keys, table, &key, &item.body)?
         };
         let frame = seal(&self.keys, table, &key, &body)?;
-        match self.store.rewrite_frame(table, &key, version, frame).await {
+        let given = Some(self.marked(mark));
+        let rewrite = (self.store).rewrite_frame(table, &key, version, frame, given);
+        match rewrite.await {
             Ok(()) => Ok(true),
-            // Somebody wrote it meanwhile, with the active key.
-            Err(error) if error.kind() == ErrorKind::Stale => Ok(false),
+            // Somebody wrote it meanwhile. With an old key, then its mark is another one now.
+            Err(error) if error.kind() == ErrorKind::Stale && self.stands(mark).await? => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -213,7 +230,6 @@ impl<B: Backing + ?Sized> Store for Sealed<B> {
 
     async fn commit(&self, mut changes: Vec<Change>) -> Result<()> {
         check_commit(&changes)?;
-        let room = changes.len() < MAX_CHANGES;
         let mut writes = false;
         for change in &mut changes {
             let (table, key, _) = target(change);
@@ -232,7 +248,7 @@ impl<B: Backing + ?Sized> Store for Sealed<B> {
             }
         }
         if writes {
-            self.commit_marked(changes, room).await
+            self.commit_marked(changes).await
         } else {
             self.store.commit_frames(changes).await
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use notion_sync_core::store::{Change, Hit, Item, MAX_BODY, Query, Store, Table};
+use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result, Retry};
 use rusqlite::{Connection, OpenFlags};
 
@@ -21,8 +21,8 @@ use self::migration::MIGRATIONS;
 use self::statement::OwnedQuery;
 use self::worker::Worker;
 use crate::Access;
-use crate::backing::{Backing, MAX_FRAME, plain_changes, plain_item};
-use crate::limits::{COMMITTING, check_changes, check_keys, check_query};
+use crate::backing::{Backing, Condition, plain_changes, plain_item};
+use crate::limits::{COMMITTING, check_commit, check_frames, check_keys, check_query};
 
 const OPENING: &str = "open the store";
 
@@ -347,7 +347,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        check_changes(&changes, MAX_BODY)?;
+        check_commit(&changes)?;
         self.commit_frames(plain_changes(changes)).await
     }
 }
@@ -365,7 +365,7 @@ impl Backing for SqliteStore {
     }
 
     async fn commit_frames(&self, changes: Vec<Change>) -> Result<()> {
-        check_changes(&changes, MAX_FRAME)?;
+        check_frames(&changes)?;
         self.refuse_unless_writable()?;
         self.worker
             .run(COMMITTING, move |connection| {
@@ -389,12 +389,13 @@ impl Backing for SqliteStore {
         key: &str,
         version: u64,
         frame: Vec<u8>,
+        given: Option<Condition>,
     ) -> Result<()> {
         self.refuse_unless_writable()?;
         let key = key.to_owned();
         self.worker
             .run(COMMITTING, move |connection| {
-                statement::rewrite(connection, table, &key, version, &frame)
+                statement::rewrite(connection, table, &key, version, &frame, given.as_ref())
             })
             .await
     }

@@ -5,6 +5,7 @@ use notion_sync_core::{Error, ErrorKind, Result};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::failure;
+use crate::backing::{Condition, stale_frame};
 use crate::limits::{COMMITTING, check_condition, target};
 
 const GET: &str = "SELECT version, frame FROM item WHERE tbl = ?1 AND key = ?2";
@@ -170,18 +171,24 @@ pub(super) fn rewrite(
     key: &str,
     version: u64,
     frame: &[u8],
+    given: Option<&Condition>,
 ) -> Result<()> {
-    let stale = || {
-        Error::new(ErrorKind::Stale, COMMITTING)
-            .with("table", table.name())
-            .with("key", key)
-            .message(format!("version {version} is no longer stored"))
-    };
+    let broken = |error| failure(COMMITTING, error).with("table", table.name());
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(broken)?;
+    if let Some(given) = given {
+        let stored = self::version(&transaction, VERSION, given.table, &given.key)?;
+        check_condition(given.table, &given.key, given.expect, stored)?;
+    }
     // A version that does not fit was never stored.
-    let number = i64::try_from(version).map_err(|_| stale())?;
-    let changed = execute(connection, REWRITE, (table.name(), key, number, frame))
-        .map_err(|error| failure(COMMITTING, error).with("table", table.name()))?;
-    if changed == 0 { Err(stale()) } else { Ok(()) }
+    let number = i64::try_from(version).map_err(|_| stale_frame(table, key, version))?;
+    let changed =
+        execute(&transaction, REWRITE, (table.name(), key, number, frame)).map_err(broken)?;
+    if changed == 0 {
+        return Err(stale_frame(table, key, version));
+    }
+    transaction.commit().map_err(broken)
 }
 
 /// An index question with owned parts, for the way to the other thread.

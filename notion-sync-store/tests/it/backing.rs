@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use notion_sync_core::ErrorKind;
-use notion_sync_core::store::{Change, Expect, MAX_BODY, Query, Store as _, Table};
-use notion_sync_store::{Backing, FRAME_ROOM, MAX_FRAME, MemoryStore};
+use notion_sync_core::store::{Change, Expect, MAX_BODY, MAX_CHANGES, Query, Store as _, Table};
+use notion_sync_store::{Backing, CHANGE_ROOM, Condition, FRAME_ROOM, MAX_FRAME, MemoryStore};
 
 use crate::scratch::{put, run};
 
@@ -115,17 +115,80 @@ fn a_rewritten_frame_keeps_version_and_indexes() {
             let hits = store.query(query).await.unwrap();
             assert_eq!(hits.len(), 1);
             let frame = b"\0new".to_vec();
-            let rewrite = store.rewrite_frame(Table::Record, "a", 3, frame);
+            let rewrite = store.rewrite_frame(Table::Record, "a", 3, frame, None);
             rewrite.await.unwrap();
             let item = store.get(Table::Record, "a").await.unwrap().unwrap();
             assert_eq!((item.version, item.body), (3, b"new".to_vec()));
             assert_eq!(store.query(query).await.unwrap(), hits);
             for (key, version) in [("a", 2), ("a", 4), ("a", u64::MAX), ("b", 1), ("b", 0)] {
-                let late = store.rewrite_frame(Table::Record, key, version, b"\0no".to_vec());
+                let late = store.rewrite_frame(Table::Record, key, version, b"\0no".to_vec(), None);
                 assert_eq!(late.await.unwrap_err().kind(), ErrorKind::Stale);
             }
             let item = store.get(Table::Record, "a").await.unwrap().unwrap();
             assert_eq!((item.version, item.body), (3, b"new".to_vec()));
+        }
+    });
+}
+
+/// The other item is looked at in the same moment, wherever it is.
+#[test]
+fn a_frame_is_rewritten_only_while_its_condition_holds() {
+    run(async {
+        for store in stores().await {
+            for key in ["a", "mark"] {
+                store
+                    .commit(vec![put(Table::Setting, key, b"old")])
+                    .await
+                    .unwrap();
+            }
+            let rewrite = |key: &str, expect, frame: &[u8]| {
+                let given = Condition {
+                    table: Table::Setting,
+                    key: key.to_owned(),
+                    expect,
+                };
+                store.rewrite_frame(Table::Setting, "a", 1, frame.to_vec(), Some(given))
+            };
+            for (key, expect) in [
+                ("mark", Expect::Version(2)),
+                ("mark", Expect::Absent),
+                ("gone", Expect::Version(1)),
+            ] {
+                let late = rewrite(key, expect, b"\0no");
+                assert_eq!(late.await.unwrap_err().kind(), ErrorKind::Stale);
+            }
+            let item = store.get(Table::Setting, "a").await.unwrap().unwrap();
+            assert_eq!((item.version, item.body), (1, b"old".to_vec()));
+            for (key, expect, frame) in [
+                ("mark", Expect::Version(1), b"\0one"),
+                ("gone", Expect::Absent, b"\0two"),
+            ] {
+                rewrite(key, expect, frame).await.unwrap();
+                let item = store.get(Table::Setting, "a").await.unwrap().unwrap();
+                assert_eq!((item.version, item.body), (1, frame[1..].to_vec()));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_commit_of_frames_has_room_for_the_condition_of_a_layer_and_no_more() {
+    run(async {
+        for store in stores().await {
+            let changes = |count: usize| {
+                (0..count)
+                    .map(|number| put(Table::Content, &format!("k{number}"), b"\0x"))
+                    .collect()
+            };
+            let largest = MAX_CHANGES + CHANGE_ROOM;
+            store.commit_frames(changes(largest)).await.unwrap();
+            for late in [
+                store.commit_frames(changes(largest + 1)).await,
+                // Without a layer the room is not there.
+                store.commit(changes(MAX_CHANGES + 1)).await,
+            ] {
+                assert_eq!(late.unwrap_err().kind(), ErrorKind::Invalid);
+            }
         }
     });
 }

@@ -7,6 +7,7 @@ mod backing;
 mod canary;
 mod conformance;
 mod model;
+mod rekeying;
 mod scratch;
 mod sealing;
 
