@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use notion_sync_core::Result;
 use notion_sync_core::clock::Clock;
+use notion_sync_core::id::MappingId;
+use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_github::webhook::Deliveries;
 use notion_sync_github::{AppTokens, GithubClient, InstallationTokens};
@@ -34,16 +36,20 @@ pub async fn open(
     };
     let settings = Settings {
         collector: Some(Arc::new(standings)),
-        ..settings(config, secrets)
+        ..settings(config, secrets, &*store).await?
     };
     Receiver::new(settings, store, clock).await
 }
 
-/// What a configuration and its secrets mean for a receiver.
-#[must_use]
-pub fn settings(config: &Config, secrets: &Secrets) -> Settings {
-    Settings {
-        scope: scope(config),
+/// What a configuration and its secrets mean for a receiver, over a store that knows which properties the
+/// data sources have.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn settings(config: &Config, secrets: &Secrets, store: &dyn Store) -> Result<Settings> {
+    Ok(Settings {
+        scope: scope(config, store).await?,
         notion: SigningSecrets::new(
             secrets.notion_webhook.clone(),
             secrets.notion_webhook_previous.clone(),
@@ -59,11 +65,11 @@ pub fn settings(config: &Config, secrets: &Secrets) -> Settings {
             ..Limits::default()
         },
         ..Settings::default()
-    }
+    })
 }
 
 /// What a configuration maps.
-fn scope(config: &Config) -> Scope {
+async fn scope(config: &Config, store: &dyn Store) -> Result<Scope> {
     let documents = config.documents.iter().map(|section| {
         Place::documents(
             section.name.as_str(),
@@ -72,20 +78,34 @@ fn scope(config: &Config) -> Scope {
             section.branch.as_str(),
         )
     });
-    let tasks = config.tasks.iter().map(|section| Place {
-        comments: section.comments.is_some(),
-        pulls: section.common_rules
-            || section.drift_status
-            || section.automation_comment
-            || !section.rules.is_empty(),
-        project: section.project.is_some(),
-        ..Place::tasks(
-            section.name.as_str(),
-            section.data_source.as_str(),
-            section.repository.names(),
-        )
-    });
-    Scope::new(documents.chain(tasks))
+    let mut places: Vec<Place> = documents.collect();
+    for section in &config.tasks {
+        places.push(Place {
+            comments: section.comments.is_some(),
+            pulls: section.common_rules
+                || section.drift_status
+                || section.automation_comment
+                || section.change_comments
+                || !section.rules.is_empty()
+                || shows_pulls(&section.name, store).await?,
+            project: section.project.is_some(),
+            ..Place::tasks(
+                section.name.as_str(),
+                section.data_source.as_str(),
+                section.repository.names(),
+            )
+        });
+    }
+    Ok(Scope::new(places))
+}
+
+/// Whether the pages of a mapping show pull requests, or may do so: which properties a data source has is
+/// known only after a first look.
+async fn shows_pulls(mapping: &str, store: &dyn Store) -> Result<bool> {
+    let known = State::new(store).mapping(&MappingId::new(mapping)).await?;
+    let shows = |role: &String| role.starts_with("pull_") || role == "review" || role == "checks";
+    let properties = &known.value.notion_schema.bookkeeping;
+    Ok(known.value.schema_at.is_none() || properties.iter().any(shows))
 }
 
 /// What reads the lists of deliveries. It keeps to the limits of `github`, whose credential it has, and

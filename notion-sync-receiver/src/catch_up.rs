@@ -14,6 +14,8 @@ use crate::watch::Source;
 const KEPT: Duration = Duration::days(3);
 /// By how much two windows of a hook overlap: GitHub tries an hour long, and clocks differ.
 const OVERLAP: Duration = Duration::hours(1);
+/// How long a hook that may not be read, or is gone, is left out: by then somebody may have changed that.
+const LEFT_OUT: Duration = Duration::hours(1);
 /// Most deliveries that are read between two looks at the list, and how often it is looked at in one go.
 const MOST: usize = 50;
 const LOOKS: usize = 4;
@@ -58,6 +60,8 @@ impl HookReaders {
 pub struct Missed {
     since: BTreeMap<HookPlace, DateTime<Utc>>,
     known: BTreeSet<String>,
+    /// Until when hooks are left out.
+    unreadable: BTreeMap<HookPlace, DateTime<Utc>>,
 }
 
 /// What catching up came to.
@@ -74,9 +78,10 @@ pub struct CaughtUp {
 /// Takes what failed, of every hook that ever sent something. A hook is asked for less than everything
 /// only from where everything before was taken.
 ///
-/// A hook that the credential may not read is left out: polls find what it announced. `missed` is what
-/// the call before left, and is kept from call to call; an hour between two is enough, and a few minutes
-/// where one answers that it [failed](CaughtUp::failed) or that there is [more](CaughtUp::more).
+/// A hook that the credential may not read, or that is gone, is left out for an hour: polls find what it
+/// announced. `missed` is what the call before left, and is kept from call to call; an hour between two is
+/// enough, and a few minutes where one answers that it [failed](CaughtUp::failed) or that there is
+/// [more](CaughtUp::more).
 ///
 /// # Errors
 ///
@@ -92,15 +97,25 @@ pub async fn catch_up(
             continue;
         };
         let now = receiver.shared.clock.now();
+        if (missed.unreadable.get(&place)).is_some_and(|until| now < *until) {
+            continue;
+        }
+        missed.unreadable.remove(&place);
         let all = now - KEPT;
         let since = (missed.since.get(&place)).map_or(all, |since| all.max(*since));
         let mut complete = false;
+        let mut stopped = false;
         for _ in 0..LOOKS {
             let caught = match reader.missed(&place, since, &missed.known, MOST).await {
                 Ok(caught) => caught,
                 Err(error) => {
                     tracing::warn!(%error, ?place, "failed deliveries cannot be read");
-                    out.failed |= error.retry() != Retry::Never;
+                    stopped = true;
+                    if error.retry() == Retry::Never {
+                        missed.unreadable.insert(place.clone(), now + LEFT_OUT);
+                    } else {
+                        out.failed = true;
+                    }
                     break;
                 }
             };
@@ -116,8 +131,8 @@ pub async fn catch_up(
         }
         if complete {
             missed.since.insert(place, now - OVERLAP);
-        } else if !out.failed {
-            out.more = true;
+        } else {
+            out.more |= !stopped;
         }
     }
     Ok(out)

@@ -69,7 +69,8 @@
 //! Whoever has no use for HTTP routes finds the same functions on headers and raw bytes in
 //! [`notion_sync_notion::webhook`] and [`notion_sync_github::webhook`].
 //!
-//! Two more things a host does now and then: [`catch_up`] takes the deliveries that GitHub could not bring, and
+//! Three more things a host does now and then: [`Receiver::resolve_repositories`] lets deliveries of a renamed
+//! repository be recognised, [`catch_up`] takes the deliveries that GitHub could not bring, and
 //! [`State::forget_hints`](notion_sync_core::state::State::forget_hints) forgets the ids of old ones, which
 //! have to be kept for longer than [`MAX_AGE`](notion_sync_notion::webhook::MAX_AGE) of Notion and those three days.
 

@@ -9,11 +9,12 @@ use axum::body::Body;
 use axum::routing::any;
 use chrono::{DateTime, Utc};
 use http::{Method, StatusCode};
-use notion_sync_core::Result;
 use notion_sync_core::clock::Clock;
 use notion_sync_core::doorbell::{Doorbell, LocalDoorbell};
 use notion_sync_core::engine::Tick;
 use notion_sync_core::store::{Store, Table};
+use notion_sync_core::{Result, Retry};
+use notion_sync_github::GithubClient;
 use notion_sync_github::webhook::GithubWebhook;
 use notion_sync_notion::webhook::NotionWebhook;
 use secrecy::SecretString;
@@ -137,6 +138,27 @@ impl Receiver {
     #[must_use]
     pub fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.shared.metrics)
+    }
+
+    /// Looks up the ids of the mapped repositories, as far as they are not known, so that deliveries are
+    /// recognised after a rename. To be called once the work began, and again after an error; each name is
+    /// asked for until it is known.
+    ///
+    /// # Errors
+    ///
+    /// What a request ended with, before others one that may succeed later; the other repositories are
+    /// known nevertheless.
+    pub async fn resolve_repositories(&self, github: &GithubClient) -> Result<()> {
+        let scope = &self.shared.scope;
+        let mut result = Ok(());
+        for name in scope.unresolved() {
+            match github.repository(&name).await {
+                Ok(found) => scope.resolve(&name, found.id),
+                Err(error) if result.is_err() && error.retry() == Retry::Never => {}
+                Err(error) => result = Err(error),
+            }
+        }
+        result
     }
 
     /// Says whether the process works: once a first round is over, and not any more when it ends.

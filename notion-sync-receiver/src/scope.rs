@@ -1,6 +1,7 @@
 //! Which mapping a delivery concerns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use notion_sync_core::id::MappingId;
 use notion_sync_github::webhook::{Delivery, EventKind};
@@ -19,10 +20,12 @@ pub enum Concern {
 }
 
 /// Where the objects of the mappings are, as far as deliveries are sorted by it. A delivery that concerns
-/// no place is answered and ignored.
+/// no place is answered and ignored. Clones know the same ids of repositories.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     places: Vec<Place>,
+    /// By the name that a place gives them, in lower case.
+    ids: Arc<RwLock<BTreeMap<String, u64>>>,
 }
 
 /// Where the objects of one mapping are, and which deliveries it waits for.
@@ -32,7 +35,8 @@ pub struct Place {
     pub mapping: MappingId,
     /// Id of the data source in Notion, with or without hyphens.
     pub data_source: String,
-    /// Full names of the repositories, as `owner/name` in any case.
+    /// Full names of the repositories, as `owner/name` in any case. One that was renamed is known by its id
+    /// as soon as that was [resolved](Scope::resolve).
     pub repositories: BTreeSet<String>,
     /// The branch of a mapping of documents, without `refs/heads/`; `None` for tasks.
     pub branch: Option<String>,
@@ -95,7 +99,26 @@ impl Scope {
         });
         Self {
             places: places.collect(),
+            ids: Arc::default(),
         }
+    }
+
+    /// Says which repository a name stands for. A repository that is renamed keeps its id, and its deliveries
+    /// carry the new name only: without the id they are those of a stranger.
+    pub fn resolve(&self, repository: &str, id: u64) {
+        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
+        ids.insert(repository.to_lowercase(), id);
+    }
+
+    /// Names of repositories whose ids are not known.
+    #[must_use]
+    pub fn unresolved(&self) -> BTreeSet<String> {
+        let ids = self.ids.read().unwrap_or_else(PoisonError::into_inner);
+        let names = self.places.iter().flat_map(|place| &place.repositories);
+        names
+            .filter(|name| !ids.contains_key(*name))
+            .cloned()
+            .collect()
     }
 
     /// Every mapping.
@@ -142,10 +165,17 @@ impl Scope {
     #[must_use]
     pub fn github(&self, delivery: &Delivery) -> Concern {
         let payload = &delivery.payload;
-        let name = (payload.repository.as_ref()).map(|one| one.full_name.to_lowercase());
+        let ids = self.ids.read().unwrap_or_else(PoisonError::into_inner);
+        let named = payload.repository.as_ref().map(|one| {
+            let renamed = ids.iter().filter(|(_, id)| **id == one.id);
+            let mut names: BTreeSet<String> = renamed.map(|(name, _)| name.clone()).collect();
+            names.insert(one.full_name.to_lowercase());
+            names
+        });
         let ours = |place: &Place| {
-            name.as_ref()
-                .is_some_and(|name| place.repositories.contains(name))
+            named
+                .as_ref()
+                .is_some_and(|names| !place.repositories.is_disjoint(names))
         };
         match &delivery.kind {
             EventKind::Issues

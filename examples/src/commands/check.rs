@@ -7,6 +7,7 @@ use notion_sync_store::Access;
 use serde_json::json;
 
 use super::arguments::Common;
+use super::freeze;
 use super::output::{Output, message, plain};
 use super::patience::{pause, remedy, rest_until};
 use super::reasons::reason;
@@ -48,6 +49,7 @@ pub(super) async fn run(args: CheckArgs) -> Outcome {
     let engine = session.engine(&online, store.clone()).await?;
     let mut repairs = Run::default();
     if args.repair {
+        freeze::refuse(&session, &*store, &mappings(&engine)).await?;
         for mapping in mappings(&engine) {
             let mut stock = Stocktaking::default();
             let tick = loop {

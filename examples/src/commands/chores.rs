@@ -7,6 +7,7 @@ use chrono::Utc;
 use notion_sync_core::state::State;
 use notion_sync_core::store::Store;
 use notion_sync_core::{Error, ErrorKind, Retry};
+use notion_sync_github::GithubClient;
 use notion_sync_receiver::{CaughtUp, HookReaders, Missed, Receiver, catch_up};
 use notion_sync_store::{Backing, Sealed};
 
@@ -34,33 +35,49 @@ pub(super) fn passes(error: &Error) -> bool {
 
 /// Does it all. Ends only with an error of the store.
 pub(super) async fn run(
+    github: &GithubClient,
     readers: &HookReaders,
     receiver: &Receiver,
     store: &dyn Store,
     sealed: Option<Arc<Sealed<dyn Backing>>>,
 ) -> Result<(), Failure> {
     tokio::select! {
-        ended = deliveries(readers, receiver, store) => ended,
+        ended = deliveries(github, readers, receiver, store) => ended,
         never = reseal(sealed) => match never {},
     }
 }
 
-/// Takes deliveries that failed, and forgets ids of old ones.
+/// Looks up the repositories that deliveries come from. Answers whether that need not be tried again soon.
+async fn resolve(github: &GithubClient, receiver: &Receiver) -> bool {
+    match receiver.resolve_repositories(github).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "a repository could not be looked up");
+            error.retry() == Retry::Never
+        }
+    }
+}
+
+/// Looks up the repositories, takes deliveries that failed, and forgets ids of old ones.
 async fn deliveries(
+    github: &GithubClient,
     readers: &HookReaders,
     receiver: &Receiver,
     store: &dyn Store,
 ) -> Result<(), Failure> {
     let mut missed = Missed::default();
     loop {
+        let resolved = resolve(github, receiver).await;
         let rest = match catch_up(readers, receiver, &mut missed).await {
             Ok(caught) => {
                 if caught.new > 0 {
                     tracing::info!(new = caught.new, "took deliveries that had failed");
                 }
                 match caught {
-                    CaughtUp { more: true, .. } => MORE,
+                    // Whoever asked to wait is not asked sooner because another list is long.
                     CaughtUp { failed: true, .. } => AGAIN,
+                    _ if !resolved => AGAIN,
+                    CaughtUp { more: true, .. } => MORE,
                     _ => ROUND,
                 }
             }

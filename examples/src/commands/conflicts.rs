@@ -9,7 +9,7 @@ use notion_sync_store::Access;
 use serde_json::{Value, json};
 
 use super::arguments::Common;
-use super::output::{Output, plain, time, unit};
+use super::output::{Output, plain, time, unit, whole};
 use super::session::Session;
 use crate::exit::{Exit, Failure, Outcome};
 
@@ -152,7 +152,7 @@ async fn show(session: &Session, id: &str) -> Outcome {
         ] {
             session.output.line(format!("  on {side}:"));
             for line in text.lines() {
-                session.output.line(format!("    | {}", plain(line)));
+                session.output.line(format!("    | {}", whole(line)));
             }
         }
     }

@@ -7,6 +7,7 @@ use notion_sync_store::Access;
 use serde_json::json;
 
 use super::arguments::{Common, words};
+use super::freeze;
 use super::named;
 use super::output::{message, plain, time};
 use super::session::{Session, environment};
@@ -158,6 +159,7 @@ async fn resolve_with(session: &Session, op: &str, text: &str) -> Outcome {
             "there is no operation {op:?} (`notion-sync dead-letter` lists those that were set aside)"
         ))
     })?;
+    freeze::refuse(session, &*store, [&known.value.mapping]).await?;
     let online = session.online()?;
     let object = named::object(session, &online, &known.value, text).await?;
     let engine = session.engine(&online, store).await?;

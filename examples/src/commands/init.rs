@@ -68,16 +68,7 @@ pub(super) async fn run(args: InitArgs) -> Outcome {
     }
     let output = Output::new(args.common.json);
     let secrets = Secrets::read(&environment)?;
-    let mut config = Config::default();
-    for (name, slot) in [
-        ("NOTION_API_BASE_URL", &mut config.notion.base_url),
-        ("GITHUB_API_URL", &mut config.github.api_url),
-    ] {
-        if let Some(url) = environment(name).filter(|url| !url.is_empty()) {
-            *slot = url;
-        }
-    }
-    config.github.graphql_url = environment("GITHUB_GRAPHQL_URL").filter(|url| !url.is_empty());
+    let config = Config::of_environment(&environment)?;
     let session = Session {
         config,
         secrets,

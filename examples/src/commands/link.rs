@@ -1,7 +1,8 @@
 //! `link`: pairs made or broken by hand.
 
 use clap::Args;
-use notion_sync_core::id::{MappingId, RemoteRef};
+use notion_sync_core::engine::Engine;
+use notion_sync_core::id::{MappingId, RecordId, RemoteRef};
 use notion_sync_github::reference;
 use notion_sync_notion::pages::page_ref;
 use notion_sync_store::Access;
@@ -10,6 +11,7 @@ use serde_json::json;
 use super::arguments::Common;
 use super::audit::{owner, page_id};
 use super::check;
+use super::freeze;
 use super::output::plain;
 use super::session::{Online, Session};
 use super::sync::Run;
@@ -81,17 +83,20 @@ pub(super) async fn run(args: LinkArgs) -> Outcome {
         return Ok(Exit::Clean);
     }
     let (mapping, object) = target(&session, &online, &args).await?;
+    if args.stamp {
+        freeze::refuse(&session, &*store, [&mapping]).await?;
+    }
     let engine = session.engine(&online, store).await?;
     let record = engine.link(&mapping, &page_ref(&id), &object).await?;
-    let mut exit = Exit::Clean;
-    let mut stamped = false;
-    if args.stamp {
-        let mut run = Run::default();
-        let tick = engine.stamp(&record).await?;
-        stamped = tick.writes() > 0;
-        run.add(tick);
-        exit = run.exit(true);
-    }
+    let marked = match args.stamp {
+        true => stamp(&engine, &record).await,
+        false => Ok((false, Exit::Clean)),
+    };
+    // The pair is joined even where the file cannot be marked.
+    let (stamped, exit) = match &marked {
+        Ok(marked) => *marked,
+        Err(failure) => (false, failure.exit()),
+    };
     session.output.object(&json!({
         "record": record, "mapping": mapping, "object": object, "stamped": stamped,
         "exit": exit.code(),
@@ -104,7 +109,16 @@ pub(super) async fn run(args: LinkArgs) -> Outcome {
     session.output.line(format!(
         "joined as {record}; the next `notion-sync sync` compares both"
     ));
-    Ok(exit)
+    marked.map(|(_, exit)| exit)
+}
+
+/// Writes the page's id into the file. Answers whether it was not there, and how that ended.
+async fn stamp(engine: &Engine, record: &RecordId) -> Result<(bool, Exit), Failure> {
+    let tick = engine.stamp(record).await?;
+    let stamped = tick.writes() > 0;
+    let mut run = Run::default();
+    run.add(tick);
+    Ok((stamped, run.exit(true)))
 }
 
 /// Prints every pair as soon as its mapping is done, then what is left for people.

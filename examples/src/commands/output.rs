@@ -65,6 +65,12 @@ pub(super) fn plain(text: &str) -> String {
     on_one_line(text).take(200).collect()
 }
 
+/// The same in full, for texts that somebody compares: a paragraph is one line.
+#[must_use]
+pub(super) fn whole(text: &str) -> String {
+    on_one_line(text).collect()
+}
+
 /// What is wrong somewhere, and what to do: longer than what people write, and never cut within the
 /// command that it names. Hashes are shortened as in [`unit`].
 #[must_use]
@@ -124,6 +130,8 @@ mod tests {
         assert_eq!(unit("Status"), "Status");
         assert_eq!(plain("a\u{1b}[2Jb\nc"), "a [2Jb c");
         assert_eq!(message(&format!("{hash}\nb")), "ababababab b");
+        let long = "word ".repeat(1_000);
+        assert_eq!(whole(&format!("{long}\u{1b}[2Jb")), format!("{long} [2Jb"));
     }
 
     #[test]

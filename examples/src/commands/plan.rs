@@ -13,12 +13,14 @@ use notion_sync_core::mapping::Guard;
 use notion_sync_core::operation::Operation;
 use notion_sync_core::remote::Action;
 use notion_sync_core::state::State;
+use notion_sync_core::store::Store;
 use notion_sync_core::{Error, ErrorKind};
 use notion_sync_store::Access;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::arguments::Common;
+use super::freeze;
 use super::output::{Output, message, plain, unit};
 use super::reasons::reason;
 use super::session::Session;
@@ -450,6 +452,8 @@ pub(super) async fn apply(args: ApplyArgs) -> Outcome {
     let online = session.online()?;
     let progress = online.progress("apply");
     let engine = session.engine(&online, store.clone()).await?;
+    let concerned = concerned(&*store, &engine, plan.as_ref(), args.approve.as_deref()).await?;
+    freeze::refuse(&session, &*store, &concerned).await?;
     if let Some(hash) = &args.approve {
         engine.approve(hash).await.map_err(nobody_waits)?;
     }
@@ -474,6 +478,28 @@ pub(super) async fn apply(args: ApplyArgs) -> Outcome {
     let calls = (online.notion.calls(), online.github.calls());
     sync::show(session.output, &run, &standing, calls, exit);
     Ok(exit)
+}
+
+/// The mappings that a plan writes, and those whose run waits for this approval.
+async fn concerned(
+    store: &dyn Store,
+    engine: &Engine,
+    plan: Option<&PlanFile>,
+    approved: Option<&str>,
+) -> Result<Vec<MappingId>, Failure> {
+    let planned = plan.into_iter().flat_map(|plan| &plan.mappings);
+    let mut out: Vec<MappingId> = planned.map(|one| one.mapping.clone()).collect();
+    let Some(hash) = approved else {
+        return Ok(out);
+    };
+    for binding in engine.bindings() {
+        let id = &binding.mapping.id;
+        let known = State::new(store).mapping(id).await?.value;
+        if (known.guarded).is_some_and(|plan| plan.to_string().starts_with(hash)) {
+            out.push(id.clone());
+        }
+    }
+    Ok(out)
 }
 
 /// An approval of what no run waits for is no matter of time: the same command fails for ever.

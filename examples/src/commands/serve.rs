@@ -57,6 +57,8 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
     let parts = metered(&online.parts, &receiver);
     let assembly = wiring::assemble(config, secrets, &parts, Arc::clone(&store)).await?;
     let readers = receiver::hook_readers(assembly.github(), secrets, &parts)?;
+    // What is only looked up needs no lease.
+    let github = assembly.github().sending_by(Arc::clone(&parts.github_http));
     tracing::info!("started");
     let mut work = Work {
         assembly: &assembly,
@@ -67,7 +69,7 @@ pub(super) async fn run(args: ServeArgs) -> Outcome {
     };
     let ended = tokio::select! {
         ended = work.until(Box::pin(stop)) => ended,
-        ended = chores::run(&readers, &receiver, &*store, sealed) => ended,
+        ended = chores::run(&github, &readers, &receiver, &*store, sealed) => ended,
     };
     receiver.set_ready(false);
     if let Some(server) = server {

@@ -18,6 +18,7 @@
 //! # Ok::<(), notion_sync_examples::config::Faults>(())
 //! ```
 
+mod choice;
 mod fault;
 mod reading;
 mod rules;
@@ -31,15 +32,17 @@ use notion_sync_core::bounds::Bounds;
 use notion_sync_core::mapping::Guard;
 use serde::{Deserialize, Serialize};
 
+pub use choice::{
+    FrontMatterField, LabelsChoice, ProjectFieldChoice, PropertyKind, RepositoryChoice,
+};
 pub use fault::{Fault, Faults};
 pub use reading::Places;
 pub use rules::RuleSection;
 pub(crate) use rules::{common, values};
 pub use section::{
-    AuditSection, Delete, DocumentsSection, FrontMatterField, GithubSection, IssueFact, LabelField,
-    LabelsChoice, LabelsSection, NotionSection, ProjectFieldChoice, ProjectSection, PropertyKind,
-    ReceiverSection, RepositoryChoice, ScheduleSection, Sealing, SentinelSection, StatusSection,
-    StoreSection, TasksSection,
+    AuditSection, Delete, DocumentsSection, GithubSection, IssueFact, LabelField, LabelsSection,
+    NotionSection, ProjectSection, ReceiverSection, ScheduleSection, Sealing, SentinelSection,
+    StatusSection, StoreSection, TasksSection,
 };
 pub use validation::is_loopback;
 
@@ -118,6 +121,17 @@ impl Config {
         config.override_addresses(env, &mut places);
         faults.extend(config.check(&places));
         faults.into_result(config)
+    }
+
+    /// The defaults with the addresses of the environment, for whoever has no file yet.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the addresses.
+    pub fn of_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let (mut config, mut places) = (Self::default(), Places::default());
+        config.override_addresses(env, &mut places);
+        config.check_services(&places).into_result(config)
     }
 
     /// Says everything that is wrong with settings that were made in code.

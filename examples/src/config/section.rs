@@ -6,15 +6,14 @@ use std::path::PathBuf;
 
 use notion_sync_core::comment::CommentSync;
 use notion_sync_core::mapping::{
-    Canary, Deliver, Direction, FileMarker, IssueMarks, KeepBelow, Limits, PathPolicy, Policy,
-    Sentinel,
+    Canary, Deliver, FileMarker, IssueMarks, KeepBelow, Limits, PathPolicy, Policy, Sentinel,
 };
 use notion_sync_github::{API_URL, API_VERSION as GITHUB_VERSION, RateLimits};
 use notion_sync_notion::BookkeepingNames;
 use notion_sync_notion::client::{API_VERSION as NOTION_VERSION, BASE_URL};
 use serde::{Deserialize, Serialize};
 
-use super::RuleSection;
+use super::{FrontMatterField, LabelsChoice, ProjectFieldChoice, RepositoryChoice, RuleSection};
 
 /// `[notion]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,75 +206,6 @@ pub enum Delete {
     Commit,
 }
 
-/// What a property holds, where it shall not be taken from the data source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PropertyKind {
-    /// Text, a URL, an e-mail address, a telephone number.
-    Text,
-    /// A number.
-    Number,
-    /// A checkbox.
-    Checkbox,
-    /// A date, an instant or a range.
-    Date,
-    /// One of several options.
-    Select,
-    /// Tags.
-    Set,
-    /// People, through `[people]`.
-    People,
-    /// Pages, as paths of their files.
-    Relation,
-}
-
-/// The key in the front matter for a property.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum FrontMatterField {
-    /// Only the key.
-    Key(String),
-    /// The key and how it is treated.
-    Detailed {
-        /// The key.
-        key: String,
-        /// What it holds; from the data source where it is not written.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        kind: Option<PropertyKind>,
-        /// Which way it flows.
-        #[serde(default)]
-        direction: Direction,
-    },
-}
-
-impl FrontMatterField {
-    /// The key.
-    #[must_use]
-    pub fn key(&self) -> &str {
-        match self {
-            Self::Key(key) | Self::Detailed { key, .. } => key,
-        }
-    }
-
-    /// What it holds, where that is written.
-    #[must_use]
-    pub fn kind(&self) -> Option<PropertyKind> {
-        match self {
-            Self::Key(_) => None,
-            Self::Detailed { kind, .. } => *kind,
-        }
-    }
-
-    /// Which way it flows.
-    #[must_use]
-    pub fn direction(&self) -> Direction {
-        match self {
-            Self::Key(_) => Direction::Both,
-            Self::Detailed { direction, .. } => *direction,
-        }
-    }
-}
-
 /// `[[documents]]`: one data source and one folder of a branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -374,38 +304,6 @@ impl Default for DocumentsSection {
     }
 }
 
-/// Which repository the issue of a page belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum RepositoryChoice {
-    /// Always the same: `owner/name`.
-    Fixed(String),
-    /// The one that a property of the page names.
-    Property {
-        /// The property: text, select or URL.
-        property: String,
-        /// The repositories that it may name; issues of all of them are listed.
-        of: Vec<String>,
-    },
-}
-
-impl Default for RepositoryChoice {
-    fn default() -> Self {
-        Self::Fixed(String::new())
-    }
-}
-
-impl RepositoryChoice {
-    /// All repositories, as written.
-    #[must_use]
-    pub fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Fixed(name) => vec![name.as_str()],
-            Self::Property { of, .. } => of.iter().map(String::as_str).collect(),
-        }
-    }
-}
-
 /// `status = { … }`: which options mean that an issue is open or closed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -422,27 +320,6 @@ pub struct StatusSection {
     /// Written when an issue is closed. Default: the first of `closed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_default: Option<String>,
-}
-
-/// Which labels go to a property.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum LabelsChoice {
-    /// All of them: the property.
-    All(String),
-    /// Some of them.
-    Some(LabelsSection),
-}
-
-impl LabelsChoice {
-    /// The property.
-    #[must_use]
-    pub fn property(&self) -> &str {
-        match self {
-            Self::All(property) => property,
-            Self::Some(section) => &section.property,
-        }
-    }
 }
 
 /// `labels = { … }`: which labels go to a property, and under which names.
@@ -491,41 +368,6 @@ impl IssueFact {
             Self::CreatedAt => "created_at",
             Self::ClosedAt => "closed_at",
             Self::Author => "author",
-        }
-    }
-}
-
-/// A field of a project, and which way it flows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ProjectFieldChoice {
-    /// Only its name.
-    Name(String),
-    /// Its name and its way.
-    Detailed {
-        /// Its name.
-        field: String,
-        /// Which way it flows.
-        #[serde(default)]
-        direction: Direction,
-    },
-}
-
-impl ProjectFieldChoice {
-    /// Its name.
-    #[must_use]
-    pub fn field(&self) -> &str {
-        match self {
-            Self::Name(field) | Self::Detailed { field, .. } => field,
-        }
-    }
-
-    /// Which way it flows.
-    #[must_use]
-    pub fn direction(&self) -> Direction {
-        match self {
-            Self::Name(_) => Direction::Both,
-            Self::Detailed { direction, .. } => *direction,
         }
     }
 }

@@ -149,6 +149,43 @@ fn one_mistake_is_one_fault_with_its_line() {
             5,
             "`x`",
         ),
+        (
+            documents("front_matter = { A = { key = \"a\", directon = \"to-github\" } }\n"),
+            5,
+            "`directon`",
+        ),
+        (
+            documents(
+                "[documents.front_matter]\nA = \"a\"\nB = { key = \"b\", kinds = \"set\" }\n",
+            ),
+            7,
+            "`kinds`",
+        ),
+        (
+            documents("front_matter = { A = { kind = \"set\" } }\n"),
+            5,
+            "`key`",
+        ),
+        (
+            tasks("labels = { property = \"Tags\", excluded = [\"x\"] }\n"),
+            5,
+            "`excluded`",
+        ),
+        (
+            tasks(
+                "project = { project = \"acme/3\", fields = { A = { field = \"a\", way = \"both\" } } }\n",
+            ),
+            5,
+            "`way`",
+        ),
+        (
+            tasks("").replace(
+                "\"acme/app\"",
+                "{ property = \"R\", of = [\"acme/app\"], off = [] }",
+            ),
+            4,
+            "`off`",
+        ),
         (documents("[bounds]\npause = 1\n"), 6, "pause"),
         (documents("[bounds]\nheartbeat = 60\n"), 6, "lease"),
         (documents("[schedule]\nsweep = 5\n"), 6, "polls"),
@@ -160,6 +197,11 @@ fn one_mistake_is_one_fault_with_its_line() {
             "plain http",
         ),
         (documents("[github]\nwrite_spacing_ms = 0\n"), 6, "1000"),
+        (
+            documents("[notion]\nbase_url = \"https://ada:hunter2@proxy.example.com\"\n"),
+            6,
+            "\"proxy.example.com\" cannot be used",
+        ),
         (documents("[github]\ncontent_per_hour = 501\n"), 6, "500"),
         (documents("[github]\ncontent_per_minute = 81\n"), 6, "80"),
         (documents("[github]\npoints_per_minute = 901\n"), 6, "900"),
@@ -197,6 +239,25 @@ fn one_mistake_is_one_fault_with_its_line() {
     for (text, _, about) in cases.iter().filter(|(_, _, about)| !about.is_empty()) {
         if *about != "another mapping" {
             assert_eq!(faults(text).iter().count(), 1, "{}", faults(text));
+        }
+    }
+}
+
+/// What is written before the host may be a password, wherever the fault is.
+#[test]
+fn a_password_in_an_address_is_not_repeated() {
+    for address in [
+        "https://ada:hunter2@proxy.example.com",
+        "https://hunter2@proxy.example.com:99999",
+        "http://ada:hunter2@proxy.example.com/api/v3?q=1#2",
+        "ada:hunter2@proxy.example.com",
+        "https://ada:hunter2@",
+        "https://ada:hun@ter2@proxy.example.com",
+    ] {
+        for key in ["api_url", "graphql_url", "web_url"] {
+            let text = documents(&format!("[github]\n{key} = \"{address}\"\n"));
+            let said = faults(&text).to_string();
+            assert!(!said.contains("hun") && !said.contains("ter2"), "{said}");
         }
     }
 }

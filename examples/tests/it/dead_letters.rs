@@ -104,6 +104,15 @@ fn a_creation_is_completed_with_the_issue_that_somebody_names() {
         "what was refused changes nothing"
     );
 
+    stand
+        .run(&["freeze", "--mapping", "backlog", "--reason", "a move"])
+        .ends(0);
+    let ran = stand
+        .run(&["dead-letter", "resolve-with", &op, "#1"])
+        .ends(7);
+    assert!(ran.err.contains("unfreeze --mapping backlog"), "{ran:?}");
+    stand.run(&["unfreeze", "--mapping", "backlog"]).ends(0);
+
     let address = format!("https://github.com/{BACKLOG}/issues/{number}");
     let done = resolve(&address).ends(0).json();
     assert_eq!(done["applied"]["op"], op);

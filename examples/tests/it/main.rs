@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod dead_letters;
 mod embedding;
+mod frozen;
 mod half_way;
 mod logging;
 mod pointed_elsewhere;

@@ -13,6 +13,7 @@ use notion_sync_core::engine::Tick;
 use notion_sync_core::event::ChangeEvent;
 use notion_sync_core::http::{HttpSend, SendError};
 use notion_sync_core::id::{MappingId, Side};
+use notion_sync_core::remote::Schema;
 use notion_sync_core::state::{Batch, Doubt, MappingState, State};
 use notion_sync_core::store::Store;
 use notion_sync_examples::config::Config;
@@ -57,6 +58,10 @@ fn secret(text: &str) -> Option<SecretString> {
 impl Stand {
     /// With what is written below the mapping of tasks.
     async fn new(more: &str) -> Self {
+        Self::over(Arc::new(MemoryStore::new()), more).await
+    }
+
+    async fn over(store: Arc<MemoryStore>, more: &str) -> Self {
         let config = Config::parse(&format!("{CONFIG}{more}"), "test").unwrap();
         let secrets = Secrets {
             notion_webhook: secret(NOTION),
@@ -66,7 +71,6 @@ impl Stand {
             events_token: secret(EVENTS),
             ..Secrets::default()
         };
-        let store = Arc::new(MemoryStore::new());
         let clock = Arc::new(VirtualClock::new(noon()));
         let receiver = open(&config, &secrets, store.clone(), clock.clone());
         Self {
@@ -198,9 +202,10 @@ async fn what_is_mapped_decides_who_is_told() {
         ("common_rules = true\n", vec!["g-1"]),
         ("automation_comment = true\n", vec!["g-1"]),
         (project, vec!["g-2"]),
+        ("change_comments = true\n", vec!["g-1"]),
         (rule, vec!["g-1"]),
     ] {
-        let stand = Stand::new(more).await;
+        let stand = Stand::over(looked_at(&["status"]).await, more).await;
         assert_eq!(stand.send("/webhooks/notion", comment()).await, 200);
         assert_eq!(stand.send("/webhooks/github", check()).await, 202);
         assert_eq!(stand.send("/webhooks/github", item()).await, 202);
@@ -209,6 +214,42 @@ async fn what_is_mapped_decides_who_is_told() {
         assert_eq!(ids, told, "{more}");
         let backlog = Some(MappingId::from("backlog"));
         assert!(hints.iter().all(|hint| hint.mapping == backlog));
+    }
+}
+
+/// A store of runs that found these of the sync's own properties in the data source of the tasks.
+async fn looked_at(roles: &[&str]) -> Arc<MemoryStore> {
+    let store = Arc::new(MemoryStore::new());
+    let (id, state) = (MappingId::new("backlog"), State::new(&*store));
+    let known = state.mapping(&id).await.unwrap();
+    let mut next = MappingState::clone(&known.value);
+    next.schema_at = Some(noon());
+    next.notion_schema = Arc::new(Schema {
+        bookkeeping: roles.iter().map(|role| (*role).to_owned()).collect(),
+        ..Schema::default()
+    });
+    let mut batch = Batch::default();
+    batch.mapping(&id, &next, &known).unwrap();
+    state.commit(batch).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn checks_matter_to_pages_that_show_them() {
+    let unknown = Arc::new(MemoryStore::new());
+    for (store, told) in [
+        (looked_at(&["status", "state"]).await, 0),
+        (looked_at(&["status", "checks"]).await, 1),
+        (looked_at(&["pull_number"]).await, 1),
+        // Nobody knows yet what the pages show.
+        (unknown, 1),
+    ] {
+        let stand = Stand::over(store, "").await;
+        let ours = json!({"id": 9, "full_name": "Codertocat/Hello-World"});
+        let body = json!({"check_run": {"head_sha": "a"}, "repository": ours});
+        let check = Delivery::github(GITHUB, "g-1", "check_run", body.to_string());
+        assert_eq!(stand.send("/webhooks/github", check).await, 202);
+        assert_eq!(stand.inbox().await.len(), told);
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::value::{Raw, load, load_many, load_raw, pages, put};
 use super::{Batch, HITS, State, index, stamp};
 use crate::audit::{AuditEvent, AuditFault, AuditLink, AuditProof, AuditRow};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
 use crate::id::{MappingId, RecordId};
 use crate::record::AuditHead;
@@ -112,7 +112,8 @@ impl State<'_> {
     }
 
     /// Follows the chain of every record from its first row to the end that the record holds: those
-    /// of some mappings, and all that rows are about.
+    /// of some mappings, and all that rows are about. Rows that are written meanwhile are no fault: each
+    /// chain is followed to the end that it had before its first row was read.
     ///
     /// Whoever can write to the store can forge a whole chain with its record, or remove both: this
     /// finds damage, rows edited by hand and restored halves, not an attacker.
@@ -121,15 +122,12 @@ impl State<'_> {
     ///
     /// When the store fails.
     pub async fn verify_audit(&self, mappings: &[MappingId]) -> Result<AuditProof> {
-        let mut listed: BTreeMap<String, usize> = BTreeMap::new();
-        self.each_hit(Table::Audit, index::AUDIT_ALL, "all", |hit| {
-            let record = hit.key.rsplit_once(':').map_or("", |(record, _)| record);
+        let mut listed: BTreeMap<String, Listed> = BTreeMap::new();
+        self.each_listed(|record, number| {
             match listed.get_mut(record) {
-                Some(rows) => *rows += 1,
-                None => {
-                    listed.insert(record.to_owned(), 1);
-                }
-            }
+                Some(rows) => rows.add(number),
+                None => listed.entry(record.to_owned()).or_default().add(number),
+            };
         })
         .await?;
         listed.entry(mapping_chain(None).to_string()).or_default();
@@ -144,25 +142,77 @@ impl State<'_> {
         }
         // Several at once: while the rows of one are looked at, the store reads those of the next.
         let mut chains = stream::iter(listed)
-            .map(|(record, listed)| self.verify_chain(record.into(), listed))
+            .map(|(record, listed)| async move {
+                let verified = self.verify_chain(&record.clone().into()).await?;
+                Ok::<_, Error>((record, listed, verified))
+            })
             .buffered(CHAINS)
             .boxed();
         let mut proof = AuditProof::default();
-        while let Some(chain) = chains.try_next().await? {
-            proof.records += chain.records;
-            proof.rows += chain.rows;
-            proof.faults.extend(chain.faults);
+        let mut suspects: BTreeMap<String, Suspect> = BTreeMap::new();
+        while let Some((record, listed, verified)) = chains.try_next().await? {
+            if verified.is_whole() && listed.rows == verified.proof.rows {
+                proof.add(verified.proof);
+            } else {
+                // No end that is read from now on may be before what was seen.
+                let least = listed.last.max(verified.beyond);
+                suspects.insert(record, Suspect::new(least));
+            }
         }
+        drop(chains);
+        self.look_again(suspects, &mut proof).await?;
         Ok(proof)
     }
 
-    async fn verify_chain(&self, record: RecordId, listed: usize) -> Result<AuditProof> {
+    /// Looks once more at chains that grew meanwhile, or are broken: what was written in the first look
+    /// is in order in the second.
+    async fn look_again(
+        &self,
+        mut suspects: BTreeMap<String, Suspect>,
+        proof: &mut AuditProof,
+    ) -> Result<()> {
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        for (record, suspect) in &mut suspects {
+            suspect.verified = self.verify_chain(&record.clone().into()).await?;
+        }
+        // After the ends, so that each row up to them has to be among these.
+        self.each_listed(|record, number| {
+            if let Some(suspect) = suspects.get_mut(record)
+                && number <= suspect.verified.end
+            {
+                suspect.listed += 1;
+            }
+        })
+        .await?;
+        for (record, suspect) in suspects {
+            proof.add(suspect.proof(&record.into()));
+        }
+        Ok(())
+    }
+
+    /// Gives the record and the number of every row to `take`, from the list of all rows.
+    async fn each_listed(&self, mut take: impl FnMut(&str, u64)) -> Result<()> {
+        self.each_hit(Table::Audit, index::AUDIT_ALL, "all", |hit| {
+            let (record, number) = hit.key.rsplit_once(':').unwrap_or_default();
+            take(record, number.parse().unwrap_or_default());
+        })
+        .await
+    }
+
+    async fn verify_chain(&self, record: &RecordId) -> Result<Verified> {
+        // Before the rows: those up to this end are written, and do not change any more.
+        let head = self.head(record).await?;
+        let end = head.as_ref().map_or(u64::MAX, Head::number);
         let mut chain = Chain {
-            record: &record,
+            record,
             proof: AuditProof::default(),
             previous: None,
             next: 1,
             unread: false,
+            end,
+            beyond: 0,
         };
         let mut after: Option<(String, String)> = None;
         loop {
@@ -185,16 +235,19 @@ impl State<'_> {
                 break;
             }
         }
-        let head = if is_of_mapping(&record) {
-            let end = load(self.store, Table::Setting, &end_key(&record)).await?;
-            end.map(|end| Head {
+        Ok(chain.end(head))
+    }
+
+    /// The end of a chain, as its record knows it; `None` where that is not there.
+    async fn head(&self, record: &RecordId) -> Result<Option<Head>> {
+        if is_of_mapping(record) {
+            let end = load(self.store, Table::Setting, &end_key(record)).await?;
+            return Ok(end.map(|end| Head {
                 audited: Some(end.value),
-            })
-        } else {
-            let head = load::<Head>(self.store, Table::Record, record.as_str()).await?;
-            head.map(|head| head.value)
-        };
-        Ok(chain.end(head, listed))
+            }));
+        }
+        let head = load::<Head>(self.store, Table::Record, record.as_str()).await?;
+        Ok(head.map(|head| head.value))
     }
 
     async fn verify_rows(&self, chain: &mut Chain<'_>, keys: &[String]) -> Result<()> {
@@ -249,6 +302,99 @@ struct Head {
     audited: Option<AuditHead>,
 }
 
+impl Head {
+    /// The number of the last row; 0 where there is none.
+    fn number(&self) -> u64 {
+        self.audited.as_ref().map_or(0, |end| end.number)
+    }
+}
+
+impl AuditProof {
+    fn add(&mut self, chain: Self) {
+        self.records += chain.records;
+        self.rows += chain.rows;
+        self.faults.extend(chain.faults);
+    }
+}
+
+/// The rows of a chain in the list of all rows.
+#[derive(Default)]
+struct Listed {
+    rows: usize,
+    /// The highest number.
+    last: u64,
+}
+
+impl Listed {
+    fn add(&mut self, number: u64) {
+        self.rows += 1;
+        self.last = self.last.max(number);
+    }
+}
+
+/// What following a chain came to.
+#[derive(Default)]
+struct Verified {
+    proof: AuditProof,
+    /// To which number it was followed.
+    end: u64,
+    /// The highest number behind that; 0 where there was none.
+    beyond: u64,
+    /// The number of the last row up to the end.
+    last: u64,
+}
+
+impl Verified {
+    fn is_whole(&self) -> bool {
+        self.proof.faults.is_empty() && self.beyond == 0
+    }
+}
+
+/// A chain that has to be looked at again.
+struct Suspect {
+    /// The least number at which it has to end.
+    least: u64,
+    verified: Verified,
+    /// How many of its rows are in the list of all rows.
+    listed: usize,
+}
+
+impl Suspect {
+    fn new(least: u64) -> Self {
+        Self {
+            least,
+            verified: Verified::default(),
+            listed: 0,
+        }
+    }
+
+    fn proof(self, record: &RecordId) -> AuditProof {
+        let Verified {
+            mut proof,
+            end,
+            last,
+            ..
+        } = self.verified;
+        let fault = |what| AuditFault {
+            record: record.clone(),
+            number: last,
+            what,
+        };
+        if end < self.least {
+            proof.faults.push(fault(ENDS_ELSEWHERE));
+        }
+        if self.listed != proof.rows {
+            proof.faults.push(fault(
+                "the lists of all rows and of the record's rows differ",
+            ));
+        }
+        proof
+    }
+}
+
+/// What is wrong with a chain that is shorter or longer than its record says.
+const ENDS_ELSEWHERE: &str = "the chain does not end as the record says";
+
 /// The part of a link that says where it belongs. Whatever else it holds is in its hash.
 #[derive(Deserialize)]
 struct Position<'a> {
@@ -275,6 +421,10 @@ struct Chain<'r> {
     next: u64,
     /// Whether the row before could not be read, so that what it hashes to is not known.
     unread: bool,
+    /// The number to which it is followed. What is behind may be written at this moment.
+    end: u64,
+    /// The highest number behind that.
+    beyond: u64,
 }
 
 impl Chain<'_> {
@@ -288,6 +438,10 @@ impl Chain<'_> {
 
     /// A row that nobody can read, as good as one that says something else.
     fn unreadable(&mut self) {
+        if self.next > self.end {
+            self.beyond = self.beyond.max(self.next);
+            return;
+        }
         self.fault(
             self.next,
             "the row cannot be read: it was changed, or sealed with another key",
@@ -301,6 +455,10 @@ impl Chain<'_> {
         let Ok(link) = raw.decode::<Position<'_>>("") else {
             return self.unreadable();
         };
+        if link.number > self.end {
+            self.beyond = self.beyond.max(link.number);
+            return;
+        }
         if link.number != self.next {
             self.fault(self.next, "rows are missing here");
         } else if !self.unread && link.previous != self.previous {
@@ -318,28 +476,26 @@ impl Chain<'_> {
         self.proof.rows += 1;
     }
 
-    fn end(mut self, head: Option<Head>, listed: usize) -> AuditProof {
+    fn end(mut self, head: Option<Head>) -> Verified {
         let last = self.next - 1;
         let rows = self.proof.rows;
         match head {
             // It went meanwhile, and nothing is about it.
-            None if rows == 0 && listed == 0 => {}
+            None if rows == 0 => {}
             None => self.fault(last, "the record of these rows is not there"),
             Some(head) => {
-                let (end, hash) =
-                    (head.audited).map_or((0, None), |head| (head.number, Some(head.hash)));
-                if end != last || (!self.unread && hash != self.previous) {
-                    self.fault(last, "the chain does not end as the record says");
+                let hash = head.audited.map(|end| end.hash);
+                if self.end != last || (!self.unread && hash != self.previous) {
+                    self.fault(last, ENDS_ELSEWHERE);
                 }
             }
         }
-        if listed != rows {
-            self.fault(
-                last,
-                "the lists of all rows and of the record's rows differ",
-            );
-        }
         self.proof.records = usize::from(rows > 0);
-        self.proof
+        Verified {
+            proof: self.proof,
+            end: self.end,
+            beyond: self.beyond,
+            last,
+        }
     }
 }

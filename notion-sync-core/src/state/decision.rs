@@ -130,7 +130,9 @@ impl State<'_> {
             let audit = self.audit(Some(&record.id)).await?;
             for kept in &record.decisions {
                 replay.decisions += 1;
-                if let Some(what) = self.replay_one(&record, kept, &audit).await? {
+                if self.replay_one(&record, kept, &audit).await?.is_some()
+                    && let Some(what) = self.replay_again(&record.id, kept).await?
+                {
                     replay.faults.push(ReplayFault {
                         record: record.id.clone(),
                         decision: kept.name,
@@ -140,6 +142,27 @@ impl State<'_> {
             }
         }
         Ok(replay)
+    }
+
+    /// Makes a decision again of which something was amiss: a newer one may have taken its place after
+    /// its record was read.
+    async fn replay_again(&self, id: &RecordId, kept: &KeptDecision) -> Result<Option<String>> {
+        // What was read counts only where the record stayed the same meanwhile.
+        loop {
+            let Some(stored) = load::<Record>(self.store, Table::Record, id.as_str()).await? else {
+                return Ok(None);
+            };
+            let record = stored.value;
+            if !record.decisions.iter().any(|one| one.name == kept.name) {
+                return Ok(None);
+            }
+            let audit = self.audit(Some(id)).await?;
+            let what = self.replay_one(&record, kept, &audit).await?;
+            let now = load::<Record>(self.store, Table::Record, id.as_str()).await?;
+            if what.is_none() || now.is_some_and(|now| now.version == stored.version) {
+                return Ok(what);
+            }
+        }
     }
 
     async fn replay_one(

@@ -104,12 +104,21 @@ impl State<'_> {
     /// When the store fails.
     pub async fn frozen(&self, mapping: &MappingId) -> Result<Option<Freeze>> {
         for mapping in [None, Some(mapping)] {
-            let stored = load::<Freeze>(self.store, Table::Setting, &key(mapping)).await?;
-            if let Some(stored) = stored {
-                return Ok(Some(stored.value));
+            if let Some(freeze) = self.freeze_of(mapping).await? {
+                return Ok(Some(freeze));
             }
         }
         Ok(None)
+    }
+
+    /// What was frozen by itself: one mapping, whatever holds for all of them, or all of them.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn freeze_of(&self, mapping: Option<&MappingId>) -> Result<Option<Freeze>> {
+        let stored = load::<Freeze>(self.store, Table::Setting, &key(mapping)).await?;
+        Ok(stored.map(|stored| stored.value))
     }
 }
 

@@ -22,6 +22,8 @@ use crate::stand::Stand;
 struct Hook {
     /// Whether the list cannot be read.
     down: AtomicBool,
+    /// Whether there is no such hook.
+    gone: AtomicBool,
     /// How many more failed, two days ago.
     more: u64,
     asked: AtomicUsize,
@@ -36,8 +38,15 @@ impl HttpSend for Hook {
             *response.status_mut() = http::StatusCode::BAD_GATEWAY;
             return Ok(response);
         }
+        if self.gone.load(Ordering::Relaxed) {
+            let mut response = http::Response::new(Bytes::from("{}"));
+            *response.status_mut() = http::StatusCode::NOT_FOUND;
+            return Ok(response);
+        }
         let attempt = |id: u64, guid: &str, status: u16| json!({"id": id, "guid": guid, "delivered_at": "2026-11-21T11:30:00Z", "status_code": status, "event": "issues"});
         let body: Value = match request.uri().path() {
+            // The configured name leads to the repository, whatever it is called now.
+            "/repos/codertocat/hello-world" => json!({"id": 9, "full_name": "Codertocat/Moved"}),
             "/repositories/9/hooks/4/deliveries" | "/app/hook/deliveries" => {
                 let mut list = vec![
                     attempt(3, "missed", 502),
@@ -184,4 +193,60 @@ async fn the_hook_of_an_app_is_read_by_the_app_alone() {
     assert_eq!(caught.unwrap().new, 1);
     // The list, and what failed of it.
     assert_eq!(asked(), [0, 3]);
+}
+
+/// Neither every minute nor never again: somebody may give the permission.
+#[tokio::test]
+async fn a_hook_that_may_not_be_read_is_left_out_for_an_hour() {
+    let stand = Stand::new().await;
+    assert_eq!(stand.send("/webhooks/github", ping()).await, 202);
+    let hook = Arc::new(Hook::default());
+    let (readers, _) = readers(&hook);
+    let mut missed = Missed::default();
+    let asked = || hook.asked.load(Ordering::Relaxed);
+    hook.gone.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        let caught = catch_up(&readers, &stand.receiver, &mut missed).await;
+        assert_eq!((caught.unwrap(), asked()), (CaughtUp::default(), 1));
+        stand.clock.advance(Duration::minutes(1));
+    }
+    stand.clock.advance(Duration::hours(1));
+    hook.gone.store(false, Ordering::Relaxed);
+    let caught = catch_up(&readers, &stand.receiver, &mut missed).await;
+    assert_eq!(caught.unwrap().new, 1);
+}
+
+#[tokio::test]
+async fn deliveries_of_a_renamed_repository_are_taken() {
+    let stand = Stand::new().await;
+    let moved = |id: &str| {
+        let body = String::from_utf8(issue(id).body.to_vec()).unwrap();
+        let body = body.replace("Codertocat/Hello-World", "Codertocat/Moved");
+        Delivery::github(GITHUB, id, "issues", body)
+    };
+    let hook = Arc::new(Hook::default());
+    let client = client(&hook);
+    // Nobody could look it up yet.
+    hook.down.store(true, Ordering::Relaxed);
+    let resolved = stand.receiver.resolve_repositories(&client).await;
+    assert!(resolved.is_err());
+    assert_eq!(stand.send("/webhooks/github", moved("g-1")).await, 202);
+    assert!(stand.inbox().await.is_empty());
+    hook.down.store(false, Ordering::Relaxed);
+    let resolved = stand.receiver.resolve_repositories(&client).await;
+    resolved.unwrap();
+    assert_eq!(stand.send("/webhooks/github", moved("g-2")).await, 202);
+    let hints = stand.inbox().await;
+    assert_eq!(hints.len(), 1);
+    assert_eq!(hints[0].mapping.as_ref(), Some(&"backlog".into()));
+    // Each is looked up once, and others stay others.
+    let asked = hook.asked.load(Ordering::Relaxed);
+    let resolved = stand.receiver.resolve_repositories(&client).await;
+    resolved.unwrap();
+    assert_eq!(hook.asked.load(Ordering::Relaxed), asked);
+    let body =
+        json!({"issue": {"number": 1}, "repository": {"id": 8, "full_name": "Codertocat/Moved"}});
+    let other = Delivery::github(GITHUB, "g-3", "issues", body.to_string());
+    assert_eq!(stand.send("/webhooks/github", other).await, 202);
+    assert_eq!(stand.inbox().await.len(), 1);
 }

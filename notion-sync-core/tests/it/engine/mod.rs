@@ -19,6 +19,7 @@ mod hints;
 mod identity;
 mod looks;
 mod manual;
+mod meanwhile;
 mod notes;
 mod overlaps;
 mod page_notes;
