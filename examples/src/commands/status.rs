@@ -72,7 +72,7 @@ pub(super) async fn run(args: StatusArgs) -> Outcome {
     if !old_keys.is_empty() {
         session.output.line(format!(
             "something is still sealed with key {}, which has to stay in ENCRYPTION_KEY_PREVIOUS: `serve` \
-             seals it again by and by, `notion-sync rekey` at once",
+             seals it again by and by where ENCRYPTION_KEY is the newest key, `notion-sync rekey` at once",
             old_keys.join(", ")
         ));
     }

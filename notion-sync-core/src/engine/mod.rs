@@ -151,6 +151,8 @@ pub struct Engine {
     lags: Lags,
     /// Until when mappings are left alone.
     rests: Mutex<BTreeMap<MappingId, DateTime<Utc>>>,
+    /// When tasks in turn were last asked for their comments.
+    turns: Mutex<BTreeMap<MappingId, DateTime<Utc>>>,
     recall: Recall,
 }
 
@@ -179,6 +181,7 @@ impl Engine {
             listed: Mutex::default(),
             lags: Lags::default(),
             rests: Mutex::default(),
+            turns: Mutex::default(),
             recall: Recall::default(),
         }
     }

@@ -9,6 +9,7 @@ use super::report::{Incident, MappingReport};
 use super::write::lease::Taken;
 use super::{Binding, Budget, Engine, tell};
 use crate::audit::AuditEvent;
+use crate::engine::observe::hints::names_comment;
 use crate::error::{ErrorKind, Result};
 use crate::id::RecordId;
 use crate::operation::{OpState, Operation};
@@ -33,7 +34,7 @@ impl Engine {
         let by_schedule = stored
             .value
             .polled_at
-            .is_none_or(|at| at + self.schedule.poll <= self.now());
+            .is_none_or(|at| at + self.schedule.poll <= self.now() || at > self.now());
         // Also after a restart a plan that the guard stopped is not made again for each hint.
         let stopped = stored.value.guarded.is_some()
             && stored.value.approved != stored.value.guarded
@@ -247,6 +248,10 @@ impl Engine {
         batch.mapping(id, &next, &stored)?;
         self.state().commit(batch).await?;
         report.complete = ended_well;
+        let mut hints = hints;
+        if !persisted {
+            hints.retain(|hint| !names_comment(&hint.value));
+        }
         let hints = self.tell_overlaps(hints, report).await?;
         for hints in hints.chunks(50) {
             let mut batch = Batch::default();
@@ -319,7 +324,8 @@ impl Engine {
         let mut due: Vec<DateTime<Utc>> = stored
             .value
             .polled_at
-            .map(|at| at + self.schedule.poll)
+            // A clock that was ahead is waited for no longer than for a poll.
+            .map(|at| at.min(self.now()) + self.schedule.poll)
             .into_iter()
             .collect();
         let open = self.state().open_operations(id).await?;
@@ -332,12 +338,20 @@ impl Engine {
         let mut work: Vec<DateTime<Utc>> = self.state().next_look(id).await?.into_iter().collect();
         if !report.errors.is_empty() || report.guard.is_some() {
             // What could not be looked at now is not looked at again at once.
-            let later = self.now() + self.schedule.poll;
+            self.rest(id, Some(self.now() + self.schedule.poll));
+        }
+        // Nor in the rounds until then, which do not look and so meet with no error.
+        let stopped =
+            stored.value.guarded.is_some() && stored.value.approved != stored.value.guarded;
+        let by_schedule = due
+            .first()
+            .copied()
+            .filter(|at| stopped && *at > self.now());
+        if let Some(later) = self.rests_until(id).or(by_schedule) {
             due = vec![later];
             for at in &mut work {
                 *at = (*at).max(later);
             }
-            self.rest(id, Some(later));
         }
         work.extend(self.operations_due(&open));
         due.extend(work.iter().copied());

@@ -509,6 +509,11 @@ fn units(case: &Case<'_>) -> Plan {
     for (id, unit) in case.fields {
         field::decide(case, id, unit, notion, github, &mut plan, &mut writes);
     }
+    // A field that is not mapped any more is nobody's to decide.
+    let unmapped =
+        |unit: &&UnitId| matches!(unit, UnitId::Field(id) if !case.fields.contains_key(id));
+    let over = case.record.conflicts.keys().filter(unmapped).cloned();
+    plan.closes.extend(over);
     body::decide(case, notion, github, &mut plan, &mut writes);
     place::decide(case, notion, github, &mut plan, &mut writes);
     by_proposal(case, &mut plan, &mut writes);
@@ -526,9 +531,14 @@ fn units(case: &Case<'_>) -> Plan {
 /// Row 53: where edits are delivered as pull requests, a write to GitHub becomes a proposal and
 /// base stays until it is merged.
 fn by_proposal(case: &Case<'_>, plan: &mut Plan, writes: &mut BTreeMap<Side, WriteStep>) {
-    if case.mapping.kind != MappingKind::Documents
-        || case.mapping.deliver != crate::mapping::Deliver::PullRequest
-    {
+    if case.mapping.kind != MappingKind::Documents {
+        return;
+    }
+    if case.mapping.deliver != crate::mapping::Deliver::PullRequest {
+        if proposal_open(case.record, ProposalKind::Edit) {
+            let reason = "edits are committed without a pull request now";
+            plan.steps.push(Step::Withdraw(reason.to_owned()));
+        }
         return;
     }
     let Some(write) = writes.remove(&Side::Github) else {

@@ -31,7 +31,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hash::ContentHash;
 use crate::id::{MappingId, OpId, RecordId, RemoteRef, Side};
 use crate::operation::{OpState, Operation};
-use crate::record::{Life, Record};
+use crate::record::Record;
 use crate::remote::{Cursor, Schema};
 use crate::store::{Hit, Query, Store, Table};
 
@@ -539,7 +539,8 @@ impl<'a> State<'a> {
 }
 
 /// The objects a record owns. A buried record keeps its page, which is never another page, and
-/// keeps its place on GitHub, so that a file that comes back is recognised.
+/// keeps its place on GitHub, so that a file that comes back is recognised. What a record is linked to belongs to
+/// nobody: one pull request closes several issues.
 fn claims(record: &Record) -> Vec<RemoteRef> {
     let mut out: Vec<RemoteRef> = record
         .notion
@@ -547,9 +548,6 @@ fn claims(record: &Record) -> Vec<RemoteRef> {
         .chain(&record.github)
         .cloned()
         .collect();
-    if record.life != Life::Tombstone {
-        out.extend(record.links.values().cloned());
-    }
     out.sort();
     out.dedup();
     out

@@ -26,6 +26,9 @@ use crate::snapshot::Presence;
 use crate::state::{Batch, MappingState, RecordState, SaveBody};
 use crate::value::Value;
 
+/// Operations that are given up in one transaction.
+const VOIDED: usize = 40;
+
 impl Engine {
     /// Decides every open conflict of a record in favour of one side; answers which units that
     /// were. The version of the other side is kept in the audit.
@@ -282,6 +285,12 @@ impl Engine {
                 // A voided operation does not stand in the way of one that wants the same.
                 let mut op = stored.value.clone();
                 op.state = OpState::Void;
+                if matches!(op.write.action, Action::Withdraw { .. }) {
+                    // The record says since it was planned that the proposal is over: nothing plans it again.
+                    op.state = OpState::Planned;
+                    op.attempts = 0;
+                    op.not_before = None;
+                }
                 labels.push(op.label.clone());
                 if matches!(op.write.action, Action::Effect(_)) {
                     effects.push(op.id.clone());
@@ -361,13 +370,33 @@ impl Engine {
     /// Gives up what was planned and not sent.
     pub(in crate::engine) async fn void_open(&self, record: &Record) -> Result<()> {
         let open = self.state().open_operations(&record.mapping).await?;
-        let mut batch = Batch::default();
-        for stored in open.iter().filter(|op| op.value.record == record.id) {
-            let mut op = stored.value.clone();
-            op.state = OpState::Void;
-            batch.operation(&op, Some(stored))?;
+        let open: Vec<_> = (open.iter())
+            .filter(|op| op.value.record == record.id)
+            .collect();
+        // A store takes a hundred changes, and an operation may be several.
+        for some in open.chunks(VOIDED) {
+            let mut batch = Batch::default();
+            let mut voided = Vec::new();
+            for stored in some {
+                let mut op = stored.value.clone();
+                op.state = OpState::Void;
+                batch.operation(&op, Some(stored))?;
+                voided.push(op);
+            }
+            // A step of a rule that was on its way is asked for again where it is still wanted.
+            let effects = (voided.iter()).filter(|op| matches!(op.write.action, Action::Effect(_)));
+            let effects: Vec<_> = effects.collect();
+            if !effects.is_empty()
+                && let Some(mut state) = self.state().record(&record.id).await?
+            {
+                for op in effects {
+                    self.effect_failed(op, "the pair was changed by hand", &mut state.record);
+                }
+                batch.record(&state, SaveBody::No)?;
+            }
+            self.state().commit(batch).await?;
         }
-        self.state().commit(batch).await
+        Ok(())
     }
 
     pub(in crate::engine) async fn read_pair(

@@ -58,7 +58,7 @@ impl Engine {
         let of_object = self.state().owner(object).await?;
         if let (Some(owner), true) = (&of_page, of_page == of_object) {
             let state = self.known_record(owner, DURING).await?;
-            if state.record.life == Life::Live {
+            if state.record.life == Life::Live && state.record.mapping == *mapping {
                 return Ok(owner.clone());
             }
         }
@@ -88,7 +88,13 @@ impl Engine {
         // What one of them was paired with is nobody's from here on.
         self.forget_sweep(mapping).await?;
         // Whatever knew one of the two alone gives it up first: an object has one owner.
-        let keep = of_page.clone();
+        // The record of a page that moved here from another mapping stays with that one.
+        let keep = match of_page {
+            Some(owner) if self.known_record(&owner, DURING).await?.record.mapping == *mapping => {
+                Some(owner)
+            }
+            _ => None,
+        };
         for owner in owners {
             if Some(&owner) != keep.as_ref() {
                 self.release(&owner).await?;

@@ -424,7 +424,8 @@ fn makes_nothing(op: &Operation) -> Error {
         .remedy("`dead-letter retry` has it looked at and tried again, `dead-letter void` gives it up")
 }
 
-/// Whether a write follows from a difference between the sides, and is not wanted without one.
+/// Whether a write follows from a difference between the sides, and is not wanted without one. That a proposal is
+/// withdrawn, the record says since it was planned: it is not planned again.
 pub(in crate::engine) fn follows_from_difference(action: &Action) -> bool {
     matches!(
         action,
@@ -433,6 +434,5 @@ pub(in crate::engine) fn follows_from_difference(action: &Action) -> bool {
             | Action::Remove { .. }
             | Action::Restore { .. }
             | Action::Propose(_)
-            | Action::Withdraw { .. }
     )
 }

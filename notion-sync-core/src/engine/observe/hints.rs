@@ -6,16 +6,42 @@ use std::sync::PoisonError;
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
+use crate::engine::observe::survey::Prepared;
 use crate::error::Result;
 use crate::event::ChangeEvent;
 use crate::id::{MappingId, RecordId, RemoteRef};
-use crate::state::Stored;
+use crate::state::{RecordState, Stored};
 
 /// How many hints one look answers.
 pub(in crate::engine) const HINTS: usize = 500;
 /// How many are looked through for them. The oldest may all be of a mapping that answers none now: it is
 /// frozen, stopped by the guard, or fails.
 const LOOKED_THROUGH: usize = 5_000;
+
+/// Whether a hint names a comment or the block that it stands at: nothing else ever says which.
+pub(in crate::engine) fn names_comment(hint: &ChangeEvent) -> bool {
+    ["comment", "block"]
+        .iter()
+        .any(|kind| hint.changed.contains_key(*kind))
+}
+
+/// Without those whose comments could not be read now: they are answered by the look that reads them.
+pub(in crate::engine) fn answered(
+    mut hints: Vec<Stored<ChangeEvent>>,
+    owners: &BTreeMap<RemoteRef, RecordId>,
+    prepared: &[Prepared],
+    deferred: &[(RecordState, DateTime<Utc>)],
+) -> Vec<Stored<ChangeEvent>> {
+    let unheard = prepared.iter().filter(|one| one.talk.is_put_off());
+    let unheard: BTreeSet<&RecordId> = (unheard.map(|one| &one.state.record.id))
+        .chain(deferred.iter().map(|(state, _)| &state.record.id))
+        .collect();
+    hints.retain(|hint| {
+        let owner = owners.get(&hint.value.object);
+        !(names_comment(&hint.value) && owner.is_some_and(|owner| unheard.contains(owner)))
+    });
+    hints
+}
 
 impl Engine {
     /// The oldest hints that a mapping answers, at most [`HINTS`], with the records that own their
@@ -155,9 +181,29 @@ impl Engine {
     /// Whether a mapping is left alone after a look that failed or that the guard stopped: each hint,
     /// and each tick for the sake of another mapping, would spend requests on the same again.
     pub(in crate::engine) fn rests(&self, id: &MappingId) -> bool {
+        self.rests_until(id).is_some()
+    }
+
+    /// Until when a mapping is left alone.
+    pub(in crate::engine) fn rests_until(&self, id: &MappingId) -> Option<DateTime<Utc>> {
         let now = self.now();
         let rests = self.rests.lock().unwrap_or_else(PoisonError::into_inner);
-        rests.get(id).is_some_and(|until| *until > now)
+        rests.get(id).copied().filter(|until| *until > now)
+    }
+
+    /// Whether the next tasks in turn are to be asked for their comments: looks for hints put off every poll, where they
+    /// come oftener.
+    pub(in crate::engine) fn turn_is_due(&self, id: &MappingId) -> bool {
+        let now = self.now();
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        *turns.entry(id.clone()).or_insert(now) + self.schedule.poll <= now
+    }
+
+    /// The tasks in turn were asked.
+    pub(in crate::engine) fn turned(&self, id: &MappingId) {
+        let now = self.now();
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.insert(id.clone(), now);
     }
 
     /// Leaves a mapping alone until then.

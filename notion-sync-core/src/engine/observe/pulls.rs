@@ -39,8 +39,10 @@ impl Engine {
                 })
             };
             let pulls = record.pulls.iter().map(|pull| &pull.object);
-            let announced = (record.pulls.iter())
-                .any(|pull| named.iter().any(|one| binding.github.is_about(one, pull)));
+            let linked = |object: &&RemoteRef| record.links.values().any(|link| link == *object);
+            let announced = named.iter().any(linked)
+                || (record.pulls.iter())
+                    .any(|pull| named.iter().any(|one| binding.github.is_about(one, pull)));
             if announced || record.links.values().chain(pulls).any(moved) {
                 out.insert(record.id);
             }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt as _};
 
 use crate::engine::observe::bind::Bound;
+use crate::engine::observe::hints::answered;
 use crate::engine::observe::looking::Looking;
 use crate::engine::observe::relatives::parents;
 use crate::engine::observe::text;
@@ -306,7 +307,8 @@ impl Engine {
             .await?;
         let sent = std::mem::take(&mut held.sent);
         let mut overheard = Overheard::default();
-        if waits.is_none() && (poll || full) {
+        if waits.is_none() && (poll || full || self.turn_is_due(id)) {
+            self.turned(id);
             let (found, heard) = self.overhear(binding, listening, &stored, &due).await?;
             overheard = heard;
             for (state, talk) in found {
@@ -376,6 +378,7 @@ impl Engine {
         };
         let doubts = self.doubts(binding, &prepared, &stored.doubts, full).await;
         let nothing_deferred = deferred.is_empty();
+        let hints = answered(hints, &hint_owners, &prepared, &deferred);
         let said = |side: Side, listing: &Listing| -> Vec<String> {
             (listing.alerts.iter())
                 .map(|alert| format!("{side}: {alert}"))

@@ -73,6 +73,11 @@ pub(crate) enum Heard {
 }
 
 impl Heard {
+    /// Whether they were to be read, and could not be.
+    pub(in crate::engine) fn is_put_off(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Later(_))
+    }
+
     /// When the task has to be looked at again for its comments.
     pub(in crate::engine) fn again(&self) -> Option<DateTime<Utc>> {
         match self {
@@ -381,8 +386,13 @@ impl Engine {
         let Some(settings) = &binding.mapping.comments else {
             return Ok(out);
         };
-        let Heard::Talk(mut talk) = std::mem::replace(&mut prepared.talk, Heard::Nothing) else {
-            return Ok(out);
+        let mut talk = match std::mem::replace(&mut prepared.talk, Heard::Nothing) {
+            Heard::Talk(talk) => talk,
+            // When to try again stays.
+            unread => {
+                prepared.talk = unread;
+                return Ok(out);
+            }
         };
         let record = &prepared.state.record;
         // What was given up is asked for again.

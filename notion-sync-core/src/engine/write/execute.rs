@@ -149,6 +149,10 @@ impl Engine {
         batch.operation(&op, Some(stored))?;
         if let Some(mut state) = self.state().record(&op.record).await? {
             not_opened(&op, &mut state.record);
+            if matches!(op.write.action, Action::Effect(_)) {
+                self.effect_failed(&op, why, &mut state.record);
+                state.record.look_at = Some(self.now());
+            }
             let said = format!("{}: {why}", op.label);
             let details = exchange::attempted(&op);
             let row = self.audit_row(&state.record, &op, AuditEvent::Voided, &said, &details);
@@ -381,7 +385,7 @@ impl Engine {
 
 /// Of a proposal that was not opened nothing is left but perhaps its branch, which the next one of a pair goes on
 /// with; the same may be wanted again.
-fn not_opened(op: &Operation, record: &mut Record) {
+pub(super) fn not_opened(op: &Operation, record: &mut Record) {
     let opened_by = |known: &&mut Proposal| {
         known.state == ProposalState::Planned
             && matches!(&op.write.action, Action::Propose(p) if p.branch == known.branch)

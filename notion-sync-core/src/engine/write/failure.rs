@@ -7,6 +7,7 @@ use crate::engine::observe::bind::Bound;
 use crate::engine::plan::proposal::refresh_pause;
 use crate::engine::tell::comments::is_parked;
 use crate::engine::write::exchange;
+use crate::engine::write::execute::not_opened;
 use crate::engine::{Binding, Engine};
 use crate::error::{Error, Result};
 use crate::operation::{OpState, Operation};
@@ -47,6 +48,9 @@ impl Engine {
         }
         if matches!(op.write.action, Action::Effect(_)) {
             self.effect_failed(op, &error.to_string(), &mut state.record);
+        }
+        if op.state == OpState::Dead {
+            not_opened(op, &mut state.record);
         }
         match op.state {
             OpState::Void => {

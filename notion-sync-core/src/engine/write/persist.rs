@@ -298,11 +298,15 @@ impl Engine {
     /// deal with the half that is there.
     async fn look_first(&self, record: &RecordId, overtaken: &[&Stored<Operation>]) -> Result<()> {
         let mut batch = Batch::default();
-        for &old in overtaken.iter().filter(|old| may_be_there(&old.value)) {
+        for &old in overtaken {
             let mut op = old.value.clone();
-            op.state = OpState::Unknown;
-            op.overtaken = true;
-            op.not_before = None;
+            if may_be_there(&op) {
+                op.state = OpState::Unknown;
+                op.overtaken = true;
+                op.not_before = None;
+            } else {
+                op.state = OpState::Void;
+            }
             batch.operation(&op, Some(old))?;
         }
         if let Some(mut state) = self.state().record(record).await? {

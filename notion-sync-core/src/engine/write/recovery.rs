@@ -171,6 +171,9 @@ impl Engine {
             let traces = binding.remote(side).trace(&writes, sent_at);
             let traces = match traces.instrument(span(&writes)).await {
                 Ok(traces) => traces,
+                Err(error) if is_for_good(&error) && now - sent_at > Duration::hours(1) => {
+                    members.iter().map(|_| Trace::Unclear).collect()
+                }
                 Err(error) => {
                     for op in &members {
                         self.ask_later(op, &error).await?;
@@ -271,4 +274,18 @@ impl Engine {
         batch.attempt(&self.ended(&next, "void"))?;
         self.forget_base(&next, batch).await
     }
+}
+
+/// Whether asking once more gets the same answer: the object is gone, or is not what it was. For an hour it may also be
+/// that a whole side shows nothing.
+fn is_for_good(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::Gone
+            | ErrorKind::Stale
+            | ErrorKind::Invalid
+            | ErrorKind::Blocked
+            | ErrorKind::Forbidden
+    )
 }

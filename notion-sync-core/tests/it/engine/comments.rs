@@ -267,7 +267,7 @@ fn a_copy_that_may_not_be_written_holds_up_nothing() {
     assert_eq!(world.repo.discussion(number).len(), 3);
 }
 
-fn comment_hint(id: &str, page: &str, comment: u32, block: Option<&str>) -> ChangeEvent {
+pub(crate) fn comment_hint(id: &str, page: &str, comment: u32, block: Option<&str>) -> ChangeEvent {
     let mut changed = json!({"comment": {"after": {"text": comment.to_string()}}});
     if let Some(block) = block {
         changed["block"] = json!({"after": {"text": block}});

@@ -323,3 +323,48 @@ fn a_start_that_was_given_up_ends_its_step() {
     assert!(dead(&world).is_empty());
     assert!(block_on(world.engine.retry(&record)).is_err());
 }
+
+/// A pull request that cannot be opened: that is said until the page says something else, which is proposed.
+#[test]
+fn a_proposal_that_was_set_aside_stays_visible() {
+    let world = World::new(documents(Policy::ManualReview));
+    let page = world.pages.create("Guide", body(&["One"]));
+    world.repo.fail(faults(ModelFault::Refused));
+    world.settle();
+    for _ in 0..3 {
+        world.pass(30);
+        world.settle();
+        assert_eq!(dead(&world).len(), 1);
+        let record = world.records().remove(0);
+        assert!(record.problem.is_some());
+        assert_eq!(world.repo.pulls("open"), [0; 0]);
+    }
+    (world.pages).edit_body(&page, |body| rewrite(body, "One", "Two"));
+    world.pass(10);
+    world.settle();
+    assert_eq!(world.repo.pulls("open").len(), 1);
+    assert!(world.records()[0].problem.is_none());
+}
+
+/// The end of a pull request is not planned again: until it is sent once more it is set aside.
+#[test]
+fn a_withdrawal_that_was_set_aside_is_sent_when_a_person_asks() {
+    let world = World::new(documents(Policy::ManualReview));
+    let page = world.pages.create("Guide", body(&["One"]));
+    world.settle();
+    world.pass(10);
+    assert_eq!(world.repo.pulls("open").len(), 1);
+    world.pages.trash(&page, true);
+    world.repo.fail(faults(ModelFault::Refused));
+    world.sweep();
+    world.settle();
+    world.pass(60);
+    world.settle();
+    let left = dead(&world);
+    assert_eq!(left.len(), 1);
+    assert_eq!(world.repo.pulls("open").len(), 1);
+    block_on(world.engine.retry(&left[0].record)).unwrap();
+    world.settle();
+    assert_eq!(world.repo.pulls("open"), [0; 0]);
+    assert_eq!(dead(&world), []);
+}

@@ -174,6 +174,35 @@ fn a_page_and_a_file_are_joined_and_parted_by_hand() {
     assert_eq!(states, [Life::Detached]);
 }
 
+/// A page moved from one mapping to another, where a person joins it with an issue.
+#[test]
+fn a_page_of_another_mapping_is_joined_here() {
+    let (first, second) = (
+        World::new(documents(Policy::ManualReview)),
+        World::new(tasks(Policy::ManualReview)),
+    );
+    // The same page for both.
+    let page = first.pages.create("Guide", body(&["One"]));
+    first.settle();
+    block_on(first.engine.unlink(&first.records()[0].id)).unwrap();
+    assert_eq!(second.pages.create("Guide", body(&["One"])), page);
+    let number = second.repo.open_issue("Guide", "One");
+    let mut here = World {
+        store: first.store.clone(),
+        clock: first.clock.clone(),
+        ..second
+    };
+    here.restart();
+    let page = RemoteRef::new("notion", "page", page);
+    let issue = RemoteRef::new("github", "issue", number.to_string());
+    let id = block_on(here.engine.link(&here.mapping.id, &page, &issue)).unwrap();
+    let record = here.records().into_iter().find(|one| one.id == id).unwrap();
+    assert_eq!(
+        (record.mapping, record.life),
+        (here.mapping.id.clone(), Life::Live)
+    );
+}
+
 #[test]
 fn objects_that_had_records_of_their_own_are_joined() {
     let world = World::new(documents(Policy::ManualReview));

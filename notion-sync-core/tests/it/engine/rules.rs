@@ -8,7 +8,7 @@ use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::clock::Clock as _;
 use notion_sync_core::effect::{Dispatch, Effect, Merge, Note, OpenPull};
 use notion_sync_core::engine::Tick;
-use notion_sync_core::id::Side;
+use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::mapping::{CreateWhen, Guard, Policy};
 use notion_sync_core::rule::{ActionState, Rule, Values};
 use notion_sync_core::state::State;
@@ -276,6 +276,32 @@ fn an_effect_that_holds_or_is_refused_ends() {
     world.pass(60);
     world.settle();
     assert_eq!(names(&world), ["comment"]);
+}
+
+/// One pull request closes two issues.
+#[test]
+fn what_two_tasks_are_linked_to_belongs_to_neither() {
+    let (world, page, _) = with(vec![review()], Policy::ManualReview);
+    let other = world.pages.create("Fix logout", body(&["Steps"]));
+    world.pages.set(&other, "state", Value::text("To do"));
+    world.settle();
+    world.pass(10);
+    world.settle();
+    let pull = RemoteRef::new("github", "pull", "7");
+    let gate = ModelGate::HoldsBy(pull.clone());
+    world.repo.gate_effect("open-pull", Some(gate));
+    world.pages.set(&page, "state", Value::text("Doing"));
+    world.pages.set(&other, "state", Value::text("Doing"));
+    world.settle();
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+    let records = world.records();
+    assert_eq!(records.len(), 2);
+    for record in records {
+        assert_eq!(record.links["pull"], pull);
+        let step = &record.triggers["review"].actions[0];
+        assert_eq!(step.state, ActionState::NoOp, "{}", record.title);
+    }
 }
 
 #[test]

@@ -92,6 +92,23 @@ fn a_pull_request_with_an_older_edit_is_closed_where_the_edit_was_refused_before
 }
 
 #[test]
+fn a_pull_request_with_edits_is_closed_once_edits_are_committed() {
+    let plan = known(ProposalKind::Edit, ProposalState::Open)
+        .with(|scene| scene.pair.mapping.deliver = Deliver::Commit)
+        .plan();
+    let closed = Step::Withdraw("edits are committed without a pull request now".to_owned());
+    assert!(plan.steps.contains(&closed));
+    assert_eq!(written(&plan, "note").len(), 1);
+}
+
+#[test]
+fn a_conflict_over_a_field_that_is_not_mapped_any_more_is_over() {
+    let gone = UnitId::Field("gone".into());
+    let plan = Scene::page().parked(gone.clone(), "ours", "theirs").plan();
+    assert_eq!(plan.closes, [gone]);
+}
+
+#[test]
 fn a_pull_request_with_nothing_left_to_propose_is_closed() {
     let withdrawn = Step::Withdraw("nothing is left to propose".to_owned());
     let open = |kind, state| by_pull().proposed(kind, state).plan().steps;

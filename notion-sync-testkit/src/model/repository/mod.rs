@@ -78,6 +78,8 @@ pub enum ModelGate {
     Unasked(DateTime<Utc>),
     /// It is so already.
     Holds,
+    /// It is so already, by this object.
+    HoldsBy(RemoteRef),
     /// Never, for this reason.
     Refused(String),
     /// Yes, and then the write finds that the world moved on.

@@ -138,6 +138,9 @@ impl Remote for ModelRepository {
             Some(ModelGate::Holds) => Gate::Holds {
                 links: BTreeMap::new(),
             },
+            Some(ModelGate::HoldsBy(object)) => Gate::Holds {
+                links: BTreeMap::from([("pull".to_owned(), object.clone())]),
+            },
             Some(ModelGate::Refused(reason)) => Gate::Refused(reason.clone()),
         })
     }

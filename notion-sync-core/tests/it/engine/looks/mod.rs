@@ -3,6 +3,7 @@
 mod lag;
 mod limits;
 mod meanwhile;
+mod outcomes;
 mod reads;
 mod restored;
 mod shown;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use notion_sync_core::Result;
 use notion_sync_core::comment::{Comments, FoundCard, RemoteComment};
-use notion_sync_core::effect::LinkedPull;
+use notion_sync_core::effect::{EffectRequest, Gate, LinkedPull};
 use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
@@ -20,6 +20,7 @@ type Schemas = Box<dyn FnMut(&mut Schema) + Send>;
 type Reads = Box<dyn FnMut(&mut Snapshot) -> Result<()> + Send>;
 
 type Talks = Box<dyn FnMut(&RemoteRef) -> Result<()> + Send>;
+type Traces = Box<dyn FnMut() -> Result<()> + Send>;
 type Cards = Box<dyn FnMut() -> Result<()> + Send>;
 
 pub(super) struct Shown<R> {
@@ -29,6 +30,7 @@ pub(super) struct Shown<R> {
     reads: Mutex<Reads>,
     cards: Mutex<Cards>,
     talks: Mutex<Talks>,
+    traces: Mutex<Traces>,
     pulls: Vec<LinkedPull>,
 }
 
@@ -41,6 +43,7 @@ impl<R> Shown<R> {
             reads: Mutex::new(Box::new(|_| Ok(()))),
             cards: Mutex::new(Box::new(|| Ok(()))),
             talks: Mutex::new(Box::new(|_| Ok(()))),
+            traces: Mutex::new(Box::new(|| Ok(()))),
             pulls: Vec::new(),
         }
     }
@@ -69,6 +72,12 @@ impl<R> Shown<R> {
         talks: impl FnMut(&RemoteRef) -> Result<()> + Send + 'static,
     ) -> Self {
         self.talks = Mutex::new(Box::new(talks));
+        self
+    }
+
+    /// Whether it can be asked what became of a write.
+    pub(super) fn tracing(mut self, traces: impl FnMut() -> Result<()> + Send + 'static) -> Self {
+        self.traces = Mutex::new(Box::new(traces));
         self
     }
 
@@ -122,6 +131,10 @@ impl<R: Remote> Remote for Shown<R> {
         Ok(snapshot)
     }
 
+    async fn gate(&self, request: &EffectRequest) -> Result<Gate> {
+        self.inner.gate(request).await
+    }
+
     async fn linked(
         &self,
         objects: &[(RemoteRef, Vec<RemoteRef>)],
@@ -162,6 +175,7 @@ impl<R: Remote> Remote for Shown<R> {
     }
 
     async fn trace(&self, batch: &[Write], sent_at: DateTime<Utc>) -> Result<Vec<Trace>> {
+        (self.traces.lock().unwrap())()?;
         self.inner.trace(batch, sent_at).await
     }
 }

@@ -126,7 +126,8 @@ impl One {
             policy: Policy::ManualReview,
             since: at(0),
         };
-        let other = UnitId::Field("other".into());
+        // One that no unit decides about.
+        let other = UnitId::Record;
         self.pair.record.conflicts.insert(other, conflict);
         self
     }
