@@ -69,6 +69,52 @@ impl AuditRow {
     }
 }
 
+/// Rows for which one transaction has room, beside the record, its operations and its text.
+const ROOM: usize = 40;
+
+/// The rows of one transaction. Where they are too many for it, those of one event and side share a row, in whose
+/// details the number of each stands first. The first of all, and rows about an operation, stay as they are.
+pub(crate) fn gathered(rows: Vec<AuditRow>) -> Vec<AuditRow> {
+    if rows.len() <= ROOM {
+        return rows;
+    }
+    let mut alone = Vec::new();
+    let mut alike: BTreeMap<_, Vec<AuditRow>> = BTreeMap::new();
+    for row in rows {
+        if alone.is_empty() || row.op.is_some() {
+            alone.push(row);
+        } else {
+            alike.entry((row.event, row.side)).or_default().push(row);
+        }
+    }
+    let shared = alike.into_values().filter_map(shared);
+    alone.into_iter().chain(shared).collect()
+}
+
+fn shared(rows: Vec<AuditRow>) -> Option<AuditRow> {
+    let count = rows.len();
+    let mut whole = rows.first()?.clone();
+    if count == 1 {
+        return Some(whole);
+    }
+    whole.summary = format!("{}, and {} more of this kind", whole.summary, count - 1);
+    whole.rows.clear();
+    whole.details.clear();
+    for (row, number) in rows.into_iter().zip(1..) {
+        let mut numbered = |name: &str, value: String| {
+            whole.details.insert(format!("{number:03} {name}"), value);
+        };
+        for (name, value) in row.details {
+            numbered(&name, value);
+        }
+        numbered("summary", row.summary);
+        whole.rows.extend(row.rows);
+    }
+    whole.rows.sort_unstable();
+    whole.rows.dedup();
+    Some(whole)
+}
+
 /// The domain tag of the hash of a link.
 const DOMAIN: &str = "nsync/audit/v2";
 

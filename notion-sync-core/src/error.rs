@@ -183,6 +183,22 @@ impl std::error::Error for Error {
 }
 
 impl ErrorKind {
+    /// Whether the error is about the object or the request itself, so that waiting alone does not mend it: the
+    /// object is gone, out of sight or not what it was, or the remote refuses what was asked. A service that shows
+    /// nothing at all for a while answers some of these too.
+    #[must_use]
+    pub const fn is_lasting(self) -> bool {
+        matches!(
+            self,
+            Self::NotFound
+                | Self::Gone
+                | Self::Stale
+                | Self::Invalid
+                | Self::Blocked
+                | Self::Forbidden
+        )
+    }
+
     fn phrase(self) -> &'static str {
         match self {
             Self::NotFound => "not found, or not shared with this credential",

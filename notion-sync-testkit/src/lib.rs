@@ -7,6 +7,7 @@
 // The JSON of a repository has more members than the default depth of macro expansion allows.
 #![recursion_limit = "512"]
 
+pub mod bodies;
 pub mod corpus;
 pub mod emulator;
 pub mod github;

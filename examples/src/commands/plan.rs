@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::arguments::Common;
 use super::freeze;
-use super::output::{Output, message, plain, unit};
+use super::output::{Output, message, plain, time, unit};
 use super::reasons::reason;
 use super::session::Session;
 use super::standing;
@@ -91,6 +91,9 @@ struct RecordPlan {
     reasons: Vec<Reason>,
     operations: Vec<PlannedOperation>,
     holds: Vec<Wait>,
+    /// Since when something of it is held without a break, as the last run left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_since: Option<DateTime<Utc>>,
     conflicts: Vec<String>,
     alerts: Vec<String>,
 }
@@ -261,6 +264,7 @@ fn record(planned: &PlannedRecord) -> RecordPlan {
                 reason: hold.reason.clone(),
             })
             .collect(),
+        held_since: planned.held_since().filter(|_| !plan.holds.is_empty()),
         conflicts: plan
             .parks
             .iter()
@@ -354,6 +358,12 @@ fn print(output: Output, plan: &PlanFile, out: Option<&Path>) {
                     message(&hold.reason),
                     hold.row,
                     reason(hold.row)
+                ));
+            }
+            if let Some(since) = record.held_since {
+                output.line(format!(
+                    "       (something of it waits since {})",
+                    time(since)
                 ));
             }
             for name in &record.conflicts {

@@ -1,20 +1,15 @@
 //! The kill switch, for everything and for one mapping.
 
+use crate::commands::CONFIG;
 use crate::scratch::{Ran, Scratch};
 use crate::services::Stand;
 
-const CONFIG: &str = r#"
-[store]
-sealing = "off"
-[[documents]]
-name = "handbook"
-data_source = "1c3f5a7b-0000-4000-8000-000000000001"
-repository = "acme/handbook"
-[[tasks]]
-name = "backlog"
-data_source = "1c3f5a7b-0000-4000-8000-000000000002"
-repository = "acme/app"
-"#;
+fn config() -> String {
+    format!(
+        "{CONFIG}[[tasks]]\nname = \"backlog\"\ndata_source = \"1c3f5a7b-0000-4000-8000-000000000002\"\n\
+         repository = \"acme/app\"\n"
+    )
+}
 
 #[track_caller]
 fn says(ran: &Ran, wanted: &[&str], never: &[&str]) {
@@ -29,7 +24,7 @@ fn says(ran: &Ran, wanted: &[&str], never: &[&str]) {
 #[test]
 fn each_freeze_is_told_for_itself_and_what_else_holds_beside_it() {
     let folder = Scratch::new("frozen");
-    folder.file("notion-sync.toml", CONFIG);
+    folder.file("notion-sync.toml", &config());
     let run = |arguments: &[&str]| folder.run(arguments, &[("USER", "ada")]).ends(0);
     let one = |command: &'static str| [command, "--mapping", "handbook"];
     let freeze = |reason: &str| run(&[&one("freeze")[..], &["--reason", reason]].concat());
@@ -92,7 +87,7 @@ fn each_freeze_is_told_for_itself_and_what_else_holds_beside_it() {
 
     folder.file(
         "notion-sync.toml",
-        &format!("{CONFIG}[guard]\nfrozen = \"a fire\"\n"),
+        &format!("{}[guard]\nfrozen = \"a fire\"\n", config()),
     );
     run(&["freeze", "--reason", "x"]);
     let ran = run(&["unfreeze"]);
@@ -108,7 +103,7 @@ fn a_store_in_memory_cannot_be_frozen() {
     let folder = Scratch::new("frozen-memory");
     for url in ["memory:", "sqlite::memory:"] {
         let store = format!("[store]\nurl = \"{url}\"");
-        folder.file("notion-sync.toml", &CONFIG.replace("[store]", &store));
+        folder.file("notion-sync.toml", &config().replace("[store]", &store));
         let ran = folder.run(&["freeze", "--reason", "x"], &[]).ends(2);
         assert!(ran.err.contains("[guard] frozen"), "{ran:?}");
     }

@@ -17,14 +17,26 @@ use crate::shown_support::{settle, sweep};
 
 const FILE: &str = "docs/releases.md";
 
+/// A stage on which people review what conflicts.
+async fn reviewed() -> Stage {
+    let terms = Terms::documents(Policy::ManualReview);
+    Stage::in_memory(World::small().unwrap(), terms)
+        .await
+        .unwrap()
+}
+
+fn merge(stage: &Stage, number: u64) {
+    let now = stage.now();
+    let mut github = stage.github();
+    let _ = github.set_draft(HANDBOOK, number, "ada", false, now);
+    (github.merge(HANDBOOK, number, "ada", MergeMethod::Merge, now)).unwrap();
+}
+
 /// The branch of a conflict is pushed, its pull request is refused, and the page goes on: the next write takes the
 /// branch over. Once people merge it, each commit of it has its row in the audit.
 #[tokio::test]
 async fn what_another_write_takes_over_has_its_row_in_the_audit() {
-    let terms = Terms::documents(Policy::ManualReview);
-    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
-        .await
-        .unwrap();
+    let mut stage = reviewed().await;
     settle(&mut stage).await;
     stage.pass(30);
     settle(&mut stage).await;
@@ -60,12 +72,9 @@ async fn what_another_write_takes_over_has_its_row_in_the_audit() {
     edit(&stage, "As the page has it now.");
     stage.pass(30);
     settle(&mut stage).await;
-    let now = stage.now();
     let open = stage.github().issue_numbers(HANDBOOK).unwrap();
     for number in open {
-        let mut github = stage.github();
-        let _ = github.set_draft(HANDBOOK, number, "ada", false, now);
-        (github.merge(HANDBOOK, number, "ada", MergeMethod::Merge, now)).unwrap();
+        merge(&stage, number);
     }
     stage.pass(30);
     settle(&mut stage).await;
@@ -120,20 +129,12 @@ async fn half_proposed(stage: &mut Stage) -> (NotionId, u64) {
 /// A person merges it while another one edits its page. Its commit has its row in the audit.
 #[tokio::test]
 async fn a_proposal_that_is_merged_before_it_is_finished_has_its_row_in_the_audit() {
-    let terms = Terms::documents(Policy::ManualReview);
-    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
-        .await
-        .unwrap();
+    let mut stage = reviewed().await;
     let (page, number) = half_proposed(&mut stage).await;
     let block = stage.notion().blocks(page).remove(0);
     let edit = |bob: &mut Person<'_>| bob.edit_text(block.id, "What we learned since.");
     stage.in_notion("bob", edit).unwrap();
-    let now = stage.now();
-    {
-        let mut github = stage.github();
-        let _ = github.set_draft(HANDBOOK, number, "ada", false, now);
-        (github.merge(HANDBOOK, number, "ada", MergeMethod::Merge, now)).unwrap();
-    }
+    merge(&stage, number);
     stage.pass(30);
     // The process comes as far as to see the merge.
     let look = Budget {
@@ -153,10 +154,7 @@ async fn a_proposal_that_is_merged_before_it_is_finished_has_its_row_in_the_audi
 /// Its page goes to the trash: the pull request that nobody was told of is closed.
 #[tokio::test]
 async fn a_proposal_that_is_not_wanted_before_it_is_finished_is_closed() {
-    let terms = Terms::documents(Policy::ManualReview);
-    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
-        .await
-        .unwrap();
+    let mut stage = reviewed().await;
     let (page, number) = half_proposed(&mut stage).await;
     stage.in_notion("ada", |ada| ada.trash(page)).unwrap();
     stage.pass(30);

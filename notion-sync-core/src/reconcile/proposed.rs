@@ -11,9 +11,10 @@ pub(super) fn page_without_file(case: &Case<'_>, plan: &mut Plan) {
         plan.steps.push(Step::Propose(ProposalKind::Create, None));
         return;
     };
-    let moved_on = view.settled && proposal.value != page_hash(view);
+    let hash = page_hash(view);
+    let moved_on = view.settled && proposal.value != hash;
     if proposal.state == ProposalState::Open && moved_on {
-        if !case.record.refused.contains(&page_hash(view)) {
+        if !case.record.refused.contains(&hash) {
             plan.steps.push(Step::Propose(ProposalKind::Create, None));
             return;
         }

@@ -196,7 +196,7 @@ pub struct Record {
     pub problem: Option<Problem>,
     /// When it must be looked at again at the latest.
     pub look_at: Option<DateTime<Utc>>,
-    /// Since when a unit is held, for the alert.
+    /// Since when some unit is held without a break, for people.
     pub held_since: Option<DateTime<Utc>>,
     /// Whether it was looked at while a write had no outcome: what was seen then was not decided about.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

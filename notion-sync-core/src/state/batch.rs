@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::value::{self, Stored, put};
 use super::{MappingState, RecordState, base_key, claim_key, claims, comments_key, index, stamp};
-use crate::audit::{AuditLink, AuditRow};
+use crate::audit::{AuditLink, AuditRow, gathered};
 use crate::comment::Conversation;
 use crate::error::Result;
 use crate::event::ChangeEvent;
@@ -229,7 +229,7 @@ impl Batch {
     }
 
     /// Saves a record as [`record`](Self::record) does, with rows of its audit: they go to the end of
-    /// its chain, which the record holds.
+    /// its chain, which the record holds. Rows of one event may share one where they are very many.
     ///
     /// # Errors
     ///
@@ -240,7 +240,7 @@ impl Batch {
         body: SaveBody,
         rows: Vec<AuditRow>,
     ) -> Result<&mut Self> {
-        for row in rows {
+        for row in gathered(rows) {
             let id = state.record.id.clone();
             let head = self.link(&id, state.record.audited, row)?;
             state.record.audited = Some(head);

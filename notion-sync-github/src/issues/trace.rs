@@ -47,7 +47,8 @@ impl GithubIssues {
     /// something is not there while the whole repository cannot be seen.
     async fn is_about_object(&self, error: &Error, action: &Action) -> bool {
         match error.kind() {
-            ErrorKind::Gone | ErrorKind::Stale | ErrorKind::Invalid | ErrorKind::Blocked => true,
+            // It may be the whole repository that must not be seen.
+            ErrorKind::Forbidden => false,
             ErrorKind::NotFound => {
                 let object = match action {
                     Action::Update(update) => &update.object,
@@ -68,7 +69,7 @@ impl GithubIssues {
                 let call = Call::new(&REPOSITORY, &[&repository.to_string()]);
                 self.client.call(call).await.is_ok()
             }
-            _ => false,
+            kind => kind.is_lasting(),
         }
     }
 

@@ -289,7 +289,10 @@ impl BodyPlan {
                 after,
                 blocks,
             } => {
-                let stages = blocks::stages(&blocks);
+                let stages = match parent.as_ref().and_then(|id| kind_of(tree, id)) {
+                    Some(into) => blocks::stages_into(into, &blocks),
+                    None => blocks::stages(&blocks),
+                };
                 refuse_unwritable(&stages)?;
                 Step::Insert {
                     parent,

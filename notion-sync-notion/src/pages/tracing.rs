@@ -31,16 +31,8 @@ const ROUNDING_SECONDS: i64 = 60;
 /// What a look at one object says. Where it fails and would fail again, however long one waits, it
 /// says nothing: asked once more, the answer would be the same for ever.
 fn told(look: Result<Trace>) -> Result<Trace> {
-    use ErrorKind::{Blocked, Forbidden, Gone, Invalid, NotFound, Stale};
     match look {
-        Err(error)
-            if matches!(
-                error.kind(),
-                NotFound | Gone | Stale | Forbidden | Blocked | Invalid
-            ) =>
-        {
-            Ok(Trace::Unclear)
-        }
+        Err(error) if error.kind().is_lasting() => Ok(Trace::Unclear),
         look => look,
     }
 }

@@ -11,9 +11,10 @@ use notion_sync_core::value::Value;
 use notion_sync_notion::Endpoint;
 use notion_sync_notion::client::RateBudget;
 use notion_sync_notion::pages::page_ref;
+use notion_sync_testkit::bodies;
+use notion_sync_testkit::simulation::Stream;
 use serde_json::json;
 
-use crate::hostile::Dice;
 use crate::stage::{Stage, body, create, flatten, update, world, write};
 
 fn one(markdown: &str) -> Stage {
@@ -359,34 +360,62 @@ fn body_steps_keep_the_ids_of_what_they_do_not_touch() {
     }
 }
 
-/// Random trees of a few words, changed into other random trees.
+#[test]
+fn rows_come_into_a_table_and_columns_beside_others() {
+    let table = |rows: &[&str]| -> String {
+        let rows = rows.iter().map(|row| {
+            let cells = row.split(' ').map(|cell| format!("\t\t<td>{cell}</td>\n"));
+            format!("\t<tr>\n{}\t</tr>\n", cells.collect::<String>())
+        });
+        format!("Intro\n<table>\n{}</table>", rows.collect::<String>())
+    };
+    let columns = |texts: &[&str]| -> String {
+        let columns = texts.iter();
+        let columns = columns.map(|text| format!("\t<column>\n\t\t{text}\n\t</column>\n"));
+        format!(
+            "Intro\n<columns>\n{}</columns>",
+            columns.collect::<String>()
+        )
+    };
+    let first = ["a b", "c d"];
+    let tables = [
+        (&["a b", "c d", "e f"][..], 4),
+        (&["x y", "a b", "c d"], 4),
+        (&["a b", "m n", "c d", "o p"], 4),
+        (&["a b"], 3),
+        (&["a b x", "c d y"], 1),
+    ];
+    let lists = [
+        (&["one", "two", "three"][..], 1),
+        (&["one", "two"], 6),
+        (&["one", "2"], 6),
+    ];
+    let edits = tables.map(|(after, kept)| (table(&first), table(after), kept));
+    let more = lists.map(|(after, kept)| (columns(&["one", "two"]), columns(after), kept));
+    for (before, after, kept) in edits.into_iter().chain(more) {
+        let stage = one(&before);
+        let id = stage.id("first");
+        let old = stage.emulator().blocks(id);
+        let change = update("op1", id, vec![], Some((stage.content(id), body(&after))));
+        let (ack, requests) = stage.requests(|| stage.write(&change));
+        let ack = ack.unwrap_or_else(|error| panic!("{before}\n->\n{after}\n{error}"));
+        assert!(ack.notes.is_empty(), "{:?} {requests:#?}", ack.notes);
+        assert!(stage.content(id).canon_eq(&body(&after)), "{after}");
+        let old: Vec<_> = flatten(&old).iter().map(|block| block.id).collect();
+        let new = stage.emulator().blocks(id);
+        let new = flatten(&new);
+        let stayed = new.iter().filter(|block| old.contains(&block.id)).count();
+        assert_eq!(stayed, kept, "{after}\n{requests:#?}");
+    }
+}
+
+/// Random bodies, changed into other random bodies.
 #[test]
 fn any_body_can_become_any_other() {
-    fn tree(dice: &mut Dice, depth: usize) -> String {
-        let mut out = String::new();
-        for _ in 0..dice.roll(5) {
-            let tabs = "\t".repeat(depth);
-            let word = ["alpha", "beta", "gamma", "**delta**"][dice.roll(4)];
-            let line = match dice.roll(6) {
-                0 => word.to_owned(),
-                1 => format!("- {word}"),
-                2 => format!("- [ ] {word}"),
-                3 => format!("1. {word}"),
-                4 => format!("> {word}"),
-                _ => format!("### {word}"),
-            };
-            let nests = line.starts_with("- ") || line.starts_with("1.");
-            out.push_str(&format!("{tabs}{line}\n"));
-            if nests && depth < 3 && dice.roll(3) == 0 {
-                out.push_str(&tree(dice, depth + 1));
-            }
-        }
-        out
-    }
-    let mut dice = Dice::new(11);
+    let mut random = Stream::new(11, "bodies");
     let mut calls = 0;
     for case in 0..150 {
-        let (before, after) = (tree(&mut dice, 0), tree(&mut dice, 0));
+        let (before, after) = (bodies::page(&mut random), bodies::page(&mut random));
         let stage = one(&before);
         let id = stage.id("first");
         let current = stage.content(id);

@@ -10,7 +10,7 @@ use notion_sync_core::{Error, ErrorKind, Result, Retry};
 /// the process, whatever ends it; the file itself stays and means nothing.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -22,14 +22,21 @@ impl Lock {
         let _ = file
             .set_len(0)
             .and_then(|()| write!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Takes the lock together with others that do the same, or says who has it alone.
     pub(super) fn join(database: &Path) -> Result<Self> {
         let mut file = open(database)?;
         settle(database, &mut file, File::try_lock_shared)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A child process that is just being started holds the file open too, and would keep the lock.
+        let _ = self.file.unlock();
     }
 }
 
@@ -85,4 +92,23 @@ fn taken(database: &Path, file: &mut File) -> Error {
         .remedy("stop that process first, or let several work together with `shared = true` in [store] of \
              each; commands that only look may open it read-only")
         .retry_at(Retry::Backoff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a child process has one between its fork and its first instruction.
+    #[test]
+    fn a_copy_of_the_handle_does_not_keep_the_lock() {
+        let name = format!("notion-sync-lock-{}", std::process::id());
+        let database = std::env::temp_dir().join(name);
+        let lock = Lock::take(&database).unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(Lock::take(&database).is_err());
+        drop(lock);
+        assert!(Lock::take(&database).is_ok());
+        drop(copy);
+        std::fs::remove_file(lock_path(&database)).unwrap();
+    }
 }

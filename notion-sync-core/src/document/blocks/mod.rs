@@ -20,7 +20,7 @@ mod writer;
 pub(crate) use runs::as_held;
 
 pub use payload::{BlockRead, read, read_full};
-pub use stages::{Request, Requests, Stage, Stages, requests, stages};
+pub use stages::{Request, Requests, Stage, Stages, requests, stages, stages_into};
 pub use tree::assemble;
 pub use writer::{same_type, update, update_from, write};
 

@@ -76,7 +76,20 @@ pub struct Request {
 /// kept under every parent.
 #[must_use]
 pub fn stages(blocks: &[Block]) -> Stages {
-    let planned = requests(blocks);
+    staged(requests(blocks))
+}
+
+/// The same for blocks that go into a block that stands already: a table takes rows, and nothing else does.
+#[must_use]
+pub fn stages_into(parent: &BlockKind, blocks: &[Block]) -> Stages {
+    let inside = match *parent {
+        BlockKind::Table { width, .. } => Inside::Table { width },
+        _ => Inside::Any,
+    };
+    staged(planned(inside, blocks))
+}
+
+fn staged(planned: Requests) -> Stages {
     let stage = |request: Request| Stage {
         parent: request.parent,
         first: request.first,
@@ -94,6 +107,10 @@ pub fn stages(blocks: &[Block]) -> Stages {
 /// The same as [`stages`], as text. Takes a small part of the time and memory.
 #[must_use]
 pub fn requests(blocks: &[Block]) -> Requests {
+    planned(Inside::Any, blocks)
+}
+
+fn planned(inside: Inside, blocks: &[Block]) -> Requests {
     let mut planner = Planner::default();
     planner.queue.push_back(Pending {
         parent: Vec::new(),
@@ -101,7 +118,7 @@ pub fn requests(blocks: &[Block]) -> Requests {
         blocks,
         source: Vec::new(),
         offset: 0,
-        inside: Inside::Any,
+        inside,
     });
     while let Some(pending) = planner.queue.pop_front() {
         planner.append(pending);

@@ -116,6 +116,11 @@ impl Scribe {
             self.unread.insert(id.clone());
             return Fate::Replaced;
         };
+        // Columns are made together with their list.
+        let inserts = |edit: &BlockEdit| matches!(edit, BlockEdit::Insert { parent, .. } if parent.as_ref() == Some(id));
+        if matches!(old.kind, BlockKind::ColumnList) && edits.iter().any(inserts) {
+            return Fate::Replaced;
+        }
         let kind = new.kind.canonical();
         if old.kind != kind && old.kind.canonical() != kind && !keeps_width(&old.kind, &kind) {
             let update = BlockEdit::Update {

@@ -463,6 +463,12 @@ impl crate::engine::PlannedRecord {
     pub fn record(&self) -> &RecordId {
         &self.prepared.state.record.id
     }
+
+    /// Since when something of the record is held without a break, as the last run left it.
+    #[must_use]
+    pub fn held_since(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+        self.prepared.state.record.held_since
+    }
 }
 
 /// The body's base with the parked regions as the side that gives way holds them. Fails with the

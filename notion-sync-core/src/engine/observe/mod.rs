@@ -7,6 +7,7 @@ pub(in crate::engine) mod fields;
 pub(in crate::engine) mod hints;
 pub(in crate::engine) mod lag;
 pub(in crate::engine) mod looking;
+mod orphans;
 pub(in crate::engine) mod partial;
 pub(in crate::engine) mod paths;
 pub(in crate::engine) mod people;

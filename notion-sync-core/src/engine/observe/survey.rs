@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt as _};
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::hints::answered;
 use crate::engine::observe::looking::Looking;
+use crate::engine::observe::orphans::Orphans;
 use crate::engine::observe::relatives::parents;
 use crate::engine::observe::text;
 use crate::engine::pairs::identity;
@@ -186,6 +187,7 @@ impl Engine {
         let mut records: BTreeMap<RecordId, RecordState> = BTreeMap::new();
         let mut new: Vec<(Side, RemoteRef)> = Vec::new();
         let mut found: BTreeMap<Side, usize> = BTreeMap::new();
+        let mut orphans = Orphans::default();
         let pairs = if unchanged {
             Vec::new()
         } else {
@@ -215,7 +217,11 @@ impl Engine {
                         }
                         gone || looking.revised(side, state)
                     }
-                    _ => false,
+                    Some(state) => {
+                        orphans.see(self, &state.record);
+                        false
+                    }
+                    None => false,
                 },
                 None => {
                     new.push((side, object));
@@ -386,6 +392,7 @@ impl Engine {
         };
         let mut alerts = said(Side::Notion, &notion);
         alerts.extend(said(Side::Github, &github));
+        alerts.extend(orphans.alerts());
         let whole = |side: Side, listing: &Listing| listing.complete && !unread.contains(&side);
         Ok(Survey {
             prepared,

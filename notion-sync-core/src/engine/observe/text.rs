@@ -4,6 +4,7 @@
 //! keys of the front matter are ours, and how links change between the two.
 
 use std::collections::BTreeMap;
+use std::mem::discriminant;
 
 use crate::bounds::Bounds;
 use crate::document::dialect::{self, LinkContext};
@@ -426,6 +427,11 @@ pub(crate) fn to_notion(
         };
         let read = dialect::from_notion(&one, &context).document;
         let said = dialect::to_notion(&read, &context).document;
+        // A column says by itself what is in it, and that stands elsewhere without it.
+        let alike = |one: &Block| discriminant(&one.kind) == discriminant(&block.kind);
+        if !said.blocks.iter().all(alike) {
+            return;
+        }
         held.entry(said.hash()).or_default().push(block);
     });
     let blocks = converted.blocks.into_iter();

@@ -457,7 +457,7 @@ fn may_be_there(op: &Operation) -> bool {
         Action::Effect(effect) => matches!(effect.request.effect, Effect::OpenPull(_)),
         _ => false,
     };
-    op.attempts > 0 && opens && !op.overtaken
+    op.attempts > 0 && opens
 }
 
 /// Whether an operation that was not sent stays although the plan does not ask for it again:

@@ -21,6 +21,9 @@ use crate::state::{Batch, Stored};
 /// 100, and the lease adds its own.
 const TAKEN_OVER: usize = 80;
 
+/// For so long it may be a whole side that shows nothing, and not the object alone.
+const PASSES: Duration = Duration::hours(1);
+
 /// Why a write is given up that something else takes the place of.
 const OVERTAKEN: &str = "nothing of it is there, and something else is wanted by now";
 
@@ -171,7 +174,7 @@ impl Engine {
             let traces = binding.remote(side).trace(&writes, sent_at);
             let traces = match traces.instrument(span(&writes)).await {
                 Ok(traces) => traces,
-                Err(error) if is_for_good(&error) && now - sent_at > Duration::hours(1) => {
+                Err(error) if error.kind().is_lasting() && now - sent_at > PASSES => {
                     members.iter().map(|_| Trace::Unclear).collect()
                 }
                 Err(error) => {
@@ -274,18 +277,4 @@ impl Engine {
         batch.attempt(&self.ended(&next, "void"))?;
         self.forget_base(&next, batch).await
     }
-}
-
-/// Whether asking once more gets the same answer: the object is gone, or is not what it was. For an hour it may also be
-/// that a whole side shows nothing.
-fn is_for_good(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::NotFound
-            | ErrorKind::Gone
-            | ErrorKind::Stale
-            | ErrorKind::Invalid
-            | ErrorKind::Blocked
-            | ErrorKind::Forbidden
-    )
 }

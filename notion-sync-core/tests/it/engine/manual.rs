@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::executor::block_on;
 use notion_sync_core::ErrorKind;
 use notion_sync_core::audit::AuditEvent;
+use notion_sync_core::engine::Tick;
 use notion_sync_core::id::{RecordId, RemoteRef, Side};
 use notion_sync_core::mapping::Policy;
 use notion_sync_core::operation::{MAX_ATTEMPTS, OpState};
@@ -67,6 +68,53 @@ fn the_side_that_stays_is_written_to_the_other() {
         world.pass(30);
         assert_eq!(world.settle(), 0, "it stays settled");
     }
+}
+
+#[test]
+fn a_conflict_over_more_blocks_than_a_transaction_has_room_for_is_settled_and_audited() {
+    const BLOCKS: usize = 120;
+    let world = World::new(documents(Policy::ManualReview));
+    let file = |word: &str| -> String {
+        let blocks = (0..BLOCKS).map(|at| format!("Agreed {at}.\n\n{word} {at}.\n\n"));
+        std::iter::once("# Guide\n\n".to_owned())
+            .chain(blocks)
+            .collect()
+    };
+    world.repo.put("docs/guide.md", Some(&file("Base")));
+    world.settle();
+    let page = world.pages.live().remove(0);
+    world.pass(10);
+    world.pages.edit_body(&page, |body| {
+        for at in 0..BLOCKS {
+            rewrite(body, &format!("Base {at}."), &format!("Notion {at}."));
+        }
+    });
+    world.repo.put("docs/guide.md", Some(&file("GitHub")));
+    world.settle();
+    let record = world.records().remove(0);
+    assert_eq!(record.conflicts.len(), BLOCKS);
+    let units = block_on(world.engine.settle_conflicts(&record.id, Side::Notion)).unwrap();
+    assert_eq!(units.len(), BLOCKS);
+    world.settle();
+    assert_eq!(world.conflicts(), 0);
+    assert!(
+        world
+            .repo
+            .file("docs/guide.md")
+            .unwrap()
+            .ends_with(&file("Notion"))
+    );
+    let audit = block_on(State::new(&*world.store).audit(Some(&record.id))).unwrap();
+    let lost = |at: usize| {
+        let said = format!("GitHub {at}.");
+        let mut kept = audit.iter().filter(|row| row.event == AuditEvent::Loser);
+        kept.any(|row| row.details.values().any(|value| value.trim_end() == said))
+    };
+    for at in 0..BLOCKS {
+        assert!(lost(at), "{at}");
+    }
+    let proof = block_on(State::new(&*world.store).verify_audit(&[record.mapping])).unwrap();
+    assert_eq!(proof.faults, []);
 }
 
 #[test]
@@ -201,6 +249,33 @@ fn a_page_of_another_mapping_is_joined_here() {
         (record.mapping, record.life),
         (here.mapping.id.clone(), Life::Live)
     );
+}
+
+/// A mapping that got another name leaves all its pairs to one that is not there any more.
+#[test]
+fn pairs_of_a_mapping_that_is_not_configured_are_told_of() {
+    let mut world = World::new(documents(Policy::ManualReview));
+    world.repo.put("docs/guide.md", Some(FILE));
+    world.settle();
+    let (old, writes) = (world.mapping.id.clone(), world.pages.live().len());
+    world.mapping.id = "handbook-renamed".into();
+    world.restart();
+    let told = |tick: &Tick| {
+        let incidents = tick.mappings.iter().flat_map(|report| &report.incidents);
+        let mut of_old = incidents.filter(|one| one.message.contains(&format!("mapping {old},")));
+        of_old.next().map(|one| one.message.clone())
+    };
+    let said = told(&world.sweep()).expect("nobody is told");
+    assert!(said.starts_with("2 objects"), "{said}");
+    assert_eq!(world.pages.live().len(), writes, "nothing is made twice");
+    // Named as before it goes on; and what was given up belongs to nobody.
+    let renamed = std::mem::replace(&mut world.mapping.id, old.clone());
+    world.restart();
+    assert_eq!(told(&world.sweep()), None);
+    block_on(world.engine.unlink(&world.records()[0].id)).unwrap();
+    world.mapping.id = renamed;
+    world.restart();
+    assert_eq!(told(&world.sweep()), None);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod identity;
 mod looks;
 mod manual;
 mod meanwhile;
+mod moves;
 mod notes;
 mod overlaps;
 mod page_notes;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::executor::block_on;
+use notion_sync_core::document::Document;
 use notion_sync_core::engine::{Binding, Budget, Engine};
 use notion_sync_core::mapping::{People, Policy};
 use notion_sync_core::record::Life;
@@ -53,6 +54,36 @@ fn an_issue_becomes_a_page() {
     assert_eq!(plain(&world.pages.body(&page)), ["It crashes."]);
     world.pass(10);
     assert_eq!(world.settle(), 0);
+}
+
+/// An issue has no front matter: three dashes at its top are a rule.
+#[test]
+fn an_issue_that_begins_with_a_rule_keeps_it_on_both_sides() {
+    const TEXT: &str = "---\nowner: Ada\n---\n\nIt crashes.\n";
+    let world = World::new(tasks(Policy::ManualReview));
+    let number = world.repo.open_issue("Crash", TEXT);
+    world.settle();
+    let page = world.pages.live()[0].clone();
+    assert_eq!(
+        plain(&world.pages.body(&page)),
+        ["", "owner: Ada", "It crashes."]
+    );
+    world.pass(10);
+    assert_eq!(world.settle(), 0);
+    let edit = |body: &mut Document| rewrite(body, "It crashes.", "It crashed.");
+    world.pages.edit_body(&page, edit);
+    world.settle();
+    let text = TEXT.replace("crashes", "crashed");
+    assert_eq!(world.repo.issue_text(number).trim_end(), text.trim_end());
+    world.pass(10);
+    world
+        .repo
+        .set_issue_text(number, &text.replace("Ada", "Bob"));
+    world.settle();
+    assert_eq!(
+        plain(&world.pages.body(&page)),
+        ["", "owner: Bob", "It crashed."]
+    );
 }
 
 #[test]

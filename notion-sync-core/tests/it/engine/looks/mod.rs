@@ -1,5 +1,6 @@
 //! What a look lists and reads, what it leaves alone, and what it makes of a world that moves meanwhile.
 
+mod clock;
 mod lag;
 mod limits;
 mod meanwhile;
