@@ -97,6 +97,11 @@ fn is_settled(bytes: [u8; 3]) -> bool {
     }
 }
 
+/// A text as a heading of a file says it.
+pub(crate) fn canonical_heading(text: &str) -> String {
+    canonical_text(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// NFC with `\n` line ends.
 pub(super) fn canonical_text(text: &str) -> String {
     if is_canonical_text(text) {

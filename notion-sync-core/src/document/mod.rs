@@ -24,6 +24,7 @@ pub mod text_merge;
 mod title;
 mod validation;
 
+pub(crate) use canon_text::canonical_heading;
 pub use layout::{Element, Layout, ListFormat, Spacing};
 pub use model::{
     Alignment, Annotations, Block, BlockKind, Color, DateMention, Document, Icon, Inline,

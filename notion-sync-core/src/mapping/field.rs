@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels::{LabelFamily, Labels};
 use super::parent::{Relatives, Unnamed};
+use crate::document::canonical_heading;
 use crate::id::{FieldId, Side};
 use crate::value::Value;
 
@@ -79,6 +80,9 @@ pub enum Misfit {
 pub enum FieldKind {
     /// Text, a URL, an e-mail address, a telephone number.
     Text,
+    /// A title that stands in a heading of a file: there blanks beside each other are one, and characters are
+    /// composed (NFC).
+    Heading,
     /// A number.
     Number,
     /// A checkbox.
@@ -268,6 +272,9 @@ impl Lens for FieldLens<'_> {
                 Value::Set(set) => Value::text(set.iter().cloned().collect::<Vec<_>>().join(", ")),
                 Value::Null => Value::Null,
             },
+            FieldKind::Heading => {
+                (value.as_text()).map_or(Value::Null, |text| Value::text(canonical_heading(text)))
+            }
             FieldKind::Number => value.as_text().map_or(Value::Null, canonical_number),
             FieldKind::Checkbox => match value {
                 Value::Bool(bit) => Value::Bool(*bit),
@@ -376,6 +383,15 @@ impl Lens for FieldLens<'_> {
                 }
                 Ok(Value::Set(set))
             }
+            // A file may say anything; a property of Notion takes nothing else.
+            FieldKind::Date if side == Side::Notion && !is_date(canonical) => Err(self.refuse(
+                side,
+                canonical,
+                "it is no date, such as 2026-01-31, 2026-01-31T10:00:00Z, or two of them with a slash between",
+            )),
+            FieldKind::Number if side == Side::Notion && matches!(canonical, Value::Text(_)) => {
+                Err(self.refuse(side, canonical, "it is no number"))
+            }
             _ => Ok(canonical.clone()),
         }
     }
@@ -473,6 +489,24 @@ fn canonical_date(text: &str) -> Value {
     }
 }
 
+/// Whether Notion may take a value for a date: empty, or of the forms that [`canonical_date`] knows. A time with
+/// the name of its zone is left to the adapter.
+fn is_date(value: &Value) -> bool {
+    let Some(text) = value.as_text() else {
+        return value.is_empty();
+    };
+    let local = |text: &str| {
+        let forms = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
+        (forms.iter()).any(|form| chrono::NaiveDateTime::parse_from_str(text, form).is_ok())
+    };
+    let one = |text: &str| {
+        chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+            || chrono::DateTime::parse_from_rfc3339(text).is_ok()
+            || local(text)
+    };
+    text.contains('[') || text.split('/').all(one)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -514,6 +548,10 @@ mod tests {
         let text = |s: &str| Value::Text(s.to_owned());
         let table = [
             (FieldKind::Text, vec![Value::Null, text("a"), text("b c")]),
+            (
+                FieldKind::Heading,
+                vec![Value::Null, text("a"), text("b c"), text("é f")],
+            ),
             (
                 FieldKind::Number,
                 vec![

@@ -8,7 +8,7 @@ impl FieldKind {
     #[must_use]
     pub fn property_types(&self) -> Option<&'static [&'static str]> {
         Some(match self {
-            Self::Text => return None,
+            Self::Text | Self::Heading => return None,
             Self::Number => &["number", "formula", "rollup", "unique_id"],
             Self::Checkbox => &["checkbox", "formula"],
             Self::Date => &["date", "created_time", "last_edited_time", "formula"],

@@ -249,7 +249,12 @@ impl GithubIssues {
             }
             Effect::AddLabels(_) => {
                 let (missing, _) = differing(wanted, &issue).unwrap_or_default();
-                self.ensure_labels(&id, &missing).await.map_err(unapplied)?;
+                let refused = self.ensure_labels(&id, &missing).await.map_err(unapplied)?;
+                if let Some(name) = refused.first() {
+                    return Err(Error::new(ErrorKind::Invalid, "add a label")
+                        .with("label", name)
+                        .message("GitHub takes no such name"));
+                }
                 let labels = self.add_labels(&id, number, &missing).await?;
                 Issue { labels, ..issue }
             }

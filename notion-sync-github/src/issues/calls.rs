@@ -65,8 +65,10 @@ impl GithubIssues {
 
     /// Makes labels that the repository does not have. Using an unknown one would make it too, but
     /// what exists afterwards should not depend on that. Without the right to make labels the
-    /// service drops them from the issue as well, which the caller reports.
-    pub(crate) async fn ensure_labels(&self, id: &str, names: &[String]) -> Result<()> {
+    /// service drops them from the issue as well, which the caller reports. Answers the names that it
+    /// does not take for a label, as those of more than 50 characters.
+    pub(crate) async fn ensure_labels(&self, id: &str, names: &[String]) -> Result<Vec<String>> {
+        let mut refused = Vec::new();
         let known: Vec<LabelDetail> = self.client.all(Call::new(&LABELS, &[id])).await?;
         let known: BTreeSet<String> = known.into_iter().filter_map(|label| label.name).collect();
         for name in names.iter().filter(|name| !holds(&known, name)) {
@@ -80,10 +82,11 @@ impl GithubIssues {
                         error.kind(),
                         ErrorKind::AlreadyExists | ErrorKind::Forbidden | ErrorKind::NotFound
                     ) => {}
+                Err(error) if error.kind() == ErrorKind::Invalid => refused.push(name.clone()),
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Ok(refused)
     }
 
     pub(super) async fn milestone(&self, id: &str, title: &str) -> Result<u64> {

@@ -124,10 +124,13 @@ impl GithubIssues {
         request.insert("body".to_owned(), json!(new_body(write, create)?));
         let mut dropped = Vec::new();
         if !wanted.labels.is_empty() {
-            self.ensure_labels(&id, &wanted.labels)
+            let refused = self
+                .ensure_labels(&id, &wanted.labels)
                 .await
                 .map_err(unapplied)?;
-            request.insert("labels".to_owned(), json!(wanted.labels));
+            let mut labels = wanted.labels.clone();
+            labels.retain(|name| !refused.contains(name));
+            request.insert("labels".to_owned(), json!(labels));
         }
         if let Some(milestone) = &wanted.milestone {
             let number = self.milestone(&id, milestone).await.map_err(unapplied)?;

@@ -101,7 +101,8 @@ impl GithubIssues {
                 patch.insert("body".to_owned(), json!(next));
             }
         }
-        let (add, remove) = plan.against(&issue);
+        let (mut add, remove) = plan.against(&issue);
+        add.labels.retain(|name| !needs.refused.contains(name));
         let moves_state = patch.contains_key("state");
         let mut applied = false;
         let mut issue = issue;
@@ -277,7 +278,8 @@ impl GithubIssues {
         }
         let (add, _) = plan.against(issue);
         if !add.labels.is_empty() {
-            self.ensure_labels(id, &add.labels)
+            needed.refused = self
+                .ensure_labels(id, &add.labels)
                 .await
                 .map_err(unapplied)?;
             needed.asked = true;
@@ -396,6 +398,8 @@ impl GithubIssues {
 struct Needed {
     /// Number of the milestone.
     milestone: Option<u64>,
+    /// Labels that there cannot be.
+    refused: Vec<String>,
     /// Whether a request was made for it.
     asked: bool,
 }

@@ -142,6 +142,36 @@ async fn one_bad_assignee_does_not_fail_the_create() {
     assert_eq!(field(&ack.snapshot.unwrap(), "assignees"), &set(&["bob"]));
 }
 
+/// GitHub takes no label of more than 50 characters; in Notion an option may have 100.
+#[tokio::test]
+async fn a_label_that_cannot_be_holds_up_nothing_else() {
+    let world = World::new();
+    let issues = world.issues();
+    let long = "l".repeat(51);
+    let fields = [
+        ("title", text("Plan")),
+        ("labels", set(&["bug", long.as_str()])),
+    ];
+    let ack = one(&issues, write("o1", new_issue(&fields, "x")))
+        .await
+        .unwrap();
+    assert_eq!(ack.notes["dropped"], format!("labels: {long}"));
+    let snapshot = ack.snapshot.unwrap();
+    assert_eq!(field(&snapshot, "labels"), &set(&["bug"]));
+    let longer = "m".repeat(60);
+    let changes = [
+        ("title", text("Plan"), text("Plans")),
+        ("labels", set(&["bug"]), set(&["docs", longer.as_str()])),
+    ];
+    let ack = one(&issues, write("o2", change(1, &changes, None)))
+        .await
+        .unwrap();
+    assert_eq!(ack.notes["dropped"], format!("labels: {longer}"));
+    let snapshot = ack.snapshot.unwrap();
+    assert_eq!(field(&snapshot, "title"), &text("Plans"));
+    assert_eq!(field(&snapshot, "labels"), &set(&["Docs"]));
+}
+
 #[tokio::test]
 async fn what_is_dropped_silently_is_reported() {
     let world = World::new();

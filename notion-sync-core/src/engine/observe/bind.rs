@@ -78,7 +78,10 @@ impl Engine {
             id: FieldId::from("title"),
             notion: "title".to_owned(),
             github: "title".to_owned(),
-            kind: FieldKind::Text,
+            kind: match binding.mapping.kind {
+                MappingKind::Documents => FieldKind::Heading,
+                MappingKind::Tasks => FieldKind::Text,
+            },
             direction: Direction::Both,
         }];
         let mut blocked = BTreeMap::new();

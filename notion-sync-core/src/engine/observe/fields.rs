@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::engine::observe::bind::Bound;
 use crate::engine::observe::text;
 use crate::id::{FieldId, Side};
-use crate::mapping::{FieldKind, View};
+use crate::mapping::{FieldKind, FieldMap, View};
 use crate::reconcile::UnitField;
 use crate::record::Agreed;
 use crate::remote::FieldChange;
@@ -112,7 +112,13 @@ pub(in crate::engine) fn agreed_all(
             unit.lens.inject(side.other(), &said, &Value::Null).is_err()
         };
         if !value.is_empty() && !sent.contains_key(id) && units.get(id).is_some_and(unsaid) {
-            return None;
+            // Such a property of a new page is empty: what stands opposite is still to come there.
+            let empty =
+                |field: &FieldMap| matches!(field.kind, FieldKind::Date | FieldKind::Number);
+            let field = bound.fields.iter().find(|field| field.id == *id);
+            return field
+                .is_some_and(empty)
+                .then(|| (id.clone(), Agreed::default()));
         }
         let mut agreed = Agreed::default();
         agreed.set(side, value.clone());

@@ -9,7 +9,9 @@ use std::mem::discriminant;
 use crate::bounds::Bounds;
 use crate::document::dialect::{self, LinkContext};
 use crate::document::front_matter::{self, Edit};
-use crate::document::{Block, BlockKind, Color, Document, RichText, markdown, patch};
+use crate::document::{
+    Block, BlockKind, Color, Document, RichText, canonical_heading, markdown, patch,
+};
 use crate::engine::Binding;
 use crate::engine::observe::below;
 use crate::engine::observe::bind::Bound;
@@ -270,7 +272,10 @@ fn to_front(value: &Value) -> Edit {
 
 /// Dates and instants stand without quotes, as people write them.
 fn is_date(text: &str) -> bool {
-    text.parse::<chrono::NaiveDate>().is_ok() || chrono::DateTime::parse_from_rfc3339(text).is_ok()
+    // Parsers of dates pass over blanks, which would be lost.
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+        && (text.parse::<chrono::NaiveDate>().is_ok()
+            || chrono::DateTime::parse_from_rfc3339(text).is_ok())
 }
 
 /// What is put into a file's front matter besides fields.
@@ -386,7 +391,7 @@ pub(crate) fn new_issue(bound: &Bound, body: &Document) -> Result<String> {
 }
 
 fn heading(title: &str) -> Block {
-    let text = RichText::plain(title.split_whitespace().collect::<Vec<_>>().join(" "));
+    let text = RichText::plain(canonical_heading(title));
     Block::new(BlockKind::Heading {
         level: 1,
         text,

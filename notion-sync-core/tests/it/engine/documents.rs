@@ -1,5 +1,6 @@
 //! Pages and files.
 
+use notion_sync_core::document::front_matter::{FrontMatter, Value as Front};
 use notion_sync_core::document::{Block, Document};
 use notion_sync_core::mapping::{Deliver, FileMarker, Policy};
 use notion_sync_core::record::Life;
@@ -113,6 +114,28 @@ fn an_edit_in_notion_changes_only_its_lines() {
     assert_eq!(world.repo.commits().len(), 1);
     world.pass(10);
     assert_eq!(world.settle(), 0);
+}
+
+#[test]
+fn a_text_that_only_begins_like_a_date_is_written_as_text() {
+    let (world, page) = paired(Policy::ManualReview);
+    for value in [
+        "2026-01-01\n",
+        "2026-01-01 10:00:00Z",
+        " 2026-01-01",
+        "2026-01-01",
+    ] {
+        world.pass(10);
+        world.pages.set(&page, "owner", Value::text(value));
+        world.settle();
+        let file = world.repo.file("docs/guide.md").unwrap();
+        let front = FrontMatter::read(&file).unwrap().unwrap();
+        assert_eq!(
+            front.get("owner"),
+            Some(Front::Text(value.to_owned())),
+            "{file}"
+        );
+    }
 }
 
 #[test]
