@@ -1,6 +1,7 @@
 //! Values of fields.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,21 @@ pub enum Value {
     Text(String),
     /// Labels, options, people, relations: no order, no repeats.
     Set(BTreeSet<String>),
+}
+
+/// As people read it.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("(empty)"),
+            Self::Bool(bit) => write!(f, "{bit}"),
+            Self::Number(text) | Self::Text(text) => f.write_str(text),
+            Self::Set(set) => {
+                let items: Vec<&str> = set.iter().map(String::as_str).collect();
+                f.write_str(&items.join(", "))
+            }
+        }
+    }
 }
 
 impl Value {

@@ -61,7 +61,7 @@ const PIECES: [&str; 44] = [
     ".5",
 ];
 
-fn words(random: &mut Stream) -> String {
+pub(crate) fn words(random: &mut Stream) -> String {
     let count = 1 + random.below(3);
     let words: Vec<&str> = (0..count).map(|_| *random.of(&PIECES)).collect();
     words.join(" ")
@@ -119,7 +119,7 @@ async fn any_value_of_a_page_and_its_file_follows() {
     settle(&mut stage).await;
     let page = stage.page("Shapes").unwrap();
     let mut random = Stream::new(3, "values");
-    for case in 0..120 {
+    for case in 0..60 {
         let (mut owner, title) = (words(&mut random), words(&mut random));
         let ends = [
             "\n",
@@ -208,7 +208,7 @@ async fn any_value_of_a_page_and_its_issue_follows() {
     settle(&mut stage).await;
     let page = stage.page("Shapes").unwrap();
     let mut random = Stream::new(3, "values");
-    for case in 0..120 {
+    for case in 0..60 {
         let title = words(&mut random);
         let mut labels: Vec<String> = (0..random.below(3)).map(|_| words(&mut random)).collect();
         // The longest name that GitHub takes.

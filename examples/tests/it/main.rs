@@ -3,6 +3,7 @@
 // Helpers of tests are not tests to the linter; figures are printed for whoever asks.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod any_comments;
 mod any_paths;
 mod any_text;
 mod any_values;

@@ -9,7 +9,7 @@ use notion_sync_testkit::notion::NotionId;
 use crate::shown_support::{equal, settle, sweep};
 
 /// A page and its issue, at rest, whose comments follow.
-async fn talking(repositories: &[&str]) -> (Stage, NotionId, u64) {
+pub(crate) async fn talking(repositories: &[&str]) -> (Stage, NotionId, u64) {
     let terms = Terms {
         comments: Some(CommentSync::default()),
         repositories: repositories.iter().map(|name| (*name).to_owned()).collect(),

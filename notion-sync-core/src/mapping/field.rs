@@ -49,7 +49,7 @@ pub trait Lens: fmt::Debug + Send + Sync {
 
 /// A value that one side cannot hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("{side} has no value for {value:?} in field {field}: {reason}")]
+#[error("{side} has no value for \"{value}\" in field {field}: {reason}")]
 pub struct LensError {
     /// The field.
     pub field: FieldId,

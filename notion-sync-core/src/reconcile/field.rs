@@ -493,7 +493,7 @@ fn set(
             plan.losers.push(Loser {
                 unit: name.clone(),
                 side,
-                text: show(current),
+                text: current.to_string(),
                 hash: unit_hash(&name, current),
             });
         }
@@ -557,15 +557,5 @@ pub(super) fn step(writes: &mut BTreeMap<Side, WriteStep>, side: Side, row: Row)
 
 /// A value as people read it, by the lens where it knows better.
 fn said(lens: &dyn Lens, side: Side, value: &Value) -> String {
-    lens.show(side, value).unwrap_or_else(|| show(value))
-}
-
-/// A value as people read it.
-pub(super) fn show(value: &Value) -> String {
-    match value {
-        Value::Null => "(empty)".to_owned(),
-        Value::Bool(bit) => bit.to_string(),
-        Value::Number(text) | Value::Text(text) => text.clone(),
-        Value::Set(set) => set.iter().cloned().collect::<Vec<_>>().join(", "),
-    }
+    lens.show(side, value).unwrap_or_else(|| value.to_string())
 }

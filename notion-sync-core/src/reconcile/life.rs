@@ -2,9 +2,7 @@
 
 use super::plan::{Hold, Loser, Plan, Step};
 use super::table::{LifeProposal, RecordSituation, Row, SideState};
-use super::{
-    Case, agreed_state, body, field, is_closed, is_put_away, proposal_open, unit_hash, withdraw,
-};
+use super::{Case, agreed_state, body, is_closed, is_put_away, proposal_open, unit_hash, withdraw};
 use crate::id::Side;
 use crate::mapping::MappingKind;
 use crate::record::{Life, Record, UnitId};
@@ -73,7 +71,7 @@ fn drop_edits(case: &Case<'_>, side: Side, plan: &mut Plan) {
                 hash: unit_hash(&unit, value),
                 unit,
                 side,
-                text: field::show(value),
+                text: value.to_string(),
             });
         }
     }
