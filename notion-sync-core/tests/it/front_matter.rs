@@ -277,7 +277,7 @@ fn errors_name_line_and_reason() {
     ] {
         let error = FrontMatter::read(source).unwrap_err();
         assert!(
-            matches!(error, FrontMatterError::DuplicateKey { line: at, .. } if at == line),
+            matches!(&error, FrontMatterError::DuplicateKey { line: at, key } if *at == line && key == "a"),
             "{error:?}"
         );
     }

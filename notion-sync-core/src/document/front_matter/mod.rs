@@ -106,7 +106,7 @@ pub enum FrontMatterError {
     DuplicateKey {
         /// Line of the second one.
         line: usize,
-        /// The key, or what the reader said about it.
+        /// The key.
         key: String,
     },
     /// The block is not a mapping of keys to values.
@@ -196,6 +196,16 @@ impl FrontMatter {
     fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
+}
+
+/// The key that a line of the source begins with.
+fn key_in(source: &str, line: usize) -> String {
+    let text = source
+        .lines()
+        .nth(line.saturating_sub(1))
+        .unwrap_or_default();
+    let key = text.split([':', '=']).next().unwrap_or_default().trim();
+    key.trim_matches(['"', '\'', '[', ']']).to_owned()
 }
 
 /// The line of a byte, from 1.

@@ -2,7 +2,7 @@
 
 use toml_edit::{Document, Item};
 
-use super::{Entry, FrontMatterError, Value, line_of, lines};
+use super::{Entry, FrontMatterError, Value, key_in, line_of, lines};
 use crate::document::Span;
 
 /// Reads the top-level keys. Tables are [`Value::Nested`].
@@ -13,7 +13,8 @@ pub(super) fn entries(source: &str, body: Span) -> Result<Vec<Entry>, FrontMatte
         let reason = error.message().to_owned();
         let line = line_of(source, at);
         if reason.contains("duplicate") {
-            FrontMatterError::DuplicateKey { line, key: reason }
+            let key = key_in(source, line);
+            FrontMatterError::DuplicateKey { line, key }
         } else {
             FrontMatterError::Broken { line, reason }
         }

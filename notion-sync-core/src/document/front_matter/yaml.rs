@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize as _;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Entry, FrontMatterError, Value, line_of, lines};
+use super::{Entry, FrontMatterError, Value, key_in, line_of, lines};
 use crate::document::Span;
 
 /// What a value is, before its text is known.
@@ -221,7 +221,8 @@ pub(super) fn entries(source: &str, body: Span) -> Result<Vec<Entry>, FrontMatte
         let line = first_line + line - 1;
         let reason = error.to_string();
         if reason.to_ascii_lowercase().contains("duplicate") {
-            return FrontMatterError::DuplicateKey { line, key: reason };
+            let key = key_in(source, line);
+            return FrontMatterError::DuplicateKey { line, key };
         }
         FrontMatterError::Broken { line, reason }
     };
