@@ -8,6 +8,7 @@ use notion_sync_examples::emulation::{BACKLOG, World};
 use notion_sync_github::HiddenBlock;
 use notion_sync_testkit::bodies;
 use notion_sync_testkit::simulation::Stream;
+use serde_json::json;
 
 use crate::shown_support::{settle, sweep};
 
@@ -145,4 +146,50 @@ async fn any_issue_and_its_page_become_any_others() {
     stage.pass(30);
     settle(&mut stage).await;
     any_text_becomes_any_other(&mut stage, Place::Issue(number), 6, 40).await;
+}
+
+/// Whatever form a file has, an edit of its page changes what was edited and no other byte.
+#[tokio::test]
+async fn a_file_of_any_form_keeps_it() {
+    let words = |text: &str| {
+        let text = text.replace("First words.", "Edited words.");
+        text.replace("Shapes", "New title").replace("Ada", "Zed")
+    };
+    for text in [
+        "---\r\nowner: Ada\r\n# note\r\ntags: [a, b]\r\n---\r\n\r\n# Shapes\r\n\r\nFirst words.\r\n\r\n* one\r\n",
+        "+++\nowner = \"Ada\" # note\ntags = [\"a\"]\n+++\n\n# Shapes\n\nFirst words.\n",
+        "\u{feff}---\nowner: Ada\n---\n# Shapes\n\nFirst words.\n",
+        "---\nowner: Ada\n---\n# Shapes\n\nFirst words.",
+        "---\nowner: Ada\nnested:\n  a: 1\nlist:\n- p\n...\n\nShapes\n======\n\nFirst words.\n",
+        "---\ntitle: Shapes\nowner: Ada\n---\n\nFirst words.\n",
+        "---\nowner: Ada\n---\n# Shapes #\n\nFirst words.\n\n<!-- hidden -->\n\n\tcode\n\n[r]: https://example.org\n\n[r]\n",
+    ] {
+        let terms = Terms::documents(Policy::ManualReview);
+        let mut stage = Stage::in_memory(World::team().unwrap(), terms)
+            .await
+            .unwrap();
+        stage.push("bob", "Add", &[(FILE, Some(text))]).unwrap();
+        stage.pass(30);
+        settle(&mut stage).await;
+        assert_eq!(stage.file(FILE).as_deref(), Some(text));
+        let page = stage.page(TITLE).unwrap();
+        let blocks = stage.notion().blocks(page);
+        let block = blocks
+            .iter()
+            .find(|one| one.text == "First words.")
+            .unwrap();
+        let edit = stage.in_notion("ada", |ada| {
+            ada.edit_text(block.id, "Edited words.")?;
+            ada.set_property(page, "Owner", json!("Zed"))?;
+            ada.rename(page, "New title")
+        });
+        edit.unwrap();
+        stage.pass(30);
+        settle(&mut stage).await;
+        let file = stage.file(FILE).unwrap();
+        let own = |line: &&str| !line.starts_with("notion_");
+        let kept: String = file.split_inclusive('\n').filter(own).collect();
+        assert_eq!(kept, words(text), "{file}");
+        assert_eq!(sweep(&mut stage).await.applied, []);
+    }
 }
