@@ -141,10 +141,7 @@ pub(crate) async fn mapping(name: &str, store: &dyn Store) -> Result<MappingStan
         attempts: open.iter().map(|op| u64::from(op.value.attempts)).sum(),
         oldest_operation: open.iter().map(|op| op.value.created_at).min(),
         frozen: state.frozen(&id).await?.map(|freeze| freeze.told()),
-        guarded: remembered
-            .guarded
-            .filter(|hash| remembered.approved != Some(*hash))
-            .map(|hash| hash.short(12)),
+        guarded: remembered.awaits_approval().map(|hash| hash.short(12)),
         doubts: (remembered.doubts.values())
             .map(|doubt| doubt.why.clone())
             .collect(),

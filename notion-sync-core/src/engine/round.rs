@@ -36,9 +36,7 @@ impl Engine {
             .polled_at
             .is_none_or(|at| at + self.schedule.poll <= self.now() || at > self.now());
         // Also after a restart a plan that the guard stopped is not made again for each hint.
-        let stopped = stored.value.guarded.is_some()
-            && stored.value.approved != stored.value.guarded
-            && !by_schedule;
+        let stopped = stored.value.awaits_approval().is_some() && !by_schedule;
         let rests = self.rests(id) || stopped;
         let poll_due = budget.poll_now || budget.full || (by_schedule && !rests);
         let looks_due = !self.state().due(id, self.now()).await?.is_empty();
@@ -341,8 +339,7 @@ impl Engine {
             self.rest(id, Some(self.now() + self.schedule.poll));
         }
         // Nor in the rounds until then, which do not look and so meet with no error.
-        let stopped =
-            stored.value.guarded.is_some() && stored.value.approved != stored.value.guarded;
+        let stopped = stored.value.awaits_approval().is_some();
         let by_schedule = due
             .first()
             .copied()

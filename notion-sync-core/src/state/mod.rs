@@ -130,6 +130,14 @@ pub struct MappingState {
     pub lags: BTreeMap<Side, u32>,
 }
 
+impl MappingState {
+    /// The plan that the guard stopped and that nobody approved yet.
+    #[must_use]
+    pub fn awaits_approval(&self) -> Option<ContentHash> {
+        self.guarded.filter(|hash| self.approved != Some(*hash))
+    }
+}
+
 /// The configuration of a mapping, part by part, as hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {

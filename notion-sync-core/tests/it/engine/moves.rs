@@ -6,15 +6,20 @@ use notion_sync_core::record::{Life, Record};
 use super::documents::paired;
 use super::world::{World, body, documents, rewrite};
 
-#[test]
-fn a_renamed_file_keeps_its_page() {
+/// A pair whose file has its mark: it was really edited.
+fn marked() -> (World, String) {
     let (world, page) = paired(Policy::ManualReview);
     world.pass(10);
-    // The mark is in the file once it was really edited.
     world
         .pages
         .edit_body(&page, |body| rewrite(body, "First line.", "Edited"));
     world.settle();
+    (world, page)
+}
+
+#[test]
+fn a_renamed_file_keeps_its_page() {
+    let (world, page) = marked();
     world.pass(10);
     world.repo.rename("docs/guide.md", "docs/manual.md");
     world.settle();
@@ -94,12 +99,7 @@ fn a_file_that_moves_before_every_page_was_read_keeps_its_page() {
 
 #[test]
 fn a_copied_file_is_reported_and_left_alone() {
-    let (world, page) = paired(Policy::ManualReview);
-    world.pass(10);
-    world
-        .pages
-        .edit_body(&page, |body| rewrite(body, "First line.", "Edited"));
-    world.settle();
+    let (world, _) = marked();
     let text = world.repo.file("docs/guide.md").unwrap();
     world.repo.put("docs/copy.md", Some(&text));
     world.settle();
