@@ -77,6 +77,16 @@ impl Comparison {
     }
 }
 
+/// What is written with letters and says what kind of block it is in: toggles, callouts, equations, and code whose
+/// language one side has no name for.
+const MARKS: [&str; 5] = [
+    "{toggle=\"true\"}",
+    "[!NOTE]",
+    "```math\n",
+    "```markdown\n",
+    "```plain text\n",
+];
+
 /// The words of a text: letters and digits, without tags, comments and everything else.
 #[must_use]
 pub fn words(text: &str) -> Vec<String> {
@@ -101,6 +111,9 @@ pub fn words(text: &str) -> Vec<String> {
     plain.push_str(rest);
     // What keeps text of a page from acting on GitHub is no difference.
     plain.retain(|c| c != '\u{200b}');
+    for mark in MARKS {
+        plain = plain.replace(mark, " ");
+    }
     // Nor is how a file numbers a list: readers see the items counted from the first. Where such a
     // number is no marker at all but text, the page may have it in the middle of a line.
     plain

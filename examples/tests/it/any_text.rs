@@ -2,6 +2,7 @@
 
 use notion_sync_core::document::limits::Limits;
 use notion_sync_core::document::{Document, markdown, notion_markdown};
+use notion_sync_core::engine::Budget;
 use notion_sync_core::mapping::Policy;
 use notion_sync_examples::demo::{Stage, Terms};
 use notion_sync_examples::emulation::{BACKLOG, World};
@@ -191,5 +192,55 @@ async fn a_file_of_any_form_keeps_it() {
         let kept: String = file.split_inclusive('\n').filter(own).collect();
         assert_eq!(kept, words(text), "{file}");
         assert_eq!(sweep(&mut stage).await.applied, []);
+    }
+}
+
+/// Somebody edits a page within the minute of a write of its body, so that the page says of no other time.
+#[tokio::test]
+async fn an_edit_without_words_in_the_minute_of_a_write_is_carried_over() {
+    const PATH: &str = "docs/releases.md";
+    let terms = Terms::documents(Policy::ManualReview);
+    let mut stage = Stage::in_memory(World::small().unwrap(), terms)
+        .await
+        .unwrap();
+    settle(&mut stage).await;
+    let page = stage.page("Releases").unwrap();
+    let text = stage.file(PATH).unwrap() + "\n- [ ] Ask Bob\n";
+    stage.push("bob", "Edit", &[(PATH, Some(&text))]).unwrap();
+    stage.pass(30);
+    settle(&mut stage).await;
+    for (number, (before, after, in_file)) in [
+        ("manager\n", "manager\n---\n", "manager\n\n---\n"),
+        ("- [ ] Ask", "- [x] Ask", "- [x] Ask"),
+        ("Nothing is", "**Nothing** is", "**Nothing** is"),
+        ("- tags the", "1. tags the", "\n1. tags the"),
+        ("---\n", "", "manager\n\n1. tags"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Somebody edits the file, and the page follows.
+        let text = stage.file(PATH).unwrap() + &format!("\nMore words: {number}.\n");
+        stage.push("bob", "Edit", &[(PATH, Some(&text))]).unwrap();
+        stage.pass(30);
+        let late = i64::from(chrono::Timelike::second(&stage.now()));
+        stage.clock.advance(chrono::Duration::seconds(65 - late));
+        let minute = stage.now().timestamp() / 60;
+        let now = Budget {
+            poll_now: true,
+            ..Budget::default()
+        };
+        stage.tick_within(now).await.unwrap();
+        let text = stage.notion().markdown(page);
+        assert!(text.contains(&format!("More words: {number}.")), "{text}");
+        let text = text.replacen(before, after, 1);
+        let edit = stage.in_notion("ada", |ada| ada.set_markdown(page, &text));
+        edit.unwrap();
+        assert_eq!(stage.now().timestamp() / 60, minute);
+        stage.pass(30);
+        settle(&mut stage).await;
+        let file = stage.file(PATH).unwrap();
+        assert!(file.contains(in_file), "{after:?}: {file}");
+        assert_eq!(stage.notion().markdown(page), text);
     }
 }

@@ -42,10 +42,6 @@ pub(super) fn decide(
     if !parked && base.is_untouched(n, g) {
         return;
     }
-    if let Some(stored) = as_stored(case, notion, n, g, base) {
-        plan.agreed.body = Some(stored);
-        return;
-    }
     let regions = regions(base, n, g);
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(regions.as_slice().len());
     let seen: BTreeSet<UnitId> = regions
@@ -114,35 +110,6 @@ pub(super) fn decide(
     } else if !to_github && all.base != *base {
         plan.agreed.body = Some(all.base);
     }
-}
-
-/// What Notion made of our own write, where that says the same in other formatting.
-///
-/// A service may store something else than it was sent. The first read of the same revision shows
-/// it; without this, our own words would come back as somebody's edit. Only white space and
-/// formatting may differ: any other difference is an edit.
-fn as_stored(
-    case: &Case<'_>,
-    notion: &View,
-    n: &Document,
-    g: &Document,
-    base: &BodyBase,
-) -> Option<BodyBase> {
-    if case.record.own_body != Some(notion.revision.at) || !case.record.conflicts.is_empty() {
-        return None;
-    }
-    let differs = !base.holds(Side::Notion, n) && base.holds(Side::Github, g);
-    (differs && words(&n.blocks) == words(&base.notion().blocks)).then(|| BodyBase::agree(n, g))
-}
-
-/// Letters and digits of all text, in order.
-fn words(blocks: &[Block]) -> String {
-    let mut text = String::new();
-    for block in blocks {
-        text.push_str(&block.to_plain());
-    }
-    text.retain(char::is_alphanumeric);
-    text
 }
 
 fn first_row(rows: &[Row], wanted: &[u8]) -> Row {

@@ -13,6 +13,7 @@ use notion_sync_testkit::simulation::properties::{self, is_parked};
 use notion_sync_testkit::simulation::{Failure, origins, words};
 use serde_json::Value;
 
+use super::alike;
 use super::ending;
 use super::people::{lock, table};
 use super::play::Theatre;
@@ -50,6 +51,7 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     ending::count(theatre, &scene).await?;
     tokens(theatre, &scene)?;
     convergence(theatre, &scene).await?;
+    alike::all(&theatre.stage, &scene.records)?;
     if theatre.beyond.is_some() {
         repaired::all(theatre, &scene)?;
     } else {

@@ -91,7 +91,9 @@ fn own(profile: Profile) -> &'static [&'static str] {
         Profile::Workers => &WORKERS,
         Profile::Surroundings => &SURROUNDINGS,
         Profile::Beyond => &BEYOND,
-        Profile::Documents | Profile::Tasks | Profile::Both | Profile::Brief => &[],
+        Profile::Documents | Profile::Tasks | Profile::Both | Profile::Brief | Profile::Blocks => {
+            &[]
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod actions;
 mod aimed;
+mod alike;
 mod ambush;
 mod cells;
 mod check;

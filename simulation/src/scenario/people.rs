@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 
 use super::deed::{Act, Deed};
 use super::script::Knobs;
-use super::text::changed_text;
+use super::text::{
+    changed_file_blocks, changed_page_blocks, changed_text, new_file_blocks, new_page_blocks,
+};
 
 /// The tables by whether they hold tasks.
 pub(crate) fn table(tasks: bool) -> &'static str {
@@ -61,6 +63,8 @@ pub(crate) struct People {
     marks: bool,
     /// Whether tasks have rules: then their status changes more often.
     rules: bool,
+    /// Whether blocks of all kinds come, go and move, besides words.
+    blocks: bool,
     /// What people made the status of a task, in order.
     pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
     /// Words that somebody took out, and whether of a page.
@@ -118,6 +122,7 @@ impl People {
             tasks: knobs.tasks.is_some(),
             marks: knobs.marks,
             rules: knobs.rules,
+            blocks: knobs.blocks,
             statuses: Mutex::default(),
             removed: Mutex::default(),
         }
@@ -260,7 +265,8 @@ impl People {
         let block = nth(&blocks, act.pick / 7);
         let title = notion.title(page).unwrap_or_default();
         let properties = notion.properties(page);
-        let whole = format!("{title} {properties:?} {}", notion.markdown(page));
+        let body = notion.markdown(page);
+        let whole = format!("{title} {properties:?} {body}");
         let mut person = notion.person(who, now).ok()?;
         // Where tasks have rules their status is what people change most.
         let often = matches!(
@@ -272,6 +278,15 @@ impl People {
         } else {
             act.deed
         };
+        if self.blocks
+            && deed == act.deed
+            && let Some(text) = changed_page_blocks(&body, act)
+        {
+            person.set_markdown(page, &text).ok()?;
+            let text = notion.markdown(page);
+            self.wrote(act, &place, &body, &text);
+            return Some(format!("{title:?} ({page}) becomes {text:?}"));
+        }
         match deed {
             Deed::EditBlock | Deed::ExtendBlock | Deed::RevertBlock => {
                 let block = block?;
@@ -367,11 +382,29 @@ impl People {
         if tasks {
             values.insert("Status".to_owned(), json!("To do"));
         }
-        let body = format!("Comes from {}.\n\nSome text.", origin(act.token));
+        let some = match self.blocks {
+            true => new_page_blocks(act),
+            false => "Some text.".to_owned(),
+        };
+        let body = format!("Comes from {}.\n\n{some}", origin(act.token));
         let mut person = notion.person(who, now).ok()?;
         let page = person.create_page(source, &values, &body).ok()?;
         self.wrote(act, &format!("page {page}"), "", &title);
         Some(format!("makes the page {title:?} ({page})"))
+    }
+
+    /// What a new file or issue says.
+    fn some_text(&self, act: Act) -> String {
+        match self.blocks {
+            true => new_file_blocks(act),
+            false => "Some text.".to_owned(),
+        }
+    }
+
+    /// What somebody makes of a file or an issue.
+    fn changed(&self, text: &str, act: Act) -> Option<String> {
+        let blocks = self.blocks.then(|| changed_file_blocks(text, act));
+        blocks.flatten().or_else(|| changed_text(text, act))
     }
 
     fn on_file(&self, act: Act, who: &str, now: DateTime<Utc>) -> Option<String> {
@@ -394,9 +427,10 @@ impl People {
                     ""
                 };
                 let text = format!(
-                    "{front}# File {}\n\nComes from {}.\n\nSome text.\n",
+                    "{front}# File {}\n\nComes from {}.\n\n{}\n",
                     word(act.token),
-                    origin(act.token)
+                    origin(act.token),
+                    self.some_text(act)
                 );
                 let said = format!("adds {path}");
                 (vec![(path, Some(text.clone()))], String::new(), text, said)
@@ -433,7 +467,7 @@ impl People {
                 let new = if act.deed == Deed::RevertText {
                     memory.files.get(&path)?.clone()
                 } else {
-                    changed_text(&old, act)?
+                    self.changed(&old, act)?
                 };
                 memory.files.insert(path.clone(), old.clone());
                 let said = format!("{:?} in {path} with {}", act.deed, word(act.token));
@@ -463,7 +497,8 @@ impl People {
         let unique = word(act.token);
         if act.deed == Deed::NewObject {
             let title = format!("Issue {unique}");
-            let body = format!("Comes from {}.\n\nSome text.\n", origin(act.token));
+            let some = self.some_text(act);
+            let body = format!("Comes from {}.\n\n{some}\n", origin(act.token));
             let number = github
                 .open_issue(BACKLOG, who, &title, Some(&body), now)
                 .ok()?;
@@ -509,7 +544,7 @@ impl People {
                 let new = match act.deed {
                     Deed::RevertText => lock(&self.memory).bodies.get(&number)?.clone(),
                     Deed::EditLine | Deed::ExtendLine | Deed::AddLine | Deed::RemoveLine => {
-                        changed_text(&old, act)?
+                        self.changed(&old, act)?
                     }
                     _ => return None,
                 };

@@ -34,6 +34,8 @@ pub(crate) enum Profile {
     Beyond,
     /// What is mapped differs from seed to seed, and little happens: most failures need no more.
     Brief,
+    /// As in brief ones, and people make, move and remove blocks of all kinds.
+    Blocks,
 }
 
 impl Profile {
@@ -48,7 +50,13 @@ impl Profile {
             Self::Surroundings => "surroundings",
             Self::Beyond => "beyond",
             Self::Brief => "brief",
+            Self::Blocks => "blocks",
         }
+    }
+
+    /// Whether little happens.
+    pub(super) fn is_brief(self) -> bool {
+        matches!(self, Self::Brief | Self::Blocks)
     }
 
     /// The one of this name.
@@ -62,6 +70,7 @@ impl Profile {
             Self::Surroundings,
             Self::Beyond,
             Self::Brief,
+            Self::Blocks,
         ];
         all.into_iter().find(|profile| profile.name() == name)
     }
@@ -73,7 +82,7 @@ impl Profile {
                 *Stream::new(seed, "mapped").of(&[Self::Documents, Self::Tasks, Self::Both])
             }
             // Two mappings take twice as long.
-            Self::Brief => {
+            Self::Brief | Self::Blocks => {
                 let mut random = Stream::new(seed, "mapped");
                 match random.chance(10) {
                     true => Self::Both,
@@ -175,6 +184,8 @@ pub(crate) struct Knobs {
     pub(crate) beyond: Option<u32>,
     /// How many removals a run may do that nobody approved, where it is not any number.
     pub(crate) guard: Option<usize>,
+    /// Whether people make, move and remove blocks of all kinds.
+    pub(crate) blocks: bool,
 }
 
 /// Everything that happens in a seed.
@@ -197,7 +208,8 @@ impl Script {
         let company = profile == Profile::Workers;
         let upset = profile == Profile::Surroundings;
         let beyond = profile == Profile::Beyond;
-        let brief = profile == Profile::Brief;
+        let brief = profile.is_brief();
+        let blocks = profile == Profile::Blocks;
         let profile = profile.mapped(seed);
         let mut knob = Stream::new(seed, "knobs");
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
@@ -220,13 +232,16 @@ impl Script {
             github_late: 0,
             beyond: None,
             guard: None,
+            blocks,
         };
         let mut writer = Writer::new(seed);
         let mut schedule = Stream::new(seed, "schedule");
         let mut faults = Stream::new(seed, "faults");
         // Each kind of fault is off in a third of the seeds.
         let mask: Vec<bool> = (0..9).map(|_| !faults.chance(33)).collect();
-        let count = match brief {
+        // Blocks of one text are edited on both sides where more happens.
+        let long = blocks && Stream::new(seed, "long").chance(20);
+        let count = match brief && !long {
             true => 1 + schedule.below(3),
             false => 3 + schedule.below(8),
         };

@@ -52,7 +52,7 @@ const DRY: u64 = 8;
 
 /// How a seed is played. Most end with few quiet cycles, some with many.
 pub(super) fn manner(seed: u64, profile: Profile, canary: bool) -> Manner {
-    let brief = profile == Profile::Brief;
+    let brief = profile.is_brief();
     Manner {
         told: false,
         canary,

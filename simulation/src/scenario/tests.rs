@@ -29,6 +29,7 @@ fn a_few_seeds_hold() {
         Profile::Surroundings,
         Profile::Beyond,
         Profile::Brief,
+        Profile::Blocks,
     ] {
         let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
         assert!(

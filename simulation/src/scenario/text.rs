@@ -2,7 +2,73 @@
 
 use super::deed::{Act, Deed};
 use super::people::nth;
-use notion_sync_testkit::simulation::{moment, origins, word};
+use notion_sync_testkit::bodies;
+use notion_sync_testkit::simulation::{Stream, moment, origins, word};
+
+/// Whether somebody works on the blocks of a text, and not on the words of one of them.
+fn is_of_blocks(act: Act) -> bool {
+    let words = matches!(
+        act.deed,
+        Deed::EditBlock
+            | Deed::ExtendBlock
+            | Deed::AddBlock
+            | Deed::RemoveBlock
+            | Deed::EditLine
+            | Deed::ExtendLine
+            | Deed::AddLine
+            | Deed::RemoveLine
+    );
+    words && act.pick % 11 < 7
+}
+
+/// What nobody edits, since it tells where the text comes from, or is no text.
+fn stays(block: &str) -> bool {
+    let begins = [
+        "---\n",
+        "# ",
+        "<!--",
+        "[Open in Notion]",
+        "<page",
+        "<database",
+        "<unknown",
+    ];
+    !origins(block).is_empty() || begins.iter().any(|start| block.starts_with(start))
+}
+
+/// Calls with what decides which blocks somebody writes: numbers, and the words, that of the act among them.
+fn with_words<T>(act: Act, write: impl FnOnce(&mut Stream, &[&str]) -> T) -> T {
+    let unique = word(act.token);
+    let words = [unique.as_str(), &unique, "alpha", "beta"];
+    write(&mut Stream::new(act.pick, "blocks"), &words)
+}
+
+/// What a new page says.
+pub(super) fn new_page_blocks(act: Act) -> String {
+    with_words(act, bodies::page_of)
+}
+
+/// What a new file or issue says.
+pub(super) fn new_file_blocks(act: Act) -> String {
+    with_words(act, bodies::file_of)
+}
+
+/// What somebody makes of the blocks of a page; `None` where he does something else.
+pub(super) fn changed_page_blocks(text: &str, act: Act) -> Option<String> {
+    is_of_blocks(act).then(|| {
+        with_words(act, |random, words| {
+            bodies::edited_page(random, text, words, &stays)
+        })
+    })
+}
+
+/// The same of a file or an issue.
+pub(super) fn changed_file_blocks(text: &str, act: Act) -> Option<String> {
+    is_of_blocks(act).then(|| {
+        with_words(act, |random, words| {
+            bodies::edited_file(random, text, words, &stays)
+        })
+    })
+}
 
 /// The lines of a Markdown text that somebody would edit.
 fn lines_of(text: &str) -> Vec<usize> {
