@@ -81,6 +81,29 @@ fn a_block_that_was_edited_after_a_write_without_an_outcome_has_no_base() {
     }
 }
 
+/// The same where the person changed no word, or wrote by chance what was sent in another form.
+#[test]
+fn words_that_were_sent_in_another_form_have_no_base() {
+    let body = |last: &[Block]| {
+        let mut blocks = vec![paragraph("first")];
+        blocks.extend_from_slice(last);
+        doc(blocks)
+    };
+    let (old, sent) = (body(&[]), body(&[paragraph("beta")]));
+    let (before, after) = (BodyBase::agree(&old, &old), BodyBase::agree(&sent, &sent));
+    for edited in [item("beta", Vec::new()), strong("beta")] {
+        let edited = body(&[edited]);
+        for side in Side::BOTH {
+            let base = before.confirmed(&after, side, &edited).unwrap();
+            let (notion, github) = match side {
+                Side::Notion => (&edited, &sent),
+                Side::Github => (&sent, &edited),
+            };
+            assert!(!regions(&base, notion, github).is_clean(), "{edited:?}");
+        }
+    }
+}
+
 /// A conflict that a side answered by removing its part leaves what stands before it at that side's end. An empty
 /// paragraph there says nothing: it was added, is not there when the file is read again, and nobody removed it.
 #[test]

@@ -47,6 +47,8 @@ pub(super) struct Memory {
     files: BTreeMap<String, String>,
     bodies: BTreeMap<u64, String>,
     deleted: BTreeMap<String, String>,
+    /// What they moved that named no page yet, by where it comes from.
+    pub(super) moved: BTreeSet<u32>,
     /// What they did, told.
     pub(super) said: Vec<String>,
 }
@@ -64,7 +66,7 @@ pub(crate) struct People {
     /// Whether tasks have rules: then their status changes more often.
     rules: bool,
     /// Whether blocks of all kinds come, go and move, besides words.
-    blocks: bool,
+    pub(super) blocks: bool,
     /// What people made the status of a task, in order.
     pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
     /// Words that somebody took out, and whether of a page.
@@ -311,9 +313,11 @@ impl People {
                 Some(format!("{title:?} ({page}): adds {text:?}"))
             }
             Deed::RemoveBlock => {
-                let block = block?;
+                // A table keeps one row: rows go with the other blocks.
+                let block = block.filter(|one| !self.blocks || one.kind != "table_row")?;
                 person.trash(block.id).ok()?;
-                self.wrote(act, &place, &block.text, "");
+                // What is below it goes too.
+                self.wrote(act, &place, &body, &notion.markdown(page));
                 Some(format!("{title:?} ({page}): removes {:?}", block.text))
             }
             Deed::RenamePage => {
@@ -457,6 +461,9 @@ impl People {
                 let path = path?;
                 let text = files.get(&path)?.clone();
                 let to = format!("docs/moved-{}.md", act.token);
+                if !text.contains("notion_page_id") {
+                    memory.moved.extend(origins(&text));
+                }
                 let said = format!("moves {path} to {to}");
                 let edits = vec![(path, None), (to, Some(text.clone()))];
                 (edits, text.clone(), text, said)
@@ -470,7 +477,7 @@ impl People {
                     self.changed(&old, act)?
                 };
                 memory.files.insert(path.clone(), old.clone());
-                let said = format!("{:?} in {path} with {}", act.deed, word(act.token));
+                let said = format!("{path} becomes {new:?}");
                 (vec![(path, Some(new.clone()))], old, new, said)
             }
         };
@@ -551,7 +558,7 @@ impl People {
                 github.rewrite(BACKLOG, number, who, Some(&new), now).ok()?;
                 lock(&self.memory).bodies.insert(number, old.clone());
                 self.wrote(act, &place, &old, &new);
-                Some(format!("{:?} in {place} with {unique}", act.deed))
+                Some(format!("{place} becomes {new:?}"))
             }
         }
     }

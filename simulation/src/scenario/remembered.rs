@@ -53,4 +53,10 @@ impl People {
         let memory = lock(&self.memory);
         (memory.ever_trashed.iter()).any(|trashed| trashed.to_string() == page)
     }
+
+    /// Whether somebody moved a file with this origin that did not name its page yet, in a world in which whole texts
+    /// are written anew: it may be known again neither by its name nor by its text.
+    pub(crate) fn moved_and_rewrote(&self, origin: u32) -> bool {
+        self.blocks && lock(&self.memory).moved.contains(&origin)
+    }
 }

@@ -38,7 +38,14 @@ fn stays(block: &str) -> bool {
 /// Calls with what decides which blocks somebody writes: numbers, and the words, that of the act among them.
 fn with_words<T>(act: Act, write: impl FnOnce(&mut Stream, &[&str]) -> T) -> T {
     let unique = word(act.token);
-    let words = [unique.as_str(), &unique, "alpha", "beta"];
+    let words = [
+        unique.as_str(),
+        &unique,
+        "alpha",
+        "**beta**",
+        "`gamma`",
+        "*delta*",
+    ];
     write(&mut Stream::new(act.pick, "blocks"), &words)
 }
 

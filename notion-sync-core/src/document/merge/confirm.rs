@@ -14,10 +14,9 @@ impl BodyBase {
     /// `sent` is the base that the whole write would have led to, `shown` what the written `side`
     /// holds now. Where it holds what was sent, both sides held that at some moment, whoever wrote
     /// it; where it holds the old text, the write did not reach it. Where it holds neither, somebody
-    /// changed it, and nobody knows whether the write had reached it: nothing is agreed there. Text
-    /// that differs from what was sent in white space and marks only counts as sent: a service may
-    /// store another form. A block of which the first of the blocks below it are there, with all
-    /// that was there before, was not finished: that much of it is agreed.
+    /// changed it, and nobody knows whether the write had reached it: nothing is agreed there, also
+    /// where the words are the same. A block of which the first of the blocks below it are there, with
+    /// all that was there before, was not finished: that much of it is agreed.
     ///
     /// `None` where the two bases cannot be told apart place by place, because one of them has
     /// content that the written side has no form for. Then nothing may be assumed.
@@ -61,18 +60,6 @@ impl BodyBase {
                 State::Same | State::GithubMoved | State::NotionMoved => {
                     out.pairs.extend_from_slice(sent_pairs);
                 }
-                State::Merged(_) | State::Diverged
-                    if let [pair] = sent_pairs
-                        && says_same(region.notion, pair.run(side)) =>
-                {
-                    let mut pair = pair.clone();
-                    let stored = region.notion.iter().map(Block::canonical).collect();
-                    match side {
-                        Side::Notion => pair.notion = stored,
-                        Side::Github => pair.github = stored,
-                    }
-                    out.pairs.push(pair);
-                }
                 // A write that stopped inside a block, below which more was to come: what is there
                 // is agreed, and the rest is still to be written.
                 State::Converged | State::Merged(_) | State::Diverged
@@ -108,17 +95,6 @@ fn nothing_agreed() -> BasePair {
 
 /// A character that stands for an object, and that neither codec writes.
 const NOBODYS: &str = "\u{FFFC}";
-
-/// Whether two runs have the same letters and digits, and any at all.
-fn says_same(one: &[Block], other: &[Block]) -> bool {
-    let words = |blocks: &[Block]| {
-        let mut text: String = blocks.iter().map(Block::to_plain).collect();
-        text.retain(char::is_alphanumeric);
-        text
-    };
-    let one = words(one);
-    !one.is_empty() && one == words(other)
-}
 
 /// Whether `part` is what there is of `whole` when a write of it stops early: the same blocks in the
 /// same order, of each list of blocks the first ones.
