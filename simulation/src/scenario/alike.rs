@@ -51,9 +51,11 @@ fn outline(blocks: &[Block]) -> String {
         out.push_str(&name);
         for run in block.kind.text().iter().flat_map(|text| &text.0) {
             let like = &run.annotations;
-            if like.bold || like.italic || like.strikethrough || like.code {
+            let told = RichText(vec![run.clone()]).to_plain();
+            // What a file says that a page has no form for stands there as code.
+            let held = told.starts_with("<!-- notion-sync:");
+            if !held && (like.bold || like.italic || like.strikethrough || like.code) {
                 let flags = [like.bold, like.italic, like.strikethrough, like.code].map(u8::from);
-                let told = RichText(vec![run.clone()]).to_plain();
                 out.push_str(&format!(" {:?} {flags:?}", told.trim()));
             }
         }
