@@ -13,6 +13,7 @@ pub mod edit;
 pub mod front_matter;
 mod layout;
 pub mod limits;
+pub(crate) mod looks;
 pub mod markdown;
 pub mod merge;
 pub mod model;

@@ -7,6 +7,7 @@ use super::field::{cancels, parked, step};
 use super::plan::{Hold, Loser, Park, Plan, WriteStep};
 use super::table::{EditProposal, Fit, Parked, Row, UnitSituation, UnitState, unit_row};
 use crate::document::canon::hash_list;
+use crate::document::looks::looks_the_same;
 use crate::document::merge::{BodyBase, Choice, Region, State, regions};
 use crate::document::{Block, Document, markdown};
 use crate::hash::ContentHash;
@@ -40,6 +41,10 @@ pub(super) fn decide(
     let open = |unit: &UnitId| matches!(unit, UnitId::Block(_) | UnitId::Body);
     let parked = case.record.conflicts.keys().any(open);
     if !parked && base.is_untouched(n, g) {
+        return;
+    }
+    if let Some(stored) = as_stored(case, notion, n, g, base) {
+        plan.agreed.body = Some(stored);
         return;
     }
     let regions = regions(base, n, g);
@@ -110,6 +115,26 @@ pub(super) fn decide(
     } else if !to_github && all.base != *base {
         plan.agreed.body = Some(all.base);
     }
+}
+
+/// What Notion made of our own write, where nobody sees a difference.
+///
+/// A service may store something else than it was sent. The first read of the same revision shows
+/// it; without this, our own words would come back as somebody's edit. Only white space and what
+/// formats it may differ: any other difference is an edit, of somebody who was there within the same minute.
+fn as_stored(
+    case: &Case<'_>,
+    notion: &View,
+    n: &Document,
+    g: &Document,
+    base: &BodyBase,
+) -> Option<BodyBase> {
+    if case.record.own_body != Some(notion.revision.at) || !case.record.conflicts.is_empty() {
+        return None;
+    }
+    let differs = !base.holds(Side::Notion, n) && base.holds(Side::Github, g);
+    let stored = differs && looks_the_same(&n.blocks, &base.notion().blocks);
+    stored.then(|| BodyBase::agree(n, g))
 }
 
 fn first_row(rows: &[Row], wanted: &[u8]) -> Row {

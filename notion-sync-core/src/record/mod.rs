@@ -227,6 +227,10 @@ pub struct Record {
     /// Why an object that is not there any more is believed to be gone: a listing names it once.
     #[serde(default)]
     pub proofs: BTreeMap<Side, Proof>,
+    /// Revision of the page right after our own last write of its body, until a settled read showed
+    /// what the service made of it.
+    #[serde(default)]
+    pub own_body: Option<DateTime<Utc>>,
     /// The object on GitHub that a listing proved to be gone, until it is there again. Only the
     /// listing that passes the removal has the proof; later reads just do not find the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -404,6 +408,7 @@ impl Record {
             copy: false,
             duplicate: None,
             proofs: BTreeMap::new(),
+            own_body: None,
             gone: None,
             begun: None,
             next_sequence: 0,

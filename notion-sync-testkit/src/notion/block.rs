@@ -361,7 +361,7 @@ impl Content {
 }
 
 /// The languages of code blocks, by the service's names.
-pub(crate) const LANGUAGES: [&str; 86] = [
+pub(crate) const LANGUAGES: [&str; 89] = [
     "abap",
     "abc",
     "agda",
@@ -446,6 +446,9 @@ pub(crate) const LANGUAGES: [&str; 86] = [
     "typescript",
     "vb.net",
     "verilog",
+    "vhdl",
+    "visual basic",
+    "webassembly",
     "yaml",
     "xml",
 ];

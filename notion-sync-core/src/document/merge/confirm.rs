@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::base::{BasePair, BodyBase};
 use super::region::{State, regions_at};
+use crate::document::looks::looks_the_same;
 use crate::document::model::{Block, Document};
 use crate::id::Side;
 
@@ -14,9 +15,10 @@ impl BodyBase {
     /// `sent` is the base that the whole write would have led to, `shown` what the written `side`
     /// holds now. Where it holds what was sent, both sides held that at some moment, whoever wrote
     /// it; where it holds the old text, the write did not reach it. Where it holds neither, somebody
-    /// changed it, and nobody knows whether the write had reached it: nothing is agreed there, also
-    /// where the words are the same. A block of which the first of the blocks below it are there, with
-    /// all that was there before, was not finished: that much of it is agreed.
+    /// changed it, and nobody knows whether the write had reached it: nothing is agreed there. Text
+    /// that differs from what was sent in white space and its formatting only counts as sent: a service
+    /// may store another form. A block of which the first of the blocks below it are there, with all
+    /// that was there before, was not finished: that much of it is agreed.
     ///
     /// `None` where the two bases cannot be told apart place by place, because one of them has
     /// content that the written side has no form for. Then nothing may be assumed.
@@ -59,6 +61,18 @@ impl BodyBase {
             match region.state {
                 State::Same | State::GithubMoved | State::NotionMoved => {
                     out.pairs.extend_from_slice(sent_pairs);
+                }
+                State::Merged(_) | State::Diverged
+                    if let [pair] = sent_pairs
+                        && looks_the_same(region.notion, pair.run(side)) =>
+                {
+                    let mut pair = pair.clone();
+                    let stored = region.notion.iter().map(Block::canonical).collect();
+                    match side {
+                        Side::Notion => pair.notion = stored,
+                        Side::Github => pair.github = stored,
+                    }
+                    out.pairs.push(pair);
                 }
                 // A write that stopped inside a block, below which more was to come: what is there
                 // is agreed, and the rest is still to be written.

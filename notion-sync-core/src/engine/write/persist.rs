@@ -150,6 +150,10 @@ impl Engine {
                 remember_view(record, side, view);
             }
         }
+        // Once the revision is settled, whatever comes after it is somebody else's.
+        if notion.as_ref().is_some_and(|view| view.settled) {
+            record.own_body = None;
+        }
         self.take_edit_proposals(&operations, &open, record, now);
         record.problem = problem(&plan, record, now);
         for wait in plan.waits.iter().filter(|wait| wait.tell) {

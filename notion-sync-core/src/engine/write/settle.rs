@@ -57,6 +57,9 @@ impl Engine {
         }
         let read = view.as_ref().and_then(|view| view.document());
         let moved_body = is_content && settle_body(op, read, state);
+        if side == Side::Notion && settlement.body.is_some() {
+            state.record.own_body = ack.snapshot.as_ref().map(|snapshot| snapshot.revision.at);
+        }
         let record = &mut state.record;
         if let Some(life) = settlement.life {
             record.life = life;

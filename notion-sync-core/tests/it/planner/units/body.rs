@@ -10,7 +10,7 @@ use notion_sync_core::record::{ProposalState, UnitId};
 use notion_sync_core::remote::ProposalKind;
 
 use super::super::executor::Trail;
-use super::super::world::{Pair, document, mapping};
+use super::super::world::{Pair, at, document, mapping};
 use super::{POLICIES, held, propose, rows, writes};
 
 /// A pair of tasks that agreed on a body.
@@ -225,4 +225,53 @@ fn equal_text_from_before_a_pair_was_made_is_agreed() {
     assert_eq!(plan.closes, [UnitId::Body]);
     let both = document(&["both"]);
     assert_eq!(plan.agreed.body, Some(BodyBase::agree(&both, &both)));
+}
+
+#[test]
+fn what_notion_made_of_our_own_words_is_no_edit() {
+    let own = |policy: Policy, notion: &[&str], github: &[&str]| {
+        let mut pair = shows(pair(policy, &["one two", "three"]), notion, github);
+        pair.record.own_body = Some(at(pair.notion.minute));
+        pair
+    };
+    let (sent, stored) = (["one two", "three"], ["one  two", "three"]);
+    for policy in POLICIES {
+        let reformatted = own(policy, &stored, &sent);
+        let plan = reformatted.plan();
+        let (n, g) = (document(&stored), document(&sent));
+        assert_eq!(plan.steps, [], "{policy:?}");
+        assert_eq!(plan.agreed.body, Some(BodyBase::agree(&n, &g)));
+
+        // Other words are an edit.
+        let edited = own(policy, &["one 2", "three"], &sent).plan();
+        assert_eq!(
+            written(&edited),
+            [(Side::Github, lines(&["one 2", "three"]))]
+        );
+        // So are the same words with anything that is seen,
+        let marked = own(policy, &["one two", "**three**"], &sent).plan();
+        assert_eq!(
+            written(&marked),
+            [(Side::Github, lines(&["one two", "**three**"]))]
+        );
+        // what was read at another revision than the one of our write,
+        let mut later = reformatted.clone();
+        later.notion.minute += 1;
+        assert_eq!(written(&later.plan()), [(Side::Github, lines(&stored))]);
+        // and nothing is agreed about a file that was edited meanwhile,
+        let both = own(policy, &stored, &["one two", "3"]).plan();
+        assert_eq!(rows(&both), [8, 9], "{policy:?}");
+        // or while a conflict is open.
+        let mut open = own(
+            Policy::ManualReview,
+            &["ours", "three"],
+            &["theirs", "three"],
+        );
+        open = parked(open);
+        let open = shows(open, &["ours", "th ree"], &["theirs", "three"]);
+        assert_eq!(
+            written(&open.plan()),
+            [(Side::Github, lines(&["theirs", "th ree"]))]
+        );
+    }
 }

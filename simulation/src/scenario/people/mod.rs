@@ -1,0 +1,219 @@
+//! People on both sides.
+
+mod github;
+mod notion;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use notion_sync_core::id::Side;
+use notion_sync_examples::emulation::{BACKLOG, HANDBOOK, Services};
+use notion_sync_testkit::github::GithubEmulator;
+use notion_sync_testkit::notion::{NotionEmulator, NotionId};
+use notion_sync_testkit::simulation::{Ledger, words};
+
+use super::deed::{Act, Deed};
+use super::script::Knobs;
+
+/// The tables by whether they hold tasks.
+pub(crate) fn table(tasks: bool) -> &'static str {
+    if tasks {
+        "backlog-tasks"
+    } else {
+        "handbook-pages"
+    }
+}
+
+/// What an act is aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// A page.
+    Page(NotionId),
+    /// An issue of the backlog.
+    Issue(u64),
+    /// Some file of the handbook.
+    File,
+}
+
+/// What people remember.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    trashed: Vec<(NotionId, bool)>,
+    /// Pages that somebody ever moved to the trash.
+    pub(super) ever_trashed: BTreeSet<NotionId>,
+    blocks: BTreeMap<NotionId, String>,
+    files: BTreeMap<String, String>,
+    bodies: BTreeMap<u64, String>,
+    deleted: BTreeMap<String, String>,
+    /// What they moved that named no page yet, by where it comes from.
+    pub(super) moved: BTreeSet<u32>,
+    /// What they did, told.
+    pub(super) said: Vec<String>,
+}
+
+/// People, and what they wrote.
+#[derive(Debug)]
+pub(crate) struct People {
+    pub(crate) services: Services,
+    pub(crate) ledger: Mutex<Ledger>,
+    pub(super) memory: Mutex<Memory>,
+    documents: bool,
+    tasks: bool,
+    /// Whether files have fields.
+    marks: bool,
+    /// Whether tasks have rules: then their status changes more often.
+    rules: bool,
+    /// Whether blocks of all kinds come, go and move, besides words.
+    pub(super) blocks: bool,
+    /// What people made the status of a task, in order.
+    pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
+    /// Words that somebody took out, and whether of a page.
+    removed: Mutex<BTreeSet<(bool, u32)>>,
+}
+
+/// Locks, whatever became of the last holder.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn notion(services: &Services) -> MutexGuard<'_, NotionEmulator> {
+    services
+        .notion
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn github(services: &Services) -> MutexGuard<'_, GithubEmulator> {
+    services
+        .github
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The item that a number picks.
+pub(super) fn nth<T: Clone>(items: &[T], pick: u64) -> Option<T> {
+    let count = u64::try_from(items.len()).ok().filter(|count| *count > 0)?;
+    items.get(usize::try_from(pick % count).ok()?).cloned()
+}
+
+impl People {
+    /// People in a world with these knobs.
+    pub(crate) fn new(services: Services, knobs: &Knobs) -> Self {
+        Self {
+            services,
+            ledger: Mutex::default(),
+            memory: Mutex::default(),
+            documents: knobs.documents.is_some(),
+            tasks: knobs.tasks.is_some(),
+            marks: knobs.marks,
+            rules: knobs.rules,
+            blocks: knobs.blocks,
+            statuses: Mutex::default(),
+            removed: Mutex::default(),
+        }
+    }
+
+    /// Somebody does something, if it can be done. Says what was done.
+    pub(crate) fn act(&self, mut act: Act, aim: Option<Aim>, now: DateTime<Utc>) -> Option<String> {
+        match aim {
+            Some(Aim::Page(_)) if act.side != Side::Notion => {
+                (act.side, act.deed) = (Side::Notion, Deed::EditBlock);
+            }
+            Some(Aim::Issue(_) | Aim::File) if act.side != Side::Github => {
+                (act.side, act.deed) = (Side::Github, Deed::EditLine);
+            }
+            _ => {}
+        }
+        lock(&self.ledger).now(now);
+        let who = if act.pick.is_multiple_of(2) {
+            "ada"
+        } else {
+            "bob"
+        };
+        // What they see is what is there by now.
+        notion(&self.services).catch_up(now);
+        github(&self.services).catch_up(now);
+        let said = match act.side {
+            Side::Notion => self.in_notion(act, aim, who, now),
+            Side::Github => match aim {
+                Some(Aim::Issue(number)) => self.on_issue(act, Some(number), who, now),
+                Some(Aim::File) => self.on_file(act, who, now),
+                _ if matches!(act.deed, Deed::MergePull | Deed::ClosePull) => {
+                    self.on_pull(act, who, now)
+                }
+                _ if self.tasks && (!self.documents || act.pick.is_multiple_of(3)) => {
+                    self.on_issue(act, None, who, now)
+                }
+                _ => self.on_file(act, who, now),
+            },
+        }?;
+        lock(&self.memory).said.push(said.clone());
+        Some(format!("{who}: {said}"))
+    }
+
+    fn wrote(&self, act: Act, place: &str, old: &str, new: &str) {
+        let mut ledger = lock(&self.ledger);
+        ledger.replaced(old, new);
+        if words(new).contains(&act.token) {
+            ledger.born(act.token, place);
+        }
+        let on_page = place.starts_with("page ");
+        let (old, new) = (words(old), words(new));
+        let mut removed = lock(&self.removed);
+        removed.extend(old.difference(&new).map(|token| (on_page, *token)));
+        if matches!(act.deed, Deed::RevertBlock | Deed::RevertText) {
+            let back: BTreeSet<u32> = new.difference(&old).copied().collect();
+            let other = self.other_side(place);
+            // Before the other side has it, who edits and puts back what was there has edited nothing. What
+            // somebody there removed himself, the sync need not have carried.
+            let carried = old.difference(&new).all(|token| other.contains(token));
+            let carried = carried
+                && back
+                    .iter()
+                    .all(|token| !removed.contains(&(!on_page, *token)));
+            if carried && back.is_disjoint(&other) {
+                ledger.put_back(&back, place);
+            }
+        }
+    }
+
+    /// Every word on the side that a place is not on.
+    fn other_side(&self, place: &str) -> BTreeSet<u32> {
+        let mut out = BTreeSet::new();
+        if place.starts_with("page ") {
+            let github = github(&self.services);
+            for (_, text) in github.files(HANDBOOK, "main").unwrap_or_default() {
+                out.extend(words(&text));
+            }
+            for number in github.issue_numbers(BACKLOG).unwrap_or_default() {
+                if let Some(issue) = github.issue(BACKLOG, number) {
+                    out.extend(words(&issue.title));
+                    out.extend(words(issue.body.as_deref().unwrap_or_default()));
+                }
+            }
+            return out;
+        }
+        let notion = notion(&self.services);
+        for tasks in [false, true] {
+            for page in notion.rows(notion.id(table(tasks))) {
+                out.extend(words(&notion.title(page).unwrap_or_default()));
+                out.extend(words(&notion.markdown(page)));
+                for value in notion.properties(page).values() {
+                    out.extend(words(&value.to_string()));
+                }
+            }
+        }
+        out
+    }
+}
+
+fn chosen<'a>(options: &[&'a str], bits: u64) -> Vec<&'a str> {
+    let mut out = BTreeSet::new();
+    for (at, option) in options.iter().enumerate() {
+        if bits >> at & 1 == 1 {
+            out.insert(*option);
+        }
+    }
+    out.into_iter().collect()
+}
