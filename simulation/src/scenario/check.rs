@@ -373,7 +373,7 @@ fn once(theatre: &Theatre, scene: &Scene) -> Checked {
             if seen.insert(origin) || ledger.is_copied(origin) {
                 continue;
             }
-            let file = kind != "issues" && (unmarked || theatre.people.moved_and_rewrote(origin));
+            let file = kind != "issues" && (unmarked || theatre.people.moved_and_edited(origin));
             if told || file || (kind == "pages" && left.contains(&origin)) {
                 theatre.seam.count(match told {
                     true => "left to people after a backup was put back",

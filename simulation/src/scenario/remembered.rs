@@ -54,9 +54,11 @@ impl People {
         (memory.ever_trashed.iter()).any(|trashed| trashed.to_string() == page)
     }
 
-    /// Whether somebody moved a file with this origin that did not name its page yet, in a world in which whole texts
-    /// are written anew: it may be known again neither by its name nor by its text.
-    pub(crate) fn moved_and_rewrote(&self, origin: u32) -> bool {
-        self.blocks && lock(&self.memory).moved.contains(&origin)
+    /// Whether somebody moved a file with this origin that did not name its page yet, and somebody edited it: it may be
+    /// known again neither by its name nor by its text.
+    pub(crate) fn moved_and_edited(&self, origin: u32) -> bool {
+        let memory = lock(&self.memory);
+        let mut places = memory.moved.get(&origin).into_iter().flatten();
+        places.any(|place| memory.files.contains_key(place))
     }
 }

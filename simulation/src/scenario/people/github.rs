@@ -77,7 +77,10 @@ impl People {
                 let text = files.get(&path)?.clone();
                 let to = format!("docs/moved-{}.md", act.token);
                 if !text.contains("notion_page_id") {
-                    memory.moved.extend(origins(&text));
+                    for origin in origins(&text) {
+                        let places = memory.moved.entry(origin).or_default();
+                        places.extend([path.clone(), to.clone()]);
+                    }
                 }
                 let said = format!("moves {path} to {to}");
                 let edits = vec![(path, None), (to, Some(text.clone()))];

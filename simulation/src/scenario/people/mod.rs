@@ -43,11 +43,11 @@ pub(super) struct Memory {
     /// Pages that somebody ever moved to the trash.
     pub(super) ever_trashed: BTreeSet<NotionId>,
     blocks: BTreeMap<NotionId, String>,
-    files: BTreeMap<String, String>,
+    pub(super) files: BTreeMap<String, String>,
     bodies: BTreeMap<u64, String>,
     deleted: BTreeMap<String, String>,
-    /// What they moved that named no page yet, by where it comes from.
-    pub(super) moved: BTreeSet<u32>,
+    /// Where files stood that they moved and that named no page yet, before and after, by where these come from.
+    pub(super) moved: BTreeMap<u32, BTreeSet<String>>,
     /// What they did, told.
     pub(super) said: Vec<String>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct People {
     /// Whether tasks have rules: then their status changes more often.
     rules: bool,
     /// Whether blocks of all kinds come, go and move, besides words.
-    pub(super) blocks: bool,
+    blocks: bool,
     /// What people made the status of a task, in order.
     pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
     /// Words that somebody took out, and whether of a page.
