@@ -127,9 +127,11 @@ impl Terms {
     /// Lets any number of edits and removals through.
     #[must_use]
     pub fn unguarded(mut self) -> Self {
+        // A configuration holds no larger numbers.
+        let any = usize::try_from(i64::MAX).unwrap_or(usize::MAX);
         self.guard = Guard {
-            removals: usize::MAX,
-            edits: usize::MAX,
+            removals: any,
+            edits: any,
             ..Guard::default()
         };
         self

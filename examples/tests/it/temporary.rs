@@ -107,6 +107,23 @@ fn what_a_demo_keeps_can_be_opened_and_cloned() {
             "{line}: {files}"
         );
     }
+    let (own, kept) = (folder.path().join("own"), "kept-own/notion-sync.toml");
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(own.join("page.md"), "# Page\n\nSome text.\n").unwrap();
+    let demo = [
+        "demo",
+        "--documents",
+        "own",
+        "--edits",
+        "0",
+        "--keep",
+        "kept-own",
+    ];
+    let said = folder.run(&demo, &env(&folder)).ends(0).out;
+    assert!(said.contains(kept), "{said}");
+    folder
+        .run(&["status", "--config", kept], &env(&folder))
+        .ends(0);
     let empty = folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     let ran = folder
