@@ -47,12 +47,11 @@ fn edited(
         Form::Page => page_blocks(&format!("{}\n", text.trim_end_matches('\n'))),
         Form::File => file_blocks(text),
     };
-    let stays = |block: &String| fixed(block);
     let first = (blocks.iter())
-        .position(|block| !stays(block))
+        .position(|block| !fixed(block))
         .unwrap_or(blocks.len());
     let free: Vec<usize> = (first..blocks.len())
-        .filter(|at| !stays(&blocks[*at]))
+        .filter(|at| !fixed(&blocks[*at]))
         .collect();
     let fresh = |random: &mut Stream| match form {
         Form::Page => page_of(random, words),
@@ -74,10 +73,9 @@ fn edited(
             blocks.swap(one, other);
         }
         7 => {
-            let mut next: Vec<String> = (blocks.into_iter()).filter(|one| fixed(one)).collect();
-            let at = first.min(next.len());
-            next.insert(at, fresh(random));
-            blocks = next;
+            // What stays and stands before all others stays there.
+            blocks.retain(|block| fixed(block));
+            blocks.insert(first, fresh(random));
         }
         8 | 9 if !tables.is_empty() => {
             let at = *random.of(&tables);
