@@ -156,6 +156,12 @@ fn classify(case: &Case<'_>, side: Side) -> SideState {
         return SideState::Missing;
     }
     match &view.presence {
+        Presence::Present | Presence::Gone(_)
+            if (record.doubted_until(side, view.is_gone(), &view.revision, view.observed_at))
+                .is_some() =>
+        {
+            return SideState::Old;
+        }
         Presence::Gone(_) => return SideState::Gone,
         Presence::Missing => return SideState::Missing,
         Presence::MovedOut(_) => return SideState::MovedOut,

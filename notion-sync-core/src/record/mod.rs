@@ -5,7 +5,7 @@ mod unit;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::effect::LinkedPull;
@@ -61,6 +61,17 @@ pub struct Seen {
     pub settled: bool,
     /// When it was read.
     pub at: DateTime<Utc>,
+}
+
+/// The last time that a page was seen to be gone, or to be there again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Whether it was gone.
+    pub gone: bool,
+    /// Its last edit by then.
+    pub revision: DateTime<Utc>,
+    /// Until when a read may still show what was before: direct reads are behind a little.
+    pub until: DateTime<Utc>,
 }
 
 /// An open conflict: both sides changed one unit differently.
@@ -227,6 +238,9 @@ pub struct Record {
     /// Why an object that is not there any more is believed to be gone: a listing names it once.
     #[serde(default)]
     pub proofs: BTreeMap<Side, Proof>,
+    /// When the page was last seen to be gone, or to be there again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// Revision of the page right after our own last write of its body, until a settled read showed
     /// what the service made of it.
     #[serde(default)]
@@ -408,6 +422,7 @@ impl Record {
             copy: false,
             duplicate: None,
             proofs: BTreeMap::new(),
+            turn: None,
             own_body: None,
             gone: None,
             begun: None,
@@ -457,6 +472,46 @@ impl Record {
             Side::Notion => self.seen_notion = seen,
             Side::Github => self.seen_github = seen,
         }
+    }
+
+    /// Remembers whether the page is gone, as was seen at `observed_at`. What was before may be shown for as long as
+    /// reads are `behind`.
+    pub fn see_page(
+        &mut self,
+        gone: bool,
+        revision: &Revision,
+        observed_at: DateTime<Utc>,
+        behind: Duration,
+    ) {
+        let same = match &self.turn {
+            Some(turn) => turn.gone == gone && (!gone || revision.at <= turn.revision),
+            // It was always there.
+            None => !gone,
+        };
+        if same {
+            return;
+        }
+        let seen = self.seen(Side::Notion).map(|seen| seen.revision.at);
+        self.turn = Some(Turn {
+            gone,
+            revision: seen.map_or(revision.at, |seen| seen.max(revision.at)),
+            until: observed_at + behind,
+        });
+    }
+
+    /// Until when nobody can tell whether a read shows what was before the page was gone, or there again. `None` where
+    /// it surely does not.
+    #[must_use]
+    pub fn doubted_until(
+        &self,
+        side: Side,
+        gone: bool,
+        revision: &Revision,
+        observed_at: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        let turn = self.turn.as_ref().filter(|_| side == Side::Notion)?;
+        let before = turn.gone != gone && revision.at <= turn.revision;
+        (before && observed_at < turn.until).then_some(turn.until)
     }
 
     /// What both sides changed and nobody has decided yet, in words for people; empty where nothing is.

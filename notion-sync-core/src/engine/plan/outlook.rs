@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
 use crate::engine::plan::proposal::refresh_pause;
+use crate::id::Side;
 use crate::mapping::View;
 use crate::reconcile::{Plan, Step};
 use crate::record::{Life, ProposalState, Record, UnitId};
@@ -20,10 +21,20 @@ impl Engine {
         github: Option<&View>,
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
+        // Whether a page is gone or there again is told apart once no read is behind any more.
+        let told = |view: &View| matches!(view.presence, Presence::Present | Presence::Gone(_));
+        let doubted = notion.filter(|view| told(view)).and_then(|view| {
+            record.doubted_until(
+                Side::Notion,
+                view.is_gone(),
+                &view.revision,
+                view.observed_at,
+            )
+        });
         if matches!(record.life, Life::Tombstone | Life::Detached) {
-            return None;
+            return doubted;
         }
-        let mut due: Vec<DateTime<Utc>> = Vec::new();
+        let mut due: Vec<DateTime<Utc>> = Vec::from_iter(doubted);
         // A pair that was just made or revived is compared at once, and what lost its way to one gets it.
         let revived = matches!(plan.life, Some(Life::Live | Life::Provisioning));
         if plan.steps.contains(&Step::Adopt) || revived {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use crate::audit::{AuditEvent, AuditRow};
 use crate::effect::Effect;
@@ -147,7 +147,7 @@ impl Engine {
         let record = &mut state.record;
         for (side, view) in [(Side::Notion, &notion), (Side::Github, &github)] {
             if let Some(view) = view {
-                remember_view(record, side, view);
+                remember_view(record, side, view, self.bounds.settle());
             }
         }
         // Once the revision is settled, whatever comes after it is somebody else's.
@@ -412,7 +412,14 @@ fn open_conflicts(plan: &Plan, record: &mut Record, policy: Policy, now: DateTim
 }
 
 /// Keeps what was seen of one side.
-fn remember_view(record: &mut Record, side: Side, view: &View) {
+fn remember_view(record: &mut Record, side: Side, view: &View, behind: Duration) {
+    if matches!(view.presence, Presence::Present | Presence::Gone(_)) && side == Side::Notion {
+        let (gone, at) = (view.is_gone(), view.observed_at);
+        if (record.doubted_until(side, gone, &view.revision, at)).is_some() {
+            return;
+        }
+        record.see_page(gone, &view.revision, at, behind);
+    }
     match side {
         Side::Notion => record.urls.0 = view.url.clone().or(record.urls.0.take()),
         Side::Github => {

@@ -15,7 +15,7 @@ use crate::operation::Operation;
 use crate::reconcile::{REMOVED, refused_hash, unit_hash};
 use crate::record::{Base, Life, ProposalState, Record, Refusal, Seen, UnitId};
 use crate::remote::{Ack, Action, FieldChange, WriteKind};
-use crate::snapshot::{Field, Snapshot};
+use crate::snapshot::{Field, Presence, Snapshot};
 use crate::state::RecordState;
 use crate::value::Value;
 
@@ -266,6 +266,11 @@ impl Engine {
                     record.path = Some(place.clone());
                 }
             }
+        }
+        if op.side == Side::Notion {
+            let gone = matches!(snapshot.presence, Presence::Gone(_));
+            let behind = self.bounds.settle();
+            record.see_page(gone, &snapshot.revision, snapshot.observed_at, behind);
         }
         let exact = snapshot.revision.grain_seconds == 0 && !traced;
         let hash = ContentHash::of_bytes("nsync/own", op.id.as_str().as_bytes());

@@ -1,5 +1,6 @@
 //! Rows 18 to 28, 35, 36 and 57: what is gone, buried, back, or elsewhere.
 
+use chrono::Duration;
 use notion_sync_core::id::Side;
 use notion_sync_core::mapping::{MappingKind, Policy};
 use notion_sync_core::reconcile::Step;
@@ -186,6 +187,84 @@ fn what_is_gone_on_both_sides_is_buried_once() {
             buried(row(23)),
         ),
     ]);
+}
+
+/// A page that turned out to be gone, or to be there again, under the revision that it has, seconds before it is read.
+fn turned(scene: Scene, gone: bool, seconds: i64) -> Scene {
+    scene.with(|scene| {
+        let (revision, at) = (
+            scene.view(Side::Notion).revision.clone(),
+            scene.view(Side::Notion).observed_at,
+        );
+        let behind = Duration::seconds(90);
+        let record = &mut scene.pair.record;
+        record.see_page(true, &revision, at - Duration::seconds(seconds), behind);
+        record.see_page(gone, &revision, at - Duration::seconds(seconds), behind);
+    })
+}
+
+fn edited_since(scene: Scene) -> Scene {
+    scene.with(|scene| scene.view(Side::Notion).revision.at += Duration::minutes(1))
+}
+
+#[test]
+fn a_read_may_show_a_page_as_it_was_before_it_was_gone_or_there_again() {
+    let older = "an older version was read";
+    let back = || Scene::task().gone(Side::Github).life(Life::Tombstone);
+    let gone = || Scene::task().gone(Side::Notion);
+    all(vec![
+        (
+            "shown though gone",
+            turned(back(), true, 89),
+            row(37).waits(older),
+        ),
+        (
+            "there longer than reads are behind",
+            turned(back(), true, 90),
+            row(26).does(Step::Restore(Side::Github)),
+        ),
+        (
+            "edited since it was gone",
+            edited_since(turned(back(), true, 1)),
+            row(26).does(Step::Restore(Side::Github)),
+        ),
+        (
+            "not shown though there again",
+            turned(gone(), false, 89),
+            row(37).waits(older),
+        ),
+        (
+            "gone for longer than reads are behind",
+            turned(gone(), false, 90),
+            row(18).does(Step::Remove(Side::Github)),
+        ),
+        (
+            "removed once more",
+            edited_since(turned(gone(), false, 1)),
+            row(18).does(Step::Remove(Side::Github)),
+        ),
+        (
+            "gone, and seen so before",
+            turned(gone(), true, 1),
+            row(18).does(Step::Remove(Side::Github)),
+        ),
+    ]);
+}
+
+#[test]
+fn a_page_that_was_always_there_is_taken_for_nothing_else() {
+    let mut scene = Scene::task();
+    let (revision, at) = {
+        let view = scene.view(Side::Notion);
+        (view.revision.clone(), view.observed_at)
+    };
+    let record = &mut scene.pair.record;
+    record.see_page(false, &revision, at, Duration::seconds(90));
+    assert_eq!(record.turn, None);
+    assert_eq!(
+        record.doubted_until(Side::Notion, true, &revision, at),
+        None
+    );
 }
 
 #[test]

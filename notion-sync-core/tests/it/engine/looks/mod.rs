@@ -6,6 +6,7 @@ mod limits;
 mod meanwhile;
 mod outcomes;
 mod reads;
+mod replica;
 mod restored;
 mod shown;
 mod sweep;
