@@ -5,6 +5,7 @@
 //! after a change of them everything is numbered and tested again.
 
 mod mutate;
+mod planted;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -32,7 +33,8 @@ notion-sync-mutation --out RESULTS.jsonl [options]
   --known FILE      results of other tests: what those noticed is not tested again; may be repeated
   --jobs N          how many at a time (default: 2)
   --timeout SECONDS for a run (default: ten times that without a mutant, at least 20)
-  --list            only print the mutants";
+  --list            only print the mutants
+notion-sync-mutation planted [options]: see planted --help";
 
 /// What is mutated: reconcile, operations and cursors. Always the whole of it, so that ids do not depend on `--file`.
 const TARGETS: [&str; 4] = [
@@ -139,8 +141,16 @@ fn matches(want: &str, file: &str) -> bool {
 }
 
 fn main() -> ExitCode {
-    match Options::parse(env::args().skip(1)).and_then(|options| run(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let mut arguments = env::args().skip(1).peekable();
+    let done = match arguments.next_if(|first| first == "planted") {
+        Some(_) => planted::run(arguments),
+        None => Options::parse(arguments)
+            .and_then(|options| run(&options))
+            .map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(2)

@@ -32,6 +32,61 @@ pub(crate) fn tracked(root: &Path) -> Result<Vec<String>> {
     Ok(names.split('\0').filter(there).map(str::to_owned).collect())
 }
 
+/// Copies the repository, with the switch in its core, and `change` made of the text of each file; none where it
+/// says nothing.
+pub(crate) fn copy(
+    root: &Path,
+    work: &Path,
+    files: &[String],
+    change: impl Fn(&str, Vec<u8>) -> Result<Option<Vec<u8>>>,
+) -> Result<()> {
+    let mark = work.join(MARK);
+    let kept = |entry: &fs::DirEntry| entry.file_name() != "target";
+    if !mark.exists()
+        && fs::read_dir(work)
+            .is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(|entry| kept(&entry))))
+    {
+        return Err(format!(
+            "{}: has files and is no copy made by this program",
+            work.display()
+        ));
+    }
+    place(&mark, b"")?;
+    sweep(work, work, files)?;
+    for file in files {
+        let mut text = fs::read(root.join(file)).map_err(at(file))?;
+        if file == "notion-sync-core/src/lib.rs" {
+            text.splice(..0, *b"#![allow(warnings)]\n");
+            text.extend(SWITCH.bytes());
+        }
+        if let Some(text) = change(file, text)? {
+            place(&work.join(file), &text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes files of the copy that the repository no longer has.
+fn sweep(work: &Path, folder: &Path, files: &[String]) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        let Ok(name) = path.strip_prefix(work) else {
+            continue;
+        };
+        if path.is_dir() && name != "target" {
+            sweep(work, &path, files)?;
+        } else if path.is_file()
+            && name != Path::new(MARK)
+            && !files.iter().any(|file| Path::new(file) == name)
+        {
+            fs::remove_file(&path).map_err(at(path.display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// The copy of the repository that is mutated and built.
 pub(crate) struct Workspace<'a> {
     pub(crate) options: &'a Options,
@@ -57,29 +112,10 @@ impl Workspace<'_> {
     /// Builds the tests with every mutant that compiles; returns the binary and the mutants that do not.
     pub(crate) fn build(&self) -> Result<(PathBuf, BTreeSet<u32>)> {
         let work = &self.options.work;
-        let mark = work.join(MARK);
-        let kept = |entry: &fs::DirEntry| entry.file_name() != "target";
-        if !mark.exists()
-            && fs::read_dir(work)
-                .is_ok_and(|mut all| all.any(|entry| entry.is_ok_and(|entry| kept(&entry))))
-        {
-            return Err(format!(
-                "{}: has files and is no copy made by this program",
-                work.display()
-            ));
-        }
-        place(&mark, b"")?;
-        self.sweep(work)?;
-        for file in self.files {
-            if !self.sources.iter().any(|(mutated, _)| mutated == file) {
-                let mut text = fs::read(self.options.root.join(file)).map_err(at(file))?;
-                if file == "notion-sync-core/src/lib.rs" {
-                    text.splice(..0, *b"#![allow(warnings)]\n");
-                    text.extend(SWITCH.bytes());
-                }
-                place(&work.join(file), &text)?;
-            }
-        }
+        copy(&self.options.root, work, self.files, |file, text| {
+            let mutated = self.sources.iter().any(|(mutated, _)| mutated == file);
+            Ok((!mutated).then_some(text))
+        })?;
         let known = work.join("target/unviable.json");
         let state = self.state("notion-sync-core/src/")?;
         let (was, mut unviable) = (fs::read(&known).ok())
@@ -122,27 +158,6 @@ impl Workspace<'_> {
             }
             unviable.extend(blamed);
         }
-    }
-
-    /// Removes files of the copy that the repository no longer has.
-    fn sweep(&self, folder: &Path) -> Result<()> {
-        let Ok(entries) = fs::read_dir(folder) else {
-            return Ok(());
-        };
-        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let Ok(name) = path.strip_prefix(&self.options.work) else {
-                continue;
-            };
-            if path.is_dir() && name != "target" {
-                self.sweep(&path)?;
-            } else if path.is_file()
-                && name != Path::new(MARK)
-                && !self.files.iter().any(|file| Path::new(file) == name)
-            {
-                fs::remove_file(&path).map_err(at(path.display()))?;
-            }
-        }
-        Ok(())
     }
 
     /// The test binary, or what the compiler said.
