@@ -12,7 +12,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE, LINES = ROOT / "docs" / "ledger.md", ROOT / "docs" / "ledger.jsonl"
 BEGIN, END = "<!-- totals: .ci/ledger.py write -->\n", "<!-- end of totals -->\n"
-PROFILES = {"documents", "tasks", "both", "faults", "workers", "surroundings", "beyond", "brief", "blocks"}
+PROFILES = {"documents", "tasks", "both", "faults", "workers", "surroundings", "beyond", "brief", "blocks", "crowded"}
 
 
 def read():

@@ -11,7 +11,7 @@ use super::store::STRUCK;
 use crate::scenario::{Profile, play_mutant};
 
 const USAGE: &str = "usage: notion-sync-simulation mutants [--seeds N] \
-[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks] [--only NAME[,NAME]] [--control N] [--from SEED] [--told] [--json]";
+[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks|crowded] [--only NAME[,NAME]] [--control N] [--from SEED] [--told] [--json]";
 
 /// Seeds within which each mutant must be noticed.
 const SEEDS: u64 = 1_000;

@@ -16,7 +16,7 @@ use super::script::Profile;
 use super::season::{self, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation campaign --seeds A..B --ledger FILE \
-[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks] [--chunk N] [--commit ID] [--jobs N] [--minutes N]";
+[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks|crowded] [--chunk N] [--commit ID] [--jobs N] [--minutes N]";
 
 /// Seeds in a chunk.
 const CHUNK: u64 = 1_000;

@@ -14,7 +14,7 @@ use super::script::{Profile, Script};
 use super::season::{self, Player, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
-[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]
+[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks|crowded] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]
        notion-sync-simulation scenario --first PROFILE=N[,PROFILE=N...] [the same but --profile]";
 
 /// What was asked for.

@@ -114,6 +114,45 @@ const GITHUB: [(Deed, u64); 18] = [
     (Deed::ClosePull, 3),
 ];
 
+/// What people do to a page that all of them work on.
+const NOTION_NEAR: [(Deed, u64); 12] = [
+    (Deed::EditBlock, 14),
+    (Deed::ExtendBlock, 8),
+    (Deed::AddBlock, 3),
+    (Deed::RemoveBlock, 3),
+    (Deed::RevertBlock, 6),
+    (Deed::RenamePage, 5),
+    (Deed::SetOwner, 6),
+    (Deed::SetTags, 8),
+    (Deed::SetStatus, 8),
+    (Deed::SetAssignee, 5),
+    (Deed::TrashPage, 1),
+    (Deed::RestorePage, 1),
+];
+
+/// And to its file or issue.
+const GITHUB_NEAR: [(Deed, u64); 16] = [
+    (Deed::EditLine, 14),
+    (Deed::ExtendLine, 8),
+    (Deed::AddLine, 3),
+    (Deed::RemoveLine, 3),
+    (Deed::RevertText, 6),
+    (Deed::Retitle, 5),
+    (Deed::FrontOwner, 6),
+    (Deed::Label, 8),
+    (Deed::Assign, 5),
+    (Deed::CloseIssue, 4),
+    (Deed::ReopenIssue, 3),
+    (Deed::DeleteFile, 1),
+    (Deed::RestoreFile, 1),
+    (Deed::MoveFile, 1),
+    (Deed::MergePull, 10),
+    (Deed::ClosePull, 5),
+];
+
+/// Picks of people who work on the same page: the first few blocks, and all values.
+const NEAR_PICKS: u64 = 56;
+
 /// A deed with everything that decides how it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Act {
@@ -166,6 +205,18 @@ impl Writer {
             (Side::Github, weighted(random, &GITHUB))
         };
         let pick = random.number();
+        self.act_of(side, deed, pick)
+    }
+
+    /// As [`Self::act`], to a page that all work on, or to its file or issue.
+    pub(super) fn act_near(&mut self) -> Act {
+        let random = &mut self.workload;
+        let (side, deed) = if random.chance(50) {
+            (Side::Notion, weighted(random, &NOTION_NEAR))
+        } else {
+            (Side::Github, weighted(random, &GITHUB_NEAR))
+        };
+        let pick = random.below(NEAR_PICKS);
         self.act_of(side, deed, pick)
     }
 

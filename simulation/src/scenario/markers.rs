@@ -61,6 +61,9 @@ const BEYOND: [&str; 4] = [
     "duplicate left to people",
 ];
 
+/// Where all people work on one page, which is read from replicas.
+const CROWDED: [&str; 2] = ["a replica was behind", "another policy was written down"];
+
 /// Where there are documents.
 const DOCUMENTS: [&str; 3] = [
     "conflict pull request opened",
@@ -91,6 +94,7 @@ fn own(profile: Profile) -> &'static [&'static str] {
         Profile::Workers => &WORKERS,
         Profile::Surroundings => &SURROUNDINGS,
         Profile::Beyond => &BEYOND,
+        Profile::Crowded => &CROWDED,
         Profile::Documents | Profile::Tasks | Profile::Both | Profile::Brief | Profile::Blocks => {
             &[]
         }

@@ -9,6 +9,7 @@ mod check;
 mod chunks;
 mod command;
 mod company;
+mod crowd;
 mod deed;
 mod ending;
 mod endpoint;

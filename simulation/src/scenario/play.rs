@@ -202,14 +202,16 @@ pub(super) fn open(
         Some(mutant) => mutants::around(mutant, seam, store, ways),
         None => (store, ways),
     };
-    let ways: Arc<dyn Between> = match knobs.beyond {
-        Some(seconds) => Arc::new(Veiled {
+    let ways: Arc<dyn Between> = match (knobs.beyond, knobs.behind) {
+        (None, 0) => ways,
+        (hidden, behind) => Arc::new(Veiled {
             inner: ways,
             seam: seam.clone(),
-            seconds,
+            hidden: hidden.unwrap_or_default(),
+            behind,
+            seed: script.seed,
             clock: Default::default(),
         }),
-        None => ways,
     };
     // Outermost: a mutant must not see what it would not have seen.
     let ways: Arc<dyn Between> = Arc::new(Ambushed {

@@ -7,6 +7,7 @@ use notion_sync_core::mapping::Policy;
 use notion_sync_testkit::simulation::{Crash, Harm, Stream, Strike, shorter};
 use notion_sync_testkit::webhook::Trouble;
 
+use super::crowd;
 use super::deed::{Act, Writer};
 use super::upset::{self, Upset};
 use super::vignette;
@@ -36,6 +37,9 @@ pub(crate) enum Profile {
     Brief,
     /// As in brief ones, and people make, move and remove blocks of all kinds.
     Blocks,
+    /// What is mapped differs from seed to seed, and people on both sides work on the same page, while the engine
+    /// reads it from a replica that is behind.
+    Crowded,
 }
 
 impl Profile {
@@ -51,12 +55,13 @@ impl Profile {
             Self::Beyond => "beyond",
             Self::Brief => "brief",
             Self::Blocks => "blocks",
+            Self::Crowded => "crowded",
         }
     }
 
     /// Whether little happens.
     pub(super) fn is_brief(self) -> bool {
-        matches!(self, Self::Brief | Self::Blocks)
+        matches!(self, Self::Brief | Self::Blocks | Self::Crowded)
     }
 
     /// The one of this name.
@@ -71,6 +76,7 @@ impl Profile {
             Self::Beyond,
             Self::Brief,
             Self::Blocks,
+            Self::Crowded,
         ];
         all.into_iter().find(|profile| profile.name() == name)
     }
@@ -82,7 +88,7 @@ impl Profile {
                 *Stream::new(seed, "mapped").of(&[Self::Documents, Self::Tasks, Self::Both])
             }
             // Two mappings take twice as long.
-            Self::Brief | Self::Blocks => {
+            Self::Brief | Self::Blocks | Self::Crowded => {
                 let mut random = Stream::new(seed, "mapped");
                 match random.chance(10) {
                     true => Self::Both,
@@ -186,6 +192,10 @@ pub(crate) struct Knobs {
     pub(crate) guard: Option<usize>,
     /// Whether people make, move and remove blocks of all kinds.
     pub(crate) blocks: bool,
+    /// Which page all people work on, where they work on one.
+    pub(crate) near: Option<u64>,
+    /// How far direct reads of pages may be behind, in seconds.
+    pub(crate) behind: u32,
 }
 
 /// Everything that happens in a seed.
@@ -210,6 +220,7 @@ impl Script {
         let beyond = profile == Profile::Beyond;
         let brief = profile.is_brief();
         let blocks = profile == Profile::Blocks;
+        let crowded = profile == Profile::Crowded;
         let profile = profile.mapped(seed);
         let mut knob = Stream::new(seed, "knobs");
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
@@ -233,6 +244,8 @@ impl Script {
             beyond: None,
             guard: None,
             blocks,
+            near: None,
+            behind: 0,
         };
         let mut writer = Writer::new(seed);
         let mut schedule = Stream::new(seed, "schedule");
@@ -260,6 +273,9 @@ impl Script {
         }
         if !brief || briefly.chance(25) {
             vignette::add(seed, &mut knobs, &mut writer, &mut steps);
+        }
+        if crowded {
+            crowd::add(seed, &mut knobs, &mut writer, &mut steps);
         }
         if squally {
             let calm = steps.len() / 4;

@@ -39,6 +39,8 @@ struct Past {
     backlog: Option<String>,
     /// What is known of endpoints, where that is asked for.
     aimed: Option<Aimed>,
+    /// Whether nobody does anything any more.
+    calm: bool,
 }
 
 /// The seam of a world.
@@ -146,8 +148,16 @@ impl Seam {
 
     /// Nobody does anything any more.
     pub(crate) fn calm(&self) {
-        lock(&self.past).ambush = None;
+        let mut past = lock(&self.past);
+        past.ambush = None;
+        past.calm = true;
+        drop(past);
         self.reopen();
+    }
+
+    /// Whether nobody does anything any more.
+    pub(super) fn is_calm(&self) -> bool {
+        lock(&self.past).calm
     }
 
     /// The engine begins a removal: what somebody does to the object just then.

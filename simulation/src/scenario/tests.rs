@@ -30,6 +30,7 @@ fn a_few_seeds_hold() {
         Profile::Beyond,
         Profile::Brief,
         Profile::Blocks,
+        Profile::Crowded,
     ] {
         let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
         assert!(

@@ -1,4 +1,5 @@
-//! Services that show what the sync makes later than it waits: the bound V does not hold.
+//! Services that show things late: what the sync makes later than it waits, so that the bound V does not hold; or
+//! pages as they were a little while ago, as far as the bounds allow direct reads to be behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -14,19 +15,24 @@ use notion_sync_core::id::{RemoteRef, Side};
 use notion_sync_core::remote::{
     Abilities, Ack, Action, ListRequest, Listing, Remote, Schema, Trace, Write, WriteKind,
 };
-use notion_sync_core::snapshot::Snapshot;
+use notion_sync_core::snapshot::{Content, Snapshot};
 use notion_sync_examples::demo::Between;
+use notion_sync_testkit::simulation::Stream;
 
 use super::people::lock;
 use super::seam::Seam;
 
-/// What stands between, with services that hide what is new.
+/// What stands between, with services that show things late.
 #[derive(Debug)]
 pub(super) struct Veiled {
     pub(super) inner: Arc<dyn Between>,
     pub(super) seam: Arc<Seam>,
-    /// For how long, in seconds.
-    pub(super) seconds: u32,
+    /// For how long they hide what is new, in seconds.
+    pub(super) hidden: u32,
+    /// How far reads of pages may be behind, in seconds.
+    pub(super) behind: u32,
+    /// The seed that decides which of them are.
+    pub(super) seed: u64,
     pub(super) clock: Mutex<Option<Arc<dyn Clock>>>,
 }
 
@@ -41,7 +47,14 @@ impl Between for Veiled {
             Some(clock) => Arc::new(Veil {
                 inner,
                 seam: self.seam.clone(),
-                lag: Duration::seconds(i64::from(self.seconds)),
+                lag: Duration::seconds(i64::from(self.hidden)),
+                replica: (side == Side::Notion && self.behind > 0).then(|| {
+                    Mutex::new(Replica {
+                        behind: Duration::seconds(i64::from(self.behind)),
+                        random: Stream::new(self.seed, "replica"),
+                        shown: BTreeMap::new(),
+                    })
+                }),
                 clock,
             }),
             None => inner,
@@ -55,12 +68,38 @@ impl Between for Veiled {
     }
 }
 
-/// A side that hides what is new.
+/// What a replica shows that is behind: whatever was read last, for as long as it may be behind.
+#[derive(Debug)]
+struct Replica {
+    behind: Duration,
+    random: Stream,
+    /// What was read with its content, and since when it may have been otherwise.
+    shown: BTreeMap<RemoteRef, (DateTime<Utc>, Snapshot)>,
+}
+
+impl Replica {
+    /// What is shown instead of a fresh read, if anything is.
+    fn show(&mut self, object: &RemoteRef, content: bool, now: DateTime<Utc>) -> Option<Snapshot> {
+        let (at, before) = self.shown.get(object)?;
+        if now - *at > self.behind || !self.random.chance(60) {
+            return None;
+        }
+        let mut shown = before.clone();
+        shown.observed_at = now;
+        if !content {
+            shown.content = Content::NotRead;
+        }
+        Some(shown)
+    }
+}
+
+/// A side that shows things late.
 #[derive(Debug)]
 struct Veil {
     inner: Arc<dyn Remote>,
     seam: Arc<Seam>,
     lag: Duration,
+    replica: Option<Mutex<Replica>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -98,7 +137,21 @@ impl Remote for Veil {
     }
 
     async fn read(&self, object: &RemoteRef, content: bool) -> Result<Snapshot> {
-        self.inner.read(object, content).await
+        let Some(replica) = self.replica.as_ref().filter(|_| !self.seam.is_calm()) else {
+            return self.inner.read(object, content).await;
+        };
+        let now = self.clock.now();
+        if let Some(before) = lock(replica).show(object, content, now) {
+            self.seam
+                .note(&format!("a replica that is behind shows {object}"));
+            self.seam.count("a replica was behind");
+            return Ok(before);
+        }
+        let fresh = self.inner.read(object, content).await?;
+        if content {
+            (lock(replica).shown).insert(object.clone(), (now, fresh.clone()));
+        }
+        Ok(fresh)
     }
 
     async fn named(&self, name: &str) -> Result<RemoteRef> {

@@ -49,7 +49,8 @@ fn unheard() -> Vec<Strike> {
     (0..3).map(strike).collect()
 }
 
-fn step(wait: u32, acts: Vec<Act>, ticks: u32) -> Step {
+/// A stretch of time in which nothing fails.
+pub(super) fn step(wait: u32, acts: Vec<Act>, ticks: u32) -> Step {
     Step {
         wait,
         sharp: false,

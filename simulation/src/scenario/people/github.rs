@@ -27,6 +27,7 @@ impl People {
     }
 
     pub(super) fn on_file(&self, act: Act, who: &str, now: DateTime<Utc>) -> Option<String> {
+        let near = self.near_counterpart(false);
         let mut github = github(&self.services);
         let files: BTreeMap<String, String> = github
             .files(HANDBOOK, "main")
@@ -36,7 +37,9 @@ impl People {
             .collect();
         let paths: Vec<String> = files.keys().cloned().collect();
         let mut memory = lock(&self.memory);
-        let path = nth(&paths, act.pick);
+        let path = near
+            .filter(|path| files.contains_key(path))
+            .or_else(|| nth(&paths, act.pick));
         let (edits, old, new, said) = match act.deed {
             Deed::NewObject => {
                 let path = format!("docs/file-{}.md", act.token);
@@ -118,6 +121,8 @@ impl People {
         who: &str,
         now: DateTime<Utc>,
     ) -> Option<String> {
+        let near = || self.near_counterpart(true)?.parse().ok();
+        let aim = aim.or_else(near);
         let mut github = github(&self.services);
         let unique = word(act.token);
         if act.deed == Deed::NewObject {

@@ -66,6 +66,8 @@ pub(crate) struct People {
     rules: bool,
     /// Whether blocks of all kinds come, go and move, besides words.
     blocks: bool,
+    /// Which page all of them work on, where they work on one.
+    near: Option<u64>,
     /// What people made the status of a task, in order.
     pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
     /// Words that somebody took out, and whether of a page.
@@ -109,6 +111,7 @@ impl People {
             marks: knobs.marks,
             rules: knobs.rules,
             blocks: knobs.blocks,
+            near: knobs.near,
             statuses: Mutex::default(),
             removed: Mutex::default(),
         }
@@ -150,6 +153,21 @@ impl People {
         }?;
         lock(&self.memory).said.push(said.clone());
         Some(format!("{who}: {said}"))
+    }
+
+    /// The page that all work on, of documents or of tasks: one of those that name a counterpart, once any does.
+    fn near(&self, tasks: bool) -> Option<NotionId> {
+        let notion = notion(&self.services);
+        let rows = notion.rows(notion.id(table(tasks)));
+        let paired = |page: &&NotionId| linked(&notion, **page, tasks).is_some();
+        let paired: Vec<NotionId> = rows.iter().filter(paired).copied().collect();
+        nth(if paired.is_empty() { &rows } else { &paired }, self.near?)
+    }
+
+    /// The counterpart of the page that all work on, as that page names it: a path or a number.
+    fn near_counterpart(&self, tasks: bool) -> Option<String> {
+        let page = self.near(tasks)?;
+        linked(&notion(&self.services), page, tasks)
     }
 
     fn wrote(&self, act: Act, place: &str, old: &str, new: &str) {
@@ -206,6 +224,23 @@ impl People {
         }
         out
     }
+}
+
+/// The file or issue that a page names.
+fn linked(notion: &NotionEmulator, page: NotionId, tasks: bool) -> Option<String> {
+    let properties = notion.properties(page);
+    let link = properties.get(if tasks {
+        "GitHub Number"
+    } else {
+        "GitHub Path"
+    })?;
+    let text = match link.as_array() {
+        Some(parts) => (parts.iter())
+            .filter_map(|part| part["plain_text"].as_str())
+            .collect(),
+        None => link.to_string(),
+    };
+    (!text.is_empty() && !link.is_null()).then_some(text)
 }
 
 fn chosen<'a>(options: &[&'a str], bits: u64) -> Vec<&'a str> {

@@ -28,6 +28,10 @@ fn blocks_of(notion: &NotionEmulator, page: NotionId) -> Vec<BlockView> {
 
 impl People {
     fn page(&self, act: Act, aim: Option<Aim>) -> Option<(NotionId, bool)> {
+        if self.near.is_some() && aim.is_none() {
+            let tasks = self.tasks && (!self.documents || act.pick.is_multiple_of(3));
+            return self.near(tasks).map(|page| (page, tasks));
+        }
         let notion = notion(&self.services);
         let rows = |tasks| notion.rows(notion.id(table(tasks)));
         if let Some(Aim::Page(page)) = aim {
