@@ -179,7 +179,7 @@ impl NotionPages {
         let observed_at = self.client.now();
         let page = self.fetch_page(&id).await.map_err(unsent)?;
         self.require_present(&page, &schema)?;
-        let mut properties = self
+        let (mut properties, mut held) = self
             .changed_fields(&page, &schema, &update.fields)
             .await
             .map_err(unsent)?;
@@ -218,7 +218,7 @@ impl NotionPages {
             content = Some(self.verify(&id, desired, shown, &mut notes).await);
             // The steps took a while: what people wrote into a property meanwhile is not written over.
             if !update.fields.is_empty() {
-                properties = self
+                (properties, held) = self
                     .compared_again(&id, &schema, write, update)
                     .await
                     .map_err(|error| partial(error, done))?;
@@ -241,6 +241,10 @@ impl NotionPages {
         if let Some(content) = content {
             snapshot.content = content;
         }
+        // What was as it should be was not sent: where the answer shows something else, somebody edited it since.
+        for (key, value) in held {
+            snapshot.fields.insert(key, Field::Value(value));
+        }
         Ok(Ack {
             snapshot: Some(snapshot),
             notes,
@@ -255,27 +259,29 @@ impl NotionPages {
         schema: &DataSource,
         write: &Write,
         update: &Update,
-    ) -> Result<Map<String, Json>> {
+    ) -> Result<(Map<String, Json>, BTreeMap<String, Value>)> {
         let page = self.fetch_page(id).await?;
-        let mut properties = self.changed_fields(&page, schema, &update.fields).await?;
+        let (mut properties, held) = self.changed_fields(&page, schema, &update.fields).await?;
         let bookkeeping = self.bookkeeping(schema);
         bookkeeping.write(&update.bookkeeping, Some(&page), &mut properties)?;
         bookkeeping.stamp(LAST_OP, &write.op, &mut properties);
-        Ok(properties)
+        Ok((properties, held))
     }
 
-    /// The properties to write: those that are not yet as desired.
+    /// The properties to write, those that are not yet as desired, and what the others say.
     async fn changed_fields(
         &self,
         page: &Page,
         schema: &DataSource,
         fields: &BTreeMap<String, FieldChange>,
-    ) -> Result<Map<String, Json>> {
-        let mut out = Map::new();
+    ) -> Result<(Map<String, Json>, BTreeMap<String, Value>)> {
+        let (mut out, mut held) = (Map::new(), BTreeMap::new());
         for (key, change) in fields {
             let current = self.current_value(page, key).await?;
             match resolve(change, &current) {
-                Resolved::Holds => {}
+                Resolved::Holds => {
+                    held.insert(key.clone(), current);
+                }
                 Resolved::Write(value) => {
                     let property = self.check_field(schema, key, &value)?;
                     out.insert(key.clone(), property::write(&property, &value)?);
@@ -289,7 +295,7 @@ impl NotionPages {
                 }
             }
         }
-        Ok(out)
+        Ok((out, held))
     }
 
     /// The steps to the desired body; `None` where it is there already.

@@ -290,6 +290,23 @@ fn properties_are_compared_again_after_the_steps_of_a_body() {
     }
 }
 
+/// What is as it should be is not sent, so what the answer says of it is nobody's form of what was written.
+#[test]
+fn what_was_not_sent_is_not_taken_from_the_answer() {
+    let stage = one("One");
+    let id = stage.id("first");
+    let key = |name: &str| stage.key(name);
+    let title = (key("Name"), Value::text("First"), Value::text("Second"));
+    let tags = (key("Tags"), Value::set(["b"]), Value::set(["a", "b"]));
+    let write = update("op1", id, vec![title, tags], None);
+    stage.meanwhile("GET", "/v1/pages/", move |ada| {
+        ada.set_property(id, "Tags", json!(["b"])).unwrap();
+    });
+    let snapshot = stage.write(&write).unwrap().snapshot.unwrap();
+    assert_eq!(stage.field(&snapshot, "Name"), Value::text("Second"));
+    assert_eq!(stage.field(&snapshot, "Tags"), Value::set(["a", "b"]));
+}
+
 /// Markdown does not show the caption of a code block: who edits the code takes it away from nobody.
 #[test]
 fn a_caption_that_nobody_saw_stays() {
