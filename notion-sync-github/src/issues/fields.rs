@@ -193,18 +193,17 @@ fn made(issue: &Issue) -> Option<Made> {
     Some(Made { by, at })
 }
 
-/// The issue after a further request of one write: of its answer only what that request wrote. All
-/// else may hold what somebody wrote between the two requests, and the base of a write is what the
-/// answers to the write itself showed. Then the revision stays behind too, so that the issue is read
-/// again.
+/// The issue after a request of one write: of its answer only what that request wrote. All else may hold
+/// what somebody wrote since the issue was compared, or between two requests, and the base of a write is
+/// what the answers to the write itself showed. Then the revision stays behind too, so that the issue is
+/// read again.
 pub(super) fn later(before: Issue, after: Issue, wrote: &[&str]) -> Issue {
-    let moved = before.body != after.body
-        || NAMES
-            .iter()
-            .filter(|name| {
-                let follows = **name == "closed_at" && wrote.contains(&"state");
-                !(follows || wrote.contains(name))
-            })
+    // The service sets them with the state.
+    let follows = |name: &str| matches!(name, "closed_at" | "state_reason");
+    let own = |name: &str| wrote.contains(&name) || follows(name) && wrote.contains(&"state");
+    let moved = before.body != after.body && !own("body")
+        || (NAMES.iter())
+            .filter(|name| !own(name))
             .any(|name| value_of(&before, name) != value_of(&after, name));
     if !moved {
         return after;
@@ -212,9 +211,14 @@ pub(super) fn later(before: Issue, after: Issue, wrote: &[&str]) -> Issue {
     let mut issue = before;
     for name in wrote {
         match *name {
+            "title" => issue.title.clone_from(&after.title),
+            "body" => issue.body.clone_from(&after.body),
+            "milestone" => issue.milestone.clone_from(&after.milestone),
+            "type" => issue.kind.clone_from(&after.kind),
             "assignees" => issue.assignees.clone_from(&after.assignees),
             "state" => {
                 issue.state.clone_from(&after.state);
+                issue.state_reason.clone_from(&after.state_reason);
                 issue.closed_at = after.closed_at;
             }
             "state_reason" => issue.state_reason.clone_from(&after.state_reason),

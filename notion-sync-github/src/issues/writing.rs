@@ -107,10 +107,13 @@ impl GithubIssues {
         let mut applied = false;
         let mut issue = issue;
         let mut refused = BTreeMap::new();
+        let wrote: Vec<String> = patch.keys().cloned().collect();
         if !patch.is_empty()
             && let Some(after) = self.patch_but(&id, number, patch, &mut refused).await?
         {
-            issue = after;
+            let took = |name: &&str| !refused.contains_key(*name);
+            let wrote: Vec<&str> = wrote.iter().map(String::as_str).filter(took).collect();
+            issue = later(issue, after, &wrote);
             applied = true;
         }
         if !add.labels.is_empty() {

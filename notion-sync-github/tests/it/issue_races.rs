@@ -68,6 +68,38 @@ async fn an_edit_while_labels_and_milestones_are_looked_up_is_not_overwritten() 
     }
 }
 
+/// What is as it should be when the issue is compared is not sent, and what the answer to the rest shows of it is an edit.
+#[tokio::test]
+async fn what_was_not_sent_is_not_taken_from_the_answer() {
+    let world = opened();
+    let at = world.now();
+    {
+        let mut hub = world.hub();
+        hub.close(REPO, 1, "ada", None, at).unwrap();
+        hub.rewrite(REPO, 1, "ada", Some("texto"), at).unwrap();
+        hub.label(REPO, 1, "ada", &["bug"], at).unwrap();
+    }
+    let issues = once_before(&world, "PATCH", "/issues/1", move |hub| {
+        hub.reopen(REPO, 1, "ada", at).unwrap();
+        hub.rewrite(REPO, 1, "ada", Some("hers"), at).unwrap();
+        hub.label(REPO, 1, "ada", &[], at).unwrap();
+    });
+    let fields = [
+        ("title", text("One"), text("Uno")),
+        ("state", text("open"), text("closed")),
+        ("labels", set(&[]), set(&["bug"])),
+    ];
+    let sent = write("o1", change(1, &fields, Some(("text", "texto"))));
+    let snapshot = one(&issues, sent).await.unwrap().snapshot.unwrap();
+    for (name, _, desired) in &fields {
+        assert_eq!(field(&snapshot, name), desired, "{name}");
+    }
+    assert_eq!(body(&snapshot), "texto");
+    let now = world.hub().issue(REPO, 1).unwrap();
+    assert_eq!((now.title.as_str(), now.open), ("Uno", true));
+    assert_eq!(now.body.as_deref(), Some("hers"));
+}
+
 #[tokio::test]
 async fn a_plain_update_takes_two_requests() {
     let world = opened();
