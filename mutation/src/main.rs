@@ -4,6 +4,7 @@
 //! The sources are copied first; what is mutated is the copy. Ids and results belong to a state of the sources:
 //! after a change of them everything is numbered and tested again.
 
+mod child;
 mod mutate;
 mod planted;
 #[cfg(test)]

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, mpsc};
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use serde_json::{Value, json};
 
+use crate::child::{Heard, listen, side_by_side};
 use crate::mutate::Mutant;
 use crate::{Options, Result, at, described};
 
@@ -98,14 +99,7 @@ pub(crate) fn test(
             done.1.insert(mutant.id, outcome.to_owned());
         }
     };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| {
-            worker
-                .join()
-                .unwrap_or_else(|_| Err("a worker panicked".to_owned()))
-        })
-    })?;
+    side_by_side(options.jobs, work)?;
     Ok(done.into_inner().map_err(at("results"))?.1)
 }
 
@@ -118,7 +112,8 @@ fn once(
 ) -> Result<(&'static str, f64, String)> {
     let threads = (thread::available_parallelism().map_or(2, usize::from) / options.jobs).max(1);
     let begun = Instant::now();
-    let mut child = Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args([
             "-c",
             &format!("ulimit -v {MEMORY} 2>/dev/null; exec \"$0\" \"$@\""),
@@ -134,43 +129,21 @@ fn once(
         ))
         // The same cases for every mutant, and no time for making a failure small.
         .envs(default("PROPTEST_RNG_SEED", "20261128"))
-        .envs(default("PROPTEST_MAX_SHRINK_TIME", "1"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(at(binary.display()))?;
-    let output = child.stdout.take().ok_or("the tests have no output")?;
-    let (tell, told) = mpsc::channel();
+        .envs(default("PROPTEST_MAX_SHRINK_TIME", "1"));
     // The first failure is enough: libtest itself would run all tests.
-    thread::spawn(move || {
-        let lines = BufReader::new(output)
-            .lines()
-            .map_while(std::result::Result::ok);
-        let failed = |line: String| {
-            Some(
-                line.strip_prefix("test ")?
-                    .strip_suffix(" ... FAILED")?
-                    .to_owned(),
-            )
-        };
-        lines
-            .filter_map(failed)
-            .try_for_each(|name| tell.send(name))
-    });
-    let outcome = match told.recv_timeout(timeout) {
-        Ok(name) => ("caught", name),
-        Err(mpsc::RecvTimeoutError::Timeout) => ("timeout", String::new()),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            match child.wait().map_err(at(binary.display()))? {
-                status if status.success() => ("survived", String::new()),
-                status => ("caught", status.to_string()),
-            }
-        }
+    let failed = |line: String| {
+        Some(
+            line.strip_prefix("test ")?
+                .strip_suffix(" ... FAILED")?
+                .to_owned(),
+        )
     };
-    // It may have ended by itself.
-    let _ = child.kill();
-    child.wait().map_err(at(binary.display()))?;
+    let outcome = match listen(command, timeout, failed)? {
+        Heard::Said(name) => ("caught", name),
+        Heard::Late => ("timeout", String::new()),
+        Heard::Ended(status) if status.success() => ("survived", String::new()),
+        Heard::Ended(status) => ("caught", status.to_string()),
+    };
     Ok((outcome.0, begun.elapsed().as_secs_f64(), outcome.1))
 }
 

@@ -8,15 +8,15 @@ mod catalogue;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::env;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, mpsc};
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use catalogue::{ALL, Planted, SWITCH};
 
+use crate::child::{Heard, listen, side_by_side};
 use crate::workspace::{copy, tracked};
 use crate::{Result, at, print};
 
@@ -38,7 +38,7 @@ struct Wanted {
     only: Vec<String>,
     worlds: Option<String>,
     seeds: u64,
-    jobs: u64,
+    jobs: usize,
     minutes: u64,
     list: bool,
 }
@@ -57,34 +57,21 @@ impl Wanted {
             list: false,
         };
         while let Some(name) = arguments.next() {
-            if name == "--list" {
-                wanted.list = true;
-                continue;
-            }
-            if ![
-                "--root",
-                "--work",
-                "--only",
-                "--worlds",
-                "--seeds",
-                "--jobs",
-                "--minutes",
-            ]
-            .contains(&name.as_str())
-            {
-                return Err(format!("{name} is no option\n\n{USAGE}"));
-            }
-            let value = arguments.next();
-            let value = value.ok_or_else(|| format!("{name} wants a value"))?;
-            let number = || value.parse::<u64>().map_err(at(format!("{name} {value}")));
+            let mut value = || {
+                let value = arguments.next();
+                value.ok_or_else(|| format!("{name} wants a value"))
+            };
+            let number = |text: String| text.parse::<u64>().map_err(at(format!("{name} {text}")));
             match name.as_str() {
-                "--root" => wanted.root = absolute(&value)?,
-                "--work" => wanted.work = absolute(&value)?,
-                "--only" => wanted.only.extend(value.split(',').map(str::to_owned)),
-                "--worlds" => wanted.worlds = Some(value),
-                "--seeds" => wanted.seeds = number()?,
-                "--jobs" => wanted.jobs = number()?.max(1),
-                _ => wanted.minutes = number()?,
+                "--list" => wanted.list = true,
+                "--root" => wanted.root = absolute(&value()?)?,
+                "--work" => wanted.work = absolute(&value()?)?,
+                "--only" => wanted.only.extend(value()?.split(',').map(str::to_owned)),
+                "--worlds" => wanted.worlds = Some(value()?),
+                "--seeds" => wanted.seeds = number(value()?)?,
+                "--jobs" => wanted.jobs = number(value()?)?.max(1) as usize,
+                "--minutes" => wanted.minutes = number(value()?)?,
+                _ => return Err(format!("{name} is no option\n\n{USAGE}")),
             }
         }
         if wanted.work.as_os_str().is_empty() {
@@ -161,12 +148,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<bool> {
             }
         }
     };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..wanted.jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| {
-            (worker.join()).unwrap_or_else(|_| Err("a worker panicked".to_owned()))
-        })
-    })?;
+    side_by_side(wanted.jobs, work)?;
     let seeds = seeds.into_inner().map_err(at("results"))?;
     report(&wanted, &simulator, chosen.len(), &seeds)
 }
@@ -224,8 +206,9 @@ fn plant(file: &str, text: Vec<u8>) -> Result<Vec<u8>> {
         // Counted in what the repository says: another edit may have said the piece over.
         let times = original.matches(edit.piece).count();
         if times != 1 || !text.contains(edit.piece) {
+            let or = "or overlaps what another rule changes";
             return Err(format!(
-                "{file}: {name} wants to change {:?}, which is there {times} times",
+                "{file}: {name} wants to change {:?}, which is there {times} times, {or}",
                 edit.piece
             ));
         }
@@ -257,47 +240,30 @@ fn play(
     seeds: u64,
     number: Option<usize>,
 ) -> Result<Found> {
-    let mut child = Command::new(simulator)
+    let mut command = Command::new(simulator);
+    command
         .args(["scenario", "--first", &format!("{worlds}={seeds}")])
         .current_dir(&wanted.work)
         .env_remove("NOTION_SYNC_MUTANT")
-        .envs(number.map(|number| ("NOTION_SYNC_MUTANT", number.to_string())))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(at(simulator.display()))?;
-    let output = child.stdout.take().ok_or("the simulator has no output")?;
-    let (tell, told) = mpsc::channel();
-    // The seed and the property are enough: then it would look for a smaller script.
-    thread::spawn(move || {
-        let mut lines = BufReader::new(output)
-            .lines()
-            .map_while(std::result::Result::ok);
-        let seed = lines.find_map(|line| {
-            line.strip_prefix("SEED=")?
-                .split_whitespace()
-                .next()
-                .map(str::to_owned)
-        });
-        if let (Some(seed), Some(line)) = (seed, lines.next()) {
-            let property = line.split(':').next().unwrap_or_default().to_owned();
-            // Nobody listens where it came too late.
-            let _ = tell.send((seed, property));
-        }
-    });
-    let found = match told.recv_timeout(Duration::from_secs(wanted.minutes * 60)) {
-        Ok((seed, property)) => Found::At(seed.parse().map_err(at(seed))?, property),
-        Err(mpsc::RecvTimeoutError::Timeout) => Found::TooLate,
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            match child.wait().map_err(at(simulator.display()))? {
-                status if status.success() => Found::Nothing,
-                status => return Err(format!("{}: {status}", simulator.display())),
-            }
+        .envs(number.map(|number| ("NOTION_SYNC_MUTANT", number.to_string())));
+    // The seed and, in the next line, the property are enough: then it would look for a smaller script.
+    let mut failed: Option<String> = None;
+    let hear = move |line: String| match failed.take() {
+        Some(seed) => Some((seed, line.split(':').next().unwrap_or_default().to_owned())),
+        None => {
+            let seed = line
+                .strip_prefix("SEED=")
+                .and_then(|rest| rest.split(' ').next());
+            failed = seed.map(str::to_owned);
+            None
         }
     };
-    // It may have ended by itself.
-    let _ = child.kill();
-    child.wait().map_err(at(simulator.display()))?;
-    Ok(found)
+    Ok(
+        match listen(command, Duration::from_secs(wanted.minutes * 60), hear)? {
+            Heard::Said((seed, property)) => Found::At(seed.parse().map_err(at(seed))?, property),
+            Heard::Late => Found::TooLate,
+            Heard::Ended(status) if status.success() => Found::Nothing,
+            Heard::Ended(status) => return Err(format!("{}: {status}", simulator.display())),
+        },
+    )
 }
