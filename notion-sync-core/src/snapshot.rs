@@ -111,6 +111,17 @@ pub enum Presence {
     Unread(String),
 }
 
+impl Presence {
+    /// Whether the object is gone or there; `None` where that is not known, or somebody else's.
+    pub(crate) fn is_gone(&self) -> Option<bool> {
+        match self {
+            Self::Present => Some(false),
+            Self::Gone(_) => Some(true),
+            Self::Missing | Self::MovedOut(_) | Self::Unread(_) => None,
+        }
+    }
+}
+
 /// Why an absence is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

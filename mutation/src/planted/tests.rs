@@ -32,12 +32,12 @@ fn every_rule_can_be_broken_in_the_sources_as_they_are() {
 fn names_are_unique_and_worlds_are_those_of_the_simulator() {
     let names: BTreeSet<&str> = ALL.iter().map(|planted| planted.name).collect();
     assert_eq!(names.len(), ALL.len());
-    let command = root().join("simulation/src/scenario/command.rs");
-    let command = std::fs::read_to_string(command).unwrap();
+    let script = root().join("simulation/src/scenario/script.rs");
+    let script = std::fs::read_to_string(script).unwrap();
     for planted in ALL {
         assert!(!planted.rule.is_empty() && !planted.edits.is_empty());
-        let worlds = format!("{}|", planted.worlds);
-        assert!(command.contains(&worlds), "{}", planted.name);
+        let worlds = format!(" => {:?},", planted.worlds);
+        assert!(script.contains(&worlds), "{}", planted.name);
         let asks = |edit: &super::catalogue::Edit| edit.instead.contains(SWITCH);
         assert!(planted.edits.iter().any(asks), "{}", planted.name);
     }

@@ -76,12 +76,6 @@ pub enum BodyView {
 }
 
 impl View {
-    /// Whether it is known that the object is not there any more.
-    #[must_use]
-    pub fn is_gone(&self) -> bool {
-        matches!(self.presence, Presence::Gone(_))
-    }
-
     /// A field's value: none where the field is not there, or the object has no place for it.
     ///
     /// # Errors

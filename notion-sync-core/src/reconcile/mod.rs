@@ -26,6 +26,7 @@ pub use plan::{AgreedNow, Alert, Hold, Loser, Park, Plan, Step, Wait, WriteStep}
 use proposed::page_without_file;
 use table::{Identity, LifeProposal, RecordSituation, RecordVerdict, Row, SideState, record_row};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
@@ -155,13 +156,10 @@ fn classify(case: &Case<'_>, side: Side) -> SideState {
     if absent && case.doubts.on(side) && record.life != Life::Tombstone {
         return SideState::Missing;
     }
+    if doubted_until(record, side, view).is_some() {
+        return SideState::Old;
+    }
     match &view.presence {
-        Presence::Present | Presence::Gone(_)
-            if (record.doubted_until(side, view.is_gone(), &view.revision, view.observed_at))
-                .is_some() =>
-        {
-            return SideState::Old;
-        }
         Presence::Gone(_) => return SideState::Gone,
         Presence::Missing => return SideState::Missing,
         Presence::MovedOut(_) => return SideState::MovedOut,
@@ -209,6 +207,11 @@ fn classify(case: &Case<'_>, side: Side) -> SideState {
         }
     }
     SideState::Edited
+}
+
+/// Until when nobody can tell whether a view shows what was before the page was gone, or there again.
+pub(crate) fn doubted_until(record: &Record, side: Side, view: &View) -> Option<DateTime<Utc>> {
+    record.doubted_until(side, &view.presence, &view.revision, view.observed_at)
 }
 
 /// A unit of one side that differs from the base.

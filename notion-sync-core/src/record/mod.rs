@@ -15,7 +15,7 @@ use crate::mapping::Policy;
 use crate::operation::RecentWrite;
 use crate::remote::ProposalKind;
 use crate::rule::{ActionState, Trigger};
-use crate::snapshot::{Proof, Revision};
+use crate::snapshot::{Presence, Proof, Revision};
 
 pub use base::{Agreed, Base};
 pub use unit::UnitId;
@@ -478,11 +478,14 @@ impl Record {
     /// reads are `behind`.
     pub fn see_page(
         &mut self,
-        gone: bool,
+        presence: &Presence,
         revision: &Revision,
         observed_at: DateTime<Utc>,
         behind: Duration,
     ) {
+        let Some(gone) = presence.is_gone() else {
+            return;
+        };
         let same = match &self.turn {
             Some(turn) => turn.gone == gone && (!gone || revision.at <= turn.revision),
             // It was always there.
@@ -505,12 +508,12 @@ impl Record {
     pub fn doubted_until(
         &self,
         side: Side,
-        gone: bool,
+        presence: &Presence,
         revision: &Revision,
         observed_at: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
         let turn = self.turn.as_ref().filter(|_| side == Side::Notion)?;
-        let before = turn.gone != gone && revision.at <= turn.revision;
+        let before = turn.gone != presence.is_gone()? && revision.at <= turn.revision;
         (before && observed_at < turn.until).then_some(turn.until)
     }
 

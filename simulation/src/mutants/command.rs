@@ -11,7 +11,7 @@ use super::store::STRUCK;
 use crate::scenario::{Profile, play_mutant};
 
 const USAGE: &str = "usage: notion-sync-simulation mutants [--seeds N] \
-[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks|crowded] [--only NAME[,NAME]] [--control N] [--from SEED] [--told] [--json]";
+[--profile PROFILE] [--only NAME[,NAME]] [--control N] [--from SEED] [--told] [--json]";
 
 /// Seeds within which each mutant must be noticed.
 const SEEDS: u64 = 1_000;
@@ -110,7 +110,7 @@ pub(super) fn hunt(
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let Some(wanted) = read(arguments) else {
         // Nobody is left to tell when this cannot be written.
-        let _ = writeln!(io::stderr(), "{USAGE}");
+        let _ = writeln!(io::stderr(), "{USAGE}\nPROFILE: {}", Profile::names());
         return ExitCode::from(2);
     };
     match hunt_all(&wanted, &mut io::stdout().lock()) {

@@ -16,7 +16,7 @@ use super::script::Profile;
 use super::season::{self, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation campaign --seeds A..B --ledger FILE \
-[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks|crowded] [--chunk N] [--commit ID] [--jobs N] [--minutes N]";
+[--profile PROFILE] [--chunk N] [--commit ID] [--jobs N] [--minutes N]";
 
 /// Seeds in a chunk.
 const CHUNK: u64 = 1_000;
@@ -206,7 +206,7 @@ fn line(commit: &str, season: &Season, tally: &Tally, seconds: f64) -> Value {
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let Some(wanted) = read(arguments) else {
         // Nobody is left to tell when this cannot be written.
-        let _ = writeln!(io::stderr(), "{USAGE}");
+        let _ = writeln!(io::stderr(), "{USAGE}\nPROFILE: {}", Profile::names());
         return ExitCode::from(2);
     };
     match play(&wanted, &mut io::stdout().lock()) {

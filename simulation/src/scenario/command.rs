@@ -14,7 +14,7 @@ use super::script::{Profile, Script};
 use super::season::{self, Player, Season, Tally};
 
 const USAGE: &str = "usage: notion-sync-simulation scenario (--seeds A..B | --replay SEED) \
-[--profile documents|tasks|both|faults|workers|surroundings|beyond|brief|blocks|crowded] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]
+[--profile PROFILE] [--jobs N] [--markers] [--cells] [--whole] [--canary] [--keep-going] [--json]
        notion-sync-simulation scenario --first PROFILE=N[,PROFILE=N...] [the same but --profile]";
 
 /// What was asked for.
@@ -163,7 +163,7 @@ fn tell(
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let Some(wanted) = read(arguments) else {
         // Nobody is left to tell when this cannot be written.
-        let _ = writeln!(io::stderr(), "{USAGE}");
+        let _ = writeln!(io::stderr(), "{USAGE}\nPROFILE: {}", Profile::names());
         return ExitCode::from(2);
     };
     match play_and_tell(&wanted, &mut io::stdout().lock()) {

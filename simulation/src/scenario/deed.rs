@@ -198,26 +198,26 @@ impl Writer {
     }
 
     pub(super) fn act(&mut self) -> Act {
-        let random = &mut self.workload;
-        let (side, deed) = if random.chance(50) {
-            (Side::Notion, weighted(random, &NOTION))
-        } else {
-            (Side::Github, weighted(random, &GITHUB))
-        };
-        let pick = random.number();
+        let (side, deed) = self.drawn(&NOTION, &GITHUB);
+        let pick = self.workload.number();
         self.act_of(side, deed, pick)
     }
 
     /// As [`Self::act`], to a page that all work on, or to its file or issue.
     pub(super) fn act_near(&mut self) -> Act {
-        let random = &mut self.workload;
-        let (side, deed) = if random.chance(50) {
-            (Side::Notion, weighted(random, &NOTION_NEAR))
-        } else {
-            (Side::Github, weighted(random, &GITHUB_NEAR))
-        };
-        let pick = random.below(NEAR_PICKS);
+        let (side, deed) = self.drawn(&NOTION_NEAR, &GITHUB_NEAR);
+        let pick = self.workload.below(NEAR_PICKS);
         self.act_of(side, deed, pick)
+    }
+
+    /// What is done on which side.
+    fn drawn(&mut self, notion: &[(Deed, u64)], github: &[(Deed, u64)]) -> (Side, Deed) {
+        let random = &mut self.workload;
+        if random.chance(50) {
+            (Side::Notion, weighted(random, notion))
+        } else {
+            (Side::Github, weighted(random, github))
+        }
     }
 
     /// What is done is given, and to what.

@@ -43,6 +43,20 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
+    /// Every kind of worlds.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Documents,
+        Self::Tasks,
+        Self::Both,
+        Self::Faults,
+        Self::Workers,
+        Self::Surroundings,
+        Self::Beyond,
+        Self::Brief,
+        Self::Blocks,
+        Self::Crowded,
+    ];
+
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -66,19 +80,12 @@ impl Profile {
 
     /// The one of this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        let all = [
-            Self::Documents,
-            Self::Tasks,
-            Self::Both,
-            Self::Faults,
-            Self::Workers,
-            Self::Surroundings,
-            Self::Beyond,
-            Self::Brief,
-            Self::Blocks,
-            Self::Crowded,
-        ];
-        all.into_iter().find(|profile| profile.name() == name)
+        Self::ALL.into_iter().find(|profile| profile.name() == name)
+    }
+
+    /// The names of all, for people.
+    pub(crate) fn names() -> String {
+        Self::ALL.map(Self::name).join("|")
     }
 
     /// What is mapped in a seed: documents, tasks or both.

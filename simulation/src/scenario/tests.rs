@@ -20,18 +20,7 @@ fn season(seeds: std::ops::Range<u64>, profile: Profile, jobs: usize) -> Season 
 #[test]
 fn a_few_seeds_hold() {
     let mut counts = std::collections::BTreeMap::new();
-    for profile in [
-        Profile::Documents,
-        Profile::Tasks,
-        Profile::Both,
-        Profile::Faults,
-        Profile::Workers,
-        Profile::Surroundings,
-        Profile::Beyond,
-        Profile::Brief,
-        Profile::Blocks,
-        Profile::Crowded,
-    ] {
+    for profile in Profile::ALL {
         let tally = play_all(&season(1..9, profile, 2), &mut |_, _| {});
         assert!(
             tally.failures.is_empty(),

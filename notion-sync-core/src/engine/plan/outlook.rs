@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::engine::plan::proposal::refresh_pause;
 use crate::id::Side;
 use crate::mapping::View;
-use crate::reconcile::{Plan, Step};
+use crate::reconcile::{Plan, Step, doubted_until};
 use crate::record::{Life, ProposalState, Record, UnitId};
 use crate::remote::ProposalKind;
 use crate::snapshot::Presence;
@@ -22,15 +22,7 @@ impl Engine {
         now: DateTime<Utc>,
     ) -> Option<DateTime<Utc>> {
         // Whether a page is gone or there again is told apart once no read is behind any more.
-        let told = |view: &View| matches!(view.presence, Presence::Present | Presence::Gone(_));
-        let doubted = notion.filter(|view| told(view)).and_then(|view| {
-            record.doubted_until(
-                Side::Notion,
-                view.is_gone(),
-                &view.revision,
-                view.observed_at,
-            )
-        });
+        let doubted = notion.and_then(|view| doubted_until(record, Side::Notion, view));
         if matches!(record.life, Life::Tombstone | Life::Detached) {
             return doubted;
         }

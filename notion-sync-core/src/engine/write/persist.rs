@@ -22,7 +22,7 @@ use crate::error::{ErrorKind, Result};
 use crate::id::{FieldId, OpId, RecordId, RemoteRef, Side};
 use crate::mapping::{MappingKind, Policy, View};
 use crate::operation::{OpState, Operation};
-use crate::reconcile::{Plan, REMOVED, Step, Wait, page_hash};
+use crate::reconcile::{Plan, REMOVED, Step, Wait, doubted_until, page_hash};
 use crate::record::{
     Base, Conflict, Life, Problem, Proposal, ProposalState, Record, Seen, UnitId, Waiting,
 };
@@ -413,12 +413,11 @@ fn open_conflicts(plan: &Plan, record: &mut Record, policy: Policy, now: DateTim
 
 /// Keeps what was seen of one side.
 fn remember_view(record: &mut Record, side: Side, view: &View, behind: Duration) {
-    if matches!(view.presence, Presence::Present | Presence::Gone(_)) && side == Side::Notion {
-        let (gone, at) = (view.is_gone(), view.observed_at);
-        if (record.doubted_until(side, gone, &view.revision, at)).is_some() {
-            return;
-        }
-        record.see_page(gone, &view.revision, at, behind);
+    if doubted_until(record, side, view).is_some() {
+        return;
+    }
+    if side == Side::Notion {
+        record.see_page(&view.presence, &view.revision, view.observed_at, behind);
     }
     match side {
         Side::Notion => record.urls.0 = view.url.clone().or(record.urls.0.take()),

@@ -15,7 +15,7 @@ use crate::operation::Operation;
 use crate::reconcile::{REMOVED, refused_hash, unit_hash};
 use crate::record::{Base, Life, ProposalState, Record, Refusal, Seen, UnitId};
 use crate::remote::{Ack, Action, FieldChange, WriteKind};
-use crate::snapshot::{Field, Presence, Snapshot};
+use crate::snapshot::{Field, Snapshot};
 use crate::state::RecordState;
 use crate::value::Value;
 
@@ -268,9 +268,8 @@ impl Engine {
             }
         }
         if op.side == Side::Notion {
-            let gone = matches!(snapshot.presence, Presence::Gone(_));
-            let behind = self.bounds.settle();
-            record.see_page(gone, &snapshot.revision, snapshot.observed_at, behind);
+            let (presence, at) = (&snapshot.presence, snapshot.observed_at);
+            record.see_page(presence, &snapshot.revision, at, self.bounds.settle());
         }
         let exact = snapshot.revision.grain_seconds == 0 && !traced;
         let hash = ContentHash::of_bytes("nsync/own", op.id.as_str().as_bytes());

@@ -6,6 +6,7 @@ use notion_sync_core::mapping::{MappingKind, Policy};
 use notion_sync_core::reconcile::Step;
 use notion_sync_core::record::{Life, ProposalState, UnitId};
 use notion_sync_core::remote::ProposalKind;
+use notion_sync_core::snapshot::{Presence, Proof};
 
 use super::answer::{Answer, all, row};
 use super::scene::Scene;
@@ -189,17 +190,19 @@ fn what_is_gone_on_both_sides_is_buried_once() {
     ]);
 }
 
+const GONE: Presence = Presence::Gone(Proof::InTrash);
+
 /// A page that turned out to be gone, or to be there again, under the revision that it has, seconds before it is read.
 fn turned(scene: Scene, gone: bool, seconds: i64) -> Scene {
     scene.with(|scene| {
-        let (revision, at) = (
-            scene.view(Side::Notion).revision.clone(),
-            scene.view(Side::Notion).observed_at,
-        );
-        let behind = Duration::seconds(90);
+        let view = scene.view(Side::Notion);
+        let (revision, at) = (view.revision.clone(), view.observed_at);
+        let (at, behind) = (at - Duration::seconds(seconds), Duration::seconds(90));
         let record = &mut scene.pair.record;
-        record.see_page(true, &revision, at - Duration::seconds(seconds), behind);
-        record.see_page(gone, &revision, at - Duration::seconds(seconds), behind);
+        record.see_page(&GONE, &revision, at, behind);
+        if !gone {
+            record.see_page(&Presence::Present, &revision, at, behind);
+        }
     })
 }
 
@@ -259,10 +262,10 @@ fn a_page_that_was_always_there_is_taken_for_nothing_else() {
         (view.revision.clone(), view.observed_at)
     };
     let record = &mut scene.pair.record;
-    record.see_page(false, &revision, at, Duration::seconds(90));
+    record.see_page(&Presence::Present, &revision, at, Duration::seconds(90));
     assert_eq!(record.turn, None);
     assert_eq!(
-        record.doubted_until(Side::Notion, true, &revision, at),
+        record.doubted_until(Side::Notion, &GONE, &revision, at),
         None
     );
 }

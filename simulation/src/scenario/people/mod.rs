@@ -145,14 +145,17 @@ impl People {
                 _ if matches!(act.deed, Deed::MergePull | Deed::ClosePull) => {
                     self.on_pull(act, who, now)
                 }
-                _ if self.tasks && (!self.documents || act.pick.is_multiple_of(3)) => {
-                    self.on_issue(act, None, who, now)
-                }
+                _ if self.is_of_tasks(act) => self.on_issue(act, None, who, now),
                 _ => self.on_file(act, who, now),
             },
         }?;
         lock(&self.memory).said.push(said.clone());
         Some(format!("{who}: {said}"))
+    }
+
+    /// Whether an act is about tasks, where nothing else says so.
+    fn is_of_tasks(&self, act: Act) -> bool {
+        self.tasks && (!self.documents || act.pick.is_multiple_of(3))
     }
 
     /// The page that all work on, of documents or of tasks: one of those that name a counterpart, once any does.

@@ -29,7 +29,7 @@ fn blocks_of(notion: &NotionEmulator, page: NotionId) -> Vec<BlockView> {
 impl People {
     fn page(&self, act: Act, aim: Option<Aim>) -> Option<(NotionId, bool)> {
         if self.near.is_some() && aim.is_none() {
-            let tasks = self.tasks && (!self.documents || act.pick.is_multiple_of(3));
+            let tasks = self.is_of_tasks(act);
             return self.near(tasks).map(|page| (page, tasks));
         }
         let notion = notion(&self.services);
