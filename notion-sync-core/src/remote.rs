@@ -537,6 +537,10 @@ pub struct Ack {
     /// why, and what to do. They stay as they were, and the same is not asked again for a while.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub refused: BTreeMap<String, String>,
+    /// Fields that a creation was to set and that it did not come to, by their native keys: nobody set them to
+    /// what the snapshot shows, and they are written next.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lacking: BTreeSet<String>,
 }
 
 /// What was found of a write with unknown outcome.

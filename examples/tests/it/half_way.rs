@@ -6,14 +6,14 @@ use notion_sync_core::id::OpId;
 use notion_sync_core::mapping::Policy;
 use notion_sync_core::state::State;
 use notion_sync_examples::demo::{Stage, Terms};
-use notion_sync_examples::emulation::{HANDBOOK, World};
+use notion_sync_examples::emulation::{BACKLOG, HANDBOOK, World};
 use notion_sync_testkit::emulator::{Emulator as _, Fault, FaultRule};
 use notion_sync_testkit::github::MergeMethod;
 use notion_sync_testkit::notion::{NotionId, Person};
 use notion_sync_testkit::simulation::properties;
 use serde_json::json;
 
-use crate::shown_support::{settle, sweep};
+use crate::shown_support::{equal, settle, sweep};
 
 const FILE: &str = "docs/releases.md";
 
@@ -168,6 +168,63 @@ async fn a_proposal_that_is_not_wanted_before_it_is_finished_is_closed() {
     let said: Vec<&str> = applied.map(|row| row.summary.as_str()).collect();
     let opened = "propose to create docs/retrospectives.md in a pull request";
     assert!(said.contains(&opened), "{said:?}");
+}
+
+/// An issue is made, its answer is lost, and it still lacks whom it is assigned to. Before that can be made up for
+/// its page goes to the trash: the issue is there, has its row in the audit, and brings its page back, with all that
+/// stood there.
+#[tokio::test]
+async fn an_issue_that_is_not_wanted_before_it_is_finished_has_its_row_in_the_audit() {
+    let world = World::small().unwrap();
+    let terms = Terms::tasks(Policy::NotionWins);
+    let mut stage = Stage::in_memory(world, terms).await.unwrap();
+    settle(&mut stage).await;
+    let values = [
+        ("Name", json!("Sign in with a key")),
+        ("Assignee", json!(["ada"])),
+    ];
+    let page = (stage.add_page("ada", "backlog-tasks", &values, "")).unwrap();
+    stage.pass(30);
+    let before = stage.numbered(BACKLOG).len();
+    let strike = |stage: &Stage, method: &str, path: &str, fault: Fault| {
+        stage.github().faults().push(FaultRule {
+            method: method.to_owned(),
+            path_contains: path.to_owned(),
+            skip: 0,
+            times: 1,
+            fault,
+        });
+    };
+    strike(&stage, "POST", "/issues", Fault::FailAfter { status: 502 });
+    let _ = stage.tick(false).await.unwrap();
+    assert_eq!(stage.numbered(BACKLOG).len(), before + 1);
+    let (number, made) = stage.numbered(BACKLOG).into_iter().next_back().unwrap();
+    assert_eq!(made.title, "Sign in with a key");
+    assert_eq!(made.assignees, [""; 0]);
+    // It is found, and nothing else can be written for a while.
+    let wait = Fault::Refuse {
+        status: 429,
+        retry_after: Some(300),
+    };
+    strike(&stage, "POST", "/assignees", wait);
+    stage.pass(6);
+    let _ = stage.tick(false).await.unwrap();
+    let found = stage.github().issue(BACKLOG, number).unwrap();
+    assert_eq!(found.assignees, [""; 0]);
+    stage.in_notion("ada", |ada| ada.trash(page)).unwrap();
+    stage.pass(30);
+    sweep(&mut stage).await;
+    settle(&mut stage).await;
+    let left = stage.github().issue(BACKLOG, number).unwrap();
+    assert_eq!(left.assignees, ["ada"]);
+    assert_eq!(stage.numbered(BACKLOG).len(), before + 1);
+    equal(&mut stage).await;
+    let store = stage.engine().await.unwrap().store().clone();
+    let audit = State::new(&*store).audit(None).await.unwrap();
+    let line = |line: &str| line.strip_prefix("Sync-Op: ").map(OpId::new);
+    let op = left.body.unwrap().lines().find_map(line).unwrap();
+    let marks = [("issue".to_owned(), op)];
+    properties::audited(&*store, &audit, &marks).await.unwrap();
 }
 
 /// The operations that commits of the handbook name.

@@ -298,7 +298,6 @@ impl GithubIssues {
         let repository = self.place(create.place.as_deref()).await?;
         let mut newest = 0;
         let mut next = Some(newest_first(repository));
-        let mut first = true;
         while let Some(call) = next {
             let answer = self.client.call(call.clone()).await?;
             let issues: Vec<Issue> = answer.json()?;
@@ -307,21 +306,8 @@ impl GithubIssues {
                 .filter_map(|issue| issue.number)
                 .fold(newest, u64::max);
             if let Some(found) = issues.iter().find(|issue| is_of(issue, &write.op)) {
-                let ack = self.found(repository, found);
-                let (_, fields) = self.apart(&create.fields);
-                // One that lies deeper would not be found again, and a second one be made.
-                let lacks = first
-                    && !self
-                        .rest_of(repository, found, &Wanted::of(&fields)?)
-                        .await?
-                        .is_empty();
-                return Ok(if lacks {
-                    Trace::Unfinished(ack)
-                } else {
-                    Trace::Applied(ack)
-                });
+                return self.found(repository, found, create).await;
             }
-            first = false;
             let reached = issues
                 .iter()
                 .filter_map(|issue| issue.created_at)
@@ -336,7 +322,7 @@ impl GithubIssues {
         for number in (newest + 1..).take(MAX_UPWARD as usize) {
             match self.issue(repository, number).await {
                 Ok((issue, false)) if is_of(&issue, &write.op) => {
-                    return Ok(Trace::Applied(self.found(repository, &issue)));
+                    return self.found(repository, &issue, create).await;
                 }
                 Ok(_) => misses = 0,
                 Err(error) if error.kind() == ErrorKind::Gone => misses = 0,
@@ -350,15 +336,26 @@ impl GithubIssues {
         Ok(Trace::NotApplied)
     }
 
-    fn found(&self, repository: &RepositoryInfo, issue: &Issue) -> Ack {
+    /// It is there. What requests after the first one did not come to is said: sending it again would look for it
+    /// among the newest only, and make a second one.
+    async fn found(
+        &self,
+        repository: &RepositoryInfo,
+        issue: &Issue,
+        create: &Create,
+    ) -> Result<Trace> {
+        let (_, fields) = self.apart(&create.fields);
+        let wanted = Wanted::of(&fields)?;
+        let rest = self.rest_of(repository, issue, &wanted).await?;
         let snapshot: Option<Snapshot> = issue
             .number
             .map(|number| self.snapshot(repository, number, issue, true));
-        Ack {
+        Ok(Trace::Applied(Ack {
             snapshot,
             notes: node_note(issue),
+            lacking: rest.names().into_iter().map(str::to_owned).collect(),
             ..Ack::default()
-        }
+        }))
     }
 }
 

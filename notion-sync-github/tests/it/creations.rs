@@ -38,6 +38,15 @@ async fn traced(
     found.unwrap().remove(0)
 }
 
+/// What the first issue was found to lack.
+fn lacking(found: &Trace) -> Vec<&str> {
+    let Trace::Applied(ack) = found else {
+        panic!("{found:?}")
+    };
+    assert_eq!(ack.snapshot.as_ref().unwrap().object, issue(1));
+    ack.lacking.iter().map(String::as_str).collect()
+}
+
 fn stands(world: &World) -> (Vec<String>, bool, String) {
     let hub = world.hub();
     assert_eq!(hub.issue_numbers(REPO).unwrap(), [1], "there is one issue");
@@ -52,10 +61,7 @@ async fn an_issue_that_lacks_people_and_state_gets_them_when_it_is_sent_again() 
     let (sent, sent_at) = cut_off(&world, &issues).await;
     assert_eq!(stands(&world), (vec![], true, "Plan".to_owned()));
     let found = traced(&issues, &sent, sent_at).await;
-    let Trace::Unfinished(ack) = &found else {
-        panic!("{found:?}")
-    };
-    assert_eq!(ack.snapshot.as_ref().unwrap().object, issue(1));
+    assert_eq!(lacking(&found), ["assignees", "state", "state_reason"]);
     // Another process, which remembers nothing. Somebody gave it another title.
     let now = world.now();
     world.hub().retitle(REPO, 1, "ada", "Hers", now).unwrap();
@@ -70,7 +76,7 @@ async fn an_issue_that_lacks_people_and_state_gets_them_when_it_is_sent_again() 
     assert!(matches!(shown.fields["title"], Field::Unread(_)));
     assert_eq!(shown.content, Content::NotRead);
     let found = traced(&issues, &sent, sent_at).await;
-    assert!(matches!(found, Trace::Applied(_)), "{found:?}");
+    assert_eq!(lacking(&found), [""; 0]);
     // Once more changes nothing.
     let mark = world.mark();
     one(&world.issues(), sent).await.unwrap();
@@ -90,16 +96,39 @@ async fn what_people_did_with_a_new_issue_is_not_done_over() {
     world.hub().assign(REPO, 1, "ada", &["carol"], now).unwrap();
     // Closing is still ours to do.
     let found = traced(&issues, &sent, sent_at).await;
-    assert!(matches!(found, Trace::Unfinished(_)), "{found:?}");
+    assert_eq!(lacking(&found), ["state", "state_reason"]);
     one(&issues, sent.clone()).await.unwrap();
     let all = (vec!["carol".to_owned()], false, "Plan".to_owned());
     assert_eq!(stands(&world), all);
     let now = world.now();
     world.hub().reopen(REPO, 1, "ada", now).unwrap();
     let found = traced(&issues, &sent, sent_at).await;
-    assert!(matches!(found, Trace::Applied(_)), "{found:?}");
+    assert_eq!(lacking(&found), [""; 0]);
     one(&issues, sent).await.unwrap();
     assert!(stands(&world).1, "she reopened it");
+}
+
+/// It is found by its number where listings lag, and in a later page of a listing: what it lacks is said all the same.
+#[tokio::test]
+async fn an_issue_that_listings_do_not_show_yet_is_found_with_what_it_lacks() {
+    for newer in [0, 120] {
+        let mut seed = handbook();
+        if newer == 0 {
+            seed.bounds.visibility_seconds = 600;
+        }
+        let world = World::of(seed);
+        let issues = world.issues();
+        let (sent, sent_at) = cut_off(&world, &issues).await;
+        for number in 0..newer {
+            let (now, title) = (world.now(), format!("Later {number}"));
+            world
+                .hub()
+                .open_issue(REPO, "ada", &title, None, now)
+                .unwrap();
+        }
+        let found = traced(&issues, &sent, sent_at).await;
+        assert_eq!(lacking(&found), ["assignees", "state", "state_reason"]);
+    }
 }
 
 #[tokio::test]

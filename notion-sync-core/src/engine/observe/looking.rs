@@ -141,9 +141,9 @@ impl Looking {
     }
 
     /// Why an object that is not found is believed to be gone.
-    pub(in crate::engine) fn absence(&self, object: &RemoteRef) -> Option<Proof> {
+    pub(in crate::engine) fn absence(&self, side: Side, object: &RemoteRef) -> Option<Proof> {
         let vanished = || self.vanished.get(object).copied();
-        self.proof(Side::Github, object).or_else(vanished)
+        self.proof(side, object).or_else(vanished)
     }
 
     pub(in crate::engine) fn objects(&self) -> Vec<RemoteRef> {
@@ -214,7 +214,7 @@ impl Looking {
         self.follow(state);
         for side in Side::BOTH {
             if let Some(object) = state.record.object(side)
-                && let Some(proof) = self.proof(side, object)
+                && let Some(proof) = self.absence(side, object)
             {
                 state.record.proofs.insert(side, proof);
             }

@@ -588,7 +588,7 @@ pub(super) fn halted() -> Error {
 /// Keeps the proof that an object on GitHub is gone. It stands in one listing alone; whoever reads
 /// the object afterwards only fails to find it.
 fn remember_absence(record: &mut Record, looking: &Looking, view: &mut View) {
-    let listed = looking.absence(&view.object);
+    let listed = looking.absence(Side::Github, &view.object);
     match &view.presence {
         Presence::Present | Presence::MovedOut(_) => record.gone = None,
         Presence::Gone(proof) => record.gone = Some((view.object.clone(), *proof)),

@@ -32,17 +32,14 @@ impl Engine {
     ) -> bool {
         let side = op.side;
         let settlement = &op.settlement;
-        let returned = ack.snapshot.as_ref().filter(|_| !traced);
+        // What was found later is no answer: it may hold edits, but for what nobody came to write yet.
+        let returned = (ack.snapshot.as_ref()).filter(|_| !traced || !ack.lacking.is_empty());
         let path = settlement.path.clone().or(state.record.path.clone());
         let view = returned.map(|snapshot| {
-            text::view(
-                binding,
-                bound,
-                &self.bounds,
-                side,
-                snapshot,
-                path.as_deref(),
-            )
+            let path = path.as_deref();
+            let mut view = text::view(binding, bound, &self.bounds, side, snapshot, path);
+            (view.fields).retain(|id, _| !traced || lacks(bound, ack, id, side));
+            view
         });
         let is_content = !settlement.proposal
             && (settlement.creates
@@ -55,7 +52,8 @@ impl Engine {
             let fields = view.as_ref().map(|view| &view.fields);
             self.settle_fields(binding, bound, op, ack, fields, &mut state.record);
         }
-        let read = view.as_ref().and_then(|view| view.document());
+        let answer = view.as_ref().filter(|_| !traced);
+        let read = answer.and_then(|view| view.document());
         let moved_body = is_content && settle_body(op, read, state);
         if side == Side::Notion && settlement.body.is_some() {
             state.record.own_body = ack.snapshot.as_ref().map(|snapshot| snapshot.revision.at);
@@ -141,7 +139,8 @@ impl Engine {
                 && !settlement.partial.contains(id)
             {
                 // A new object that lacks what it should have got: that is still to be written.
-                if (incomplete || later) && value != agreed.on(side) {
+                let lacks = incomplete || later || lacks(bound, ack, id, side);
+                if lacks && value != agreed.on(side) {
                     agreed.set(side.other(), Value::Null);
                     record.look_at = Some(now);
                 }
@@ -289,6 +288,11 @@ impl Engine {
             record.look_at = Some(record.look_at.map_or(due, |at| at.min(due)));
         }
     }
+}
+
+/// Whether a creation did not come to set a field.
+fn lacks(bound: &Bound, ack: &Ack, id: &FieldId, side: Side) -> bool {
+    (bound.native(id, side)).is_some_and(|key| ack.lacking.contains(key))
 }
 
 /// The text that both sides agree on by now; `read` is that of the answer. Whether it is another one.

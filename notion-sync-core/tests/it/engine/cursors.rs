@@ -12,6 +12,9 @@ use notion_sync_core::mapping::{FileMarker, Policy};
 use notion_sync_core::store::{Change, Hit, Item, Query, Store, Table};
 use notion_sync_core::{Error, ErrorKind, Result};
 
+use super::looks::limits::gate;
+use super::looks::seeing;
+use super::looks::shown::Shown;
 use super::world::{World, documents, plain};
 
 /// A store that can be told to lose what is said about mappings once a record was saved: where the
@@ -202,14 +205,32 @@ fn a_file_that_moved_and_is_deleted_takes_its_page_along() {
     assert_eq!(it.world.settle(), 0);
 }
 
-#[test]
-fn a_file_that_came_and_went_takes_its_page_along() {
+/// A new file, of which the cursor knows nothing, that is gone again.
+fn came_and_went() -> Forgotten {
     let mut it = Forgotten::new();
     it.world
         .repo
         .put("docs/new.md", Some("# New\n\nNot for long.\n"));
     it.interrupted();
     it.world.repo.put("docs/new.md", None);
+    it
+}
+
+#[test]
+fn a_file_that_came_and_went_takes_its_page_along() {
+    let it = came_and_went();
+    it.is_left_alone();
+}
+
+/// The cursor moves on without the file having been looked for: what the listing told is not told again.
+#[test]
+fn a_file_that_came_and_went_and_is_looked_for_later_takes_its_page_along() {
+    let mut it = came_and_went();
+    let pages = Arc::new(it.world.pages.clone());
+    let repo = Shown::new(it.world.repo.clone()).reading(gate(it.world.clock.clone(), 0));
+    seeing(&mut it.world, pages, Arc::new(repo));
+    it.look();
+    assert_eq!(it.world.pages.live().len(), 2);
     it.is_left_alone();
 }
 

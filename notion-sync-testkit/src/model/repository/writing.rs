@@ -285,6 +285,7 @@ impl ModelRepository {
             notes,
             links,
             refused,
+            ..Ack::default()
         })
     }
 }

@@ -22,7 +22,7 @@ use super::shown::Shown;
 const READS: usize = 6;
 
 /// A rate gate.
-pub(super) fn gate(
+pub(in crate::engine) fn gate(
     clock: Arc<VirtualClock>,
     reads: usize,
 ) -> impl FnMut(&mut Snapshot) -> Result<()> + Send {

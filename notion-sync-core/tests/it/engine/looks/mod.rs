@@ -2,13 +2,13 @@
 
 mod clock;
 mod lag;
-mod limits;
+pub(super) mod limits;
 mod meanwhile;
 mod outcomes;
 mod reads;
 mod replica;
 mod restored;
-mod shown;
+pub(super) mod shown;
 mod sweep;
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ fn binding(mapping: &Mapping, notion: Arc<dyn Remote>, github: Arc<dyn Remote>) 
 }
 
 /// A new engine over the same store, that sees these sides.
-fn seeing(world: &mut World, notion: Arc<dyn Remote>, github: Arc<dyn Remote>) {
+pub(super) fn seeing(world: &mut World, notion: Arc<dyn Remote>, github: Arc<dyn Remote>) {
     world.engine = Engine::new(world.store.clone(), world.clock.clone())
         .with_guard(Guard {
             removals: 100,

@@ -23,7 +23,7 @@ type Talks = Box<dyn FnMut(&RemoteRef) -> Result<()> + Send>;
 type Traces = Box<dyn FnMut() -> Result<()> + Send>;
 type Cards = Box<dyn FnMut() -> Result<()> + Send>;
 
-pub(super) struct Shown<R> {
+pub(in crate::engine) struct Shown<R> {
     inner: R,
     schemas: Mutex<Schemas>,
     lists: Mutex<Lists>,
@@ -35,7 +35,7 @@ pub(super) struct Shown<R> {
 }
 
 impl<R> Shown<R> {
-    pub(super) fn new(inner: R) -> Self {
+    pub(in crate::engine) fn new(inner: R) -> Self {
         Self {
             inner,
             schemas: Mutex::new(Box::new(|_| {})),
@@ -49,25 +49,34 @@ impl<R> Shown<R> {
     }
 
     /// What becomes of its schema.
-    pub(super) fn schema(mut self, schemas: impl FnMut(&mut Schema) + Send + 'static) -> Self {
+    pub(in crate::engine) fn schema(
+        mut self,
+        schemas: impl FnMut(&mut Schema) + Send + 'static,
+    ) -> Self {
         self.schemas = Mutex::new(Box::new(schemas));
         self
     }
 
     /// What becomes of each listing before it is looked at.
-    pub(super) fn listing(mut self, lists: impl FnMut(&mut Listing) + Send + 'static) -> Self {
+    pub(in crate::engine) fn listing(
+        mut self,
+        lists: impl FnMut(&mut Listing) + Send + 'static,
+    ) -> Self {
         self.lists = Mutex::new(Box::new(lists));
         self
     }
 
     /// Whether the sync's own comments can be looked for.
-    pub(super) fn carding(mut self, cards: impl FnMut() -> Result<()> + Send + 'static) -> Self {
+    pub(in crate::engine) fn carding(
+        mut self,
+        cards: impl FnMut() -> Result<()> + Send + 'static,
+    ) -> Self {
         self.cards = Mutex::new(Box::new(cards));
         self
     }
 
     /// Whether the comments of an object can be read.
-    pub(super) fn talking(
+    pub(in crate::engine) fn talking(
         mut self,
         talks: impl FnMut(&RemoteRef) -> Result<()> + Send + 'static,
     ) -> Self {
@@ -76,19 +85,22 @@ impl<R> Shown<R> {
     }
 
     /// Whether it can be asked what became of a write.
-    pub(super) fn tracing(mut self, traces: impl FnMut() -> Result<()> + Send + 'static) -> Self {
+    pub(in crate::engine) fn tracing(
+        mut self,
+        traces: impl FnMut() -> Result<()> + Send + 'static,
+    ) -> Self {
         self.traces = Mutex::new(Box::new(traces));
         self
     }
 
     /// A pull request that people opened for each of its issues.
-    pub(super) fn pull(mut self, pull: LinkedPull) -> Self {
+    pub(in crate::engine) fn pull(mut self, pull: LinkedPull) -> Self {
         self.pulls.push(pull);
         self
     }
 
     /// What becomes of each object that is read.
-    pub(super) fn reading(
+    pub(in crate::engine) fn reading(
         mut self,
         reads: impl FnMut(&mut Snapshot) -> Result<()> + Send + 'static,
     ) -> Self {
