@@ -203,11 +203,23 @@ pub(crate) const ALL: &[Planted] = &[
         name: "base-from-a-lookup",
         rule: "what a lookup shows may hold somebody's edit: base is what was sent",
         worlds: "both",
-        edits: &[edit(
-            SETTLE,
-            ".filter(|_| !traced);",
-            ".filter(|_| PLANTED || !traced);",
-        )],
+        edits: &[
+            edit(
+                SETTLE,
+                ".filter(|_| !traced || !ack.lacking.is_empty());",
+                ".filter(|_| PLANTED || !traced || !ack.lacking.is_empty());",
+            ),
+            edit(
+                SETTLE,
+                "retain(|id, _| !traced || lacks(",
+                "retain(|id, _| PLANTED || !traced || lacks(",
+            ),
+            edit(
+                SETTLE,
+                ".filter(|_| !traced);",
+                ".filter(|_| PLANTED || !traced);",
+            ),
+        ],
     },
     Planted {
         name: "half-counts-as-all",

@@ -62,7 +62,7 @@ pub fn kept<'a>(
         if !word.alive || found.contains(&token) {
             continue;
         }
-        if lost_by_policy.contains(&token) {
+        if lost_by_policy.contains(&token) && !word.element {
             count("word kept as an audited loser");
         } else if word.in_window {
             count("word lost in the stated window");
@@ -423,4 +423,31 @@ pub fn made_once(ledger: &Ledger, texts: &[Text]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_decides_against_words_but_not_against_elements() {
+        let row = serde_json::json!({
+            "at": "1970-01-01T00:00:00Z", "mapping": "backlog", "record": "r1", "title": "Plan",
+            "event": AuditEvent::Loser, "summary": "overwritten", "details": {"value": "tk1q, tk2q"},
+        });
+        let row: AuditRow = serde_json::from_value(row).unwrap();
+        let lost = |added: bool, audit: &[AuditRow]| {
+            let mut ledger = Ledger::default();
+            ledger.born(1, "page a");
+            if added {
+                ledger.added(2, "page a");
+            }
+            let kept = kept(&ledger, &BTreeSet::new(), audit, &|_| {});
+            kept.err().map(|failure| failure.message)
+        };
+        assert_eq!(lost(false, &[row.clone()]), None);
+        let said = |token: u32| Some(format!("tk{token}q, written in page a, is lost"));
+        assert_eq!(lost(false, &[]), said(1));
+        assert_eq!(lost(true, &[row]), said(2));
+    }
 }

@@ -63,6 +63,8 @@ pub struct Word {
     /// Whether it was written in the moment in which the engine may overwrite it: between the read
     /// that a write was checked with and the write, where the service has no conditional writes.
     pub in_window: bool,
+    /// Whether it is an element of a set. Sets are merged element by element: no policy decides against it.
+    pub element: bool,
 }
 
 /// Something that matters for that moment, in order.
@@ -95,12 +97,21 @@ impl Ledger {
                 place: place.to_owned(),
                 alive: true,
                 in_window: self.unknown.iter().any(|(object, _)| object == place),
+                element: false,
             },
         );
         self.events.push(Event::Person {
             object: place.to_owned(),
             token,
         });
+    }
+
+    /// A person added a word to a set.
+    pub fn added(&mut self, token: u32, place: &str) {
+        self.born(token, place);
+        if let Some(word) = self.words.get_mut(&token) {
+            word.element = true;
+        }
     }
 
     /// A person who saw `old` put `new` there.
@@ -226,6 +237,19 @@ mod tests {
             .map(|(token, word)| (token, word.alive))
             .collect();
         assert_eq!(all, [(3, true)]);
+    }
+
+    #[test]
+    fn what_is_added_to_a_set_is_an_element() {
+        let mut ledger = Ledger::default();
+        ledger.born(3, "page a");
+        ledger.added(4, "page a");
+        ledger.replaced("bug tk4q", "bug");
+        let all: Vec<_> = ledger
+            .all()
+            .map(|(token, word)| (token, word.element, word.alive))
+            .collect();
+        assert_eq!(all, [(3, false, true), (4, true, false)]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use notion_sync_core::record::Record;
 use notion_sync_core::rule::ActionState;
 use notion_sync_core::state::State;
 use notion_sync_examples::emulation::BACKLOG;
+use notion_sync_github::reference;
 use notion_sync_testkit::notion::NotionId;
 use notion_sync_testkit::simulation::Failure;
 use notion_sync_testkit::simulation::properties::is_parked;
@@ -70,6 +71,9 @@ async fn bounded(theatre: &mut Theatre) -> Checked {
         }
         theatre.seam.count("rule fired as asked");
     }
+    if !theatre.surroundings.restored {
+        noted(theatre, &records)?;
+    }
     for record in &records {
         for (rule, trigger) in &record.triggers {
             for action in &trigger.actions {
@@ -90,6 +94,33 @@ async fn bounded(theatre: &mut Theatre) -> Checked {
                         action.step, record.id
                     )));
                 }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// No issue is told more often that its task was dropped, or merged, than people said so.
+fn noted(theatre: &Theatre, records: &[Record]) -> Checked {
+    let github = theatre.stage.github();
+    for record in records {
+        let (Some(page), Some(object)) = (&record.notion, &record.github) else {
+            continue;
+        };
+        let Ok((_, number)) = reference::parse_numbered(object) else {
+            continue;
+        };
+        let Some(issue) = github.issue(BACKLOG, number) else {
+            continue;
+        };
+        for (said, status) in [("Dropped: ", "Dropped"), ("Merged: ", "Done")] {
+            let ours = (issue.comments.iter()).filter(|(author, _)| author == "sync-bot");
+            let count = ours.filter(|(_, text)| text.starts_with(said)).count();
+            let asked = theatre.people.said(&page.id, &[status.to_owned()]);
+            if count > asked {
+                return Err(wrong(format!(
+                    "issue {number} was told {count} times {said:?}, people asked {asked} times"
+                )));
             }
         }
     }

@@ -29,6 +29,8 @@ pub(super) struct Scene {
     pub(super) pages: BTreeMap<String, String>,
     pub(super) files: BTreeMap<String, String>,
     pub(super) issues: BTreeMap<u64, String>,
+    /// Their labels.
+    pub(super) labels: Vec<String>,
     /// Which of them are open.
     pub(super) open: BTreeSet<u64>,
     /// Open pull requests of the handbook.
@@ -58,8 +60,12 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
         once(theatre, &scene)?;
     }
     standing::buried(&scene)?;
-    standing::proposed(&scene)?;
+    standing::proposed(&theatre.people, &scene)?;
     standing::agreed(&scene)?;
+    standing::apart(&theatre.people, &scene)?;
+    if !theatre.surroundings.restored {
+        standing::disputed(&theatre.people, &scene)?;
+    }
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();
     // What was done since a backup that was put back, the audit does not know.
@@ -135,6 +141,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
     let github = theatre.stage.github();
     let files = github.files(HANDBOOK, "main").unwrap_or_default();
     let (mut issues, mut open) = (BTreeMap::new(), BTreeSet::new());
+    let mut labels = Vec::new();
     let (mut pulls, mut heads) = (BTreeMap::new(), BTreeMap::new());
     for number in github.issue_numbers(BACKLOG).unwrap_or_default() {
         let Some(issue) = github.issue(BACKLOG, number) else {
@@ -160,6 +167,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
                 marks.extend(found.into_iter().map(|op| ("comment".to_owned(), op)));
             }
         }
+        labels.extend(issue.labels);
         issues.insert(number, format!("{}\n{body}", issue.title));
     }
     for number in github.issue_numbers(HANDBOOK).unwrap_or_default() {
@@ -187,6 +195,7 @@ async fn scene(theatre: &mut Theatre) -> Result<Scene, Failure> {
         pages,
         files,
         issues,
+        labels,
         open,
         pulls,
         heads,
@@ -204,6 +213,7 @@ fn tokens(theatre: &Theatre, scene: &Scene) -> Checked {
         .values()
         .chain(scene.files.values())
         .chain(scene.issues.values())
+        .chain(&scene.labels)
         .chain(scene.pulls.values());
     for text in texts {
         found.extend(words(text));

@@ -22,6 +22,8 @@ pub(crate) enum Deed {
     SetOwner,
     /// A set of a page: tags or labels.
     SetTags,
+    /// One more element in a set of a page, which nobody else has.
+    AddTag,
     /// Status of a task.
     SetStatus,
     /// People of a task.
@@ -52,6 +54,8 @@ pub(crate) enum Deed {
     FrontReviewed,
     /// Labels of an issue.
     Label,
+    /// One more label of an issue, which nothing else has.
+    AddLabel,
     /// People of an issue.
     Assign,
     /// An issue is closed.
@@ -60,6 +64,8 @@ pub(crate) enum Deed {
     ReopenIssue,
     /// A new file or issue.
     NewObject,
+    /// A new issue with the title of a page that has no counterpart.
+    NewTwin,
     /// A file goes.
     DeleteFile,
     /// A file comes back.
@@ -115,7 +121,7 @@ const GITHUB: [(Deed, u64); 18] = [
 ];
 
 /// What people do to a page that all of them work on.
-const NOTION_NEAR: [(Deed, u64); 12] = [
+const NOTION_NEAR: [(Deed, u64); 13] = [
     (Deed::EditBlock, 14),
     (Deed::ExtendBlock, 8),
     (Deed::AddBlock, 3),
@@ -123,7 +129,8 @@ const NOTION_NEAR: [(Deed, u64); 12] = [
     (Deed::RevertBlock, 6),
     (Deed::RenamePage, 5),
     (Deed::SetOwner, 6),
-    (Deed::SetTags, 8),
+    (Deed::SetTags, 4),
+    (Deed::AddTag, 6),
     (Deed::SetStatus, 8),
     (Deed::SetAssignee, 5),
     (Deed::TrashPage, 1),
@@ -131,7 +138,7 @@ const NOTION_NEAR: [(Deed, u64); 12] = [
 ];
 
 /// And to its file or issue.
-const GITHUB_NEAR: [(Deed, u64); 16] = [
+const GITHUB_NEAR: [(Deed, u64); 17] = [
     (Deed::EditLine, 14),
     (Deed::ExtendLine, 8),
     (Deed::AddLine, 3),
@@ -139,7 +146,8 @@ const GITHUB_NEAR: [(Deed, u64); 16] = [
     (Deed::RevertText, 6),
     (Deed::Retitle, 5),
     (Deed::FrontOwner, 6),
-    (Deed::Label, 8),
+    (Deed::Label, 4),
+    (Deed::AddLabel, 6),
     (Deed::Assign, 5),
     (Deed::CloseIssue, 4),
     (Deed::ReopenIssue, 3),

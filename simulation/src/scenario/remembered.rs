@@ -43,6 +43,23 @@ impl People {
             .count()
     }
 
+    /// Whether people moved a page to the trash more often than once.
+    pub(crate) fn trashed_again(&self, page: &str) -> bool {
+        let ends = format!("({page}) goes to the trash");
+        let memory = lock(&self.memory);
+        (memory.said.iter())
+            .filter(|said| said.ends_with(&ends))
+            .count()
+            > 1
+    }
+
+    /// Whether a page and an issue are but called the same.
+    pub(crate) fn are_twins(&self, page: &str, number: u64) -> bool {
+        let memory = lock(&self.memory);
+        let mut twins = memory.twins.iter();
+        twins.any(|(id, issue)| *issue == number && id.to_string() == page)
+    }
+
     /// Somebody else moves a page to the trash.
     pub(crate) fn remember_trash(&self, page: NotionId) {
         lock(&self.memory).ever_trashed.insert(page);

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::id::{RecordId, Side};
 use notion_sync_core::operation::OpState;
-use notion_sync_core::record::{Life, ProposalState, Record};
+use notion_sync_core::record::{Life, ProposalState, Record, UnitId};
 use notion_sync_core::remote::ProposalKind;
 use notion_sync_core::store::{Item, Table};
 use notion_sync_github::reference;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use super::check::{Checked, Scene};
 use super::ending;
+use super::people::People;
 
 /// What is there of a pair, by the names that a scene has for it.
 fn objects(record: &Record, scene: &Scene) -> Vec<String> {
@@ -65,7 +67,7 @@ pub(super) fn buried(scene: &Scene) -> Checked {
 }
 
 /// P28: nothing is proposed that was refused, and what is over for a pair is closed.
-pub(super) fn proposed(scene: &Scene) -> Checked {
+pub(super) fn proposed(people: &People, scene: &Scene) -> Checked {
     let wrong = |message: String| Err(Failure::new("P28", message));
     for record in &scene.records {
         if let Some(proposal) = &record.proposal
@@ -85,6 +87,8 @@ pub(super) fn proposed(scene: &Scene) -> Checked {
             )
             // A conflict has two versions: the other one may be new.
             && proposal.kind != ProposalKind::Conflict
+            // A page that came back, since nobody wanted it gone, is moved to the trash once more.
+            && !(record.notion.as_ref()).is_some_and(|page| people.trashed_again(&page.id))
             && record.refused.contains(&proposal.value)
         {
             return wrong(format!("{} proposes what was refused", record.id));
@@ -110,6 +114,46 @@ pub(super) fn agreed(scene: &Scene) -> Checked {
             if half.at > seen.revision.at {
                 return wrong("has a base of which nothing was seen");
             }
+        }
+    }
+    Ok(())
+}
+
+/// P21: no page is joined to an issue by its name alone: a person is asked.
+pub(super) fn apart(people: &People, scene: &Scene) -> Checked {
+    for record in scene.records.iter().filter(|record| !record.same_key) {
+        let (Some(page), Some(object)) = (&record.notion, &record.github) else {
+            continue;
+        };
+        let number = reference::parse_numbered(object)
+            .ok()
+            .map(|(_, number)| number);
+        if number.is_some_and(|number| people.are_twins(&page.id, number)) {
+            let message = format!("{} joins {page} to {object}, by the name alone", record.id);
+            return Err(Failure::new("P21", message));
+        }
+    }
+    Ok(())
+}
+
+/// P22: nothing is decided against a page that nobody ever edited, and nobody is asked to; but for a pair without a
+/// base, of which nobody knows what either side said before.
+pub(super) fn disputed(people: &People, scene: &Scene) -> Checked {
+    let losers = (scene.audit.iter()).filter(|row| row.event == AuditEvent::Loser);
+    let lost: BTreeSet<&RecordId> = losers.map(|row| &row.record).collect();
+    for record in &scene.records {
+        let disputed = record.conflicts.values().any(|one| one.base.is_some());
+        let page = record.notion.as_ref();
+        if (disputed || lost.contains(&record.id))
+            && page.is_some_and(|page| !people.touched(&format!("page {}", page.id)))
+        {
+            let over: Vec<String> = record.conflicts.keys().map(UnitId::to_string).collect();
+            let message = format!(
+                "{} has or had a conflict ({}), and nobody edited its page",
+                record.id,
+                over.join(", ")
+            );
+            return Err(Failure::new("P22", message));
         }
     }
     Ok(())
@@ -243,12 +287,18 @@ fn unlooked(mut seen: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use notion_sync_core::audit::AuditRow;
     use notion_sync_core::id::{MappingId, RemoteRef};
     use notion_sync_core::record::Base;
     use notion_sync_core::snapshot::Revision;
+    use notion_sync_examples::emulation::{Services, World};
+    use notion_sync_testkit::emulator::EmulatorBounds;
+    use notion_sync_testkit::notion::NotionId;
     use serde_json::json;
 
     use super::*;
+    use crate::scenario::people::lock;
+    use crate::scenario::script::Knobs;
 
     fn record(id: &str, page: &str) -> Record {
         let mut record = Record::new(RecordId::new(id), MappingId::new("backlog"));
@@ -272,6 +322,51 @@ mod tests {
             ..record("r2", "p1")
         });
         assert!(buried(&scene).is_ok());
+    }
+
+    fn people() -> People {
+        let world = World::small().unwrap();
+        let now = DateTime::from_timestamp(1_788_256_800, 0).unwrap();
+        let services = Services::start(world, EmulatorBounds::notion(), now).unwrap();
+        People::new(services, &Knobs::default())
+    }
+
+    #[test]
+    fn twins_that_are_joined_are_named() {
+        let people = people();
+        let page = NotionId::derived(1, "a page");
+        lock(&people.memory).twins.push((page, 3));
+        let mut joined = record("r1", &page.to_string());
+        joined.github = Some(reference::issue(1, 3));
+        let scene = |record: Record| Scene {
+            records: vec![record],
+            ..Scene::default()
+        };
+        let failure = apart(&people, &scene(joined.clone())).unwrap_err();
+        assert_eq!(failure.property, "P21");
+        // It waits for a person to say so.
+        joined.same_key = true;
+        assert!(apart(&people, &scene(joined)).is_ok());
+    }
+
+    #[test]
+    fn a_loser_on_a_page_that_nobody_edited_is_named() {
+        let people = people();
+        let record = record("r1", "02b9fe53-ad5a-8cec-8692-69c2aed90c30");
+        let row = json!({
+            "at": DateTime::UNIX_EPOCH, "mapping": "backlog", "record": "r1", "title": "Plan",
+            "event": AuditEvent::Loser, "summary": "overwritten",
+        });
+        let row: AuditRow = serde_json::from_value(row).unwrap();
+        let scene = Scene {
+            records: vec![record],
+            audit: vec![row],
+            ..Scene::default()
+        };
+        assert_eq!(disputed(&people, &scene).unwrap_err().property, "P22");
+        let said = "\"Plan\" (02b9fe53-ad5a-8cec-8692-69c2aed90c30) is called \"Plans\"";
+        lock(&people.memory).said.push(said.to_owned());
+        assert!(disputed(&people, &scene).is_ok());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use notion_sync_examples::emulation::{BACKLOG, HANDBOOK};
 use notion_sync_testkit::github::{GithubEmulator, MergeMethod};
 use notion_sync_testkit::simulation::{origin, origins, word};
 
-use super::{People, chosen, github, lock, nth};
+use super::{People, chosen, github, linked, lock, notion, nth, table};
 use crate::scenario::deed::{Act, Deed};
 use crate::scenario::text::{changed_file_blocks, changed_text, new_file_blocks};
 
@@ -135,6 +135,10 @@ impl People {
             self.wrote(act, &format!("issue {number}"), "", &title);
             return Some(format!("opens issue {number}: {title:?}"));
         }
+        if act.deed == Deed::NewTwin {
+            drop(github);
+            return self.new_twin(act, who, now);
+        }
         let numbers = github.issue_numbers(BACKLOG).ok()?;
         let number = aim.or_else(|| nth(&numbers, act.pick))?;
         let issue = github.issue(BACKLOG, number)?;
@@ -149,7 +153,16 @@ impl People {
             Deed::Label => {
                 let chosen = chosen(&["bug", "feature", "docs"], act.pick / 7);
                 github.label(BACKLOG, number, who, &chosen, now).ok()?;
+                let old = issue.labels.join(" ");
+                self.wrote(act, &place, &old, &chosen.join(" "));
                 Some(format!("{place}: labels {chosen:?}"))
+            }
+            Deed::AddLabel => {
+                let mut all: Vec<&str> = issue.labels.iter().map(String::as_str).collect();
+                all.push(&unique);
+                github.label(BACKLOG, number, who, &all, now).ok()?;
+                lock(&self.ledger).added(act.token, &place);
+                Some(format!("{place}: labels {all:?}"))
             }
             Deed::Assign => {
                 let chosen = chosen(&["ada", "bob"], act.pick / 7);
@@ -184,6 +197,23 @@ impl People {
                 Some(format!("{place} becomes {new:?}"))
             }
         }
+    }
+
+    /// An issue is opened that is called like a page without a counterpart.
+    fn new_twin(&self, act: Act, who: &str, now: DateTime<Utc>) -> Option<String> {
+        let (page, title) = {
+            let notion = notion(&self.services);
+            let mut rows = notion.rows(notion.id(table(true)));
+            rows.retain(|page| linked(&notion, *page, true).is_none());
+            let page = *rows.last()?;
+            (page, notion.title(page)?)
+        };
+        let body = format!("Comes from {}.\n", origin(act.token));
+        let number = github(&self.services)
+            .open_issue(BACKLOG, who, &title, Some(&body), now)
+            .ok()?;
+        lock(&self.memory).twins.push((page, number));
+        Some(format!("opens issue {number}: {title:?}, as page {page}"))
     }
 
     pub(super) fn on_pull(&self, act: Act, who: &str, now: DateTime<Utc>) -> Option<String> {

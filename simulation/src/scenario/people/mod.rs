@@ -46,6 +46,8 @@ pub(super) struct Memory {
     pub(super) files: BTreeMap<String, String>,
     bodies: BTreeMap<u64, String>,
     deleted: BTreeMap<String, String>,
+    /// Pages and issues of the same name, of which nobody said that they belong together.
+    pub(super) twins: Vec<(NotionId, u64)>,
     /// Where files stood that they moved and that named no page yet, before and after, by where these come from.
     pub(super) moved: BTreeMap<u32, BTreeSet<String>>,
     /// What they did, told.

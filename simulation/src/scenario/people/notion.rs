@@ -26,6 +26,15 @@ fn blocks_of(notion: &NotionEmulator, page: NotionId) -> Vec<BlockView> {
     out
 }
 
+/// The names of the elements of a set.
+fn elements(value: Option<&Value>) -> Vec<String> {
+    let parts = value.and_then(Value::as_array);
+    let names = parts.into_iter().flatten();
+    names
+        .filter_map(|part| Some(part.get("name")?.as_str()?.to_owned()))
+        .collect()
+}
+
 impl People {
     fn page(&self, act: Act, aim: Option<Aim>) -> Option<(NotionId, bool)> {
         if self.near.is_some() && aim.is_none() {
@@ -153,7 +162,17 @@ impl People {
                 };
                 let chosen = chosen(&options, act.pick / 7);
                 person.set_property(page, name, json!(chosen)).ok()?;
+                let old = elements(properties.get(name));
+                self.wrote(act, &place, &old.join(" "), &chosen.join(" "));
                 Some(format!("{title:?} ({page}): {name} are {chosen:?}"))
+            }
+            Deed::AddTag if tasks || self.marks => {
+                let name = if tasks { "Labels" } else { "Tags" };
+                let mut all = elements(properties.get(name));
+                all.push(unique.clone());
+                person.set_property(page, name, json!(all)).ok()?;
+                lock(&self.ledger).added(act.token, &place);
+                Some(format!("{title:?} ({page}): {name} are {all:?}"))
             }
             Deed::SetStatus if tasks => {
                 let status = nth(&["To do", "Doing", "Done", "Dropped"], act.pick / 7)?;
