@@ -98,6 +98,7 @@ fn open(scene: &Scene, seam: &Arc<Seam>, watch: &Arc<Watch>) -> Result<Theatre, 
         company: None,
         surroundings: Surroundings::default(),
         bases: None,
+        carried: None,
         rails: None,
         beyond: None,
     })

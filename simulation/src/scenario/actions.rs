@@ -6,7 +6,7 @@ use chrono::Duration;
 use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::id::RecordId;
 use notion_sync_core::record::Record;
-use notion_sync_core::rule::ActionState;
+use notion_sync_core::rule::{ActionState, Trigger};
 use notion_sync_core::state::State;
 use notion_sync_examples::emulation::BACKLOG;
 use notion_sync_github::reference;
@@ -76,6 +76,7 @@ async fn bounded(theatre: &mut Theatre) -> Checked {
     }
     for record in &records {
         for (rule, trigger) in &record.triggers {
+            echo(theatre, record, rule, trigger)?;
             for action in &trigger.actions {
                 theatre.seam.count(match action.state {
                     ActionState::Armed => "step armed",
@@ -98,6 +99,27 @@ async fn bounded(theatre: &mut Theatre) -> Checked {
         }
     }
     Ok(())
+}
+
+/// No step is on its way, or was done, that nobody asked for.
+fn echo(theatre: &Theatre, record: &Record, rule: &str, trigger: &Trigger) -> Checked {
+    let Some(page) = record
+        .notion
+        .as_ref()
+        .filter(|_| !trigger.actions.is_empty())
+    else {
+        return Ok(());
+    };
+    let known = rules().into_iter().find(|known| known.name == rule);
+    let becomes = known.map(|rule| rule.becomes).unwrap_or_default();
+    if theatre.people.said(&page.id, &becomes) > 0 || theatre.surroundings.restored {
+        return Ok(());
+    }
+    Err(wrong(format!(
+        "rule {rule} has steps for {}, and nobody said {}",
+        record.id,
+        becomes.join(" or ")
+    )))
 }
 
 /// No issue is told more often that its task was dropped, or merged, than people said so.

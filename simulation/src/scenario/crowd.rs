@@ -73,10 +73,11 @@ const PAIRS: [(Deed, Deed); 6] = [
 
 /// Adds one of the scenes in which a rule is put to the test that chance alone seldom does.
 fn scene(random: &mut Stream, knobs: &Knobs, writer: &mut Writer, steps: &mut Vec<Step>) {
-    match random.below(5) {
+    match random.below(6) {
         0 => minute(random, writer, steps),
         1 => halves(random, writer, steps),
         2 => refused(random, writer, steps),
+        4 => struck(random, writer, steps),
         3 if knobs.tasks.is_some() => {
             let named = [(Side::Notion, Deed::NewPage), (Side::Github, Deed::NewTwin)];
             let acts = named.map(|(side, deed)| writer.act_of(side, deed, TASK));
@@ -163,6 +164,34 @@ fn halves(random: &mut Stream, writer: &mut Writer, steps: &mut Vec<Step>) {
     let mut again = vignette::step(1 + seconds(random, 90), acts, 2);
     again.pause = Some(1 + seconds(random, 30));
     steps.push(again);
+}
+
+/// Calls of services and the store in a run that has one page to deal with.
+const CALLS: u64 = 60;
+
+/// Somebody edits, and the process dies anywhere while it deals with that.
+fn struck(random: &mut Stream, writer: &mut Writer, steps: &mut Vec<Step>) {
+    let pick = random.number();
+    let (on_page, beside) = *random.of(&PAIRS);
+    let (side, deed) = *random.of(&[
+        (Side::Notion, on_page),
+        (Side::Github, beside),
+        (Side::Notion, Deed::SetStatus),
+    ]);
+    // What was said before is dealt with, and the minute of the page is over, when the process dies.
+    steps.push(vignette::step(100, Vec::new(), 2));
+    steps.push(vignette::step(
+        60 + seconds(random, 60),
+        vec![writer.act_of(side, deed, pick)],
+        0,
+    ));
+    let mut dies = vignette::step(150 + seconds(random, 60), Vec::new(), 1);
+    dies.crash = Some(Crash {
+        at: seconds(random, CALLS),
+        writes: false,
+        after: true,
+    });
+    steps.push(dies);
 }
 
 /// What is proposed is refused, and looked at again.

@@ -4,6 +4,7 @@ mod actions;
 mod aimed;
 mod alike;
 mod ambush;
+mod carried;
 mod cells;
 mod check;
 mod chunks;

@@ -20,6 +20,7 @@ use notion_sync_testkit::simulation::{self, Failure, Fragile};
 
 use super::actions;
 use super::ambush::Ambushed;
+use super::carried::Carried;
 use super::cells::Cells;
 use super::check;
 use super::company::{self, Company};
@@ -78,6 +79,8 @@ pub(crate) struct Theatre {
     pub(crate) beyond: Option<Duration>,
     /// What was agreed when, where that is watched.
     pub(crate) bases: Option<Bases>,
+    /// What both sides had, where that is watched.
+    pub(crate) carried: Option<Carried>,
     /// What is known of the guard, where there is one.
     pub(crate) rails: Option<Rails>,
 }
@@ -235,6 +238,7 @@ pub(super) fn open(
         surroundings: Surroundings::with(post),
         beyond: (knobs.beyond).map(|seconds| Duration::seconds(i64::from(seconds))),
         bases: None,
+        carried: (knobs.behind > 0).then(Carried::default),
         // A changed configuration is stopped by the guard too, whatever it allows.
         rails: (knobs
             .guard
@@ -288,6 +292,9 @@ impl Theatre {
             };
             self.guard(tick.as_ref(), false).await?;
             self.watch().await?;
+            if let Some(carried) = &mut self.carried {
+                carried.watch(&self.people)?;
+            }
             let due = tick.and_then(|tick| tick.settle_due);
             let pause = match (step.pause, due) {
                 (Some(pause), _) => Duration::seconds(i64::from(pause)),

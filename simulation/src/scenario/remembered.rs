@@ -9,10 +9,14 @@ use super::people::{People, lock, notion};
 impl People {
     /// Whether anybody ever did anything to `page <id>` or `issue <number>`.
     pub(crate) fn touched(&self, object: &str) -> bool {
+        self.first_touched(object).is_some()
+    }
+
+    /// When somebody first did something to `page <id>` or `issue <number>`.
+    pub(crate) fn first_touched(&self, object: &str) -> Option<DateTime<Utc>> {
         let id = |text: &str| text.rsplit(' ').next().unwrap_or_default().to_owned();
         let id = id(object);
-        let memory = lock(&self.memory);
-        memory.said.iter().any(|said| {
+        let names = |said: &str| {
             let other = |at: char| !at.is_alphanumeric() && at != '-';
             let words: Vec<&str> = said.split(other).filter(|word| !word.is_empty()).collect();
             words
@@ -21,7 +25,10 @@ impl People {
                 || words
                     .first()
                     .is_some_and(|word| id.len() > 20 && *word == id)
-        })
+        };
+        let memory = lock(&self.memory);
+        let first = memory.said.iter().find(|(_, said)| names(said));
+        first.map(|(at, _)| *at)
     }
 
     /// Somebody makes a task's status this, after everything else.
@@ -48,7 +55,7 @@ impl People {
         let ends = format!("({page}) goes to the trash");
         let memory = lock(&self.memory);
         (memory.said.iter())
-            .filter(|said| said.ends_with(&ends))
+            .filter(|(_, said)| said.ends_with(&ends))
             .count()
             > 1
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::id::{RecordId, Side};
 use notion_sync_core::operation::OpState;
-use notion_sync_core::record::{Life, ProposalState, Record, UnitId};
+use notion_sync_core::record::{Life, ProposalState, Record};
 use notion_sync_core::remote::ProposalKind;
 use notion_sync_core::store::{Item, Table};
 use notion_sync_github::reference;
@@ -139,19 +139,24 @@ pub(super) fn apart(people: &People, scene: &Scene) -> Checked {
 /// P22: nothing is decided against a page that nobody ever edited, and nobody is asked to; but for a pair without a
 /// base, of which nobody knows what either side said before.
 pub(super) fn disputed(people: &People, scene: &Scene) -> Checked {
-    let losers = (scene.audit.iter()).filter(|row| row.event == AuditEvent::Loser);
-    let lost: BTreeSet<&RecordId> = losers.map(|row| &row.record).collect();
-    for record in &scene.records {
-        let disputed = record.conflicts.values().any(|one| one.base.is_some());
-        let page = record.notion.as_ref();
-        if (disputed || lost.contains(&record.id))
-            && page.is_some_and(|page| !people.touched(&format!("page {}", page.id)))
-        {
-            let over: Vec<String> = record.conflicts.keys().map(UnitId::to_string).collect();
+    let by_id = |id: &RecordId| scene.records.iter().find(|record| record.id == *id);
+    let losers = (scene.audit.iter())
+        .filter(|row| row.event == AuditEvent::Loser)
+        .filter_map(|row| Some((by_id(&row.record)?, row.summary.clone(), row.at)));
+    let open = scene.records.iter().flat_map(|record| {
+        let known = record
+            .conflicts
+            .iter()
+            .filter(|(_, one)| one.base.is_some());
+        known.map(move |(unit, one)| (record, unit.to_string(), one.since))
+    });
+    for (record, what, at) in losers.chain(open) {
+        let Some(page) = &record.notion else { continue };
+        let touched = people.first_touched(&format!("page {}", page.id));
+        if touched.is_none_or(|touched| touched > at) {
             let message = format!(
-                "{} has or had a conflict ({}), and nobody edited its page",
-                record.id,
-                over.join(", ")
+                "{}: {what}, a conflict, and nobody had edited its page",
+                record.id
             );
             return Err(Failure::new("P22", message));
         }
@@ -365,8 +370,13 @@ mod tests {
         };
         assert_eq!(disputed(&people, &scene).unwrap_err().property, "P22");
         let said = "\"Plan\" (02b9fe53-ad5a-8cec-8692-69c2aed90c30) is called \"Plans\"";
-        lock(&people.memory).said.push(said.to_owned());
-        assert!(disputed(&people, &scene).is_ok());
+        let say = |seconds: i64| {
+            let at = DateTime::from_timestamp(seconds, 0).unwrap();
+            lock(&people.memory).said.insert(0, (at, said.to_owned()));
+            disputed(&people, &scene)
+        };
+        assert!(say(1).is_err());
+        assert!(say(0).is_ok());
     }
 
     #[test]

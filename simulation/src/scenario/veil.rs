@@ -68,23 +68,25 @@ impl Between for Veiled {
     }
 }
 
-/// What a replica shows that is behind: whatever was read last, for as long as it may be behind.
+/// What replicas show that are behind: whatever was read before, each for as long as a read may be behind. One may be
+/// further behind than the one that was asked before.
 #[derive(Debug)]
 struct Replica {
     behind: Duration,
     random: Stream,
     /// What was read with its content, and since when it may have been otherwise.
-    shown: BTreeMap<RemoteRef, (DateTime<Utc>, Snapshot)>,
+    shown: BTreeMap<RemoteRef, Vec<(DateTime<Utc>, Snapshot)>>,
 }
 
 impl Replica {
     /// What is shown instead of a fresh read, if anything is.
     fn show(&mut self, object: &RemoteRef, content: bool, now: DateTime<Utc>) -> Option<Snapshot> {
-        let (at, before) = self.shown.get(object)?;
-        if now - *at > self.behind || !self.random.chance(60) {
+        let before = self.shown.get_mut(object)?;
+        before.retain(|(at, _)| now - *at <= self.behind);
+        if before.is_empty() || !self.random.chance(60) {
             return None;
         }
-        let mut shown = before.clone();
+        let (_, mut shown) = self.random.of(before).clone();
         shown.observed_at = now;
         if !content {
             shown.content = Content::NotRead;
@@ -149,7 +151,9 @@ impl Remote for Veil {
         }
         let fresh = self.inner.read(object, content).await?;
         if content {
-            (lock(replica).shown).insert(object.clone(), (now, fresh.clone()));
+            let mut replica = lock(replica);
+            let shown = replica.shown.entry(object.clone()).or_default();
+            shown.push((now, fresh.clone()));
         }
         Ok(fresh)
     }

@@ -50,8 +50,8 @@ pub(super) struct Memory {
     pub(super) twins: Vec<(NotionId, u64)>,
     /// Where files stood that they moved and that named no page yet, before and after, by where these come from.
     pub(super) moved: BTreeMap<u32, BTreeSet<String>>,
-    /// What they did, told.
-    pub(super) said: Vec<String>,
+    /// What they did, told, and when.
+    pub(super) said: Vec<(DateTime<Utc>, String)>,
 }
 
 /// People, and what they wrote.
@@ -151,7 +151,7 @@ impl People {
                 _ => self.on_file(act, who, now),
             },
         }?;
-        lock(&self.memory).said.push(said.clone());
+        lock(&self.memory).said.push((now, said.clone()));
         Some(format!("{who}: {said}"))
     }
 
@@ -187,7 +187,7 @@ impl People {
         removed.extend(old.difference(&new).map(|token| (on_page, *token)));
         if matches!(act.deed, Deed::RevertBlock | Deed::RevertText) {
             let back: BTreeSet<u32> = new.difference(&old).copied().collect();
-            let other = self.other_side(place);
+            let other = self.words_on(if on_page { Side::Github } else { Side::Notion });
             // Before the other side has it, who edits and puts back what was there has edited nothing. What
             // somebody there removed himself, the sync need not have carried.
             let carried = old.difference(&new).all(|token| other.contains(token));
@@ -201,10 +201,10 @@ impl People {
         }
     }
 
-    /// Every word on the side that a place is not on.
-    fn other_side(&self, place: &str) -> BTreeSet<u32> {
+    /// Every word in what is on a side.
+    pub(super) fn words_on(&self, side: Side) -> BTreeSet<u32> {
         let mut out = BTreeSet::new();
-        if place.starts_with("page ") {
+        if side == Side::Github {
             let github = github(&self.services);
             for (_, text) in github.files(HANDBOOK, "main").unwrap_or_default() {
                 out.extend(words(&text));
