@@ -56,7 +56,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "blur-is-an-edit",
         rule: "what looks like an own or an old value within its minute waits until that is over",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[edit(
             RECONCILE,
             "if own_bucket || (!known.is_empty() && retired()) {",
@@ -66,7 +66,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "old-reads-count",
         rule: "a revision older than the one that was agreed decides nothing",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[edit(
             RECONCILE,
             "&& view.revision.at < agreed_at.at",
@@ -76,7 +76,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "losers-not-retired",
         rule: "a value that lost counts as an old one when a read shows it again",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[edit(
             PERSIST,
             "record.retire(loser.side, loser.hash);",
@@ -109,7 +109,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "first-sync-wins",
         rule: "a pair without a base is decided by no policy",
-        worlds: "both",
+        worlds: "crowded",
         edits: &[edit(
             TABLE,
             "if !s.base {\n        return Row(42);",
@@ -119,7 +119,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "name-is-identity",
         rule: "a page and an object with the same name and no marks are not joined unasked",
-        worlds: "tasks",
+        worlds: "crowded",
         edits: &[edit(
             RECONCILE,
             "if case.mapping.adopt_by_key {",
@@ -129,7 +129,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "parked-is-decided",
         rule: "what is parked is decided by a person, whatever the policy says by now",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[
             edit(
                 TABLE,
@@ -151,7 +151,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "labels-as-one",
         rule: "the elements of a set are merged one by one",
-        worlds: "tasks",
+        worlds: "crowded",
         edits: &[edit(
             FIELD,
             "if lens.is_set() {\n        return set(",
@@ -161,7 +161,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "labels-agreed-at-once",
         rule: "of a set that both sides get, the first write agrees about its own half",
-        worlds: "tasks",
+        worlds: "crowded",
         edits: &[edit(
             FIELD,
             "(Some(Some(halfway)), Side::Github) => {",
@@ -171,7 +171,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "labels-from-the-answer",
         rule: "of the set that an answer shows, what was sent is agreed",
-        worlds: "tasks",
+        worlds: "crowded",
         edits: &[edit(
             SETTLE,
             "else {\n        return shown.clone();\n    };\n    let (before, after)",
@@ -181,7 +181,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "text-agreed-at-once",
         rule: "of a text that both sides get, the first write agrees about its own half",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[edit(
             BODY,
             "let settled = if to_notion {",
@@ -192,7 +192,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "base-before-outcome",
         rule: "base moves with the outcome of a write, not with its plan",
-        worlds: "both",
+        worlds: "crowded",
         edits: &[edit(
             PERSIST,
             "op.sequence = sequence;\n            sequence += 1;",
@@ -224,7 +224,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "half-counts-as-all",
         rule: "of a write of which half is there, what stands as it was sent is agreed",
-        worlds: "both",
+        worlds: "crowded",
         edits: &[
             edit(
                 PARTIAL,
@@ -241,7 +241,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "half-counts-as-nothing",
         rule: "what stands as it was sent is agreed, though the rest is not there",
-        worlds: "both",
+        worlds: "crowded",
         edits: &[edit(
             PARTIAL,
             "if op.settlement.proposal {\n            return",
@@ -286,7 +286,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "op-id-from-now",
         rule: "the id of an operation is made of what it does, not of when",
-        worlds: "tasks",
+        worlds: "crowded",
         edits: &[edit(
             RENDER,
             "                generation,\n            }\n            .id();",
@@ -324,7 +324,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "merged-against-the-newest",
         rule: "what was merged is an answer to the versions that the pull request showed",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[edit(
             FIELD,
             "if merged.is_some_and(|(notion, _)| *notion == now.0) {",
@@ -334,7 +334,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "decided-when-planned",
         rule: "a conflict that was decided by merging is open until the page has the decision",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[edit(
             PERSIST,
             "let merged = decided_by_merging(&plan);",
@@ -354,7 +354,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "refused-proposed-again",
         rule: "a value that was proposed and refused is not proposed again",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[
             edit(
                 RECONCILE,
@@ -381,7 +381,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "branch-moved-with-force",
         rule: "a branch is only moved on from the commit that was looked at",
-        worlds: "documents",
+        worlds: "crowded",
         edits: &[
             edit(
                 COMMIT,
@@ -399,7 +399,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "edge-apart",
         rule: "that a step is on its way is stored together with its operation",
-        worlds: "tasks",
+        worlds: "cells",
         edits: &[
             edit(
                 PERSIST,
@@ -421,7 +421,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "edge-unsettled",
         rule: "a rule hears a value when the minute of its page is over",
-        worlds: "tasks",
+        worlds: "crowded",
         edits: &[edit(
             RULES,
             "&& view.settled\n            && !unresolved",
@@ -431,7 +431,7 @@ pub(crate) const ALL: &[Planted] = &[
     Planted {
         name: "echo-fires",
         rule: "what the sync wrote itself fires no rule",
-        worlds: "tasks",
+        worlds: "crowded",
         edits: &[edit(
             STEPS,
             "Cause::Engine);",

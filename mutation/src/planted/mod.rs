@@ -25,7 +25,7 @@ notion-sync-mutation planted [options]
   --root REPO       the repository (default: here)
   --work DIR        where the copy and its builds are kept (default: target/planted in the repository)
   --only NAMES      only these, as in one-hash,unsorted
-  --worlds KIND     worlds for all of them, instead of each one's own
+  --worlds KIND     worlds for all of them, instead of each one's own; cells: those of the crash matrix
   --seeds N         how many seeds are played for each (default: 1000)
   --jobs N          how many at a time (default: 2)
   --minutes N       for all seeds of one (default: 15)
@@ -85,11 +85,16 @@ impl Wanted {
     }
 }
 
-/// What became of the seeds that were played with a rule broken.
+/// What stands for the crash matrix among the kinds of worlds.
+const CELLS: &str = "cells";
+
+/// What became of the seeds or cells that were played with a rule broken.
 #[derive(Debug, PartialEq)]
 enum Found {
     /// A seed noticed it, by a property.
     At(u64, String),
+    /// A cell of the crash matrix did.
+    In(String, String),
     Nothing,
     TooLate,
 }
@@ -133,6 +138,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<bool> {
             let found = play(&wanted, &simulator, worlds, wanted.seeds, Some(*number))?;
             let (seed, by) = match &found {
                 Found::At(seed, property) => (seed.to_string(), property.as_str()),
+                Found::In(cell, property) => (cell.clone(), property.as_str()),
                 Found::Nothing => ("-".to_owned(), "-"),
                 Found::TooLate => ("-".to_owned(), "late"),
             };
@@ -142,10 +148,13 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<bool> {
                 begun.elapsed().as_secs_f64(),
                 planted.rule
             ));
-            if let Found::At(seed, _) = found {
-                let found = (worlds.to_owned(), seed);
-                seeds.lock().map_err(at("results"))?.push(found);
-            }
+            let seed = match found {
+                Found::At(seed, _) => Some(seed),
+                Found::In(..) => None,
+                Found::Nothing | Found::TooLate => continue,
+            };
+            let found = (worlds.to_owned(), seed);
+            seeds.lock().map_err(at("results"))?.push(found);
         }
     };
     side_by_side(wanted.jobs, work)?;
@@ -154,34 +163,43 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<bool> {
 }
 
 /// The sum, and the engine as it is on the same seeds.
-fn report(wanted: &Wanted, simulator: &Path, all: usize, found: &[(String, u64)]) -> Result<bool> {
-    let mut seeds: Vec<u64> = found.iter().map(|(_, seed)| *seed).collect();
+fn report(
+    wanted: &Wanted,
+    simulator: &Path,
+    all: usize,
+    found: &[(String, Option<u64>)],
+) -> Result<bool> {
+    let mut seeds: Vec<u64> = found.iter().filter_map(|(_, seed)| *seed).collect();
     seeds.sort_unstable();
     let median = seeds
         .get(seeds.len() / 2)
         .map_or_else(|| "-".to_owned(), u64::to_string);
     print(&format!(
         "{} of {all} found, median at seed {median}",
-        seeds.len()
+        found.len()
     ));
     let mut furthest: BTreeMap<&str, u64> = BTreeMap::new();
     for (worlds, seed) in found {
         let known = furthest.entry(worlds).or_default();
-        *known = (*known).max(*seed);
+        *known = (*known).max(seed.unwrap_or_default());
     }
     let mut sound = true;
     for (worlds, seeds) in furthest {
         let control = play(wanted, simulator, worlds, seeds, None)?;
         sound &= control == Found::Nothing;
         print(&match control {
+            Found::Nothing if worlds == CELLS => {
+                "control: no rule broken, all cells hold".to_owned()
+            }
             Found::Nothing => format!("control: no rule broken, {seeds} seeds of {worlds} pass"),
+            Found::In(cell, by) => format!("control: no rule broken, and {by} fails in {cell}"),
             Found::At(seed, by) => {
                 format!("control: no rule broken, and {by} fails at seed {seed} of {worlds}")
             }
             Found::TooLate => format!("control: {seeds} seeds of {worlds} take too long"),
         });
     }
-    Ok(sound && seeds.len() == all)
+    Ok(sound && found.len() == all)
 }
 
 /// The text of a file with every rule that it holds broken behind a switch.
@@ -232,7 +250,7 @@ fn build(work: &Path) -> Result<PathBuf> {
     Ok(work.join("target/sim").join(PACKAGE))
 }
 
-/// Plays seeds until one of them fails.
+/// Plays seeds, or cells, until one of them fails.
 fn play(
     wanted: &Wanted,
     simulator: &Path,
@@ -241,14 +259,20 @@ fn play(
     number: Option<usize>,
 ) -> Result<Found> {
     let mut command = Command::new(simulator);
+    let first = format!("{worlds}={seeds}");
+    let cells = worlds == CELLS;
     command
-        .args(["scenario", "--first", &format!("{worlds}={seeds}")])
+        .args(match cells {
+            true => vec!["crashes", "--jobs", "1"],
+            false => vec!["scenario", "--first", &first],
+        })
         .current_dir(&wanted.work)
         .env_remove("NOTION_SYNC_MUTANT")
         .envs(number.map(|number| ("NOTION_SYNC_MUTANT", number.to_string())));
     // The seed and, in the next line, the property are enough: then it would look for a smaller script.
     let mut failed: Option<String> = None;
     let hear = move |line: String| match failed.take() {
+        _ if cells => in_cell(&line),
         Some(seed) => Some((seed, line.split(':').next().unwrap_or_default().to_owned())),
         None => {
             let seed = line
@@ -260,10 +284,21 @@ fn play(
     };
     Ok(
         match listen(command, Duration::from_secs(wanted.minutes * 60), hear)? {
+            Heard::Said((cell, property)) if cells => Found::In(cell, property),
             Heard::Said((seed, property)) => Found::At(seed.parse().map_err(at(seed))?, property),
             Heard::Late => Found::TooLate,
             Heard::Ended(status) if status.success() => Found::Nothing,
             Heard::Ended(status) => return Err(format!("{}: {status}", simulator.display())),
         },
     )
+}
+
+/// The cell, or the two deaths, that a line says fail, and the property.
+fn in_cell(line: &str) -> Option<(String, String)> {
+    let (cell, rest) = line.split_once(" in ").or(line.split_once(" without "))?;
+    let property = rest.split([' ', ':']).find(|word| {
+        let digits = word.strip_prefix('P').unwrap_or_default();
+        digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })?;
+    Some((cell.to_owned(), property.to_owned()))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use notion_sync_core::audit::AuditEvent;
 use notion_sync_core::id::RecordId;
 use notion_sync_core::record::Record;
@@ -36,16 +36,18 @@ fn wrong(message: impl Into<String>) -> Failure {
     Failure::new("P27", message)
 }
 
-/// How often each rule fired, by record and rule.
-async fn fired(theatre: &mut Theatre) -> Result<BTreeMap<(RecordId, String), usize>, Failure> {
+/// When each rule fired, by record and rule.
+type Fired = BTreeMap<(RecordId, String), Vec<DateTime<Utc>>>;
+
+async fn fired(theatre: &mut Theatre) -> Result<Fired, Failure> {
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();
     let rows = State::new(&*store).audit(None).await;
-    let mut out = BTreeMap::new();
+    let mut out = Fired::new();
     for row in rows.map_err(|e| failed(&e))? {
         if row.event == AuditEvent::Fired {
             let rule = row.summary.split(' ').nth(1).unwrap_or_default().to_owned();
-            *out.entry((row.record, rule)).or_default() += 1;
+            out.entry((row.record, rule)).or_default().push(row.at);
         }
     }
     Ok(out)
@@ -55,18 +57,28 @@ async fn fired(theatre: &mut Theatre) -> Result<BTreeMap<(RecordId, String), usi
 async fn bounded(theatre: &mut Theatre) -> Checked {
     let fired = fired(theatre).await?;
     let records = theatre.stage.records().await.map_err(|e| failed(&e))?;
-    for ((id, rule), count) in &fired {
+    for ((id, rule), times) in &fired {
+        let count = times.len();
         let record = records.iter().find(|record| record.id == *id);
         let page = record.and_then(|record| record.notion.as_ref());
         let Some(page) = page else { continue };
         let rules = rules();
         let becomes = rules.iter().find(|known| known.name == *rule);
         let becomes = becomes.map(|rule| rule.becomes.clone()).unwrap_or_default();
-        let said = theatre.people.said(&page.id, &becomes);
+        let said = theatre.people.said_at(&page.id, &becomes);
         // What was carried over since a backup that was put back looks like an edit.
-        if *count > said && !theatre.surroundings.restored {
+        if count > said.len() && !theatre.surroundings.restored {
             return Err(wrong(format!(
-                "rule {rule} fired {count} times for {id}, people asked {said} times"
+                "rule {rule} fired {count} times for {id}, people asked {} times",
+                said.len()
+            )));
+        }
+        // Where the clock of the process is that of the services.
+        let over = |said: &DateTime<Utc>| said.timestamp().div_euclid(60) * 60 + 60;
+        let early = (times.iter()).find(|at| !said.iter().any(|said| over(said) <= at.timestamp()));
+        if let (Some(at), true) = (early, theatre.carried.is_some()) {
+            return Err(wrong(format!(
+                "rule {rule} fired for {id} at {at}, before the minute was over in which people asked"
             )));
         }
         theatre.seam.count("rule fired as asked");
@@ -192,7 +204,7 @@ async fn trial(theatre: &mut Theatre) -> Checked {
     if chosen.is_empty() {
         return Ok(());
     }
-    let mut before: Option<BTreeMap<(RecordId, String), usize>> = None;
+    let mut before: Option<Fired> = None;
     for status in ["To do", "Dropped", "To do", "Dropped"] {
         for (_, page) in &chosen {
             let now = theatre.stage.now();
@@ -209,7 +221,7 @@ async fn trial(theatre: &mut Theatre) -> Checked {
         if let Some(before) = &before {
             for (record, _) in &chosen {
                 let key = (record.id.clone(), "drop".to_owned());
-                let count = |all: &BTreeMap<_, usize>| all.get(&key).copied().unwrap_or_default();
+                let count = |all: &Fired| all.get(&key).map_or(0, Vec::len);
                 let expected = usize::from(status == "Dropped");
                 if count(&after) - count(before) != expected {
                     return Err(wrong(format!(

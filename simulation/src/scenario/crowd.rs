@@ -47,7 +47,8 @@ pub(super) fn add(seed: u64, knobs: &mut Knobs, writer: &mut Writer, steps: &mut
     if random.chance(25) {
         // Somebody edits a file before it was ever compared with its page.
         begun[1].ticks = 1;
-        let act = writer.act_of(Side::Github, Deed::EditLine, random.number());
+        let deed = *random.of(&[Deed::EditLine, Deed::Retitle, Deed::FrontOwner]);
+        let act = writer.act_of(Side::Github, deed, random.number());
         begun.push(vignette::step(1 + seconds(&mut random, 10), vec![act], 2));
     }
     steps.splice(0..0, begun);

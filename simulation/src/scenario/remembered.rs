@@ -37,17 +37,24 @@ impl People {
         let mut person = notion.person("ada", now).ok()?;
         person.set_property(page, "Status", json!(status)).ok()?;
         let mut statuses = lock(&self.statuses);
-        statuses.entry(page).or_default().push(status.to_owned());
+        let said = statuses.entry(page).or_default();
+        said.push((now, status.to_owned()));
         Some(())
     }
 
     /// How often people made the status of a task one of these.
     pub(crate) fn said(&self, page: &str, values: &[String]) -> usize {
+        self.said_at(page, values).len()
+    }
+
+    /// When people made the status of a task one of these.
+    pub(crate) fn said_at(&self, page: &str, values: &[String]) -> Vec<DateTime<Utc>> {
         let statuses = lock(&self.statuses);
         let said = statuses.iter().filter(|(id, _)| id.to_string() == page);
         said.flat_map(|(_, said)| said)
-            .filter(|status| values.contains(status))
-            .count()
+            .filter(|(_, status)| values.contains(status))
+            .map(|(at, _)| *at)
+            .collect()
     }
 
     /// Whether people moved a page to the trash more often than once.

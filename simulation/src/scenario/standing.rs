@@ -141,7 +141,8 @@ pub(super) fn apart(people: &People, scene: &Scene) -> Checked {
 pub(super) fn disputed(people: &People, scene: &Scene) -> Checked {
     let by_id = |id: &RecordId| scene.records.iter().find(|record| record.id == *id);
     let losers = (scene.audit.iter())
-        .filter(|row| row.event == AuditEvent::Loser)
+        // What somebody wrote over in a copy of a comment is no unit of the page.
+        .filter(|row| row.event == AuditEvent::Loser && row.details.contains_key("unit"))
         .filter_map(|row| Some((by_id(&row.record)?, row.summary.clone(), row.at)));
     let open = scene.records.iter().flat_map(|record| {
         let known = record
@@ -360,7 +361,7 @@ mod tests {
         let record = record("r1", "02b9fe53-ad5a-8cec-8692-69c2aed90c30");
         let row = json!({
             "at": DateTime::UNIX_EPOCH, "mapping": "backlog", "record": "r1", "title": "Plan",
-            "event": AuditEvent::Loser, "summary": "overwritten",
+            "event": AuditEvent::Loser, "summary": "overwritten", "details": {"unit": "title"},
         });
         let row: AuditRow = serde_json::from_value(row).unwrap();
         let scene = Scene {

@@ -70,8 +70,8 @@ pub(crate) struct People {
     blocks: bool,
     /// Which page all of them work on, where they work on one.
     near: Option<u64>,
-    /// What people made the status of a task, in order.
-    pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<String>>>,
+    /// What people made the status of a task, in order, and when.
+    pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<(DateTime<Utc>, String)>>>,
     /// Words that somebody took out, and whether of a page.
     removed: Mutex<BTreeSet<(bool, u32)>>,
 }

@@ -178,7 +178,8 @@ impl People {
                 let status = nth(&["To do", "Doing", "Done", "Dropped"], act.pick / 7)?;
                 person.set_property(page, "Status", json!(status)).ok()?;
                 let mut statuses = lock(&self.statuses);
-                statuses.entry(page).or_default().push(status.to_owned());
+                let said = statuses.entry(page).or_default();
+                said.push((now, status.to_owned()));
                 Some(format!("{title:?} ({page}): {status}"))
             }
             Deed::SetAssignee if tasks => {
