@@ -36,6 +36,9 @@ pub(crate) enum Aim {
     File,
 }
 
+/// What was said or done, and when.
+pub(super) type Told = Vec<(DateTime<Utc>, String)>;
+
 /// What people remember.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
@@ -51,7 +54,7 @@ pub(super) struct Memory {
     /// Where files stood that they moved and that named no page yet, before and after, by where these come from.
     pub(super) moved: BTreeMap<u32, BTreeSet<String>>,
     /// What they did, told, and when.
-    pub(super) said: Vec<(DateTime<Utc>, String)>,
+    pub(super) said: Told,
 }
 
 /// People, and what they wrote.
@@ -71,7 +74,7 @@ pub(crate) struct People {
     /// Which page all of them work on, where they work on one.
     near: Option<u64>,
     /// What people made the status of a task, in order, and when.
-    pub(super) statuses: Mutex<BTreeMap<NotionId, Vec<(DateTime<Utc>, String)>>>,
+    pub(super) statuses: Mutex<BTreeMap<NotionId, Told>>,
     /// Words that somebody took out, and whether of a page.
     removed: Mutex<BTreeSet<(bool, u32)>>,
 }
