@@ -51,6 +51,10 @@ pub(super) fn add(seed: u64, knobs: &mut Knobs, writer: &mut Writer, steps: &mut
         let act = writer.act_of(Side::Github, deed, random.number());
         begun.push(vignette::step(1 + seconds(&mut random, 10), vec![act], 2));
     }
+    if random.chance(30) {
+        // Nobody has edited the page yet.
+        half(&mut random, writer, &mut begun);
+    }
     steps.splice(0..0, begun);
     if random.chance(25) && steps.len() > 1 {
         let policies = [Policy::ManualReview, Policy::NotionWins, Policy::GithubWins];
@@ -165,6 +169,28 @@ fn halves(random: &mut Stream, writer: &mut Writer, steps: &mut Vec<Step>) {
     let mut again = vignette::step(1 + seconds(random, 90), acts, 2);
     again.pause = Some(1 + seconds(random, 30));
     steps.push(again);
+}
+
+/// A file or issue is edited in several places, only some of it gets to the page, and it is edited on.
+fn half(random: &mut Stream, writer: &mut Writer, steps: &mut Vec<Step>) {
+    // One after another, and more than there are.
+    let places: Vec<u64> = (0..4).map(|at| at * 7 + 1).collect();
+    let mut edits = || {
+        let deed = *random.of(&[Deed::EditLine, Deed::ExtendLine]);
+        (places
+            .iter()
+            .map(|pick| writer.act_of(Side::Github, deed, *pick)))
+        .collect()
+    };
+    let (first, again) = (edits(), edits());
+    let mut first = vignette::step(100 + seconds(random, 60), first, 1);
+    first.strikes.push(Strike {
+        at: seconds(random, 5),
+        writes: true,
+        harm: *random.of(&[Harm::DropBefore, Harm::DropAfter, Harm::Limit(40)]),
+    });
+    steps.push(first);
+    steps.push(vignette::step(1 + seconds(random, 60), again, 3));
 }
 
 /// Calls of services and the store in a run that has one page to deal with.
