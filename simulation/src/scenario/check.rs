@@ -64,7 +64,7 @@ pub(crate) async fn all(theatre: &mut Theatre) -> Checked {
     standing::agreed(&scene)?;
     standing::apart(&theatre.people, &scene)?;
     if !theatre.surroundings.restored {
-        standing::disputed(&theatre.people, &scene)?;
+        standing::disputed(&theatre.people, &scene, theatre.carried.is_some())?;
     }
     let engine = theatre.stage.engine().await.map_err(|e| failed(&e))?;
     let store = engine.store().clone();
