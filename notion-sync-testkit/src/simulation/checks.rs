@@ -445,7 +445,7 @@ mod tests {
             let kept = kept(&ledger, &BTreeSet::new(), audit, &|_| {});
             kept.err().map(|failure| failure.message)
         };
-        assert_eq!(lost(false, &[row.clone()]), None);
+        assert_eq!(lost(false, std::slice::from_ref(&row)), None);
         let said = |token: u32| Some(format!("tk{token}q, written in page a, is lost"));
         assert_eq!(lost(false, &[]), said(1));
         assert_eq!(lost(true, &[row]), said(2));
