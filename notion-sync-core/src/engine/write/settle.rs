@@ -139,8 +139,8 @@ impl Engine {
                 && !settlement.partial.contains(id)
             {
                 // A new object that lacks what it should have got: that is still to be written.
-                let lacks = incomplete || later || lacks(bound, ack, id, side);
-                if lacks && value != agreed.on(side) {
+                let missing = incomplete || later || lacks(bound, ack, id, side);
+                if missing && value != agreed.on(side) {
                     agreed.set(side.other(), Value::Null);
                     record.look_at = Some(now);
                 }
