@@ -206,7 +206,7 @@ impl People {
     }
 
     fn new_page(&self, act: Act, who: &str, now: DateTime<Utc>) -> Option<String> {
-        let tasks = self.tasks && (!self.documents || act.pick.is_multiple_of(3));
+        let tasks = self.is_of_tasks(act);
         let mut notion = notion(&self.services);
         let source = notion.id(table(tasks));
         let title = format!("Page {}", word(act.token));
