@@ -26,13 +26,13 @@ pub(super) fn add(seed: u64, knobs: &mut Knobs, writer: &mut Writer, steps: &mut
     }
     for step in steps.iter_mut() {
         let most = *random.of(&[10, 40, 90, 200]);
-        step.wait = u32::try_from(random.below(most)).unwrap_or(0);
+        step.wait = seconds(&mut random, most);
         step.acts = (0..=random.below(4)).map(|_| writer.act_near()).collect();
         for hook in &mut step.hooks {
             hook.act = writer.act_near();
         }
         if random.chance(50) {
-            step.pause = Some(u32::try_from(random.below(40)).unwrap_or(0));
+            step.pause = Some(seconds(&mut random, 40));
         }
     }
     for _ in 0..random.below(3) {
@@ -282,6 +282,6 @@ fn decided(random: &mut Stream, writer: &mut Writer, steps: &mut Vec<Step>) {
 
 /// A stretch of time in which nothing fails.
 fn calm(random: &mut Stream) -> Step {
-    let wait = u32::try_from(random.below(90)).unwrap_or(0);
+    let wait = seconds(random, 90);
     vignette::step(wait, Vec::new(), 2)
 }
